@@ -1,0 +1,99 @@
+"""Pinhole cameras: projection, back-projection, depth-tested visibility.
+
+Shapes: N points, M visible points, H x W pixels. Units: metres and pixels.
+Pixel centres are at integer coordinates: the centre of the top-left pixel is (0, 0).
+A camera looks along +z; x points right (columns), y points down (rows).
+"""
+
+import numpy as np
+
+
+def project(coord, intrinsic, world_to_camera):
+    """Project world points into an image.
+
+    Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4).
+    Returns: uv (N, 2) px as (column, row), depth (N,) m along the optical axis.
+    Points on or behind the image plane get depth <= 0 and uv that mean nothing.
+    """
+    coord = np.asarray(coord, dtype=np.float32)
+    pose = np.asarray(world_to_camera, dtype=np.float64)
+    # One matrix K [R|t] in float64, then one float32 pass over the points.
+    matrix = (np.asarray(intrinsic, dtype=np.float64) @ pose[:3]).astype(np.float32)
+    homogeneous = coord @ matrix[:, :3].T + matrix[:, 3]
+    depth = homogeneous[:, 2]
+    safe = np.where(depth > 0, depth, 1)
+    return homogeneous[:, :2] / safe[:, None], depth
+
+
+def back_project(depth, intrinsic, camera_to_world=None):
+    """Lift a depth image to points, (H, W) m -> (H, W, 3) m.
+
+    In the camera frame, or in the world frame with camera_to_world (4, 4).
+    Pixels without depth (0) land on the camera centre: mask them by `depth > 0`.
+    """
+    depth = np.asarray(depth, dtype=np.float32)
+    intrinsic = np.asarray(intrinsic, dtype=np.float64)
+    height, width = depth.shape
+    # x = (u - cx) z / fx, y = (v - cy) z / fy; the skew term is zero in every supported format.
+    x = ((np.arange(width) - intrinsic[0, 2]) / intrinsic[0, 0]).astype(np.float32)
+    y = ((np.arange(height) - intrinsic[1, 2]) / intrinsic[1, 1]).astype(np.float32)
+    points = np.stack([x[None, :] * depth, y[:, None] * depth, depth], axis=-1)
+    if camera_to_world is None:
+        return points
+    pose = np.asarray(camera_to_world, dtype=np.float32)
+    return points @ pose[:3, :3].T + pose[:3, 3]
+
+
+def visible_pixels(coord, intrinsic, world_to_camera, depth, tolerance):
+    """Points whose pixel holds a depth within `tolerance` of theirs (Eq. of the point-pixel links).
+
+    Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4); depth (H, W) m, 0 = missing;
+        tolerance m.
+    Returns: point, row, col, each (M,) int64, in the order of the points.
+    """
+    depth = np.asarray(depth)
+    height, width = depth.shape
+    uv, z = project(coord, intrinsic, world_to_camera)
+    # floor(x + 0.5): the pixel whose centre is nearest. In-image test in float first, because
+    # a huge or non-finite coordinate has no meaningful integer.
+    with np.errstate(invalid="ignore"):
+        u, v = uv[:, 0] + 0.5, uv[:, 1] + 0.5
+        inside = (z > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    point = np.flatnonzero(inside)
+    col, row = u[point].astype(np.int64), v[point].astype(np.int64)
+    measured = depth[row, col]
+    seen = (measured > 0) & (np.abs(measured - z[point]) <= tolerance)
+    return point[seen], row[seen], col[seen]
+
+
+def resize_intrinsic(intrinsic, old_size, new_size):
+    """Intrinsic (..., 3, 3) of an image resized from old_size (H, W) to new_size (H, W).
+
+    Focal lengths scale per axis; with centres at integers a principal point c goes to
+    (c + 0.5) s - 0.5, because the image *edges* (-0.5) are what resizing keeps in place.
+    """
+    scaled = np.array(intrinsic, dtype=np.float64)
+    for axis, (old, new) in enumerate(((old_size[1], new_size[1]), (old_size[0], new_size[0]))):
+        s = new / old
+        scaled[..., axis, :] *= s
+        scaled[..., axis, 2] += 0.5 * s - 0.5
+    return scaled
+
+
+def resample_to(image, intrinsic, target_intrinsic, target_size, fill=0):
+    """Resample an image of one camera onto the grid of another with the same pose (nearest pixel).
+
+    Args: image (H, W, ...) of the camera `intrinsic`; target_size (H', W').
+    Returns: (H', W', ...) of the camera `target_intrinsic`; outside the image: fill.
+    """
+    target = np.asarray(target_intrinsic, dtype=np.float64)
+    source = np.asarray(intrinsic, dtype=np.float64)
+    rows, cols = np.arange(target_size[0]), np.arange(target_size[1])
+    # Same centre of projection: the two grids are related per axis, without any depth.
+    u = (cols - target[0, 2]) / target[0, 0] * source[0, 0] + source[0, 2]
+    v = (rows - target[1, 2]) / target[1, 1] * source[1, 1] + source[1, 2]
+    u, v = np.floor(u + 0.5).astype(int), np.floor(v + 0.5).astype(int)
+    inside_u, inside_v = (u >= 0) & (u < image.shape[1]), (v >= 0) & (v < image.shape[0])
+    result = image[np.where(inside_v, v, 0)[:, None], np.where(inside_u, u, 0)[None, :]]
+    result[~(inside_v[:, None] & inside_u[None, :])] = fill
+    return result

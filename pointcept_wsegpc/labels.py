@@ -1,0 +1,67 @@
+"""Class tables of the supported data sets, and the label that means "no label"."""
+
+import numpy as np
+
+IGNORE = -1  # on points; Pointcept's ignore_index
+IGNORE_PIXEL = 65535  # the same in 16-bit label and region images
+
+# Order, spelling and NYU40 ids of the ScanNet v2 benchmark, as in Pointcept's configs.
+SCANNET20 = {
+    "wall": 1,
+    "floor": 2,
+    "cabinet": 3,
+    "bed": 4,
+    "chair": 5,
+    "sofa": 6,
+    "table": 7,
+    "door": 8,
+    "window": 9,
+    "bookshelf": 10,
+    "picture": 11,
+    "counter": 12,
+    "desk": 14,
+    "curtain": 16,
+    "refridgerator": 24,
+    "shower curtain": 28,
+    "toilet": 33,
+    "sink": 34,
+    "bathtub": 36,
+    "otherfurniture": 39,
+}
+SCANNET20_NAMES = tuple(SCANNET20)
+
+
+def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
+    """Map NYU40 ids of any shape to 0..19; every other id (0, 13, stray 50 or 149) to IGNORE.
+
+    Returns int16 of the same shape.
+    """
+    nyu40 = np.asarray(nyu40)
+    table = np.full(256, IGNORE, dtype=np.int16)
+    table[list(SCANNET20.values())] = np.arange(len(SCANNET20))
+    known = (nyu40 >= 0) & (nyu40 < len(table))
+    return np.where(known, table[np.where(known, nyu40, 0)], IGNORE).astype(np.int16)
+
+
+def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
+    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError with the known ones."""
+    unknown = sorted(set(tags) - set(names))
+    if unknown:
+        raise ValueError(
+            f"unknown class name(s) {unknown} among the tags; the class table has {list(names)}"
+        )
+    vector = np.zeros(len(names), dtype=np.float32)
+    vector[[names.index(tag) for tag in tags]] = 1
+    return vector
+
+
+def palette(num_classes: int) -> np.ndarray:
+    """Distinct uint8 colours (C + 1, 3) for pictures; the last one, grey, is IGNORE's (index -1)."""
+    import colorsys
+
+    golden = 0.618033988749895  # successive hues far apart, whatever the number of classes
+    rows = [
+        colorsys.hsv_to_rgb((0.08 + i * golden) % 1, (0.85, 0.55)[i % 2], (0.95, 0.7, 0.85)[i % 3])
+        for i in range(num_classes)
+    ]
+    return (np.array([*rows, (0.6, 0.6, 0.6)]) * 255).astype(np.uint8)

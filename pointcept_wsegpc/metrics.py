@@ -1,0 +1,103 @@
+"""Confusion matrix, IoU, coverage and partition quality.
+
+Shapes: N points, C classes.
+"""
+
+import numpy as np
+
+from .labels import IGNORE
+
+
+def confusion(pred, target, num_classes, ignore=IGNORE):
+    """Count (C, C) int64, rows = target, columns = prediction.
+
+    Points whose target or prediction is `ignore` are left out; see `coverage` for the share that
+    a labelling leaves open. Any other label outside 0..C-1 raises ValueError.
+    """
+    pred, target = np.ravel(pred).astype(np.int64), np.ravel(target).astype(np.int64)
+    if pred.shape != target.shape:
+        raise ValueError(
+            f"got {pred.size} predictions for {target.size} targets; lengths must match"
+        )
+    valid = (target != ignore) & (pred != ignore)
+    pred, target = pred[valid], target[valid]
+    for name, label in (("prediction", pred), ("target", target)):
+        if label.size and (label.min() < 0 or label.max() >= num_classes):
+            raise ValueError(
+                f"{name} label {label.min()}..{label.max()} outside 0..{num_classes - 1}; "
+                "is this another class table?"
+            )
+    counts = np.bincount(target * num_classes + pred, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def iou(confusion):
+    """Intersection over union (C,) float64; NaN for a class that occurs in neither."""
+    confusion = np.asarray(confusion, dtype=np.float64)
+    intersection = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - intersection
+    return np.divide(intersection, union, out=np.full_like(union, np.nan), where=union > 0)
+
+
+def mean_iou(confusion):
+    """Mean IoU over the classes that occur in the target; NaN when none does.
+
+    A class that is only ever predicted, wrongly, lowers the IoU of the classes it was taken for,
+    and does not count a second time as a zero.
+    """
+    occurs = np.asarray(confusion).sum(1) > 0
+    return float(iou(confusion)[occurs].mean()) if occurs.any() else float("nan")
+
+
+def coverage(label, ignore=IGNORE):
+    """Share of points with a label, 0..1; NaN for no points."""
+    label = np.ravel(label)
+    return float((label != ignore).mean()) if label.size else float("nan")
+
+
+def majority_vote(region, segment, num_classes, ignore=IGNORE):
+    """Give every point the most frequent ground-truth class of its region.
+
+    region (N,) with -1 = none, segment (N,) with `ignore`; returns (N,) int64, `ignore` where the
+    point has no region or the region no label. Ties go to the lower class.
+    """
+    region, segment = np.ravel(region).astype(np.int64), np.ravel(segment).astype(np.int64)
+    if region.shape != segment.shape:
+        raise ValueError(f"got {region.size} region ids for {segment.size} labels")
+    assigned = region >= 0
+    labelled = assigned & (segment != ignore)
+    num_regions = int(region.max(initial=-1)) + 1
+    votes = np.bincount(
+        region[labelled] * num_classes + segment[labelled], minlength=num_regions * num_classes
+    ).reshape(num_regions, num_classes)
+    winner = (
+        np.where(votes.sum(1) > 0, votes.argmax(1), ignore) if num_regions else np.empty(0, int)
+    )
+    result = np.full(region.shape, ignore, dtype=np.int64)
+    result[assigned] = winner[region[assigned]]
+    return result
+
+
+def confusion_with_misses(pred, target, num_classes, ignore=IGNORE):
+    """Like `confusion`, but a labelled point without a prediction is an error of its class.
+
+    Returns (C + 1, C + 1): the last column counts the misses, the last row is zero, so `iou` and
+    `mean_iou` apply as they are.
+    """
+    pred, target = np.ravel(pred).astype(np.int64), np.ravel(target).astype(np.int64)
+    missed = np.where(pred == ignore, num_classes, pred)
+    return confusion(missed, target, num_classes + 1, ignore)
+
+
+def partition_confusion(region, segment, num_classes, ignore=IGNORE):
+    """Confusion (C + 1, C + 1) of the regions' majority vote, to be summed over scenes."""
+    vote = majority_vote(region, segment, num_classes, ignore)
+    return confusion_with_misses(vote, segment, num_classes, ignore)
+
+
+def partition_quality(region, segment, num_classes, ignore=IGNORE):
+    """mIoU of the regions' majority vote: the best that one label per region can reach.
+
+    Points without a region count as errors of their class.
+    """
+    return mean_iou(partition_confusion(region, segment, num_classes, ignore))

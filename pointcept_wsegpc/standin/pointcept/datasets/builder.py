@@ -1,0 +1,9 @@
+"""Registry of data sets."""
+
+from pointcept.utils.registry import Registry
+
+DATASETS = Registry("datasets")
+
+
+def build_dataset(cfg):
+    return DATASETS.build(cfg)

@@ -1,0 +1,97 @@
+"""Data set of prepared scenes: one folder of arrays per scene (N points)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from pointcept.limits import NotInStandIn
+from pointcept.utils.logger import get_root_logger
+
+from .builder import DATASETS
+from .transform import Compose
+
+
+@DATASETS.register_module()
+class DefaultDataset(Dataset):
+    """Scenes ``data_root/split/scene/*.npy``, each seen ``loop`` times per epoch.
+
+    ``split`` is a folder name, the name of a JSON file in ``data_root`` that lists scene folders
+    relative to it, or a list of these. A sample carries ``coord`` (N, 3), ``color`` (N, 3) in
+    0..255, ``normal`` (N, 3) as float32; ``segment``, ``instance`` (N,) int32, -1 where unlabelled;
+    ``name``, ``split``; then it goes through ``transform``.
+    """
+
+    VALID_ASSETS = ["coord", "color", "normal", "strength", "segment", "instance", "pose"]
+    SEGMENT = "segment"
+
+    def __init__(
+        self,
+        split="train",
+        data_root="data/dataset",
+        transform=None,
+        test_mode=False,
+        cache=False,
+        ignore_index=-1,
+        loop=1,
+    ):
+        if test_mode:
+            raise NotInStandIn("test_mode=True (test-time augmentation) is")
+        if cache:
+            raise NotInStandIn("cache=True (scenes in shared memory) is")
+        self.data_root = data_root
+        self.split = split
+        self.transform = Compose(transform)
+        self.test_mode = test_mode
+        self.ignore_index = ignore_index
+        self.loop = loop
+        self.data_list = self.get_data_list()
+        if not self.data_list:
+            raise FileNotFoundError(
+                f"No scene in {Path(data_root).resolve()} for split {split!r}: expected folders "
+                f"{split}/<scene>/ with coord.npy, color.npy, normal.npy"
+            )
+        get_root_logger().info(
+            f"Totally {len(self.data_list)} x {loop} samples in {Path(data_root).name} {split} set."
+        )
+
+    def get_data_list(self) -> list[str]:
+        splits = [self.split] if isinstance(self.split, str) else self.split
+        return [scene for split in splits for scene in self._scenes(split)]
+
+    def _scenes(self, split: str) -> list[str]:
+        path = Path(self.data_root, split)
+        if path.is_file():
+            return [str(Path(self.data_root, scene)) for scene in json.loads(path.read_text())]
+        return sorted(str(scene) for scene in path.glob("*"))  # sorted: the same on every disk
+
+    def get_data_name(self, idx: int) -> str:
+        return Path(self.data_list[idx % len(self.data_list)]).name
+
+    def get_split_name(self, idx: int) -> str:
+        return Path(self.data_list[idx % len(self.data_list)]).parent.name
+
+    def get_data(self, idx: int) -> dict:
+        """The arrays of one scene, before any transform."""
+        folder = Path(self.data_list[idx % len(self.data_list)])
+        data = {f.stem: np.load(f) for f in folder.glob("*.npy") if f.stem in self.VALID_ASSETS}
+        if "coord" not in data:
+            raise FileNotFoundError(f"{folder} has no coord.npy: prepare the scene again")
+        for key in {"coord", "color", "normal"} & data.keys():
+            data[key] = data[key].astype(np.float32)
+        unlabelled = np.full(len(data["coord"]), -1)
+        for key, asset in (("segment", self.SEGMENT), ("instance", "instance")):
+            data[key] = data.pop(asset, unlabelled).reshape(-1).astype(np.int32)
+        return dict(data, name=self.get_data_name(idx), split=self.get_split_name(idx))
+
+    def prepare_train_data(self, idx: int) -> dict:
+        return self.transform(self.get_data(idx))
+
+    def __getitem__(self, idx: int) -> dict:
+        return self.prepare_train_data(idx)
+
+    def __len__(self) -> int:
+        return len(self.data_list) * self.loop

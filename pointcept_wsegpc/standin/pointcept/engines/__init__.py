@@ -1,0 +1,1 @@
+"""Trainer, its hooks and its command line."""

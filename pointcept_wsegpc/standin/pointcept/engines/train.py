@@ -1,0 +1,201 @@
+"""The trainer: builds everything from the configuration, then epochs of steps with hooks around."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from pathlib import Path
+
+import torch
+from tensorboardX import SummaryWriter
+from torch.utils.data import DataLoader, Sampler
+
+from pointcept.datasets import build_dataset, collate_fn, point_collate_fn
+from pointcept.models import build_model
+from pointcept.utils import comm
+from pointcept.utils.events import EventStorage
+from pointcept.utils.logger import get_root_logger
+from pointcept.utils.optimizer import build_optimizer
+from pointcept.utils.registry import Registry
+from pointcept.utils.scheduler import build_scheduler
+
+from .defaults import create_ddp_model, worker_init_fn
+from .hooks import build_hooks
+
+TRAINERS = Registry("trainers")
+
+
+class EpochSampler(Sampler):
+    """A random order that depends on seed and epoch alone, so a resumed training continues in it."""
+
+    def __init__(self, size: int, seed: int):
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self):
+        # 2^20 epochs per seed: neighbouring seeds do not share their orders.
+        generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
+        return iter(torch.randperm(self.size, generator=generator).tolist())
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@TRAINERS.register_module("DefaultTrainer")
+class Trainer:
+    """One process on the CPU or one GPU. Hooks reach all attributes through ``hook.trainer``."""
+
+    def __init__(self, cfg):
+        self.cfg = cfg
+        self.epoch = self.start_epoch = 0
+        self.max_epoch = cfg.eval_epoch
+        self.best_metric_value = -torch.inf
+        self.comm_info = {}
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        log_file = str(Path(cfg.save_path, "train.log"))
+        self.logger = get_root_logger(log_file, file_mode="a" if cfg.resume else "w")
+        self.logger.info(f"Pointcept stand-in on {self.device}, save path: {cfg.save_path}")
+        self.logger.info(f"Config:\n{cfg.pretty_text}")
+        self.model = self.build_model()
+        self.writer = SummaryWriter(cfg.save_path)
+        self.train_loader = self.build_train_loader()
+        self.val_loader = self.build_val_loader()
+        self.optimizer = build_optimizer(cfg.optimizer, self.model, cfg.param_dicts)
+        self.scheduler = self.build_scheduler()
+        self.scaler = self.build_scaler()
+        self.hooks = build_hooks(cfg.hooks)
+        for hook in self.hooks:
+            hook.trainer = weakref.proxy(self)  # a cycle would keep the trainer alive
+        self._accumulated = 0
+
+    # Order of calls ---------------------------------------------------------------------------
+
+    def train(self) -> None:
+        with EventStorage() as self.storage:
+            self.before_train()
+            for self.epoch in range(self.start_epoch, self.max_epoch):
+                self.train_loader.sampler.set_epoch(self.epoch)
+                self.model.train()
+                # Workers start on the new epoch here, so before any hook's before_epoch.
+                self.data_iterator = enumerate(self.train_loader)
+                self.before_epoch()
+                for self.comm_info["iter"], self.comm_info["input_dict"] in self.data_iterator:
+                    self.before_step()
+                    self.run_step()
+                    self.after_step()
+                self.after_epoch()
+            self.after_train()
+
+    def before_train(self) -> None:
+        self._call_hooks("before_train")
+
+    def before_epoch(self) -> None:
+        self._call_hooks("before_epoch")
+
+    def before_step(self) -> None:
+        self._call_hooks("before_step")
+
+    def after_step(self) -> None:
+        self._call_hooks("after_step")
+
+    def after_epoch(self) -> None:
+        self._call_hooks("after_epoch")
+        self.storage.reset_histories()
+
+    def after_train(self) -> None:
+        comm.synchronize()
+        self._call_hooks("after_train")
+        self.writer.close()
+
+    def _call_hooks(self, moment: str) -> None:
+        for hook in self.hooks:
+            getattr(hook, moment)()
+
+    # One step ---------------------------------------------------------------------------------
+
+    def run_step(self) -> None:
+        batch = to_device(self.comm_info["input_dict"], self.device)
+        if self._accumulated == 0:
+            self.optimizer.zero_grad()
+        dtype = getattr(torch, self.cfg.amp_dtype)
+        with torch.autocast(self.device.type, dtype, enabled=self.cfg.enable_amp):
+            output = self.model(batch)
+            loss = output["loss"] / self.cfg.gradient_accumulation_steps
+        self.scaler.scale(loss).backward() if self.scaler else loss.backward()
+        self._accumulated += 1
+        if self._accumulated >= self.cfg.gradient_accumulation_steps:
+            self.update_parameters()
+            self._accumulated = 0
+        self.comm_info["model_output_dict"] = output
+
+    def update_parameters(self) -> None:
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
+        if self.cfg.clip_grad is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.cfg.clip_grad)
+        if self.scaler is None:
+            self.optimizer.step()
+            self.scheduler.step()
+            return
+        self.scaler.step(self.optimizer)
+        scale = self.scaler.get_scale()
+        self.scaler.update()
+        if self.scaler.get_scale() >= scale:  # a smaller scale: gradients overflowed, no step
+            self.scheduler.step()
+
+    # Parts ------------------------------------------------------------------------------------
+
+    def build_model(self) -> torch.nn.Module:
+        model = build_model(self.cfg.model)
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        self.logger.info(f"Num params: {trained}")
+        return create_ddp_model(model.to(self.device))
+
+    def build_train_loader(self) -> DataLoader:
+        dataset = build_dataset(self.cfg.data.train)
+        workers, seed = self.cfg.num_worker_per_gpu, self.cfg.seed
+        return DataLoader(
+            dataset,
+            batch_size=self.cfg.batch_size_per_gpu,
+            sampler=EpochSampler(len(dataset), seed),
+            num_workers=workers,
+            collate_fn=partial(point_collate_fn, mix_prob=self.cfg.mix_prob),
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=partial(worker_init_fn, num_workers=workers, rank=0, seed=seed),
+            drop_last=len(dataset) > self.cfg.batch_size,
+            persistent_workers=workers > 0,
+        )
+
+    def build_val_loader(self) -> DataLoader | None:
+        if not self.cfg.evaluate:
+            return None
+        return DataLoader(
+            build_dataset(self.cfg.data.val),
+            batch_size=self.cfg.batch_size_val_per_gpu,
+            num_workers=self.cfg.num_worker_per_gpu,
+            collate_fn=collate_fn,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def build_scheduler(self):
+        steps = len(self.train_loader) * self.max_epoch
+        self.cfg.scheduler.total_steps = steps // self.cfg.gradient_accumulation_steps
+        return build_scheduler(self.cfg.scheduler, self.optimizer)
+
+    def build_scaler(self) -> torch.amp.GradScaler | None:
+        if self.cfg.enable_amp and self.device.type == "cpu":
+            self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
+            self.cfg.enable_amp = False
+        return torch.amp.GradScaler(self.device.type) if self.cfg.enable_amp else None
+
+
+def to_device(batch: dict, device: torch.device) -> dict:
+    """Move the tensors of a batch, in place, and return it."""
+    for key, value in batch.items():
+        if isinstance(value, torch.Tensor):
+            batch[key] = value.to(device, non_blocking=True)
+    return batch

@@ -1,0 +1,16 @@
+"""What the stand-in does not do: one line that says so and points to Pointcept."""
+
+INSTALL = (
+    "install Pointcept: git clone --branch v1.7.0 https://github.com/Pointcept/Pointcept, "
+    "follow its README, then set POINTCEPT_ROOT to that folder"
+)
+
+
+class NotInStandIn(NotImplementedError, KeyError):
+    """Asked for something that only Pointcept has (a KeyError too, as Pointcept's registries raise)."""
+
+    def __init__(self, what: str):
+        super().__init__(f"{what} not part of the stand-in; {INSTALL}")
+
+    def __str__(self) -> str:  # KeyError would show the quoted repr
+        return self.args[0]

@@ -1,0 +1,1 @@
+"""Registries, configuration, logging, optimisation and process helpers."""

@@ -1,0 +1,46 @@
+"""Train from a configuration, with Pointcept's command line, on Pointcept or on the stand-in.
+
+    python tools/train.py --config-file configs/synthetic/wsegpc-cmg.py \\
+        --options save_path=exp/cmg [weight=exp/cam/model/model_last.pth] [resume=True]
+"""
+
+import logging
+
+import torch
+
+from pointcept_wsegpc import cpu, host
+
+
+def main_worker(cfg):
+    from pointcept.engines.defaults import default_setup
+    from pointcept.engines.train import TRAINERS
+
+    cfg = default_setup(cfg)
+    TRAINERS.build(dict(type=cfg.train.type, cfg=cfg)).train()
+
+
+def main():
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    engine = host.ensure_pointcept()
+    if not engine.is_standin and not torch.cuda.is_available():
+        cpu.patch()
+
+    from pointcept.engines.defaults import default_argument_parser, default_config_parser
+    from pointcept.engines.launch import launch
+
+    import pointcept_wsegpc.register  # noqa: F401  fills the registries
+
+    args = default_argument_parser().parse_args()
+    cfg = default_config_parser(args.config_file, args.options)
+    launch(
+        main_worker,
+        num_gpus_per_machine=args.num_gpus,
+        num_machines=args.num_machines,
+        machine_rank=args.machine_rank,
+        dist_url=args.dist_url,
+        cfg=(cfg,),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,386 @@
+"""Region growing against a plain numpy version of the same rule, and on made-up surfaces."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.regions import METHODS, fill_unassigned, partition, partition_view
+from pointcept_wsegpc.regions.growing import FIRST_REFIT, REFIT_ASPECT, REFIT_GROWTH
+from pointcept_wsegpc.regions.normals import MOMENTS, add_point, fit_plane
+from pointcept_wsegpc.regions.views import grid_planes, lift
+
+
+def plane_by_numpy(points):
+    """Centroid, normal, thickness, width of (M,3) points, from numpy's eigenvectors."""
+    center = points.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov((points - center).T, bias=True))
+    return center, vectors[:, 0], math.sqrt(max(values[0], 0)), math.sqrt(max(values[1], 0))
+
+
+def partition_by_numpy(coord, normal, neighbours, max_distance, max_angle, min_size):
+    """The rule of partition_growing, spelt out point by point, with brute-force neighbours."""
+    n = len(coord)
+    distance = np.linalg.norm(coord[:, None] - coord[None], axis=-1)
+    table = np.argsort(distance, axis=1, kind="stable")[:, : neighbours + 1]
+    planes = [plane_by_numpy(coord[row]) for row in table]
+    if normal is None:
+        normal = np.array([plane[1] for plane in planes])
+    region, count = np.full(n, -1), 0
+    for seed in np.argsort([plane[2] for plane in planes], kind="stable"):
+        if region[seed] >= 0:
+            continue
+        center, direction, members, next_refit = coord[seed], normal[seed], [seed], FIRST_REFIT
+        region[seed] = count
+        for i in members:  # grows while it is walked
+            for j in table[i]:
+                angle = math.degrees(math.acos(min(1.0, abs(normal[j] @ direction))))
+                off = abs((coord[j] - center) @ direction)
+                if region[j] >= 0 or angle > max_angle or off > max_distance:
+                    continue
+                region[j] = count
+                members.append(j)
+                if len(members) >= next_refit:
+                    next_refit = math.ceil(len(members) * REFIT_GROWTH)
+                    fit = plane_by_numpy(coord[members])
+                    if fit[3] >= REFIT_ASPECT * fit[2]:
+                        center, direction = fit[:2]
+        if len(members) >= min_size:
+            count += 1
+        else:
+            region[members] = -1
+    return region
+
+
+def by_first_member(region):
+    """Ids renamed by the index of their first point: two seeds equally flat may swap theirs."""
+    ids, first = np.unique(region, return_index=True)
+    return np.where(region < 0, -1, first[np.searchsorted(ids, region)])
+
+
+def rand_index(a, b):
+    """Adjusted Rand index of two partitions; 1 = the same up to the names of the ids."""
+    table = np.zeros((a.max() + 2, b.max() + 2))
+    np.add.at(table, (a, b), 1)
+    pairs = lambda x: (x * (x - 1) / 2).sum()  # noqa: E731
+    rows, cols, total = pairs(table.sum(1)), pairs(table.sum(0)), pairs(np.array([len(a)]))
+    expected = rows * cols / total
+    return (pairs(table) - expected) / ((rows + cols) / 2 - expected)
+
+
+def patch(rng, n, axis, offset=0.0, noise=0.003):
+    """n points spread over the square [0,2]^2 m across an axis."""
+    points = rng.uniform(0, 2, (n, 3))
+    points[:, axis] = offset + rng.normal(0, noise, n)
+    return points
+
+
+@pytest.fixture
+def corner():
+    """Three perpendicular walls of 1200 points, and the wall of every point."""
+    rng = np.random.default_rng(0)
+    coord = np.concatenate([patch(rng, 1200, axis) for axis in range(3)])
+    return coord, np.repeat(np.arange(3), 1200)
+
+
+@pytest.fixture
+def clutter():
+    """A small cloud with everything: three planes, a ball, loose points."""
+    rng = np.random.default_rng(1)
+    ball = rng.normal(size=(150, 3))
+    ball = 1.0 + 0.4 * ball / np.linalg.norm(ball, axis=1, keepdims=True)
+    planes = [patch(rng, 200, axis, noise=0.01) for axis in range(3)]
+    return np.concatenate([*planes, ball, rng.uniform(0, 2, (50, 3))])
+
+
+def view_intrinsic(width, height):
+    focal = 0.9 * width
+    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+
+
+def view_of_planes(width, height, planes):
+    """z-depth (H,W) and index (H,W) of the nearest of some planes n . X = 1, (P,3)."""
+    rays = lift(np.ones((height, width)), view_intrinsic(width, height))
+    inverse = np.stack([rays @ np.asarray(n, dtype=float) for n in planes])
+    return 1 / inverse.max(axis=0), inverse.argmax(axis=0)
+
+
+# Two walls that meet at an edge 3 m ahead, each turned 45 degrees; a floor 0.6 m below.
+WALLS_AND_FLOOR = [(1 / 3, 0, 1 / 3), (-1 / 3, 0, 1 / 3), (0, 1 / 0.6, 0)]
+
+
+# --- planes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+def test_fit_plane_agrees_with_numpy(scale):
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        points = rng.normal(size=(rng.integers(3, 20), 3)) * rng.uniform(0.01, 1, 3) * scale
+        moments = np.zeros(MOMENTS)
+        for point in points:
+            add_point(moments, *point)
+        plane = fit_plane(moments)
+        center, normal, thickness, width = plane_by_numpy(points)
+        np.testing.assert_allclose(plane[:3], center, atol=1e-9 * scale)
+        assert abs(np.dot(plane[3:6], normal)) == pytest.approx(1, abs=1e-6)
+        assert plane[6:] == pytest.approx((thickness, width), abs=1e-6 * scale)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.zeros((0, 3)), np.ones((5, 3)), np.outer(np.arange(6), [1, 2, 3]), np.eye(3)[:2]],
+    ids=["none", "one place", "a line", "two"],
+)
+def test_points_without_a_plane_have_no_normal(points):
+    moments = np.zeros(MOMENTS)
+    for point in points:
+        add_point(moments, *map(float, point))
+    plane = fit_plane(moments)
+    assert plane[3:6] == (0, 0, 0)
+    assert plane[6:] == (np.inf, 0)
+
+
+# --- clouds -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given_normal", [False, True])
+@pytest.mark.parametrize("max_distance, max_angle, min_size", [(0.04, 20, 20), (0.2, 45, 1)])
+def test_growing_is_the_rule_spelt_out(clutter, given_normal, max_distance, max_angle, min_size):
+    normal = None
+    if given_normal:
+        normal = np.random.default_rng(3).normal(size=clutter.shape)
+        normal[:600] = np.repeat(np.eye(3), 200, axis=0) + 0.1 * normal[:600]
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    settings = {"max_distance": max_distance, "max_angle": max_angle, "min_size": min_size}
+    region = partition(clutter, normal, neighbours=8, **settings)
+    expected = partition_by_numpy(clutter, normal, 8, **settings)
+    assert region.dtype == np.int32
+    assert region.max() >= 2
+    np.testing.assert_array_equal(by_first_member(region), by_first_member(expected))
+
+
+def test_perpendicular_planes_separate(corner):
+    coord, wall = corner
+    region = partition(coord)
+    largest = np.argsort(np.bincount(region[region >= 0]))[-3:]
+    found = set()
+    for r in largest:
+        votes = np.bincount(wall[region == r], minlength=3)
+        assert votes.max() > 0.98 * votes.sum() and votes.max() > 1000
+        found.add(votes.argmax())
+    assert found == {0, 1, 2}
+
+
+def test_parallel_planes_separate_by_distance_alone():
+    rng = np.random.default_rng(4)
+    coord = np.concatenate([patch(rng, 800, 2, z, noise=0) for z in (0, 0.05)])
+    normal = np.tile([0, 0, 1.0], (1600, 1))  # nearest neighbours of both planes are mixed
+    region = partition(coord, normal, max_distance=0.04)
+    low, high = (np.bincount(part[part >= 0]).argmax() for part in (region[:800], region[800:]))
+    assert low != high
+    # A point that is nobody's near neighbour is not reached.
+    assert (region == np.repeat([low, high], 800)).mean() > 0.99
+    assert (partition(coord, normal, max_distance=0.06) == 0).mean() > 0.99
+
+
+def test_coplanar_points_are_one_region():
+    rng = np.random.default_rng(5)
+    coord = patch(rng, 700, 2, noise=0) @ np.linalg.qr(rng.normal(size=(3, 3)))[0] + 100.0
+    np.testing.assert_array_equal(partition(coord), np.zeros(700))
+
+
+def test_ids_are_contiguous_and_no_region_is_small(clutter):
+    region = partition(clutter, min_size=30)
+    counts = np.bincount(region[region >= 0])
+    assert counts.min() >= 30
+    assert (region == -1).any()
+    assert (partition(clutter, min_size=len(clutter) + 1) == -1).all()
+
+
+def test_order_of_points_does_not_matter(corner):
+    coord, _ = corner
+    shuffle = np.random.default_rng(6).permutation(len(coord))
+    shuffled = np.empty(len(coord), np.int32)
+    shuffled[shuffle] = partition(coord[shuffle])
+    assert rand_index(partition(coord), shuffled) >= 0.99
+
+
+def test_sign_and_length_of_normals_do_not_matter(corner):
+    coord, wall = corner
+    rng = np.random.default_rng(7)
+    normal = np.eye(3)[wall] + rng.normal(0, 0.1, coord.shape)
+    changed = normal * rng.choice([-2.0, 0.5, 3.0], size=(len(coord), 1))
+    np.testing.assert_array_equal(partition(coord, normal), partition(coord, changed))
+
+
+def test_same_input_same_regions(clutter):
+    color = np.random.default_rng(8).uniform(0, 255, clutter.shape)
+    expected = partition(clutter.astype(np.float32))
+    np.testing.assert_array_equal(partition(clutter.astype(np.float32), None, color), expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_fewer_points_than_neighbours(n):
+    coord = np.random.default_rng(9).normal(size=(n, 3))
+    np.testing.assert_array_equal(partition(coord), np.full(n, -1))
+    plane = coord * [1, 1, 0]
+    normal = np.tile([0, 0, 1], (n, 1))
+    np.testing.assert_array_equal(partition(plane, normal, min_size=1), np.zeros(n))
+
+
+def test_coincident_points_are_harmless():
+    assert (partition(np.zeros((100, 3)), min_size=1) == -1).all()  # no plane, no normal
+    normal = np.tile([0, 0, 1], (100, 1))
+    assert (partition(np.zeros((100, 3)), normal, min_size=1) >= 0).all()
+
+
+def test_bad_points_stay_unassigned_and_disturb_nobody(corner):
+    coord, wall = corner
+    normal = np.eye(3)[wall]
+    bad_coord = np.insert(coord, [5, 70], [[np.nan, 0, 0], [0, np.inf, 0]], axis=0)
+    bad_normal = np.insert(normal, [5, 70], [[0, 0, 1], [0, 0, 1]], axis=0)
+    region = partition(bad_coord, bad_normal)
+    np.testing.assert_array_equal(region[[5, 71]], [-1, -1])
+    np.testing.assert_array_equal(np.delete(region, [5, 71]), partition(coord, normal))
+    normal[3], normal[4] = np.nan, 0
+    np.testing.assert_array_equal(partition(coord, normal)[[3, 4]], [-1, -1])
+    assert (partition(np.full((20, 3), np.nan), min_size=1) == -1).all()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"method": "magic"}, "unknown partition method 'magic'; known: growing"),
+        ({"coord": np.zeros((4, 2))}, r"coord has shape \(4, 2\)"),
+        ({"normal": np.zeros((3, 3))}, r"normal has shape \(3, 3\); coord has \(4, 3\)"),
+        ({"color": np.zeros(4)}, r"color has shape \(4,\)"),
+        ({"max_distance": 0.0}, "max_distance is 0.0"),
+        ({"max_angle": 91}, "max_angle is 91"),
+        ({"min_size": 0}, "min_size is 0"),
+        ({"neighbours": 2}, "neighbours is 2"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        partition(**{"coord": np.zeros((4, 3)), **arguments})
+    assert "growing" in METHODS
+
+
+def test_fill_takes_the_nearest_region():
+    rng = np.random.default_rng(10)
+    coord = rng.normal(size=(300, 3))
+    region = rng.integers(-1, 4, 300)
+    coord[7], region[7] = np.nan, -1
+    filled = fill_unassigned(coord, region)
+    known = np.flatnonzero(region >= 0)
+    for i in range(300):
+        nearest = known[np.argmin(np.linalg.norm(coord[known] - coord[i], axis=1))]
+        assert filled[i] == (-1 if i == 7 else region[nearest])
+    assert (region == -1).any()  # the input is untouched
+
+
+def test_fill_without_anything_to_fill_from():
+    np.testing.assert_array_equal(fill_unassigned(np.zeros((0, 3)), np.zeros(0, int)), [])
+    np.testing.assert_array_equal(fill_unassigned(np.zeros((3, 3)), np.full(3, -1)), [-1] * 3)
+    with pytest.raises(ValueError, match="coord has 3 points"):
+        fill_unassigned(np.zeros((3, 3)), np.zeros(2, int))
+
+
+# --- views ------------------------------------------------------------------------------------
+
+
+def test_lift_inverts_the_projection():
+    intrinsic = view_intrinsic(8, 6)
+    depth = np.random.default_rng(11).uniform(1, 3, (6, 8))
+    pixel = lift(depth, intrinsic) @ intrinsic.T
+    row, col = np.indices(depth.shape)
+    expected = np.stack([col, row, np.ones_like(row)], axis=-1) * depth[..., None]
+    np.testing.assert_allclose(pixel, expected, atol=1e-12)
+
+
+def test_grid_planes_agree_with_least_squares_on_inverse_depth():
+    rng = np.random.default_rng(12)
+    intrinsic, (h, w) = view_intrinsic(12, 9), (9, 12)
+    depth = 2 + rng.normal(0, 0.1, (h, w))
+    depth[rng.random((h, w)) < 0.2] = 0
+    depth[:, 6:] += 1.0 * (depth[:, 6:] > 0)  # a depth edge
+    radius = rng.integers(1, 4, (h, w)).astype(np.int32)
+    normal, residual = grid_planes(
+        depth, intrinsic, radius, np.full((h, w), 0.3), np.full((h, w), 0.05)
+    )
+    for i, j in np.ndindex(h, w):
+        row, col = np.indices((h, w))
+        reach = np.maximum(abs(row - i), abs(col - j))
+        step = np.abs(depth - depth[i, j])
+        use = (depth > 0) & (reach <= radius[i, j]) & (step <= 0.3 + 0.05 * reach)
+        if depth[i, j] == 0 or use.sum() < 3:
+            assert not normal[i, j].any() and residual[i, j] == np.inf
+            continue
+        rays = lift(np.ones((h, w)), intrinsic)[use]
+        n, _, rank, _ = np.linalg.lstsq(rays, 1 / depth[use], rcond=None)
+        assert rank == 3
+        rms = np.sqrt(np.mean((rays @ n - 1 / depth[use]) ** 2))
+        np.testing.assert_allclose(normal[i, j], n / np.linalg.norm(n), atol=1e-8)
+        expected = depth[i, j] * rms / np.linalg.norm(n)
+        assert residual[i, j] == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("width, height", [(64, 48), (160, 120), (320, 240)])
+def test_view_of_a_corner(width, height):
+    depth, surface = view_of_planes(width, height, WALLS_AND_FLOOR)
+    rng = np.random.default_rng(13)
+    noisy = depth + rng.normal(0, 0.0015, depth.shape) * depth**2
+    noisy[rng.random(depth.shape) < 0.03] = 0
+    region = partition_view(noisy, view_intrinsic(width, height))
+    assert region.shape == depth.shape and region.dtype == np.int32
+    assert (region[noisy == 0] == -1).all()
+    counts = np.bincount(region[region >= 0])
+    assert counts.min() >= 12
+    for s in range(3):
+        ids, sizes = np.unique(region[(surface == s) & (noisy > 0)], return_counts=True)
+        r = ids[sizes.argmax()]
+        assert r >= 0
+        assert sizes.max() > 0.85 * sizes.sum()
+        assert sizes.max() > 0.95 * counts[r]
+
+
+def test_view_separates_a_box_from_the_wall_behind():
+    depth = np.full((48, 64), 3.0)
+    depth[20:35, 20:40] = 2.5
+    region = partition_view(depth, view_intrinsic(64, 48))
+    assert len(np.unique(region[22:33, 22:38])) == 1
+    assert region[0, 0] >= 0 and region[30, 30] >= 0 and region[0, 0] != region[30, 30]
+
+
+def test_view_without_depth_or_pixels():
+    intrinsic = view_intrinsic(64, 48)
+    for invalid in (0.0, np.nan, np.inf, -1.0):
+        assert (partition_view(np.full((48, 64), invalid), intrinsic) == -1).all()
+    assert partition_view(np.zeros((0, 5)), intrinsic).shape == (0, 5)
+    assert (partition_view(np.ones((1, 40)), intrinsic) == -1).all()  # a line is no plane
+    one = np.zeros((48, 64))
+    one[3, 3] = 1
+    assert (partition_view(one, intrinsic, min_size=1) == -1).all()
+
+
+def test_view_min_size_counts_pixels():
+    depth = np.zeros((48, 64))
+    depth[10:14, 10:20] = 2.0
+    assert (partition_view(depth, view_intrinsic(64, 48), min_size=40) == 0).sum() == 40
+    assert (partition_view(depth, view_intrinsic(64, 48), min_size=41) == -1).all()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"depth": np.zeros(5)}, r"depth has shape \(5,\)"),
+        ({"intrinsic": np.eye(4)}, r"intrinsic has shape \(4, 4\)"),
+        ({"intrinsic": np.zeros((3, 3))}, "focal lengths are 0.0 and 0.0"),
+        ({"depth_noise": -1.0}, "depth_noise is -1.0"),
+        ({"max_angle": 0}, "max_angle is 0"),
+    ],
+)
+def test_wrong_view_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        partition_view(**{"depth": np.zeros((4, 4)), "intrinsic": np.eye(3), **arguments})

@@ -96,6 +96,13 @@ def nearest_neighbours(coord: np.ndarray, k: int) -> np.ndarray:
     return neighbour.astype(np.int32)
 
 
+def flattest_first(residual: np.ndarray) -> np.ndarray:
+    """Order of the seeds by residual (N,). What differs by rounding alone goes by index, so that
+    exact planes, and points with one and the same neighbourhood, have the same order everywhere.
+    """
+    return np.argsort(np.round(residual, 6), kind="stable")
+
+
 def unit(normal: np.ndarray) -> np.ndarray:
     """Normals (N,3) at length 1, in float64; a zero normal stays zero."""
     normal = np.asarray(normal, dtype=np.float64)
@@ -125,10 +132,10 @@ def partition_growing(
     """Planar regions of a cloud (N,3): see `partition` for the arrays. Colour plays no part.
 
     Seeds are taken from the flattest place on: by the RMS distance of a point's neighbourhood to
-    its plane, ties by index. WyPR's settings are neighbours=12, max_distance=2 m (which never
-    binds indoors), max_angle=20 degrees, min_size=50. The default 4 cm is about the spacing of
-    indoor scans, and above their noise: it keeps a picture or a table top apart from what is
-    behind it.
+    its plane. A point is reached through a member that has it among its nearest neighbours, so
+    lone points may stay out. WyPR's settings are neighbours=12, max_distance=2 m (which never
+    binds indoors), max_angle=20 degrees, min_size=50. The default of 4 cm is about the spacing of
+    indoor scans and above their noise; it keeps apart what lies further behind one another.
     """
     check_settings(max_distance, max_angle, min_size)
     if neighbours < 3:
@@ -146,7 +153,7 @@ def partition_growing(
         points,
         estimated if normal is None else unit(normal[finite]),
         table,
-        np.argsort(residual, kind="stable"),
+        flattest_first(residual),
         np.full(len(points), float(max_distance)),
         math.cos(math.radians(max_angle)),
         min_size,

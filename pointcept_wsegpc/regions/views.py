@@ -10,20 +10,14 @@ import math
 import numpy as np
 from numba import njit
 
-from pointcept_wsegpc.regions.growing import check_settings, grow_regions
+from pointcept_wsegpc.camera import back_project
+from pointcept_wsegpc.regions.growing import check_settings, flattest_first, grow_regions
 
 # A depth step between pixels that is steeper than a surface at this slope (tangent of the angle
 # between its normal and the optical axis, about 72 degrees) is the edge of something.
 MAX_SLOPE = 3.0
 NORMAL_ERROR = math.radians(5)  # what depth noise may tilt a normal by, one standard deviation
 MAX_RADIUS = 7  # pixels
-
-
-def lift(depth: np.ndarray, intrinsic: np.ndarray) -> np.ndarray:
-    """Camera coordinates (H,W,3) in metres of a z-depth image (H,W): z K^-1 (column, row, 1)."""
-    row, col = np.indices(depth.shape)
-    pixel = np.stack([col, row, np.ones_like(row)], axis=-1)
-    return (pixel @ np.linalg.inv(intrinsic).T) * depth[..., None]
 
 
 def window_radius(depth: np.ndarray, focal: float, depth_noise: float) -> np.ndarray:
@@ -154,9 +148,9 @@ def partition_view(
     radius = window_radius(depth, focal, depth_noise)
     normal, residual = grid_planes(depth, intrinsic, radius, tolerance, MAX_SLOPE * depth / focal)
     seeds = np.flatnonzero(depth)
-    order = seeds[np.argsort((residual / tolerance).ravel()[seeds], kind="stable")]
+    order = seeds[flattest_first((residual / tolerance).ravel()[seeds])]
     region = grow_regions(
-        lift(depth, intrinsic).reshape(-1, 3),
+        back_project(depth, intrinsic).reshape(-1, 3).astype(np.float64),
         normal.reshape(-1, 3),
         grid_neighbours(depth > 0),
         order,

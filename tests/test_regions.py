@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.regions import METHODS, fill_unassigned, partition, partition_view
-from pointcept_wsegpc.regions.growing import FIRST_REFIT, REFIT_ASPECT, REFIT_GROWTH
-from pointcept_wsegpc.regions.normals import MOMENTS, add_point, fit_plane
+from pointcept_wsegpc.regions.kernels import (
+    FIRST_REFIT,
+    MOMENTS,
+    REFIT_ASPECT,
+    REFIT_GROWTH,
+    add_point,
+    fit_plane,
+)
 from pointcept_wsegpc.regions.views import grid_planes
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 
 from pointcept_wsegpc.camera import back_project
-from pointcept_wsegpc.regions.growing import check_settings, flattest_first, grow_regions
+from pointcept_wsegpc.regions.growing import check_settings, flattest_first
+from pointcept_wsegpc.regions.kernels import grow_regions
 
 # A depth step between pixels that is steeper than a surface at this slope (tangent of the angle
 # between its normal and the optical axis, about 72 degrees) is the edge of something.

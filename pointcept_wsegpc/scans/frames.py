@@ -1,0 +1,132 @@
+"""Frames of a ScanNet capture as views of one pinhole camera.
+
+V views, H x W pixels at the stored size, N points. Pixel centres are at integer coordinates.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from .. import camera
+from .sens import SensTruncated
+
+
+class BadFrame(ValueError):
+    """This frame cannot become a view; the message is the same for all frames of its kind."""
+
+
+@dataclass
+class FrameLog:
+    """Which frames were read, which were bad and why, and whether the capture is cut off."""
+
+    read: int = 0
+    bad: dict = field(default_factory=dict)  # reason -> [frame]
+    truncated: str | None = None
+
+    def __str__(self):
+        parts = [f"{self.read} read"]
+        parts += [f"{len(frames)} with {reason}" for reason, frames in self.bad.items()]
+        parts += [f"truncated: {self.truncated}"] * bool(self.truncated)
+        return ", ".join(parts)
+
+
+@dataclass
+class View:
+    """One good frame at the stored size: color (H, W, 3) uint8, depth (H, W) float32 m."""
+
+    frame: int
+    color: np.ndarray
+    depth: np.ndarray
+    world_to_camera: np.ndarray  # (4, 4) float64
+
+
+class FrameReader:
+    """Good frames of a `SensReader` every `stride`, resized; the bad ones are in `log`.
+
+    The depth camera is the view's camera: its intrinsic, scaled per axis to `size` (H, W), is
+    `intrinsic` (3, 3), and colour is resampled onto its grid. Both cameras are taken to share
+    one pose, as ScanNet's do.
+    """
+
+    def __init__(self, reader, stride, size):
+        self.reader, self.stride, self.size = reader, stride, size
+        native = (reader.depth_height, reader.depth_width)
+        self.intrinsic = camera.resize_intrinsic(_matrix3(reader.intrinsic_depth), native, size)
+        self.color_intrinsic = _matrix3(reader.intrinsic_color)
+        self.color_size = (reader.color_height, reader.color_width)
+        self.log = FrameLog()
+
+    def __iter__(self):
+        try:
+            for frame in self.reader.frames(stride=self.stride):
+                self.log.read += 1
+                try:
+                    view = self._view(frame)
+                except BadFrame as error:
+                    self.log.bad.setdefault(str(error), []).append(frame.index)
+                    continue
+                yield view
+        except SensTruncated as error:
+            self.log.truncated = f"{error.readable} of {error.claimed} frames"
+
+    def _view(self, frame):
+        world_to_camera = invert_pose(frame.camera_to_world)
+        depth = self._depth(frame)
+        try:
+            color = frame.color()
+        except ValueError as error:
+            raise BadFrame("unreadable colour image") from error
+        color = resample_color(color, self.color_intrinsic, self.intrinsic, self.size)
+        return View(frame.index, color, depth, world_to_camera)
+
+    def _depth(self, frame):
+        try:
+            depth = frame.depth()
+        except ValueError as error:
+            raise BadFrame("unreadable depth image") from error
+        # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
+        depth = depth[np.ix_(*map(nearest_index, depth.shape, self.size))]
+        if not depth.any():
+            raise BadFrame("blank depth")
+        return depth.astype(np.float32) / np.float32(self.reader.depth_shift)
+
+
+def _matrix3(matrix):
+    return np.asarray(matrix, dtype=np.float64)[:3, :3]
+
+
+def invert_pose(camera_to_world):
+    """World-to-camera (4, 4) float64; BadFrame for a lost or impossible pose."""
+    pose = np.asarray(camera_to_world, dtype=np.float64)
+    if not np.isfinite(pose).all():
+        raise BadFrame("non-finite pose")
+    if abs(np.linalg.det(pose[:3, :3]) - 1) > 0.05:
+        raise BadFrame("non-rigid pose")
+    return np.linalg.inv(pose)
+
+
+def nearest_index(old, new):
+    """Index (new,) of the old pixel whose centre is nearest to each new one, along one axis."""
+    return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
+
+
+def resample_color(image, intrinsic, target_intrinsic, target_size):
+    """Colour (h, w, 3) uint8 on the grid (H, W, 3) of another camera with the same pose.
+
+    Like `camera.resample_to`, but antialiased: a target pixel is the mean over the area that it
+    covers. Black outside the image.
+    """
+    edges = []  # left, right, top, bottom of the target image in source pixels, counted from 0
+    for axis, pixels in enumerate((target_size[1], target_size[0])):
+        target_edges = np.array([-0.5, pixels - 0.5])
+        ray = (target_edges - target_intrinsic[axis, 2]) / target_intrinsic[axis, axis]
+        edges += list(ray * intrinsic[axis, axis] + intrinsic[axis, 2] + 0.5)
+    left, right, top, bottom = edges
+    origin = math.floor(left), math.floor(top)
+    # A crop may reach beyond the image, which a resize box may not.
+    cropped = Image.fromarray(image).crop((*origin, math.ceil(right), math.ceil(bottom)))
+    box = (left - origin[0], top - origin[1], right - origin[0], bottom - origin[1])
+    resized = cropped.resize(target_size[::-1], Image.Resampling.BILINEAR, box=box)
+    return np.asarray(resized)

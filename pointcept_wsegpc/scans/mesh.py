@@ -1,0 +1,106 @@
+"""ScanNet's labelled mesh as point arrays, in the layout of Pointcept's preprocessed scenes.
+
+N vertices (points), F faces.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..files import read_json
+from ..labels import IGNORE, nyu40_to_scannet20
+
+
+def read_mesh(path):
+    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a triangle `.ply`."""
+    from plyfile import PlyData, PlyParseError
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is missing; download the mesh of this scan")
+    try:
+        # Triangles of known length are read as one block instead of one by one.
+        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
+        vertex, face = ply["vertex"], ply["face"]["vertex_indices"]
+        coord = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float32)
+        color = np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)
+    except (PlyParseError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected vertices with x y z red green blue and triangles ({error}); "
+            "download it again"
+        ) from error
+    face = np.asarray(face, dtype=np.int64).reshape(-1, 3)
+    if face.size and (face.min() < 0 or face.max() >= len(coord)):
+        raise ValueError(f"{path}: a face names vertex {face.max()}, there are {len(coord)}")
+    return coord, color.astype(np.uint8), face
+
+
+def vertex_normals(coord, face):
+    """Unit normals (N, 3) float32: the mean of the adjacent faces' normals, weighted by area.
+
+    Zero where a vertex has no face, or only degenerate ones.
+    """
+    corner = np.asarray(coord, dtype=np.float64)[face]  # (F, 3 corners, 3)
+    # The cross product is normal times twice the area: the weights come with it.
+    weighted = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    vertex, per_corner = face.ravel(), np.repeat(weighted, 3, axis=0)
+    total = np.stack(
+        [np.bincount(vertex, per_corner[:, axis], minlength=len(coord)) for axis in range(3)],
+        axis=1,
+    )
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.divide(total, length, out=np.zeros_like(total), where=length > 0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """ScanNet's `scannetv2-labels.combined.tsv`: its own categories and ids in NYU40 ids."""
+
+    by_category: dict  # {raw category: NYU40 id}, as objects of a mesh are named
+    by_id: dict  # {ScanNet id: NYU40 id}, as pixels of `label-filt` images are numbered
+
+    @classmethod
+    def read(cls, path):
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"label map {path} is missing; it comes with the download")
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file, delimiter="\t")
+            columns = {"id", "raw_category", "nyu40id"}
+            if not columns <= set(rows.fieldnames or ()):
+                raise ValueError(f"{path}: expected the columns {', '.join(sorted(columns))}")
+            by_category, by_id = {}, {}
+            for row in rows:  # of duplicates the first counts; no id = 0, which is no class
+                nyu40 = int(row["nyu40id"] or 0)
+                by_category.setdefault(row["raw_category"], nyu40)
+                by_id.setdefault(int(row["id"]), nyu40)
+        return cls(by_category, by_id)
+
+    def class_of_id(self, ids):
+        """Benchmark class int16 of ScanNet ids, both of one shape; IGNORE = none."""
+        values, inverse = np.unique(ids, return_inverse=True)
+        nyu40 = np.array([self.by_id.get(int(value), 0) for value in values], dtype=np.int64)
+        return nyu40_to_scannet20(nyu40)[inverse].reshape(np.shape(ids))
+
+
+def read_point_labels(segments_path, aggregation_path, num_points, label_map):
+    """Labels of the mesh's vertices: segment20 (N,) int64, instance (N,) int64, IGNORE = none.
+
+    Vertices belong to over-segments (`segIndices`), and annotated objects (`segGroups`) list
+    over-segments. The dictionary is keyed as Pointcept's files are.
+    """
+    segment_of_point = np.asarray(read_json(segments_path)["segIndices"], dtype=np.int64)
+    if len(segment_of_point) != num_points:
+        raise ValueError(
+            f"{segments_path} has {len(segment_of_point)} vertices, the mesh {num_points}; "
+            "download both again"
+        )
+    segments, inverse = np.unique(segment_of_point, return_inverse=True)
+    nyu40, instance = np.zeros(len(segments), np.int64), np.full(len(segments), IGNORE, np.int64)
+    for group in read_json(aggregation_path)["segGroups"]:
+        members = np.isin(segments, group["segments"])
+        nyu40[members] = label_map.by_category.get(group["label"], 0)
+        instance[members] = group["id"]
+    segment20 = nyu40_to_scannet20(nyu40).astype(np.int64)
+    return {"segment20": segment20[inverse], "instance": instance[inverse]}

@@ -1,0 +1,49 @@
+"""Scene tags from point labels, and the one tags file of a data set."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..files import read_json
+from ..schema import read_scene_tags, write_scene_tags
+
+
+def derive_tags(segment, names, min_points=1):
+    """The `names` of classes with at least `min_points` labelled points; None without labels.
+
+    segment (N,) with -1 = none, or None.
+    """
+    if segment is None:
+        return None
+    segment = np.ravel(segment)
+    counts = np.bincount(segment[segment >= 0], minlength=len(names))
+    if len(counts) > len(names):
+        raise ValueError(
+            f"point label {len(counts) - 1} outside 0..{len(names) - 1}; is this another data set?"
+        )
+    return [name for name, count in zip(names, counts, strict=True) if count >= max(min_points, 1)]
+
+
+def assemble_tags(root):
+    """Complete `scene_tags.json` of a data set from the manifests of its prepared scenes.
+
+    Entries that the file already has stay as they are, whoever wrote them. Returns the path, how
+    many scenes were added, and the scenes whose entry differs from their point labels.
+    """
+    path, added = Path(root) / "scene_tags.json", 0
+    while True:  # again after every write: another shard may have written in between
+        derived = _derived_tags(root)
+        tags = read_scene_tags(path) if path.is_file() else {}
+        missing = {scene: names for scene, names in derived.items() if scene not in tags}
+        if not missing:
+            break
+        write_scene_tags(path, tags | missing)
+        added += len(missing)
+    differing = sorted(scene for scene in derived if set(tags[scene]) != set(derived[scene]))
+    return path, added, differing
+
+
+def _derived_tags(root):
+    """{scene: names} of all finished scenes that have point labels."""
+    tags = {p.parent.name: read_json(p).get("tags") for p in Path(root).glob("*/*/manifest.json")}
+    return {scene: names for scene, names in tags.items() if names is not None}

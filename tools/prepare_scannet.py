@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Prepare raw ScanNet captures: points, posed views, labels, scene tags.
+
+    tools/prepare_scannet.py --raw RAW --out ROOT --workers 8
+    tools/prepare_scannet.py --raw RAW --out ROOT --pointcept data/scannet   # points as they are
+
+Finished scenes are skipped, so an interrupted run is continued by the same command. On several
+machines, give each its own --shard.
+"""
+
+import argparse
+import functools
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.scans.capture import SPLITS, estimate_bytes, find_captures
+from pointcept_wsegpc.scans.scannet import Settings, is_prepared, prepare_scene
+from pointcept_wsegpc.scans.tags import assemble_tags
+
+GIB = 2**30
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--raw", required=True, help="folder with scans/ and the split lists")
+    parser.add_argument("--out", required=True, help="data root to write; outside the raw data")
+    parser.add_argument("--pointcept", help="folder preprocessed by Pointcept, to be hard-linked")
+    parser.add_argument("--splits", nargs="+", default=list(SPLITS), help="default: all")
+    parser.add_argument("--stride", type=positive, default=20, help="frames (default 20)")
+    parser.add_argument("--size", type=size, default=(240, 320), metavar="WxH", help="320x240")
+    parser.add_argument(
+        "--min-tag-points", type=positive, default=1, help="points that make a tag (default 1)"
+    )
+    add_job_arguments(parser)
+    return parser.parse_args()
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
+    return value
+
+
+def size(text):
+    """'320x240' -> (240, 320)."""
+    try:
+        width, height = (positive(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WxH, such as 320x240") from None
+    return height, width
+
+
+def check_space(captures, settings, root):
+    """Print what the scenes will take; raise OSError where the disk has less."""
+    needed = estimate_bytes(captures, settings.stride, settings.size)
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    print(f"{len(captures)} scenes to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
+    if needed > free:
+        raise OSError(
+            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
+            "free some, or prepare less with --splits, --stride or --size"
+        )
+
+
+def report(outcome, jobs, root):
+    """Print what this shard holds now, whichever run prepared it, and complete the tags file."""
+    print(outcome.summary())
+    kept, bad, unlabelled = 0, Counter(), 0
+    for name in sorted([*outcome.done, *outcome.skipped]):
+        manifest = read_json(jobs[name].target / "manifest.json")
+        frames = manifest["frames"]
+        kept, unlabelled = kept + manifest["num_views"], unlabelled + len(manifest["unlabelled"])
+        bad.update({reason: len(found) for reason, found in frames["bad"].items()})
+        if frames["truncated"]:
+            print(f"  {name} is truncated: {frames['truncated']} are there")
+    print(
+        f"{kept} frames kept" + "".join(f", {n} left out: {why}" for why, n in sorted(bad.items()))
+    )
+    if unlabelled:
+        print(f"{unlabelled} frames have no readable image in label-filt; stored without labels")
+    path, added, differing = assemble_tags(root)
+    print(f"tags of {added} scenes added to {path}")
+    if differing:
+        print(
+            f"  {len(differing)} scenes keep tags that differ from their point labels "
+            f"({', '.join(differing[:5])}); delete the file to derive all again"
+        )
+    print(f"prepared data: {root}")
+
+
+def main():
+    args = parse_arguments()
+    root = Path(args.out).expanduser().resolve()
+    settings = Settings(
+        stride=args.stride,
+        height=args.size[0],
+        width=args.size[1],
+        min_tag_points=args.min_tag_points,
+        points="pointcept" if args.pointcept else "mesh",
+    )
+    captures, absent = find_captures(args.raw, root, args.splits, args.pointcept)
+    if absent:
+        print(f"{len(absent)} listed scenes have no folder: {' '.join(absent[:5])} …")
+    jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
+    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
+    check_space([c for c in mine if not is_prepared(c, settings)], settings, root)
+    outcome = run_jobs(
+        functools.partial(prepare_scene, settings=settings),
+        jobs,
+        workers=args.workers,
+        shard=args.shard,
+        is_done=functools.partial(is_prepared, settings=settings),
+        title="prepare",
+    )
+    report(outcome, jobs, root)
+    return outcome.exit_status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, ValueError) as error:
+        sys.exit(f"prepare_scannet: {error}")
+    except KeyboardInterrupt:
+        sys.exit("prepare_scannet: interrupted; the same command goes on")

@@ -23,33 +23,19 @@ import warnings
 STUBBED = ("pointops", "open3d", "torch_cluster")
 
 
-def patch() -> None:
-    """Make this process (and the loader workers that it forks) train on the CPU."""
+def patch() -> bool:
+    """Make this process (and the workers that it forks) train on the CPU; was there a GPU?"""
     import torch
 
-    had_cuda = _hide_cuda()
-    if had_cuda:
-        print("pointcept_wsegpc.cpu: this machine has CUDA, so this is not needed; "
-              "running on the CPU all the same", file=sys.stderr)
+    had_cuda = torch.cuda.is_available()
     _keep_on_cpu(torch)
     _count_integers(torch)
     _feed_spconv()
     missing = [name for name in STUBBED if importlib.util.find_spec(name) is None]
     sys.meta_path.append(StubFinder(missing))
     # True without CUDA, but Pointcept's trainer asks for these anyhow.
-    for message in (".*pin_memory.*", ".*CUDA is not available.*", ".*GradScaler is enabled.*"):
+    for message in (".*pin_memory.*", ".*CUDA is not available.*"):
         warnings.filterwarnings("ignore", message=message)
-
-
-def _hide_cuda() -> bool:
-    """Make torch see no GPU; tell whether there was one."""
-    import torch
-
-    # Counting devices through NVML does not start the driver, so hiding them still works after.
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
-    had_cuda = torch.cuda.is_available()
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    torch.cuda.device_count.cache_clear() if hasattr(torch.cuda.device_count, "cache_clear") else None
     return had_cuda
 
 
@@ -61,6 +47,9 @@ def _keep_on_cpu(torch) -> None:
         holder.cuda = stay
     for name in ("set_device", "synchronize", "empty_cache", "reset_peak_memory_stats"):
         setattr(torch.cuda, name, lambda *args, **kwargs: None)
+    # Autocast and GradScaler switch themselves off where there is no CUDA.
+    torch.cuda.is_available = lambda: False
+    torch.cuda.device_count = lambda: 0
 
 
 def _count_integers(torch) -> None:
@@ -129,7 +118,8 @@ def main(argv: list[str]) -> None:
     """Run ``SCRIPT arguments...`` or ``-c CODE arguments...`` as Python itself would."""
     if not argv or (argv[0] == "-c" and len(argv) < 2):
         sys.exit("usage: python -m pointcept_wsegpc.cpu SCRIPT [arguments...] | -c CODE")
-    patch()
+    if patch():
+        print("pointcept_wsegpc.cpu is not needed here: CUDA is available", file=sys.stderr)
     if argv[0] == "-c":
         sys.argv = ["-c", *argv[2:]]
         exec(compile(argv[1], "<string>", "exec"), {"__name__": "__main__"})

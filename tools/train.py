@@ -16,7 +16,7 @@ def main_worker(cfg):
     from pointcept.engines.train import TRAINERS
 
     cfg = default_setup(cfg)
-    TRAINERS.build(dict(type=cfg.train.type, cfg=cfg)).train()
+    TRAINERS.build({"type": cfg.train.type, "cfg": cfg}).train()
 
 
 def main():
@@ -25,10 +25,9 @@ def main():
     if not engine.is_standin and not torch.cuda.is_available():
         cpu.patch()
 
+    import pointcept_wsegpc.register  # noqa: F401  fills the registries
     from pointcept.engines.defaults import default_argument_parser, default_config_parser
     from pointcept.engines.launch import launch
-
-    import pointcept_wsegpc.register  # noqa: F401  fills the registries
 
     args = default_argument_parser().parse_args()
     cfg = default_config_parser(args.config_file, args.options)

@@ -7,7 +7,7 @@ INSTALL = (
 
 
 class NotInStandIn(NotImplementedError, KeyError):
-    """Asked for something that only Pointcept has (a KeyError too, as Pointcept's registries raise)."""
+    """Only Pointcept has this (a KeyError too: so do Pointcept's registries answer)."""
 
     def __init__(self, what: str):
         super().__init__(f"{what} not part of the stand-in; {INSTALL}")

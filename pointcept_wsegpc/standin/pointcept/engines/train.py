@@ -26,7 +26,7 @@ TRAINERS = Registry("trainers")
 
 
 class EpochSampler(Sampler):
-    """A random order that depends on seed and epoch alone, so a resumed training continues in it."""
+    """Random order from seed and epoch alone, so that a resumed training continues in it."""
 
     def __init__(self, size: int, seed: int):
         self.size = size
@@ -77,18 +77,23 @@ class Trainer:
     def train(self) -> None:
         with EventStorage() as self.storage:
             self.before_train()
-            for self.epoch in range(self.start_epoch, self.max_epoch):
-                self.train_loader.sampler.set_epoch(self.epoch)
-                self.model.train()
-                # Workers start on the new epoch here, so before any hook's before_epoch.
-                self.data_iterator = enumerate(self.train_loader)
-                self.before_epoch()
-                for self.comm_info["iter"], self.comm_info["input_dict"] in self.data_iterator:
-                    self.before_step()
-                    self.run_step()
-                    self.after_step()
-                self.after_epoch()
+            for epoch in range(self.start_epoch, self.max_epoch):
+                self.epoch = epoch
+                self.run_epoch()
             self.after_train()
+
+    def run_epoch(self) -> None:
+        self.train_loader.sampler.set_epoch(self.epoch)
+        self.model.train()
+        # As in Pointcept, workers start on the new epoch here: ahead of every before_epoch.
+        batches = enumerate(self.train_loader)
+        self.before_epoch()
+        for index, batch in batches:
+            self.comm_info.update(iter=index, input_dict=batch)
+            self.before_step()
+            self.run_step()
+            self.after_step()
+        self.after_epoch()
 
     def before_train(self) -> None:
         self._call_hooks("before_train")
@@ -125,7 +130,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype, enabled=self.cfg.enable_amp):
             output = self.model(batch)
             loss = output["loss"] / self.cfg.gradient_accumulation_steps
-        self.scaler.scale(loss).backward() if self.scaler else loss.backward()
+        (self.scaler.scale(loss) if self.scaler else loss).backward()
         self._accumulated += 1
         if self._accumulated >= self.cfg.gradient_accumulation_steps:
             self.update_parameters()

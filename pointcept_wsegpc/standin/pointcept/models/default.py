@@ -19,9 +19,9 @@ class _Segmentor(nn.Module):
     def result(self, logits: torch.Tensor, input_dict: dict) -> dict:
         """{loss} in training, {loss, seg_logits (N, C)} in evaluation, no loss without labels."""
         if "segment" not in input_dict:
-            return dict(seg_logits=logits)
+            return {"seg_logits": logits}
         loss = self.criteria(logits, input_dict["segment"])
-        return dict(loss=loss) if self.training else dict(loss=loss, seg_logits=logits)
+        return {"loss": loss} if self.training else {"loss": loss, "seg_logits": logits}
 
 
 @MODELS.register_module()
@@ -37,7 +37,7 @@ class DefaultSegmentor(_Segmentor):
 
 @MODELS.register_module()
 class DefaultSegmentorV2(_Segmentor):
-    """The backbone returns features (N, D), as a tensor or in a Point; a linear head scores them."""
+    """The backbone returns features (N, D), a tensor or a Point; a linear head scores them."""
 
     def __init__(self, num_classes, backbone_out_channels, backbone=None, criteria=None):
         super().__init__(backbone, criteria)

@@ -20,7 +20,7 @@ def build_optimizer(cfg, model: torch.nn.Module, param_dicts=None) -> torch.opti
     """
     if param_dicts is None:
         return OPTIMIZERS.build(dict(cfg, params=model.parameters()))
-    groups = [dict(params=[], lr=cfg["lr"])]
+    groups = [{"params": [], "lr": cfg["lr"]}]
     groups += [dict({k: v for k, v in d.items() if k != "keyword"}, params=[]) for d in param_dicts]
     keywords = [d["keyword"] for d in param_dicts]
     for name, parameter in model.named_parameters():

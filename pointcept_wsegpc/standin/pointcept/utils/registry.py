@@ -16,5 +16,5 @@ class Registry(_Registry):
     def build(self, cfg, *args, **kwargs):
         name = cfg.get("type")
         if isinstance(name, str) and name not in self.module_dict:
-            raise NotInStandIn(f"{name} is not in the {self.name} registry: if it is Pointcept's, it is")
+            raise NotInStandIn(f"{name!r} was not registered under {self.name} and is")
         return super().build(cfg, *args, **kwargs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pointcept.limits import NotInStandIn
+
 from .builder import HOOKS
 
 
@@ -31,25 +33,8 @@ class HookBase:
 
 @HOOKS.register_module()
 class ModelHook(HookBase):
-    """Passes the calls on to a model that is itself a HookBase, else does nothing."""
+    """In Pointcept it passes all calls on to a model that is itself a hook; ours never is."""
 
     def before_train(self):
-        model = self.trainer.model
-        self.model = model if isinstance(model, HookBase) else HookBase()
-        self.model.trainer = self.trainer
-        self.model.before_train()
-
-    def before_epoch(self):
-        self.model.before_epoch()
-
-    def before_step(self):
-        self.model.before_step()
-
-    def after_step(self):
-        self.model.after_step()
-
-    def after_epoch(self):
-        self.model.after_epoch()
-
-    def after_train(self):
-        self.model.after_train()
+        if isinstance(self.trainer.model, HookBase):
+            raise NotInStandIn("A model that is itself a hook is")

@@ -60,7 +60,8 @@ class SemSegEvaluator(HookBase):
         hit, target, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
         iou = hit / np.maximum(target + predicted - hit, 1)
         accuracy = hit / np.maximum(target, 1)
-        scores = dict(mIoU=iou.mean(), mAcc=accuracy.mean(), allAcc=hit.sum() / max(target.sum(), 1))
+        overall = hit.sum() / max(target.sum(), 1)
+        scores = {"mIoU": iou.mean(), "mAcc": accuracy.mean(), "allAcc": overall}
         values = "/".join(f"{score:.4f}" for score in scores.values())
         trainer.logger.info(f"Val result: {'/'.join(scores)} {values}.")
         for i, name in enumerate(trainer.cfg.data.names):

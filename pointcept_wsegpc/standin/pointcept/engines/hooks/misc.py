@@ -102,14 +102,14 @@ class CheckpointSaver(HookBase):
         is_best = trainer.cfg.evaluate and self._is_best()
         last = folder / "model_last.pth"
         epoch = trainer.epoch + 1
-        checkpoint = dict(
-            epoch=epoch,
-            state_dict=trainer.model.state_dict(),
-            optimizer=trainer.optimizer.state_dict(),
-            scheduler=trainer.scheduler.state_dict(),
-            scaler=trainer.scaler.state_dict() if trainer.scaler else None,
-            best_metric_value=trainer.best_metric_value,
-        )
+        checkpoint = {
+            "epoch": epoch,
+            "state_dict": trainer.model.state_dict(),
+            "optimizer": trainer.optimizer.state_dict(),
+            "scheduler": trainer.scheduler.state_dict(),
+            "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
+            "best_metric_value": trainer.best_metric_value,
+        }
         trainer.logger.info(f"Saving checkpoint to: {last}")
         torch.save(checkpoint, f"{last}.tmp")
         os.replace(f"{last}.tmp", last)

@@ -8,7 +8,7 @@ from . import batch2offset, offset2batch
 
 
 class Point(Dict):
-    """Named arrays of a batch, also as attributes; of ``offset`` and ``batch`` one gives the other."""
+    """Named arrays, also as attributes; of ``offset`` and ``batch`` one gives the other."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

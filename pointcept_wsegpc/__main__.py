@@ -1,0 +1,65 @@
+"""``python -m pointcept_wsegpc``: which engine and versions are there, and what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+
+from pointcept_wsegpc import __version__, cpu, host
+
+# Module: what installs it where ours did not.
+NEEDED = {
+    "torch": "pip install torch",
+    "torchvision": "pip install torchvision",
+    "timm": "pip install timm",
+    "spconv": "pip install spconv (CPU), or pip install -e '.[cu120]', '.[cu124]', '.[cu126]'",
+    "mmengine": "pip install mmengine-lite",
+    "numpy": "pip install numpy",
+    "scipy": "pip install scipy",
+    "numba": "pip install numba",
+    "PIL": "pip install pillow",
+    "tensorboardX": "pip install tensorboardX",
+}
+NEEDED_BY_POINTCEPT = {
+    "torch_scatter": "pip install --no-build-isolation torch-scatter",
+    "torch_cluster": "pip install --no-build-isolation torch-cluster",
+    "torch_geometric": "pip install torch-geometric",
+    "peft": "pip install peft",
+    "wandb": "pip install wandb",
+    "open3d": "pip install open3d",
+    "pointops": "pip install --no-build-isolation ./libs/pointops in the Pointcept checkout",
+}
+
+
+def main() -> int:
+    """Print the report; 1 if something is missing, else 0."""
+    engine = host.ensure_pointcept(quiet=True)
+    lines = [("pointcept_wsegpc", __version__), ("engine", engine)]
+    lines += [("python", platform.python_version()), ("device", _device())]
+    needed = NEEDED if engine.is_standin else NEEDED | NEEDED_BY_POINTCEPT
+    distributions = packages_distributions()
+    missing = [name for name in needed if find_spec(name) is None]
+    for name in needed:
+        if name not in missing:
+            distribution = distributions.get(name, [""])[0]
+            lines.append((distribution, version(distribution)) if distribution else (name, "found"))
+    lines += [(name, f"missing: {needed[name]}") for name in missing]
+    if set(missing) & set(cpu.STUBBED):
+        lines.append(("", f"without CUDA, pointcept_wsegpc.cpu stubs {', '.join(cpu.STUBBED)}"))
+    for name, value in lines:
+        print(f"{name:18} {value}")
+    return 1 if missing else 0
+
+
+def _device() -> str:
+    if find_spec("torch") is None:
+        return "unknown without torch"
+    torch = importlib.import_module("torch")
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Placing objects in a room without overlap.
+
+Every placed object occupies its axis-aligned box; doors and windows also keep the space before
+them free. Walls are numbered 0..3 anticlockwise, starting at y = 0; in the frame of a wall x runs
+along it, y into the room, z up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import fixtures, furniture
+from .shapes import Model, rotation_z
+
+GAP = 0.02  # metres between an object and its neighbour, or the wall behind it
+TRIES = 80
+
+
+class DoesNotFit(Exception):
+    """No free place was found in TRIES tries."""
+
+
+class Layout:
+    """The objects placed so far, and the boxes that they keep others out of."""
+
+    def __init__(self, rng: np.random.Generator, size: np.ndarray):
+        self.rng, self.size = rng, size
+        self.objects: list[Model] = []
+        self.openings: list[list[tuple]] = [[], [], [], []]  # per wall (x0, x1, z0, z1, depth)
+        self._taken: list[tuple[np.ndarray, Model]] = []  # box (2, 3) and its owner
+        self._windows: list[tuple[int, float, Model]] = []  # wall, x, model
+
+    def length(self, side: int) -> float:
+        return self.size[side % 2]
+
+    def to_wall(self, model: Model, side: int, x: float, gap: float = 0.0) -> Model:
+        """From the frame of wall `side`, moved along it by x, to the room's frame."""
+        width, depth, _ = self.size
+        corner = ((0, 0, 0), (width, 0, 0), (width, depth, 0), (0, depth, 0))[side]
+        yaw = side * np.pi / 2
+        return model.placed(corner + rotation_z(yaw) @ (x, gap, 0.0), yaw)
+
+    def is_free(self, box: np.ndarray, ignore: Model | None = None) -> bool:
+        if (box[0, :2] < -1e-6).any() or (box[1] > self.size).any():
+            return False
+        others = [other for other, owner in self._taken if owner is not ignore]
+        if not others:
+            return True
+        others = np.array(others)
+        overlap = (box[0] - GAP < others[:, 1]) & (box[1] + GAP > others[:, 0])
+        return not overlap.all(1).any()
+
+    def put(self, model: Model) -> Model:
+        self.objects.append(model)
+        self._taken.append((model.bounds(), model))
+        return model
+
+    def optional(self, place, *args) -> None:
+        """Places something that the room can do without."""
+        try:
+            place(*args)
+        except DoesNotFit:
+            return
+
+    def against_wall(self, model: Model) -> Model:
+        """On the floor with its back to a wall."""
+
+        def propose():
+            side = int(self.rng.integers(4))
+            x = self._along(model, side)
+            return self.to_wall(model, side, x, self.rng.uniform(1, 2.5) * GAP)
+
+        return self._search(propose)
+
+    def on_wall(self, model: Model) -> Model:
+        """Hung on a wall at the height that it already has."""
+
+        def propose():
+            side = int(self.rng.integers(4))
+            return self.to_wall(model, side, self._along(model, side))
+
+        return self._search(propose)
+
+    def anywhere(self, model: Model) -> Model:
+        """On the floor, mostly about square to the walls, sometimes at any angle."""
+
+        def propose():
+            yaw = self.rng.integers(4) * np.pi / 2 + self.rng.normal(0, 0.06)
+            yaw = self.rng.uniform(0, 2 * np.pi) if self.rng.random() < 0.3 else yaw
+            return model.placed([*self.rng.uniform(0, self.size[:2]), 0.0], yaw)
+
+        return self._search(propose)
+
+    def on_top(self, host: Model, model: Model, turn: float = 0.3) -> Model:
+        """On the free surface of another object, its back to the host's, give or take `turn`."""
+
+        def propose():
+            turned = model.placed([0, 0, 0], self.rng.normal(0, turn))
+            low, high = host.top[0] - turned.bounds()[0], host.top[1] - turned.bounds()[1]
+            if (low > high)[:2].any():
+                raise DoesNotFit
+            at = [*self.rng.uniform(low[:2], high[:2]), host.top[0, 2]]
+            return turned.placed(at).placed(host.position, host.yaw)
+
+        return self._search(propose, ignore=host)
+
+    def opening(self, model: Model) -> None:
+        """A door or a window: cuts its wall and keeps free what is before it."""
+        x0, x1, z0, z1, deep = model.opening
+        is_door = z0 == 0
+        (left, _, _), (right, _, _) = model.bounds()
+        room_before = 0.85 if is_door else 0.1
+        reserve = Model("", [np.array([[[left, 0, z0], [right, room_before, z1]]])])
+
+        def propose():
+            side = int(self.rng.integers(4))
+            x = self._along(model, side, corner_share=0.0)
+            sides.append((side, x))
+            return self.to_wall(reserve, side, x)
+
+        sides: list[tuple[int, float]] = []
+        reserved = self._search(propose)
+        side, x = sides[-1]
+        placed = self.to_wall(model, side, x)
+        self.objects[-1] = placed
+        self._taken[-1] = (reserved.bounds(), placed)
+        self.openings[side].append((x + x0, x + x1, z0, z1, deep))
+        if not is_door:
+            self._windows.append((side, x, placed))
+
+    def curtain(self, model: Model) -> None:
+        """Mostly at one side of a window, which it may cover in part; else on a free wall."""
+        self.rng.shuffle(self._windows)
+        for side, x, window in self._windows:
+            placed = self.to_wall(model, side, x + self.rng.choice(window.opening[:2]))
+            if self.rng.random() < 0.8 and self.is_free(placed.bounds(), ignore=window):
+                self.put(placed)
+                return
+        self.on_wall(model)
+
+    def shower(self, tub: Model | None) -> None:
+        """A shower curtain before the bathtub, or around a corner of its own."""
+        if tub is None:
+            self.against_wall(fixtures.shower_curtain(self.rng))
+            return
+        placed = fixtures.tub_curtain(self.rng, tub).placed(tub.position, tub.yaw)
+        if not self.is_free(placed.bounds(), ignore=tub):
+            raise DoesNotFit
+        self.put(placed)
+
+    def chairs(self, hosts: list[Model]) -> None:
+        """One to four chairs, pushed towards desks and tables where these have places free."""
+        wanted, found = int(self.rng.integers(1, 5)), 0
+        seats = [(host, seat) for host in hosts for seat in host.seats]
+        self.rng.shuffle(seats)
+        for host, (x, y, yaw) in seats[:wanted]:
+            chair = furniture.chair(self.rng)
+            away = chair.bounds()[1, 1] + self.rng.uniform(0.0, 0.15)  # its back, from the seat
+            chair = chair.placed(np.array([x, y, 0]) - rotation_z(yaw) @ (0, away, 0), yaw)
+            chair = chair.placed(host.position, host.yaw)
+            if self.is_free(chair.bounds(), ignore=host):
+                self.put(chair)
+                found += 1
+        if found == 0:
+            self.anywhere(furniture.chair(self.rng))
+        for _ in range(wanted - max(found, 1)):
+            self.optional(self.anywhere, furniture.chair(self.rng))
+
+    def _search(self, propose, ignore: Model | None = None) -> Model:
+        """Puts the first proposal that is free; propose() -> Model in the room's frame."""
+        for _ in range(TRIES):
+            model = propose()
+            if self.is_free(model.bounds(), ignore):
+                return self.put(model)
+        raise DoesNotFit
+
+    def _along(self, model: Model, side: int, corner_share: float = 0.4) -> float:
+        """A random x at which the model stays within its wall, some of the time in a corner."""
+        (left, _, _), (right, _, _) = model.bounds()
+        low, high = GAP - left, self.length(side) - right - GAP
+        if high < low:
+            raise DoesNotFit
+        if self.rng.random() < corner_share:
+            return (low, high)[self.rng.integers(2)]
+        return self.rng.uniform(low, high)

@@ -1,0 +1,114 @@
+"""The mesh that a scan of a synthetic room would be reconstructed to.
+
+V vertices, F faces, S segments. Patches are resampled to an even vertex spacing, what no camera
+position sees is left out, faces are turned to the side that was seen, and vertices get the small
+errors of a reconstruction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .render import RoomCaster, face_normals, triangulate
+from .room import Room
+
+SEGMENT_SIZE = 0.4  # metres, about the size of ScanNet's over-segments on plain walls
+
+
+@dataclass
+class ScanMesh:
+    """Vertices in the room frame; `object` indexes Room.objects, segments never cross objects."""
+
+    coord: np.ndarray  # (V, 3) float32, metres
+    color: np.ndarray  # (V, 3) uint8
+    face: np.ndarray  # (F, 3) int32
+    segment: np.ndarray  # (V,) int32, contiguous from 0
+    object: np.ndarray  # (V,) int32
+
+
+def scan_mesh(
+    room: Room, caster: RoomCaster, eyes: np.ndarray, points: int, rng: np.random.Generator
+) -> ScanMesh:
+    """A mesh of about `points` vertices, of the surfaces that can be seen from `eyes` (E, 3)."""
+    spacing = 0.08
+    for _ in range(3):  # the share that is seen is known only after looking
+        patches = [resample(patch, spacing) for patch in caster.patches]
+        vertices, faces, owner = triangulate(patches)
+        seen_from = _visibility(caster, vertices, eyes)
+        count = (seen_from >= 0).sum()
+        if abs(count - points) < 0.04 * points:
+            break
+        spacing *= np.sqrt(count / points)
+    faces = faces[(seen_from[faces] >= 0).all(1)]
+    faces = faces[np.linalg.norm(face_normals(vertices, faces), axis=1) > 0.5]
+    faces = _turn_to(vertices, faces, eyes[seen_from[faces[:, 0]]])
+    used, faces = np.unique(faces, return_inverse=True)
+    faces = faces.reshape(-1, 3).astype(np.int32)
+    patch_object = np.repeat(np.arange(len(room.objects)), [len(m.patches) for m in room.objects])
+    segment = np.unique(_blocks(patches, spacing)[used], return_inverse=True)[1]
+    coord, owner = vertices[used], owner[used]
+    normal = _vertex_normals(coord, faces)
+    color = caster.shade(coord, normal, owner) + rng.normal(0, 0.03, coord.shape)
+    color = (255 * color.clip(0, 1) ** (1 / 1.1)).astype(np.uint8)
+    error = _reconstruction_error(coord, rng)[:, None] * normal
+    error += rng.normal(0, 0.0015, coord.shape)
+    return ScanMesh((coord + error).astype(np.float32), color, faces,
+                    segment.astype(np.int32), patch_object[owner].astype(np.int32))  # fmt: skip
+
+
+def resample(patch: np.ndarray, spacing: float) -> np.ndarray:
+    """The same surface (U, V, 3) on a grid of about `spacing` metres.
+
+    Curved patches keep at least half of their control points' resolution.
+    """
+    for axis in (0, 1):
+        step = np.linalg.norm(np.diff(patch, axis=axis), axis=-1).mean(1 - axis)
+        length = np.concatenate([[0], np.cumsum(step)])
+        cells = max(1, (patch.shape[axis] - 1) // 2, round(length[-1] / spacing))
+        at = np.interp(np.linspace(0, length[-1], cells + 1), length, np.arange(len(length)))
+        low = np.minimum(at.astype(int), patch.shape[axis] - 2)
+        weight = np.expand_dims(at - low, (1 - axis, 2))
+        left, right = np.take(patch, low, axis), np.take(patch, low + 1, axis)
+        patch = left + (right - left) * weight
+    return patch
+
+
+def _visibility(caster: RoomCaster, vertices: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """The first eye that sees each vertex, −1 where none does, (V,) int64."""
+    seen_from = np.full(len(vertices), -1)
+    for number, eye in enumerate(eyes):
+        left = np.nonzero(seen_from < 0)[0]
+        free = ~caster.is_occluded(vertices[left], np.broadcast_to(eye, (len(left), 3)))
+        seen_from[left[free]] = number
+    return seen_from
+
+
+def _turn_to(vertices: np.ndarray, faces: np.ndarray, eye: np.ndarray) -> np.ndarray:
+    """Flips the triangles whose normal points away from the eye (F, 3) that saw them."""
+    facing = (face_normals(vertices, faces) * (eye - vertices[faces[:, 0]])).sum(1)
+    return np.where(facing[:, None] < 0, faces[:, ::-1], faces)
+
+
+def _blocks(patches: list[np.ndarray], spacing: float) -> np.ndarray:
+    """Every patch cut into blocks of about SEGMENT_SIZE, a number per block, (V,)."""
+    cells, first, blocks = max(1, round(SEGMENT_SIZE / spacing)), 0, []
+    for patch in patches:
+        rows, cols = (np.arange(size) // cells for size in patch.shape[:2])
+        block = rows[:, None] * (cols[-1] + 1) + cols + first
+        first = block[-1, -1] + 1
+        blocks.append(block.ravel())
+    return np.concatenate(blocks)
+
+
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    normal = np.zeros((len(vertices), 3))
+    np.add.at(normal, faces.ravel(), np.repeat(face_normals(vertices, faces), 3, axis=0))
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+
+
+def _reconstruction_error(coord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Smooth displacement (V,) in metres, some 3 mm: the waviness of a fused surface."""
+    wave, phase = rng.normal(size=(3, 6)) * 8, rng.uniform(0, 2 * np.pi, 6)
+    return 0.0025 * np.sin(coord @ wave + phase).sum(1) / np.sqrt(3)

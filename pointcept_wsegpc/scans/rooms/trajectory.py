@@ -1,0 +1,66 @@
+"""A hand-held camera's way through a room."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from .room import Room
+
+CLEARANCE = 0.2  # metres from camera to furniture
+
+
+def hand_held_path(room: Room, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Camera-to-world poses (frames, 4, 4) in the room frame.
+
+    Somebody walks once round the room and looks across it, at furniture height, with a sway of
+    the hand. Camera axes: x right, y down, z forward.
+    """
+    time = np.linspace(0, 1, frames, endpoint=False)
+    position = _walk(room, time, rng)
+    center = room.size / 2
+    across = center - position
+    across[:, 2] = 0
+    sway = _smooth(time, 9, rng)  # (frames, 3)
+    target = center + across * (0.6 + 0.3 * sway[:, :1]) + sway * [0.8, 0.8, 0.35]
+    target[:, 2] += 0.75 - center[2]
+    forward = target - position
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    roll = 0.06 * _smooth(time, 12, rng)[:, :1]
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    down = np.cross(forward, right)
+    tilted = right * np.cos(roll) + down * np.sin(roll)
+    pose = np.tile(np.eye(4), (frames, 1, 1))
+    pose[:, :3, :3] = np.stack([tilted, np.cross(forward, tilted), forward], -1)
+    pose[:, :3, 3] = position
+    return pose
+
+
+def _walk(room: Room, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The closed curve, of a few tried, that comes through the least furniture, (F, 3)."""
+    best, fewest = None, np.inf
+    dense = np.linspace(0, 1, 200)
+    for attempt in range(30):
+        angle = np.arange(8) * np.pi / 4 * rng.choice([-1, 1]) + rng.uniform(0, 2 * np.pi)
+        reach = rng.uniform(0.3, 0.8 - 0.015 * attempt, (8, 1))
+        knots = np.empty((8, 3))
+        knots[:, :2] = np.stack([np.cos(angle), np.sin(angle)], 1) * reach * room.size[:2] / 2
+        knots[:, :2] += room.size[:2] / 2
+        knots[:, 2] = rng.uniform(1.35, 1.75, 8)
+        curve = CubicSpline(np.linspace(0, 1, 9), np.vstack([knots, knots[:1]]), bc_type="periodic")
+        points = curve(dense)[:, None]
+        inside = (points > room.boxes[:, 0] - CLEARANCE) & (points < room.boxes[:, 1] + CLEARANCE)
+        blocked = inside.all(-1).any(-1).sum()
+        if blocked < fewest:
+            best, fewest = curve, blocked
+        if not blocked:
+            break
+    return best(time)
+
+
+def _smooth(time: np.ndarray, knots: int, rng: np.random.Generator) -> np.ndarray:
+    """Smooth periodic noise of about unit size, (F, 3)."""
+    values = rng.uniform(-1, 1, (knots, 3))
+    at = np.linspace(0, 1, knots + 1)
+    return CubicSpline(at, np.vstack([values, values[:1]]), bc_type="periodic")(time)

@@ -1,0 +1,180 @@
+"""Synthetic data set in ScanNet's raw layout: procedural rooms, scanned by a simulated camera.
+
+    root/scannetv2-labels.combined.tsv, scannetv2_train.txt, scannetv2_val.txt
+    root/scans/scene0000_00/scene0000_00.sens, .txt, .aggregation.json,
+                            _vh_clean_2.ply, _vh_clean_2.0.010000.segs.json
+
+Frames of reference: `room` has its corner at the origin and walls along the axes; `raw` is that,
+turned about z and shifted, and holds mesh and poses; `axisAlignment` leads from raw to a frame
+along the walls. Equal settings give equal bytes, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..files import atomic_path, read_json, write_json
+from .rooms.raw import label_table, meta_text, write_annotation, write_ply
+from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
+from .rooms.room import Room, make_room
+from .rooms.surface import scan_mesh
+from .rooms.trajectory import hand_held_path
+from .sens import SensHeader, pack_frame, write_sens
+
+MIN_FRAMES = 4  # one blank, one lost, two to look at
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a scene, together with its index. Sizes are (width, height) in pixels."""
+
+    seed: int = 0
+    points: int = 30_000
+    frames: int = 40
+    color_size: tuple[int, int] = (216, 162)
+    depth_size: tuple[int, int] = (160, 120)
+
+
+def generate_dataset(
+    root,
+    num_train: int = 24,
+    num_val: int = 8,
+    seed: int = 0,
+    points: int = 30_000,
+    frames: int = 40,
+    color_size: tuple[int, int] = (216, 162),
+    depth_size: tuple[int, int] = (160, 120),
+    workers: int = 1,
+    on_scene: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Writes the data set under `root` and returns the names of the scenes made by this call.
+
+    Scenes that are there already are kept, so an interrupted run continues and a larger number
+    extends the set; other settings than those of the scenes that are there raise ValueError.
+    `on_scene(name)` is called in this process after each scene. About `points` vertices a scene.
+    """
+    if frames < MIN_FRAMES:
+        raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
+    root = Path(root)
+    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size))
+    _claim(root, settings)
+    names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
+    missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
+    if len(missing) < len(names):
+        logger.info("%s: keeps %d scenes that are there", root, len(names) - len(missing))
+    for name in _run(root, settings, missing, workers):
+        if on_scene is not None:
+            on_scene(name)
+    _write_text(root / "scannetv2-labels.combined.tsv", label_table())
+    for split, part in (("train", names[:num_train]), ("val", names[num_train:])):
+        _write_text(root / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in part))
+    return [names[index] for index in missing]
+
+
+def _claim(root: Path, settings: Settings) -> None:
+    """Notes the settings in the root, or checks that they are the ones noted there."""
+    wanted = json.loads(json.dumps(asdict(settings)))  # tuples as the lists that come back
+    note = root / "synthetic.json"
+    if not note.exists():
+        write_json(note, wanted)
+    elif (found := read_json(note)) != wanted:
+        raise ValueError(f"{note}: scenes made with {found}, asked for {wanted}; "
+                         "use the same settings or another root")  # fmt: skip
+
+
+def _run(root: Path, settings: Settings, indices: list[int], workers: int):
+    if workers <= 1:
+        for index in indices:
+            yield make_scene(root, settings, index)
+        return
+    # spawn: a fork of a process that has started threads (torch, BLAS) may hang
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        jobs = [pool.submit(make_scene, root, settings, index) for index in indices]
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def make_scene(root, settings: Settings, index: int) -> str:
+    """Writes scene `index` whole or not at all; returns its name."""
+    name = f"scene{index:04d}_00"
+    folder = Path(root) / "scans" / name
+    partial = folder.with_name(f".{name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    rng = np.random.default_rng([settings.seed, 2, index])
+    room = make_room(settings.seed, index)
+    caster = RoomCaster(room, Light.random(rng, room.size))
+    poses = hand_held_path(room, settings.frames, rng)
+    eyes = poses[:: max(1, settings.frames // 24), :3, 3]
+    mesh = scan_mesh(room, caster, eyes, settings.points, rng)
+    alignment, raw_from_room = _random_frame(room, rng)
+    header = _cameras(settings, rng)
+    frames = _frames(caster, header, poses, raw_from_room, rng)
+    header.num_frames = write_sens(partial / f"{name}.sens", header, frames)
+    coord = mesh.coord @ raw_from_room[:3, :3].T + raw_from_room[:3, 3]
+    write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face)
+    write_annotation(partial, name, room, mesh, rng)
+    _write_text(partial / f"{name}.txt", meta_text(header, alignment, room.theme))
+    partial.rename(folder)
+    return name
+
+
+def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
+    """axisAlignment (4, 4) as it will be printed, and the transform from room to raw (4, 4)."""
+    yaw = rng.uniform(0.15, np.pi / 2 - 0.15) + rng.integers(4) * np.pi / 2
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    alignment = np.eye(4)
+    alignment[:2, :2] = [[cos, -sin], [sin, cos]]
+    alignment[:3, 3] = rng.uniform([-5, -5, -0.15], [5, 5, -0.02])
+    alignment = alignment.round(6)
+    centered = np.eye(4)  # the aligned frame has the room's middle above its origin, as ScanNet's
+    centered[:2, 3] = -room.size[:2] / 2
+    return alignment, np.linalg.inv(alignment) @ centered
+
+
+def _cameras(settings: Settings, rng) -> SensHeader:
+    """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
+
+    def intrinsic(size, focal, full):
+        matrix, scale = np.eye(4), np.array(size) / full
+        matrix[[0, 1], [0, 1]] = focal * scale * rng.uniform(0.99, 1.01)
+        matrix[:2, 2] = (np.array(full) / 2 + rng.uniform(-4, 4, 2)) * scale - 0.5
+        return matrix.astype(np.float32)
+
+    color = intrinsic(settings.color_size, 1170.19, (1296, 968))
+    depth = intrinsic(settings.depth_size, 577.87, (640, 480))
+    return SensHeader(color, depth, *settings.color_size, *settings.depth_size)
+
+
+def _frames(caster, header: SensHeader, poses, raw_from_room, rng):
+    """Renders and packs frame after frame; some lose their pose, one its depth."""
+    count = len(poses)
+    bad = 1 + rng.permutation(count - 1)[: 1 + max(1, count // 16)]
+    blank, lost = bad[0], bad[1:]
+    color_rays = pixel_rays(header.intrinsic_color, header.color_width, header.color_height)
+    depth_rays = pixel_rays(header.intrinsic_depth, header.depth_width, header.depth_height)
+    for index, pose in enumerate(poses):
+        color = render_color(caster, color_rays, pose, rng)
+        depth = render_depth(caster, depth_rays, pose, rng)
+        raw_pose = np.full((4, 4), -np.inf) if index in lost else raw_from_room @ pose
+        yield pack_frame(header, index, raw_pose, color, depth * np.uint16(index != blank))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as partial:
+        Path(partial).write_text(text, encoding="utf-8")

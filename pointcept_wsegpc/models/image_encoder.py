@@ -1,0 +1,167 @@
+"""Dense image features from any timm network whose stride can be traded for dilation.
+
+V views of H x W pixels, D channels; the feature map is h x w = H/8 x W/8, rounded up.
+"""
+
+import logging
+from pathlib import Path
+
+import timm
+import torch
+from timm.models.resnet import BasicBlock, Bottleneck
+from torch import nn
+
+logger = logging.getLogger(__name__)
+
+PREFIXES = ("module.", "backbone.")
+HEADS = ("fc.", "head.", "classifier.", "last_linear.")
+
+
+class ImageEncoder(nn.Module):
+    """A timm network at output stride 8, without its head.
+
+    name: timm's, optionally with a weight tag, such as "resnet50" or "resnet50.tv_in1k".
+    weights: "imagenet" (timm downloads them), "none" (a random start), or a file of weights.
+    stages: keep only so many stages (a ResNet's are layer1 to layer4); None keeps all.
+    frozen: no gradients, and batch statistics stay as loaded whatever train() says.
+
+    The last residual block of a ResNet loses its final ReLU, so that features may be negative: they
+    are compared by their angle, which a ReLU would confine to one orthant.
+
+    Raises ValueError for a network that timm does not know or cannot dilate, and RuntimeError where
+    weights are asked for but cannot be had: training never starts at random unasked.
+    """
+
+    def __init__(
+        self, name="resnet50", weights="imagenet", output_stride=8, stages=None, frozen=False
+    ):
+        super().__init__()
+        settings = dict(_architecture(name, output_stride, stages), output_stride=output_stride)
+        if weights == "imagenet":
+            self.network = _download(name, settings)
+        else:
+            self.network = timm.create_model(name, pretrained=False, features_only=True, **settings)
+        if weights not in ("imagenet", "none"):
+            _load_file(self.network, name, Path(weights))
+        self.out_channels = self.network.feature_info.channels()[-1]
+        self.frozen = frozen
+        _drop_last_relu(self.network)
+        if frozen:
+            self.requires_grad_(False)
+            self.eval()
+
+    def train(self, mode=True):
+        return super().train(mode and not self.frozen)
+
+    def forward(self, images):
+        """Normalised images (V, 3, H, W) -> (V, D, h, w)."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return self.network(images)[-1]
+
+
+def _architecture(name, output_stride, stages):
+    """Check name and stages without building weights; return timm's ``out_indices`` setting."""
+    if not timm.is_model(name):
+        raise ValueError(f"timm {timm.__version__} knows no model {name!r}; see timm.list_models()")
+    try:
+        strides = _skeleton(name, output_stride).feature_info.reduction()
+    except (TypeError, NotImplementedError, AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"{name} cannot give feature maps at output stride {output_stride} ({error}); "
+            "take a convolutional network such as resnet50 or convnext_tiny"
+        ) from error
+    stem = sum(stride < 4 for stride in strides)  # levels before the first stage
+    if stages is None:
+        stages = len(strides) - stem
+    if not 1 <= stages <= len(strides) - stem:
+        raise ValueError(f"stages is {stages}, but {name} has 1 to {len(strides) - stem}")
+    return {"out_indices": (stem + stages - 1,)}
+
+
+def _skeleton(name, output_stride=8):
+    """The whole network without memory for its weights."""
+    with torch.device("meta"):
+        return timm.create_model(
+            name, pretrained=False, features_only=True, output_stride=output_stride
+        )
+
+
+def _download(name, settings):
+    advice = "pass a local file (weights='/path/to/file') or weights='none' for a random start"
+    # timm itself would only warn here, and start at random.
+    if not timm.get_pretrained_cfg(name).has_weights:
+        raise RuntimeError(f"timm has no ImageNet weights for {name}; {advice}")
+    try:
+        return timm.create_model(name, pretrained=True, features_only=True, **settings)
+    except Exception as error:  # the hub's clients raise errors of many families
+        reason = str(error).split("\n", 1)[0]
+        raise RuntimeError(
+            f"ImageNet weights of {name} could not be fetched ({reason}); {advice}"
+        ) from error
+
+
+def _load_file(network, name, path):
+    """Load every weight of ``network`` from ``path``, or raise."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"image weights {path} not found; expected a file, or weights='imagenet' or 'none'"
+        )
+    wanted = network.state_dict()
+    state = normalise_keys(_read(path), wanted)
+    fitting = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
+    # Counters of batches steer nothing here, and older files lack them.
+    missing = [k for k in wanted if k not in fitting and not k.endswith("num_batches_tracked")]
+    whole = _skeleton(name).state_dict()  # stages that were cut away may be in the file
+    foreign = [k for k in state if k not in whole and not k.startswith(HEADS)]
+    if missing or foreign:
+        raise RuntimeError(
+            f"{path} does not fit {name}: {len(fitting)} of {len(wanted)} keys matched; "
+            f"missing or of another shape: {_first(missing)}; unknown: {_first(foreign)}"
+        )
+    network.load_state_dict(fitting, strict=False)
+    logger.info("Image encoder %s: loaded %d keys from %s", name, len(fitting), path)
+
+
+def normalise_keys(checkpoint, wanted):
+    """Return {name in timm's layout: tensor} from a checkpoint in another layout.
+
+    Unwraps "state_dict" and "model", strips wrapper prefixes, and follows timm's flattened names
+    ("stages.0" -> "stages_0"). Layouts of self-supervised checkpoints belong here.
+    """
+    for wrapper in ("state_dict", "model"):
+        if isinstance(checkpoint.get(wrapper), dict):
+            checkpoint = checkpoint[wrapper]
+    state = {}
+    for key, value in checkpoint.items():
+        while key.startswith(PREFIXES):
+            key = key.split(".", 1)[1]
+        flattened = key.replace(".", "_", 1)
+        state[flattened if key not in wanted and flattened in wanted else key] = value
+    return state
+
+
+def _read(path):
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a foreign file raises depends on its first bytes
+        reason = str(error).split("\n", 1)[0]
+        raise RuntimeError(
+            f"{path} is not a file of tensors that torch can load ({reason})"
+        ) from error
+
+
+def _first(keys, count=3):
+    return ", ".join(keys[:count]) + (", ..." if len(keys) > count else "") if keys else "none"
+
+
+def _drop_last_relu(network):
+    last = list(network.children())[-1]
+    block = last[-1] if isinstance(last, nn.Sequential) else last
+    if isinstance(block, Bottleneck):
+        block.act3 = nn.Identity()
+    elif isinstance(block, BasicBlock):
+        block.act2 = nn.Identity()

@@ -1,0 +1,164 @@
+"""Sparse 3D convolutions: spconv, or the same three layers in plain torch.
+
+N voxels, C input channels, D output channels, k kernel size.
+
+``sparse_layers(backend)`` hands out ``SparseTensor``, ``SubMConv3d``, ``SparseConv3d`` and
+``SparseInverseConv3d``. Both sets hold their weight as (D, k, k, k, C) under the key ``weight``, so
+a checkpoint written with one loads into the other. The torch set computes what the U-Net needs and
+no more: no bias, submanifold convolutions of odd size, strided ones whose kernel equals the stride.
+"""
+
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from .kernel_map import pairwise_matmul, strided_map, submanifold_map
+
+BACKENDS = ("auto", "spconv", "torch")
+
+
+def sparse_layers(backend="auto"):
+    """Return a namespace with the four names above.
+
+    ``auto`` takes spconv where it can use a GPU and plain torch elsewhere: spconv's CPU code is
+    about as fast, but gives wrong and changing results with more than one thread.
+    Raises ValueError for an unknown name and ImportError where spconv is asked for but missing.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+    if backend == "torch" or (backend == "auto" and not _spconv_runs_on_gpu()):
+        return SimpleNamespace(
+            SparseTensor=SparseTensor,
+            SubMConv3d=SubMConv3d,
+            SparseConv3d=SparseConv3d,
+            SparseInverseConv3d=SparseInverseConv3d,
+        )
+    try:
+        import spconv.pytorch as spconv
+    except ImportError as error:
+        raise ImportError(
+            f"backend='spconv' but spconv cannot be imported ({error}); "
+            "pip install spconv-cu124 (or -cu120, -cu126; spconv for a CPU), or use backend='torch'"
+        ) from error
+    let_spconv_run_without_cuda()
+    return SimpleNamespace(
+        SparseTensor=_spconv_tensor,
+        SubMConv3d=spconv.SubMConv3d,
+        SparseConv3d=spconv.SparseConv3d,
+        SparseInverseConv3d=spconv.SparseInverseConv3d,
+    )
+
+
+def _spconv_tensor(features, indices, spatial_shape, batch_size):
+    import spconv.pytorch as spconv
+
+    if not features.is_cuda and torch.get_num_threads() > 1:
+        raise RuntimeError(
+            f"spconv on CPU sums wrongly with several threads, got {torch.get_num_threads()}; "
+            "use backend='torch' or call torch.set_num_threads(1)"
+        )
+    return spconv.SparseConvTensor(features, indices, spatial_shape, batch_size)
+
+
+def _spconv_runs_on_gpu():
+    if not torch.cuda.is_available():
+        return False
+    try:
+        from spconv.cppconstants import CPU_ONLY_BUILD
+    except ImportError:
+        return False
+    return not CPU_ONLY_BUILD
+
+
+def let_spconv_run_without_cuda():
+    """Make spconv's CPU backward usable where there is no CUDA; does nothing where there is.
+
+    The backward asks for the current CUDA stream even for CPU tensors, which raises without a
+    driver. The value is not used on the CPU, so stream 0 does.
+    """
+    if not torch.cuda.is_available():
+        import spconv.pytorch.ops as ops
+
+        ops.get_current_stream = lambda: 0
+
+
+class SparseTensor:
+    """features (N, C) at indices (N, 4) = (batch, x, y, z), unique and inside spatial_shape."""
+
+    def __init__(self, features, indices, spatial_shape, batch_size, maps=None):
+        self.features = features
+        self.indices = indices
+        self.spatial_shape = spatial_shape
+        self.batch_size = batch_size
+        self.maps = {} if maps is None else maps  # by indice_key, shared along a network
+
+    def replace_feature(self, features):
+        """The same voxels with other features (N, D)."""
+        return SparseTensor(features, self.indices, self.spatial_shape, self.batch_size, self.maps)
+
+
+class _SparseConv(nn.Module):
+    def __init__(self, in_channels, out_channels, kernel_size, indice_key):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.indice_key = indice_key
+        self.weight = nn.Parameter(torch.empty(out_channels, *[kernel_size] * 3, in_channels))
+        nn.init.kaiming_uniform_(self.weight.view(out_channels, -1), a=5**0.5)
+
+    def extra_repr(self):
+        out_channels, *_, in_channels = self.weight.shape
+        return f"{in_channels}, {out_channels}, kernel_size={self.kernel_size}"
+
+
+class SubMConv3d(_SparseConv):
+    """Stride 1, odd kernel, output at the input's voxels."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, bias=False, indice_key=None):
+        _require(not bias, "SubMConv3d in plain torch has no bias, got bias=True")
+        _require(kernel_size % 2 == 1, f"SubMConv3d needs an odd kernel_size, got {kernel_size}")
+        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+
+    def forward(self, x):
+        found = x.maps.get(self.indice_key)
+        if found is None:
+            found = submanifold_map(x.indices, x.spatial_shape, self.kernel_size)
+            x.maps[self.indice_key] = found
+        return x.replace_feature(pairwise_matmul(x.features, self.weight, found))
+
+
+class SparseConv3d(_SparseConv):
+    """Kernel = stride: each coarse voxel sees the voxels inside it."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride, bias=False, indice_key=None):
+        _require(not bias, "SparseConv3d in plain torch has no bias, got bias=True")
+        _require(
+            kernel_size == stride,
+            f"SparseConv3d in plain torch: kernel_size {kernel_size} must equal stride {stride}",
+        )
+        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+
+    def forward(self, x):
+        found, indices, shape = strided_map(x.indices, x.spatial_shape, self.kernel_size)
+        # The inverse layer returns to these voxels. Keeping x itself would make a reference cycle.
+        x.maps[self.indice_key] = found, x.indices, x.spatial_shape
+        features = pairwise_matmul(x.features, self.weight, found)
+        return SparseTensor(features, indices, shape, x.batch_size, x.maps)
+
+
+class SparseInverseConv3d(_SparseConv):
+    """Undoes the SparseConv3d of the same indice_key: output at that layer's input voxels."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, indice_key, bias=False):
+        _require(not bias, "SparseInverseConv3d in plain torch has no bias, got bias=True")
+        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+
+    def forward(self, x):
+        down, indices, shape = x.maps[self.indice_key]
+        features = pairwise_matmul(x.features, self.weight, down.transposed())
+        return SparseTensor(features, indices, shape, x.batch_size, x.maps)
+
+
+def _require(condition, message):
+    if not condition:
+        raise ValueError(message)

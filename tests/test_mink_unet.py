@@ -1,0 +1,253 @@
+"""Sparse convolutions against dense ones, spconv against plain torch, and the U-Net around them."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pointcept_wsegpc.host import ensure_pointcept
+
+ensure_pointcept(quiet=True)
+
+from pointcept.models.builder import MODELS  # noqa: E402
+
+from pointcept_wsegpc.models.mink_unet import ARCHITECTURES, MinkUNet  # noqa: E402
+from pointcept_wsegpc.models.sparse_conv import sparse_layers  # noqa: E402
+
+SLIM = {"planes": (8, 8, 16, 16, 16, 8, 8, 8), "layers": (1,) * 8}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # spconv's CPU code is wrong with more
+    yield
+    torch.set_num_threads(threads)
+
+
+def available_backends():
+    try:
+        import spconv.pytorch  # noqa: F401
+    except ImportError:
+        return ["torch"]
+    return ["torch", "spconv"]
+
+
+BACKENDS = available_backends()
+needs_spconv = pytest.mark.skipif("spconv" not in BACKENDS, reason="spconv is not installed")
+
+
+def random_voxels(count, size, batch_size, seed=0):
+    """Indices (N, 4) without duplicates, in random order."""
+    generator = torch.Generator().manual_seed(seed)
+    cells = torch.randperm(batch_size * size**3, generator=generator)[:count]
+    shape = (batch_size, size, size, size)
+    return torch.from_numpy(np.stack(np.unravel_index(cells.numpy(), shape), 1)).int()
+
+
+def to_dense(features, indices, size, batch_size):
+    dense = features.new_zeros(batch_size, size, size, size, features.shape[1])
+    return dense.index_put(indices.long().unbind(1), features).permute(0, 4, 1, 2, 3)
+
+
+def at_voxels(dense, indices):
+    b, x, y, z = indices.long().unbind(1)
+    return dense[b, :, x, y, z]
+
+
+def conv_weight(layer):
+    return layer.weight.permute(0, 4, 1, 2, 3)  # (D, C, k, k, k), as torch's dense layers have it
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("kernel", "count"), [(3, 90), (5, 90), (3, 128), (5, 1)])
+def test_submanifold_is_a_dense_convolution_read_at_its_voxels(backend, kernel, count):
+    layers = sparse_layers(backend)
+    indices = random_voxels(count, 4, 2)
+    features = torch.randn(count, 5, requires_grad=True)
+    layer = layers.SubMConv3d(5, 7, kernel, bias=False, indice_key="a")
+    out = layer(layers.SparseTensor(features, indices, [4, 4, 4], 2)).features
+    dense = F.conv3d(to_dense(features, indices, 4, 2), conv_weight(layer), padding=kernel // 2)
+    expected = at_voxels(dense, indices)
+    torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
+    probe = torch.randn_like(out)
+    ours = torch.autograd.grad((out * probe).sum(), (features, layer.weight))
+    theirs = torch.autograd.grad((expected * probe).sum(), (features, layer.weight))
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("count", [1, 50, 128])
+def test_down_and_up_are_the_dense_strided_and_transposed_convolutions(backend, count):
+    layers = sparse_layers(backend)
+    indices = random_voxels(count, 4, 2)
+    features = torch.randn(count, 3, requires_grad=True)
+    down = layers.SparseConv3d(3, 6, 2, stride=2, bias=False, indice_key="d")
+    up = layers.SparseInverseConv3d(6, 4, 2, bias=False, indice_key="d")
+    coarse = down(layers.SparseTensor(features, indices, [4, 4, 4], 2))
+    dense = F.conv3d(to_dense(features, indices, 4, 2), conv_weight(down), stride=2)
+    torch.testing.assert_close(
+        coarse.features, at_voxels(dense, coarse.indices), atol=1e-5, rtol=1e-4
+    )
+    assert len(coarse.features) == len(torch.unique(indices // torch.tensor([1, 2, 2, 2]), dim=0))
+    out = up(coarse)
+    assert torch.equal(out.indices.int(), indices)
+    weight = conv_weight(up).transpose(0, 1)  # conv_transpose3d wants the inputs first
+    expected = at_voxels(F.conv_transpose3d(dense, weight, stride=2), indices)
+    torch.testing.assert_close(out.features, expected, atol=1e-5, rtol=1e-4)
+    parameters = (features, down.weight, up.weight)
+    probe = torch.randn_like(expected)
+    ours = torch.autograd.grad((out.features * probe).sum(), parameters)
+    theirs = torch.autograd.grad((expected * probe).sum(), parameters)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_neighbours_are_not_found_across_the_border_of_a_row_or_scene():
+    layers = sparse_layers("torch")
+    # The last cell of scene 0 and the first of scene 1, and two ends of neighbouring rows.
+    indices = torch.tensor([[0, 2, 2, 2], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 1, 0]]).int()
+    layer = layers.SubMConv3d(1, 1, 3, indice_key="a")
+    torch.nn.init.ones_(layer.weight)
+    out = layer(layers.SparseTensor(torch.ones(4, 1), indices, [3, 3, 3], 2)).features
+    assert out.flatten().tolist() == [1, 1, 1, 1]
+
+
+def test_torch_gradients_numerically():
+    layers = sparse_layers("torch")
+    indices = random_voxels(12, 4, 1)
+    layer = layers.SubMConv3d(2, 3, 3, indice_key="a").double()
+
+    def run(features):
+        return layer(layers.SparseTensor(features, indices, [4, 4, 4], 1)).features
+
+    features = torch.randn(12, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(run, features)
+
+
+def cloud(counts=(300, 200), seed=0, size=40):
+    """Voxels of several scenes as Pointcept's collate gives them."""
+    scenes = [random_voxels(n, size, 1, seed + i)[:, 1:] for i, n in enumerate(counts)]
+    return {
+        "grid_coord": torch.cat(scenes),
+        "feat": torch.randn(sum(counts), 6, generator=torch.Generator().manual_seed(seed)),
+        "offset": torch.tensor(counts).cumsum(0),
+    }
+
+
+@needs_spconv
+def test_backends_exchange_weights_and_agree():
+    ours, theirs = MinkUNet(backend="torch", **SLIM), MinkUNet(backend="spconv", **SLIM)
+    ours.load_state_dict(theirs.state_dict())
+    batch = cloud()
+    a, b = ours(batch), theirs(batch)
+    torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
+    probe = torch.randn_like(a)
+    a.backward(probe)
+    b.backward(probe)
+    for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        scale = q.grad.abs().max()
+        assert (p.grad - q.grad).abs().max() <= 0.02 * scale + 1e-5, name
+
+
+@needs_spconv
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about spconv on CPU")
+def test_spconv_on_cpu_refuses_several_threads():
+    torch.set_num_threads(2)
+    with pytest.raises(RuntimeError, match="several threads"):
+        MinkUNet(backend="spconv", **SLIM)(cloud())
+
+
+def test_threads_do_not_change_the_torch_backend():
+    model, batch = MinkUNet(backend="torch", **SLIM).eval(), cloud()
+    with torch.no_grad():
+        one = model(batch)
+        torch.set_num_threads(2)
+        torch.testing.assert_close(model(batch), one, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_parameter_gets_a_gradient(backend):
+    model = MinkUNet(num_classes=4, backend=backend, **SLIM)
+    logits = model(cloud())
+    assert logits.shape == (500, 4)
+    F.cross_entropy(logits, torch.arange(500) % 4).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_architectures(arch):
+    planes, layers = ARCHITECTURES[arch]
+    model = MODELS.build({"type": "WSegPC-MinkUNet", "arch": arch})
+    assert model.out_channels == planes[-1]
+    assert MinkUNet(arch=arch, num_classes=20).out_channels == 20
+    blocks = [len(level) for level in (*model.encoder, *model.decoder)]
+    assert blocks == list(layers)
+    assert model(cloud((40,))).shape == (40, planes[-1])
+
+
+def test_initial_scale_follows_the_fan_out():
+    model = MinkUNet(arch="34C", backend="torch")
+    weight = model.encoder[3][0].second.conv.weight
+    assert weight.std().item() == pytest.approx((2 / (256 * 27)) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("training", [True, False])
+def test_one_voxel(backend, training):
+    model = MinkUNet(backend=backend, **SLIM).train(training)
+    out = model({**cloud((1,)), "grid_coord": torch.tensor([[-7, 3, 1000]])})
+    assert out.shape == (1, 8) and out.isfinite().all()
+    out.sum().backward()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_scene_does_not_depend_on_its_neighbours_or_place(backend):
+    model, batch = MinkUNet(backend=backend, **SLIM).eval(), cloud()
+    alone = {k: v[:300] for k, v in batch.items()} | {"offset": batch["offset"][:1]}
+    shift = torch.cat((torch.full((300, 3), 16), torch.full((200, 3), -48)))
+    moved = {**batch, "grid_coord": batch["grid_coord"] + shift}
+    shuffle = torch.randperm(300)
+    mixed = {**alone, "grid_coord": alone["grid_coord"][shuffle], "feat": alone["feat"][shuffle]}
+    with torch.no_grad():
+        expected = model(alone)
+        for got in (model(batch)[:300], model(moved)[:300], model(mixed)[shuffle.argsort()]):
+            torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_mixed_precision_gives_finite_gradients():
+    model = MinkUNet(backend="torch", num_classes=3, **SLIM)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(cloud())
+    logits.float().square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_empty_scene_in_the_batch():
+    batch = cloud((50,))
+    batch["offset"] = torch.tensor([0, 50, 50])
+    assert MinkUNet(backend="torch", **SLIM)(batch).shape == (50, 8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"arch": "50"}, "expected one of 14A"),
+        ({"planes": (8, 8)}, "expected eight"),
+        ({"backend": "minkowski"}, "expected one of auto"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MinkUNet(**settings)
+
+
+@pytest.mark.parametrize("broken", [{"feat": torch.zeros(500, 3)}, {"feat": torch.zeros(9, 6)}])
+def test_bad_input(broken):
+    with pytest.raises(ValueError, match="in_channels"):
+        MinkUNet(**SLIM)(cloud() | broken)
+
+
+def test_no_voxels():
+    with pytest.raises(ValueError, match="N > 0"):
+        MinkUNet(**SLIM)(cloud((0,)))

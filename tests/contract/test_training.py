@@ -1,0 +1,181 @@
+"""The trainer: order of calls, checkpoints, resume, evaluation, schedules."""
+
+import numpy as np
+import pytest
+import torch
+from pointcept.models.builder import build_model
+from pointcept.models.utils import batch2offset, offset2batch
+from pointcept.models.utils.structure import Point
+from pointcept.utils.config import Config
+from pointcept.utils.optimizer import build_optimizer
+from pointcept.utils.scheduler import build_scheduler
+
+
+def last_checkpoint(folder):
+    return torch.load(folder / "exp/model/model_last.pth", weights_only=False)
+
+
+def test_order_of_calls(train):
+    # 4 scenes x loop 2 in batches of 4: 2 steps in each of 2 epochs.
+    calls = [call for call, _, _ in train().comm_info["calls"]]
+    step = ["before_step", "after_step"]
+    epoch = ["before_epoch", *step, *step, "after_epoch"]
+    assert calls == ["before_train", *epoch, *epoch, "after_train"]
+
+
+def test_calls_see_their_epoch_and_iteration(train):
+    steps = [call[1:] for call in train().comm_info["calls"] if call[0] == "after_step"]
+    assert steps == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_checkpoint(train, tmp_path):
+    trainer = train()
+    checkpoint = last_checkpoint(tmp_path)
+    keys = ["best_metric_value", "epoch", "optimizer", "scaler", "scheduler", "state_dict"]
+    assert sorted(checkpoint) == keys
+    assert checkpoint["epoch"] == 2
+    assert checkpoint["best_metric_value"] == pytest.approx(trainer.best_metric_value)
+    assert sorted(p.name for p in (tmp_path / "exp/model").iterdir()) == [
+        "model_best.pth",
+        "model_last.pth",
+    ]
+
+
+def test_weight_without_resume_starts_at_epoch_zero(train, tmp_path):
+    train()
+    weight = tmp_path / "first.pth"
+    (tmp_path / "exp/model/model_last.pth").rename(weight)
+    trainer = train(weight=str(weight), **{"optimizer.lr": 0.0})
+    assert trainer.start_epoch == 0
+    first = torch.load(weight, weights_only=False)["state_dict"]
+    for name, value in last_checkpoint(tmp_path)["state_dict"].items():
+        assert torch.equal(value, first[name])
+
+
+def test_resume_goes_on_where_it_stopped(train, tmp_path, monkeypatch):
+    # One batch holds the whole data set, so the order of its scenes changes nothing but rounding.
+    whole = {"batch_size": 8, "epoch": 8, "eval_epoch": 4}
+    train(**whole)
+    expected = last_checkpoint(tmp_path)
+
+    import contract_toy
+
+    def stop(hook):
+        if hook.trainer.epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(contract_toy.CallRecorder, "before_step", stop)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(**whole)
+    monkeypatch.undo()
+    assert last_checkpoint(tmp_path)["epoch"] == 2
+    weight = str(tmp_path / "exp/model/model_last.pth")
+    trainer = train(**whole, weight=weight, resume=True)
+    assert trainer.start_epoch == 2
+    resumed = last_checkpoint(tmp_path)
+    assert resumed["scheduler"]["last_epoch"] == expected["scheduler"]["last_epoch"] == 4
+    for name, value in resumed["state_dict"].items():
+        torch.testing.assert_close(value, expected["state_dict"][name])
+
+
+def test_evaluator_against_numpy(train):
+    trainer = train(epoch=40, **{"optimizer.lr": 0.5})
+    pred, target = [], []
+    trainer.model.eval()
+    for batch in trainer.val_loader:
+        device = next(trainer.model.parameters()).device
+        batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
+        with torch.no_grad():
+            output = trainer.model(batch)
+        assert sorted(output) == ["loss", "seg_logits"]
+        pred.append(output["seg_logits"].argmax(1).cpu().numpy())
+        target.append(batch["segment"].cpu().numpy())
+    pred, target = np.concatenate(pred), np.concatenate(target)
+    pred, target = pred[target >= 0], target[target >= 0]
+    iou = [
+        np.sum((pred == c) & (target == c)) / max(np.sum((pred == c) | (target == c)), 1)
+        for c in range(4)
+    ]
+    assert 0.2 < np.mean(iou) <= 0.75  # it learns, and the absent class counts as 0
+    assert trainer.comm_info["current_metric_value"] == pytest.approx(np.mean(iou), abs=1e-6)
+    assert trainer.comm_info["current_metric_name"] == "mIoU"
+
+
+def test_evaluator_scores_original_points(train, monkeypatch):
+    import contract_toy
+
+    get_sample = contract_toy.ToyDataset.__getitem__
+
+    def with_inverse(self, index):
+        # Every point stands for one original point of class 1: whatever is said of the others.
+        sample = get_sample(self, index)
+        inverse = torch.zeros(5, dtype=torch.long)
+        return dict(sample, inverse=inverse, origin_segment=torch.full((5,), 1))
+
+    monkeypatch.setattr(contract_toy.ToyDataset, "__getitem__", with_inverse)
+    trainer = train()
+    hits = []
+    for batch in trainer.val_loader:
+        device = next(trainer.model.parameters()).device
+        logits = trainer.model.backbone({"coord": batch["coord"][:1].to(device)})
+        hits.append(logits.argmax(1).item() == 1)
+    assert trainer.comm_info["current_metric_value"] == pytest.approx(np.mean(hits) / 4, abs=1e-6)
+
+
+def test_segmentor_outputs(load):
+    model = build_model(load().model)
+    batch = {"coord": torch.randn(6, 3), "segment": torch.tensor([0, 1, 2, -1, 0, 1])}
+    loss = model.train()(batch)["loss"]
+    labelled = batch["segment"] >= 0
+    expected = torch.nn.functional.cross_entropy(
+        model.backbone(batch)[labelled], batch["segment"][labelled]
+    )
+    torch.testing.assert_close(loss, expected)
+    del batch["segment"]
+    assert list(model.eval()(batch)) == ["seg_logits"]
+
+
+def test_poly_schedule_and_parameter_groups():
+    model = torch.nn.ModuleDict({"head": torch.nn.Linear(2, 2), "body": torch.nn.Linear(2, 2)})
+    optimizer = build_optimizer(
+        Config({"type": "SGD", "lr": 0.1}),
+        model,
+        Config({"groups": [{"keyword": "head", "lr": 0.01, "weight_decay": 0.5}]}).groups,
+    )
+    default, head = optimizer.param_groups
+    assert (default["lr"], head["lr"], head["weight_decay"]) == (0.1, 0.01, 0.5)
+    assert {id(p) for p in head["params"]} == {id(p) for p in model["head"].parameters()}
+    cfg = Config({"type": "PolyLR", "power": 0.9, "total_steps": 10})
+    scheduler = build_scheduler(cfg, optimizer)
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+    factor = (1 - 5 / 11) ** 0.9
+    assert scheduler.get_last_lr() == pytest.approx([0.1 * factor, 0.01 * factor])
+
+
+@pytest.mark.parametrize(
+    "cfg",
+    [
+        {"type": "OneCycleLR", "max_lr": 0.1, "pct_start": 0.3},
+        {"type": "MultiStepLR", "milestones": [0.5, 0.8], "gamma": 0.1},
+    ],
+)
+def test_other_schedules(cfg):
+    optimizer = torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)
+    scheduler = build_scheduler(Config({**cfg, "total_steps": 10}), optimizer)
+    rates = []
+    for _ in range(9):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert max(rates) == pytest.approx(0.1) and rates[-1] < 0.05
+
+
+def test_offsets():
+    offset = torch.tensor([2, 5, 6])
+    batch = offset2batch(offset)
+    assert batch.tolist() == [0, 0, 1, 1, 1, 2]
+    assert batch2offset(batch).tolist() == offset.tolist()
+    point = Point({"feat": torch.zeros(6, 4), "offset": offset})
+    assert point.batch.tolist() == batch.tolist() and point.feat.shape == (6, 4)

@@ -44,7 +44,7 @@ def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
 
 
 def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
-    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError with the known ones."""
+    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError."""
     unknown = sorted(set(tags) - set(names))
     if unknown:
         raise ValueError(
@@ -56,7 +56,7 @@ def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
 
 
 def palette(num_classes: int) -> np.ndarray:
-    """Distinct uint8 colours (C + 1, 3) for pictures; the last one, grey, is IGNORE's (index -1)."""
+    """Distinct uint8 colours (C + 1, 3) for pictures; the last, grey, is IGNORE's (index -1)."""
     import colorsys
 
     golden = 0.618033988749895  # successive hues far apart, whatever the number of classes

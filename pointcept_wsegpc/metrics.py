@@ -101,3 +101,18 @@ def partition_quality(region, segment, num_classes, ignore=IGNORE):
     Points without a region count as errors of their class.
     """
     return mean_iou(partition_confusion(region, segment, num_classes, ignore))
+
+
+def iou_table(confusions, names):
+    """Text table of the IoU in % per class, one column per {title: confusion (C, C) or larger}.
+
+    A class that occurs in neither labels nor predictions shows "-".
+    """
+    columns = {title: iou(counts)[: len(names)] for title, counts in confusions.items()}
+    width = max(len(name) for name in (*names, "mIoU"))
+    lines = [" " * width + "".join(f"  {title:>12}" for title in columns)]
+    for i, name in enumerate(names):
+        cells = ["-" if np.isnan(c[i]) else f"{100 * c[i]:.1f}" for c in columns.values()]
+        lines.append(f"{name:<{width}}" + "".join(f"  {cell:>12}" for cell in cells))
+    means = "".join(f"  {100 * mean_iou(counts):>12.1f}" for counts in confusions.values())
+    return "\n".join([*lines, f"{'mIoU':<{width}}{means}"])

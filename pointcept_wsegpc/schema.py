@@ -3,15 +3,18 @@
 Every file that one stage writes and another reads goes through this module, and every write is
 atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
 
-    <root>/<split>/<scene>/   coord.npy (N, 3) float32 m · color.npy (N, 3) uint8 ·
-                              normal.npy (N, 3) float32 · optional segment*.npy · region.npy (N,) int32
-    ...views/                 NNNNNN.jpg · NNNNNN.depth.png (mm) · NNNNNN.region.png · NNNNNN.label.png
-    ...views.npz              frame (V,) · intrinsic (V, 3, 3) · world_to_camera (V, 4, 4) ·
-                              size (2,) as (H, W) · axis_alignment (4, 4)
-    ...manifest.json          source, settings, counts; written last, so it marks a finished scene
-    <root>/scene_tags.json    {scene: [class names]}
-    <store>/<scene>.npz       pseudo-labels: label (N,) int16 · confidence (N,) float16
-    <store>/manifest.json     checkpoint hash, config, class table, coverage, mIoU
+    <root>/<split>/<scene>/  coord.npy (N, 3) float32 m · color.npy (N, 3) uint8
+                             normal.npy (N, 3) float32 · optional segment*.npy
+                             region.npy (N,) int32
+      views/                 NNNNNN.jpg · NNNNNN.depth.png (mm)
+                             NNNNNN.region.png · NNNNNN.label.png (uint16, 65535 = none)
+      views.npz              frame (V,) · intrinsic (V, 3, 3) · world_to_camera (V, 4, 4)
+                             size (2,) as (H, W) · axis_alignment (4, 4)
+      manifest.json          source, settings, counts; written last: it marks a finished scene
+    <root>/scene_tags.json   {scene: [class names]}
+    <store>/<scene>.npz      pseudo-labels: label (N,) int16 · confidence (N,) float16
+    <store>/manifest.json    hash of the weights, settings, config, class table, coverage, mIoU
+    <store>/measures/        confusion counts of each scene, where ground truth exists
 """
 
 from dataclasses import dataclass, field
@@ -23,6 +26,7 @@ from PIL import Image
 from .files import atomic_path, read_json, write_arrays, write_json
 from .labels import IGNORE, IGNORE_PIXEL
 
+TAGS_FILE = "scene_tags.json"
 DEPTH_SCALE = 1000.0  # stored depth images hold millimetres
 VIEW_SUFFIX = {
     "color": ".jpg",
@@ -120,7 +124,7 @@ def view_path(scene, frame, kind):
 
 
 def write_view_image(scene, frame, kind, image):
-    """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, region or label (H, W) ids."""
+    """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, or ids (H, W)."""
     options = {"quality": 92} if kind == "color" else {"compress_level": 3}
     if kind == "depth":
         millimetres = np.rint(np.asarray(image) * DEPTH_SCALE)
@@ -176,6 +180,10 @@ def read_scene_tags(path):
 
 # --------------------------------------------------------------------------- pseudo-labels
 
+STORE_MANIFEST = "manifest.json"
+MEASURES = "measures"
+EXPORT_HINT = "write it with tools/export.py or the PseudoLabelExporter hook"
+
 
 def write_pseudo_label(store, scene, label, confidence):
     write_arrays(
@@ -185,26 +193,44 @@ def write_pseudo_label(store, scene, label, confidence):
     )
 
 
-def read_pseudo_label(store, scene, num_points, names):
-    """label (N,) int16 with IGNORE = none, confidence (N,) float16, of a scene of N points.
+def measures_path(store, scene):
+    """Confusion counts of a scene's labels against ground truth, if any; never read in training."""
+    return Path(store) / MEASURES / f"{scene}.npz"
 
-    Raises one line that names scene, expected, found and the command that writes the file.
+
+def has_pseudo_label(store, scene):
+    return (Path(store) / f"{scene}.npz").is_file() and measures_path(store, scene).is_file()
+
+
+def check_store(store, names, scenes=()):
+    """Check once, before a training starts, that a store fits: manifest, class table, every scene.
+
+    Raises one line that names what was expected, what was found and the command that writes it.
     """
     store = Path(store).expanduser().resolve()
-    export = "export it with tools/export.py"
-    manifest = store / "manifest.json"
-    if not manifest.is_file():
-        raise FileNotFoundError(f"no pseudo-labels in {store}: manifest.json is missing; {export}")
-    found = read_json(manifest).get("names")
+    if not (store / STORE_MANIFEST).is_file():
+        raise FileNotFoundError(f"no pseudo-labels in {store}: no {STORE_MANIFEST}; {EXPORT_HINT}")
+    found = read_json(store / STORE_MANIFEST).get("names")
     if found != list(names):
-        raise ValueError(f"{store} has the classes {found}, expected {list(names)}; {export}")
-    path = store / f"{scene}.npz"
+        raise ValueError(f"{store} has the classes {found}, expected {list(names)}; {EXPORT_HINT}")
+    missing = [scene for scene in scenes if not (store / f"{scene}.npz").is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(scenes)} scenes have no pseudo-label in {store}, "
+            f"{missing[0]} first; {EXPORT_HINT}"
+        )
+
+
+def read_pseudo_label(store, scene, num_points):
+    """label (N,) int16 with IGNORE = none and confidence (N,) float16 of a scene of N points."""
+    path = Path(store).expanduser().resolve() / f"{scene}.npz"
     if not path.is_file():
-        raise FileNotFoundError(f"scene {scene} has no pseudo-label: {path} is missing; {export}")
+        raise FileNotFoundError(f"scene {scene}: no pseudo-label at {path}; {EXPORT_HINT}")
     with np.load(path) as stored:
         label, confidence = stored["label"], stored["confidence"]
     if len(label) != num_points:
         raise ValueError(
-            f"scene {scene}: expected {num_points} pseudo-labels, found {len(label)} in {path}; {export}"
+            f"scene {scene}: expected {num_points} pseudo-labels, found {len(label)} in {path}; "
+            f"{EXPORT_HINT}"
         )
     return label, confidence

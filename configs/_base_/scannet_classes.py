@@ -1,0 +1,27 @@
+# The 20 classes of the ScanNet benchmark, in Pointcept's order and spelling.
+data = dict(
+    num_classes=20,
+    ignore_index=-1,
+    names=[
+        "wall",
+        "floor",
+        "cabinet",
+        "bed",
+        "chair",
+        "sofa",
+        "table",
+        "door",
+        "window",
+        "bookshelf",
+        "picture",
+        "counter",
+        "desk",
+        "curtain",
+        "refridgerator",
+        "shower curtain",
+        "toilet",
+        "sink",
+        "bathtub",
+        "otherfurniture",
+    ],
+)

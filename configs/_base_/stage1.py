@@ -1,0 +1,63 @@
+# Stage one on ScanNet-format scenes, with the paper's settings: data, networks, hooks.
+_base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
+
+sync_bn = True
+
+optimizer = dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=0.0001)
+scheduler = dict(type="PolyLR", power=0.9)
+
+model = dict(
+    type="WSegPC",
+    num_classes=20,
+    backbone=dict(type="WSegPC-MinkUNet", arch="18A", in_channels=6),
+    image_encoder=dict(name="resnet50", weights="imagenet"),
+)
+
+scenes = dict(
+    type="WSegPCScanNetDataset",
+    data_root="data/scannet_wsegpc",
+    num_views=6,
+    grid_size=0.04,
+    depth_tolerance=0.04,
+)
+data = dict(
+    train=dict(
+        split="train",
+        mode="train",
+        teacher_view=[
+            dict(type="RandomFlip", p=0.5),
+            dict(type="RandomRotate", angle=[-1 / 36, 1 / 36], axis="z", center=[0, 0, 0], p=0.5),
+        ],
+        student_view=[
+            dict(type="RandomFlip", p=0.5),
+            dict(type="RandomRotate", angle=[-1 / 6, 1 / 6], axis="z", center=[0, 0, 0], p=0.5),
+            dict(type="RandomScale", scale=[0.8, 1.2]),
+            dict(type="RandomJitter", sigma=0.005, clip=0.02),
+        ],
+        color_view=[
+            dict(type="ChromaticAutoContrast", p=0.2),
+            dict(type="ChromaticTranslation", p=0.95, ratio=0.1),
+            dict(type="ChromaticJitter", p=0.95, std=0.05),
+            dict(type="WSegPCHueSaturation", hue_max=0.5, saturation_max=0.2),
+        ],
+        teacher_jitter=(0.15, 0.15, 0.15, 0.05),
+        student_jitter=(0.3, 0.3, 0.3, 0.1),
+        structures=dict(floor=("floor", 0.5), wall=("wall", 0.5)),
+        mix3d=0.0,
+        **scenes,
+    ),
+    val=dict(split="val", mode="eval", **scenes),
+)
+del scenes
+
+hooks = [
+    dict(type="CheckpointLoader"),
+    dict(type="ReproducibleSampling"),
+    dict(type="SceneTagHook"),
+    dict(type="EMATeacherHook", decay=0.999),
+    dict(type="IterationTimer", warmup_iter=2),
+    dict(type="InformationWriter"),
+    dict(type="WeakSegEvaluator"),
+    dict(type="CheckpointSaver", save_freq=None),
+    dict(type="PseudoLabelExporter"),
+]

@@ -1,0 +1,112 @@
+# Stage two on ScanNet-format scenes, with the paper's settings; children name the network.
+_base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
+
+batch_size = 8
+epoch = 200
+eval_epoch = 50
+sync_bn = True
+
+optimizer = dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=0.0001)
+scheduler = dict(type="PolyLR", power=0.9)
+
+model = dict(
+    type="DefaultSegmentor",
+    backbone=dict(type="WSegPC-MinkUNet", arch="18C", in_channels=6, num_classes=20),
+    criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
+)
+
+data_root = "data/scannet_wsegpc"
+grid_size = 0.04
+collect = [
+    dict(type="NormalizeColor"),
+    dict(type="ToTensor"),
+    dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
+]
+data = dict(
+    train=dict(
+        type="WSegPCPseudoLabelDataset",
+        store="exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels",
+        split="train",
+        data_root=data_root,
+        transform=[
+            dict(type="CenterShift", apply_z=True),
+            dict(type="RandomFlip", p=0.5),
+            dict(type="RandomRotate", angle=[-1, 1], axis="z", center=[0, 0, 0], p=0.5),
+            dict(type="RandomScale", scale=[0.8, 1.2]),
+            dict(type="RandomJitter", sigma=0.005, clip=0.02),
+            dict(type="GridSample", grid_size=grid_size, mode="train", return_grid_coord=True),
+            dict(type="ChromaticAutoContrast", p=0.2),
+            dict(type="ChromaticTranslation", p=0.95, ratio=0.1),
+            dict(type="ChromaticJitter", p=0.95, std=0.05),
+            dict(type="WSegPCHueSaturation", hue_max=0.5, saturation_max=0.2),
+            *collect,
+        ],
+    ),
+    val=dict(
+        type="ScanNetDataset",
+        split="val",
+        data_root=data_root,
+        transform=[
+            dict(type="CenterShift", apply_z=True),
+            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
+            dict(
+                type="GridSample",
+                grid_size=grid_size,
+                mode="train",
+                return_grid_coord=True,
+                return_inverse=True,
+            ),
+            dict(type="NormalizeColor"),
+            dict(type="ToTensor"),
+            dict(
+                type="Collect",
+                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
+                feat_keys=("color", "normal"),
+            ),
+        ],
+    ),
+    test=dict(
+        type="ScanNetDataset",
+        split="val",
+        data_root=data_root,
+        transform=[dict(type="CenterShift", apply_z=True), dict(type="NormalizeColor")],
+        test_mode=True,
+        test_cfg=dict(
+            voxelize=dict(
+                type="GridSample", grid_size=grid_size, mode="test", return_grid_coord=True
+            ),
+            crop=None,
+            post_transform=[
+                dict(type="CenterShift", apply_z=False),
+                dict(type="ToTensor"),
+                dict(
+                    type="Collect",
+                    keys=("coord", "grid_coord", "index"),
+                    feat_keys=("color", "normal"),
+                ),
+            ],
+            aug_transform=[
+                [
+                    dict(
+                        type="RandomRotateTargetAngle",
+                        angle=[angle],
+                        axis="z",
+                        center=[0, 0, 0],
+                        p=1,
+                    )
+                ]
+                for angle in (0, 1 / 2, 1, 3 / 2)
+            ],
+        ),
+    ),
+)
+del collect
+
+hooks = [
+    dict(type="CheckpointLoader"),
+    dict(type="ReproducibleSampling"),
+    dict(type="IterationTimer", warmup_iter=2),
+    dict(type="InformationWriter"),
+    dict(type="SemSegEvaluator"),
+    dict(type="CheckpointSaver", save_freq=None),
+]

@@ -1,0 +1,214 @@
+"""Multi-view scenes with scene-level tags: the training and evaluation samples of stage one.
+
+Shapes: N student voxels, M teacher voxels, V views of H x W pixels, L links, C classes, and K
+source scenes in a sample (2 under Mix3D, else 1). Coordinates in metres, pixel centres at integers.
+
+A training sample is a dict of tensors; everything is concatenated by Pointcept's collate:
+    coord (N, 3) · grid_coord (N, 3) · feat (N, 6) · offset (1,) · region (N,) from 0, -1 = none
+    teacher_grid_coord (M, 3) · teacher_coord · teacher_feat · teacher_offset (K,)
+    teacher_tags (K, C) · teacher_index (N,) teacher voxel of each student voxel
+    teacher_sample_offset (1,)
+    image, teacher_image (V, 3, H, W) · image_region (V, H, W) · view_offset (1,)
+    image_tags (1, C) · view_tags (V, C) · tags (1, C) after structure removal
+    link_view, link_point, link_row, link_col (L,) · link_offset (1,) · name
+An evaluation sample has coord, grid_coord, feat, offset, image, view_offset, tags, name, inverse
+(original point -> voxel), origin_region, and where labels exist segment, origin_segment and
+image_label.
+"""
+
+import numpy as np
+import torch
+from pointcept.datasets.builder import DATASETS
+from pointcept.datasets.transform import Compose
+from torch.utils.data import Dataset
+
+from .. import schema
+from ..labels import IGNORE, tag_vector
+from ..transforms.images import prepare_images
+from ..transforms.structure import remove_structure
+from ..transforms.views import point_features, sample_views, voxelize
+from .seeding import EpochSeeded
+from .training import POINT_KEYS, image_views, point_pixel_links, point_views
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@DATASETS.register_module("WSegPCMultiViewDataset")
+class MultiViewDataset(EpochSeeded, Dataset):
+    """Prepared scenes (schema.py) with V views each and tags; no point label is read in training.
+
+    Args:
+        names: class names, in order.
+        split, data_root: which prepared scenes.
+        mode: "train" (student and teacher views) or "eval" (as they are, labels where present).
+        segment_key: file of the point labels, read in "eval" only.
+        tags_file: scene tags; default <data_root>/scene_tags.json.
+        num_views: V. grid_size: voxel edge in m. depth_tolerance: of the point-pixel links, in m.
+        teacher_view, student_view: Pointcept transforms of the points' geometry; the student's
+            are applied on top of the teacher's. color_view: of the voxels' colours, applied once
+            for the teacher and twice for the student.
+        teacher_jitter, student_jitter: (brightness, contrast, saturation, hue) of the images.
+        structures: {class name: (kind, probability)}, see transforms/structure.py.
+        mix3d: probability of mixing a second scene in.
+        loop: repetitions of the data set in one epoch.
+    """
+
+    def __init__(
+        self,
+        names,
+        split="train",
+        data_root="data/wsegpc",
+        mode="train",
+        segment_key="segment",
+        tags_file=None,
+        num_views=6,
+        grid_size=0.04,
+        depth_tolerance=0.04,
+        teacher_view=(),
+        student_view=(),
+        color_view=(),
+        teacher_jitter=(0.15, 0.15, 0.15, 0.05),
+        student_jitter=(0.3, 0.3, 0.3, 0.1),
+        structures=None,
+        mix3d=0.0,
+        image_mean=IMAGENET_MEAN,
+        image_std=IMAGENET_STD,
+        loop=1,
+    ):
+        if mode not in ("train", "eval"):
+            raise ValueError(f"mode is {mode!r}; expected 'train' or 'eval'")
+        self.init_seeding()
+        self.names = tuple(names)
+        self.mode = mode
+        self.split = split
+        self.segment_key = segment_key
+        self.num_views = num_views
+        self.grid_size = grid_size
+        self.depth_tolerance = depth_tolerance
+        self.teacher_view, self.student_view = Compose(teacher_view), Compose(student_view)
+        self.color_view = Compose(color_view)
+        self.teacher_jitter, self.student_jitter = teacher_jitter, student_jitter
+        self.structures = {self.names.index(k): tuple(v) for k, v in (structures or {}).items()}
+        self.mix3d = mix3d
+        self.normalization = image_mean, image_std
+        self.loop = loop if mode == "train" else 1
+        self.scenes = schema.scene_dirs(data_root, split)
+        self.tags_file = tags_file or self.scenes[0].parents[1] / schema.TAGS_FILE
+        self.scene_tags = schema.read_scene_tags(self.tags_file)
+
+    def __len__(self):
+        return len(self.scenes) * self.loop
+
+    def __getitem__(self, index):
+        if self.mode == "eval":
+            return self._evaluation_sample(index)
+        with self.sample_rng(index) as rng:
+            return self._training_sample(index % len(self.scenes), rng)
+
+    def get_data_name(self, index):
+        return self.scenes[index % len(self.scenes)].name
+
+    def tag_vector(self, scene):
+        """Tags (C,) float32 of a scene folder; KeyError where it is absent from the tags file."""
+        if scene.name not in self.scene_tags:
+            raise KeyError(f"scene {scene.name} is absent from {self.tags_file}; add its tags")
+        return tag_vector(self.scene_tags[scene.name], self.names)
+
+    # --------------------------------------------------------------------------- training
+
+    def _training_sample(self, index, rng):
+        chosen = [self.scenes[index]]
+        if rng.random() < self.mix3d:
+            chosen.append(self.scenes[rng.integers(len(self.scenes))])
+        share = np.diff(np.linspace(0, self.num_views, len(chosen) + 1).astype(int))
+        parts = [self._load_part(s, v, rng) for s, v in zip(chosen, share, strict=True)]
+        sample, index = point_views(
+            parts, self.teacher_view, self.student_view, self.color_view, self.grid_size, rng
+        )
+        sample.update(point_pixel_links(parts, index, self.depth_tolerance))
+        sample.update(
+            image_views(parts, self.normalization, self.student_jitter, self.teacher_jitter, rng)
+        )
+        tags = np.stack([part["tags"] for part in parts])
+        image_tags = np.stack([part["image_tags"] for part in parts])
+        sample.update(
+            tags=tags.max(0, keepdims=True),
+            teacher_tags=tags,
+            image_tags=image_tags.max(0, keepdims=True),
+            view_tags=np.repeat(image_tags, share, axis=0),
+        )
+        return to_tensors(sample, name="+".join(scene.name for scene in chosen))
+
+    def _load_part(self, scene, num_views, rng):
+        """One source scene: its points after structure removal, its tags, its chosen views."""
+        part = schema.read_points(scene, POINT_KEYS)
+        part["region"] = schema.read_region(scene, len(part["coord"]))
+        views = schema.read_views(scene)
+        tags = self.tag_vector(scene)
+        keep = np.ones(len(part["coord"]), dtype=bool)
+        part.update(scene=scene, views=views, tags=tags, image_tags=tags)
+        if self.structures:
+            align = views.axis_alignment.astype(np.float32)
+            aligned = part["coord"] @ align[:3, :3].T + align[:3, 3]
+            keep, part["tags"] = remove_structure(
+                aligned, part["region"], tags, self.structures, rng
+            )
+        for key in (*POINT_KEYS, "region"):
+            part[key] = part[key][keep]
+        part["chosen"] = sample_views(len(views), num_views, rng)
+        return part
+
+    # ------------------------------------------------------------------------- evaluation
+
+    def _evaluation_sample(self, index):
+        scene = self.scenes[index]
+        points = schema.read_points(scene, POINT_KEYS)
+        grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
+        views = schema.read_views(scene)
+        chosen = views.frame[sample_views(len(views), self.num_views)]
+        color = [schema.read_view_image(scene, f, "color", views.size) for f in chosen]
+        tagged = scene.name in self.scene_tags
+        sample = {
+            "coord": points["coord"][first],
+            "grid_coord": grid_coord,
+            "feat": point_features(points["color"][first], points["normal"][first]),
+            "offset": np.array([len(first)]),
+            "inverse": inverse,
+            "origin_region": schema.read_region(scene, len(inverse)),
+            "image": prepare_images(color, *self.normalization),
+            "view_offset": np.array([len(chosen)]),
+            # Without tags nothing is masked: evaluation goes on, training refuses such a scene.
+            "tags": (self.tag_vector(scene) if tagged else np.ones(len(self.names), np.float32))[
+                None
+            ],
+        }
+        if (scene / f"{self.segment_key}.npy").is_file():
+            segment = schema.read_points(scene, ("coord", self.segment_key))[self.segment_key]
+            segment = segment.reshape(-1).astype(np.int64)
+            sample.update(segment=segment[first], origin_segment=segment)
+            sample["image_label"] = self._image_labels(scene, chosen, views.size)
+        return to_tensors(sample, name=scene.name)
+
+    def _image_labels(self, scene, frames, size):
+        paths = [schema.view_path(scene, frame, "label") for frame in frames]
+        return np.stack(
+            [
+                schema.read_view_image(scene, frame, "label", size)
+                if path.is_file()
+                else np.full(size, IGNORE, np.int32)
+                for frame, path in zip(frames, paths, strict=True)
+            ]
+        )
+
+
+def to_tensors(arrays, **strings):
+    """Dict of numpy arrays to torch tensors: floats as float32, integer columns as int64."""
+    tensors = {}
+    for key, array in arrays.items():
+        array = np.ascontiguousarray(array)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32, copy=False)
+        elif array.ndim == 1:
+            array = array.astype(np.int64, copy=False)
+        tensors[key] = torch.from_numpy(array)
+    return {**tensors, **strings}

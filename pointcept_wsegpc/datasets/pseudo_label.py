@@ -1,0 +1,48 @@
+"""Stage two: Pointcept's own ScanNet scenes, labelled by the pseudo-label store."""
+
+import numpy as np
+from pointcept.datasets.builder import DATASETS
+from pointcept.datasets.scannet import ScanNetDataset
+
+from .. import schema
+from ..labels import IGNORE, SCANNET20_NAMES
+from .seeding import EpochSeeded
+
+
+@DATASETS.register_module("WSegPCPseudoLabelDataset")
+class PseudoLabelDataset(EpochSeeded, ScanNetDataset):
+    """ScanNetDataset whose `segment` comes from pseudo-labels; ground truth is never read.
+
+    Args:
+        store: folder that `PseudoLabelExporter` wrote.
+        min_confidence: points below it become IGNORE; 0 keeps every label.
+        names: class table that the store must have been written with.
+        others: as for Pointcept's ScanNetDataset.
+    """
+
+    VALID_ASSETS = ["coord", "color", "normal"]
+
+    def __init__(self, store, min_confidence=0.0, names=SCANNET20_NAMES, **settings):
+        self.init_seeding()
+        self.store = store
+        self.min_confidence = min_confidence
+        self.names = tuple(names)
+        super().__init__(**settings)
+        scenes = [self.get_data_name(i) for i in range(len(self.data_list))]
+        schema.check_store(store, self.names, scenes)
+
+    def get_data_list(self):
+        # Pointcept lists a folder in the order of the file system; sorted, a seed means one order
+        # of scenes on every machine.
+        return sorted(super().get_data_list())
+
+    def get_data(self, idx):
+        data = super().get_data(idx)
+        label, confidence = schema.read_pseudo_label(self.store, data["name"], len(data["coord"]))
+        keep = confidence >= self.min_confidence
+        data["segment"] = np.where(keep, label, IGNORE).astype(np.int32)
+        return data
+
+    def __getitem__(self, idx):
+        with self.sample_rng(idx):
+            return super().__getitem__(idx)

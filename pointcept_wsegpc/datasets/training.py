@@ -1,0 +1,107 @@
+"""A training sample of stage one, built from one or two loaded scenes ("parts").
+
+Shapes: N student voxels, M teacher voxels, V views of H x W pixels, L links, K parts. Coordinates
+in metres, pixel centres at integers. A part is a dict of the point arrays `coord, color, normal,
+region` after structure removal, `scene` (folder), `views` (schema.Views) and `chosen` (positions in
+views).
+"""
+
+import numpy as np
+
+from .. import schema
+from ..camera import visible_pixels
+from ..transforms.images import prepare_images
+from ..transforms.mix3d import join_ids, scatter_scenes
+from ..transforms.views import concatenate_links, point_features, voxelize
+
+POINT_KEYS = ("coord", "color", "normal")
+
+
+def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
+    """Teacher clouds apart, the student's together, and the index that connects the two.
+
+    Geometry is augmented on all points, because it decides the voxels; colour afterwards, on the
+    voxels only: once for the teacher, twice for the student. Returns the named arrays of the sample
+    and index (N,), the concatenated parts' point behind each student voxel.
+    """
+    teacher = [teacher_view({k: p[k].astype(np.float32) for k in POINT_KEYS}) for p in parts]
+    student = [student_view({k: view[k].copy() for k in POINT_KEYS}) for view in teacher]
+    for view, coord in zip(student, scatter_scenes([v["coord"] for v in student], rng), strict=True):
+        view["coord"] = coord
+    voxels = [voxelize(view["coord"], grid_size) for view in teacher]
+    sizes = np.array([len(grid) for grid, _, _ in voxels])
+    starts = sizes.cumsum() - sizes
+    to_teacher = np.concatenate([v[2] + start for v, start in zip(voxels, starts, strict=True)])
+    cloud = {key: np.concatenate([view[key] for view in student]) for key in POINT_KEYS}
+    grid_coord, index, _ = voxelize(cloud["coord"], grid_size)
+    selected = [
+        color_view(select(view, first)) for view, (_, first, _) in zip(teacher, voxels, strict=True)
+    ]
+    arrays = {
+        **cloud_arrays(color_view(color_view(select(cloud, index))), grid_coord),
+        "offset": np.array([len(index)]),
+        "region": compact_ids(join_ids([part["region"] for part in parts])[index]),
+        "teacher_offset": sizes.cumsum(),
+        "teacher_sample_offset": sizes.sum(keepdims=True),
+        "teacher_index": to_teacher[index],
+    }
+    merged = {key: np.concatenate([view[key] for view in selected]) for key in POINT_KEYS}
+    teacher_arrays = cloud_arrays(merged, np.concatenate([grid for grid, _, _ in voxels]))
+    arrays.update({f"teacher_{key}": array for key, array in teacher_arrays.items()})
+    return arrays, index
+
+
+def select(cloud, index):
+    """The points `index` of a cloud."""
+    return {key: cloud[key][index] for key in POINT_KEYS}
+
+
+def cloud_arrays(cloud, grid_coord):
+    """What a 3D backbone reads of a voxelised cloud."""
+    feat = point_features(cloud["color"], cloud["normal"])
+    return {"coord": cloud["coord"], "grid_coord": grid_coord, "feat": feat}
+
+
+def point_pixel_links(parts, index, tolerance):
+    """Link the student voxels' own points, unaugmented, to the pixels that see them.
+
+    index (N,): the concatenated parts' point behind each voxel. Returns the columns link_view,
+    link_point (voxel), link_row, link_col, each (L,), and link_offset (1,).
+    """
+    links, start = [], 0
+    for part in parts:
+        end = start + len(part["coord"])
+        voxel = np.flatnonzero((index >= start) & (index < end))
+        coord, views = part["coord"][index[voxel] - start], part["views"]
+        for v in part["chosen"]:
+            depth = schema.read_view_image(part["scene"], views.frame[v], "depth", views.size)
+            camera = views.intrinsic[v], views.world_to_camera[v]
+            point, row, col = visible_pixels(coord, *camera, depth, tolerance)
+            links.append((voxel[point], row, col))
+        start = end
+    table = concatenate_links(links)
+    return {**table, "link_offset": np.array([len(table["link_view"])])}
+
+
+def image_views(parts, normalization, student_jitter, teacher_jitter, rng):
+    """Student and teacher images (V, 3, H, W), their regions (V, H, W), view_offset (1,)."""
+    color, region = [], []
+    for part in parts:
+        views = part["views"]
+        for frame in views.frame[part["chosen"]]:
+            color.append(schema.read_view_image(part["scene"], frame, "color", views.size))
+            region.append(schema.read_view_image(part["scene"], frame, "region", views.size))
+    return {
+        "image": prepare_images(color, *normalization, student_jitter, rng),
+        "teacher_image": prepare_images(color, *normalization, teacher_jitter, rng),
+        "image_region": np.stack(region),
+        "view_offset": np.array([len(color)]),
+    }
+
+
+def compact_ids(ids):
+    """Renumber ids >= 0 to 0..R-1 in ascending order; negative ids become -1. int64 (N,)."""
+    result = np.full(len(ids), -1, dtype=np.int64)
+    assigned = ids >= 0
+    result[assigned] = np.unique(ids[assigned], return_inverse=True)[1].reshape(-1)
+    return result

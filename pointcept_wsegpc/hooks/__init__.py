@@ -1,0 +1,1 @@
+"""Registered hooks; import the modules through pointcept_wsegpc.register."""

@@ -1,0 +1,31 @@
+"""Small things that several hooks need."""
+
+import numpy as np
+import torch
+
+from ..losses.processes import sum_over_processes
+
+
+def unwrap(model):
+    """The model itself, inside DistributedDataParallel or not."""
+    return getattr(model, "module", model)
+
+
+def to_device(batch, device):
+    """Move the tensors of a batch; other entries stay."""
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        for key, value in batch.items()
+    }
+
+
+def sum_confusion(counts, device):
+    """Sum a confusion matrix over all processes, numpy in and out."""
+    return sum_over_processes(torch.from_numpy(np.asarray(counts)).to(device)).cpu().numpy()
+
+
+def write_scalars(trainer, scalars, step):
+    """Add {name: value} to the trainer's tensorboardX writer, on the process that has one."""
+    if trainer.writer is not None:
+        for name, value in scalars.items():
+            trainer.writer.add_scalar(name, value, step)

@@ -1,0 +1,79 @@
+"""The EMA teacher's life in a training: a checked start, then one update per optimizer step."""
+
+from pathlib import Path
+
+import torch
+from pointcept.engines.hooks.builder import HOOKS
+from pointcept.engines.hooks.default import HookBase
+
+from ..models.teacher import copy_state, ema_update
+from .common import unwrap
+
+
+@HOOKS.register_module()
+class EMATeacherHook(HookBase):
+    """Follow the student with decay `decay`; place it after `CheckpointLoader`.
+
+    A teacher that no checkpoint brought starts as a copy of the student. The update hangs on the
+    optimizer itself, so gradient accumulation makes one of it, and a step that AMP skips, none.
+    """
+
+    def __init__(self, decay=0.999):
+        self.decay = decay
+
+    def before_train(self):
+        model, cfg = unwrap(self.trainer.model), self.trainer.cfg
+        loaded = check_hand_over(model, cfg.weight, cfg.resume) if cfg.weight else set()
+        for line in describe_hand_over(model, loaded, cfg):
+            self.trainer.logger.info(line)
+        if not any(key.startswith("teacher.") for key in loaded):
+            copy_state(model.teacher, model.student)
+        check_finite(model.teacher)
+        if not cfg.resume:
+            model.start_stage()
+        self.trainer.optimizer.register_step_post_hook(
+            lambda *_: ema_update(model.teacher, model.student, self.decay)
+        )
+
+
+def check_hand_over(model, weight, resume):
+    """Names of the model's entries that a checkpoint really filled.
+
+    Pointcept's loader only logs what it did not find. Raises where the file is missing, a part of
+    the student is, or, on resume, anything is.
+    """
+    if not Path(weight).is_file():
+        raise FileNotFoundError(f"weight {weight} is no file; pass a checkpoint (model_last.pth)")
+    state = torch.load(weight, map_location="cpu", weights_only=False, mmap=True)["state_dict"]
+    found = {key.removeprefix("module.") for key in state}
+    wanted = set(model.state_dict())
+    needed = wanted if resume else {key for key in wanted if key.startswith("student.")}
+    missing = sorted(needed - found)
+    if missing:
+        raise RuntimeError(
+            f"{weight} matches {len(needed) - len(missing)} of {len(needed)} needed entries; "
+            f"missing {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}: "
+            "was it trained with another backbone or image encoder?"
+        )
+    return wanted & found
+
+
+def describe_hand_over(model, loaded, cfg):
+    """Log lines: where the weights come from and what starts anew."""
+    wanted = set(model.state_dict())
+    if not loaded:
+        yield "Hand-over: no weight given, everything starts anew"
+        return
+    yield f"Hand-over: {len(loaded)} of {len(wanted)} entries from {cfg.weight}" + (
+        " (resumed)" if cfg.resume else ""
+    )
+    anew = sorted({key.split(".")[0] for key in wanted - loaded})
+    if anew:
+        yield f"Hand-over: started anew: {', '.join(anew)}"
+
+
+def check_finite(teacher):
+    """A teacher with NaN or infinite weights poisons every label: raise where there is one."""
+    for name, value in teacher.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"teacher entry {name} is not finite; use an earlier checkpoint")

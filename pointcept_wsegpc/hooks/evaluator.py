@@ -1,0 +1,80 @@
+"""Validation of stage one: 3D and 2D mIoU, with and without the scenes' tags.
+
+Shapes: N points, V views of H x W pixels, C classes.
+"""
+
+import numpy as np
+import torch
+from pointcept.engines.hooks.builder import HOOKS
+from pointcept.engines.hooks.default import HookBase
+
+from ..losses.tags import tag_softmax
+from ..metrics import confusion, iou_table, mean_iou
+from ..models.branches import pixel_rows
+from .common import sum_confusion, to_device, unwrap, write_scalars
+
+TITLES = ("3D", "3D with tags", "2D", "2D with tags")
+
+
+@HOOKS.register_module()
+class WeakSegEvaluator(HookBase):
+    """Evaluate the model's inference network on the validation loader after every epoch.
+
+    The metric that selects the best checkpoint is the 3D mIoU *without* tags: with them, ground
+    truth of the validation scenes would take part in the choice.
+    """
+
+    def after_epoch(self):
+        if self.trainer.cfg.evaluate:
+            self.evaluate()
+
+    @torch.no_grad()
+    def evaluate(self):
+        trainer, model = self.trainer, unwrap(self.trainer.model)
+        names = trainer.cfg.data.names
+        model.eval()
+        device = next(model.parameters()).device
+        total = {title: np.zeros((len(names),) * 2, np.int64) for title in TITLES}
+        losses = []
+        for batch in trainer.val_loader:
+            batch = to_device(batch, device)
+            result = model(batch)
+            counts = scene_confusions(batch, result, len(names))
+            for title, count in counts.items():
+                total[title] += count
+            losses.append(result["loss"].item())
+        total = {title: sum_confusion(count, device) for title, count in total.items()}
+        self._report(total, names, float(np.mean(losses)))
+
+    def _report(self, total, names, loss):
+        trainer = self.trainer
+        miou = {title: mean_iou(count) for title, count in total.items()}
+        trainer.logger.info("Validation IoU (%), no region vote\n" + iou_table(total, names))
+        keys = ("val/mIoU", "val/mIoU_tags", "val/mIoU_2d", "val/mIoU_2d_tags")
+        scalars = dict(zip(keys, miou.values(), strict=True))
+        write_scalars(trainer, {**scalars, "val/loss": loss}, trainer.epoch + 1)
+        trainer.comm_info["current_metric_name"] = "mIoU"
+        trainer.comm_info["current_metric_value"] = miou["3D"]
+
+
+def scene_confusions(batch, result, num_classes):
+    """Confusions (C, C) of one evaluated scene, one for each of TITLES."""
+    if "origin_segment" not in batch or len(batch["offset"]) != 1:
+        raise ValueError(
+            f"got a validation batch of {len(batch['offset'])} scene(s) "
+            f"{'with' if 'origin_segment' in batch else 'without'} point labels; expected 1 with: "
+            "set batch_size_val to the number of GPUs, or evaluate=False where there are no labels"
+        )
+    pixels = pixel_rows(result["image_logits"])
+    rows = {
+        "3D": (result["seg_logits"], batch["inverse"], batch["origin_segment"]),
+        "2D": (pixels, slice(None), batch["image_label"].flatten()),
+    }
+    counts = {}
+    for title, (logits, inverse, target) in rows.items():
+        end = torch.tensor([len(logits)], device=logits.device)
+        masked = tag_softmax(logits, batch["tags"], end)
+        for name, scores in ((title, logits), (f"{title} with tags", masked)):
+            pred = scores.argmax(1)[inverse]
+            counts[name] = confusion(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
+    return counts

@@ -1,0 +1,75 @@
+"""Checks the supervision of stage one: every scene has tags, and nothing else is used."""
+
+import numpy as np
+from pointcept.engines.hooks.builder import HOOKS
+from pointcept.engines.hooks.default import HookBase
+
+from ..labels import tag_vector
+
+
+@HOOKS.register_module()
+class SceneTagHook(HookBase):
+    """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
+
+    Raises, before the first step: scenes absent from the file, scenes without any tag, names
+    outside the class table, collate's mixing of scenes. In training: a batch with point labels.
+    """
+
+    def before_train(self):
+        if self.trainer.cfg.mix_prob > 0:
+            raise ValueError(
+                f"mix_prob is {self.trainer.cfg.mix_prob}, stage one needs 0: collate mixes points "
+                "but not tags; set mix3d of the data set instead"
+            )
+        dataset = self.trainer.train_loader.dataset
+        tags = check_tags(dataset)
+        self.trainer.logger.info(
+            f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"
+            + tag_statistics(tags, dataset.names)
+        )
+
+    def before_step(self):
+        leaked = [key for key in self.trainer.comm_info["input_dict"] if "segment" in key]
+        if leaked:
+            raise RuntimeError(
+                f"the training batch holds point labels {leaked}; stage one trains from scene tags "
+                "only: use a WSegPC data set in mode='train'"
+            )
+
+
+def check_tags(dataset):
+    """Tags (S, C) of all scenes of a data set; one line names every scene that has a problem."""
+    absent = [s.name for s in dataset.scenes if s.name not in dataset.scene_tags]
+    empty = [s.name for s in dataset.scenes if dataset.scene_tags.get(s.name) == []]
+    for scenes, problem in ((absent, "absent"), (empty, "without any tag")):
+        if scenes:
+            raise ValueError(
+                f"{dataset.tags_file}: {len(scenes)} of {len(dataset.scenes)} scenes {problem}: "
+                f"{', '.join(scenes[:5])}{' ...' if len(scenes) > 5 else ''}; add their tags"
+            )
+    vectors = []
+    for scene in dataset.scenes:
+        try:
+            vectors.append(tag_vector(dataset.scene_tags[scene.name], dataset.names))
+        except ValueError as error:
+            raise ValueError(f"{dataset.tags_file}, scene {scene.name}: {error}") from None
+    return np.stack(vectors)
+
+
+def tag_statistics(tags, names):
+    """Text: in what share of the scenes each class occurs, and its most frequent companions.
+
+    A class in nearly every scene has no negatives, and two that always occur together cannot be
+    told apart from tags: both show here.
+    """
+    together = tags.T @ tags  # (C, C), the diagonal counts the scenes of a class
+    lines = []
+    for i, name in enumerate(names):
+        count = int(together[i, i])
+        if not count:
+            lines.append(f"  {name:<16} in no scene")
+            continue
+        others = [j for j in np.argsort(-together[i], kind="stable") if j != i and together[i, j]]
+        shares = ", ".join(f"{names[j]} {100 * together[i, j] / count:.0f} %" for j in others[:4])
+        lines.append(f"  {name:<16} in {100 * count / len(tags):5.1f} % of scenes; with {shares}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The method's losses as pure functions; see tags.py, guidance.py and consistency.py."""

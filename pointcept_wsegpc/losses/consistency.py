@@ -1,0 +1,95 @@
+"""Region-point consistency: the teacher's region averages supervise the student's points.
+
+Shapes: N points (or pixels), R regions, C classes.
+Thresholds and labels live on the (R, C) region table and reach the points as one integer gather.
+"""
+
+import torch
+from torch import nn
+
+from .cross_entropy import selected_cross_entropy
+from .precision import full_precision
+from .processes import mean_over_processes, sum_over_processes
+
+
+@full_precision
+def region_vote(probs, region):
+    """Eq. 2: mean of the probabilities per region, (N, C), (N,) -> (R, C), R = max id + 1.
+
+    An id without points gives zeros; ids < 0 are left out.
+    """
+    num_regions = int(region.max()) + 1 if len(region) else 0
+    num_regions = max(num_regions, 0)
+    # Row R collects the points outside any region, so that no (N, C) copy is needed to drop them.
+    slot = torch.where(region < 0, num_regions, region).long()
+    total = probs.new_zeros(num_regions + 1, probs.shape[1]).index_add_(0, slot, probs)
+    count = torch.bincount(slot, minlength=num_regions + 1).clamp(min=1)
+    return (total / count[:, None])[:num_regions]
+
+
+class AdaptiveThreshold(nn.Module):
+    """Class-wise confidence thresholds that follow how often a class was assigned (Eq. 5-6).
+
+    Args: num_classes; base, the paper's T; adaptive=False keeps `base` for every class.
+    The int64 counts are a buffer: they are saved, resumed, and summed over all processes.
+    """
+
+    def __init__(self, num_classes, base=0.8, adaptive=True):
+        super().__init__()
+        self.base = base
+        self.adaptive = adaptive
+        self.register_buffer("count", torch.zeros(num_classes, dtype=torch.int64))
+
+    def thresholds(self):
+        """Eq. 6: T_c = T * count_c / max count, (C,) float32; zeros before the first update."""
+        if not self.adaptive:
+            return torch.full(self.count.shape, self.base, device=self.count.device)
+        return self.base * self.count / self.count.max().clamp(min=1)
+
+    @torch.no_grad()
+    def update(self, labels):
+        """Eq. 5: count the classes of the kept labels (M,), on all processes together."""
+        seen = torch.bincount(labels.reshape(-1), minlength=len(self.count))
+        self.count += sum_over_processes(seen)
+
+
+@torch.no_grad()
+def region_labels(teacher_probs, region):
+    """Eq. 3: label (N,) int64 and confidence (N,) of every point, from its region's average.
+
+    Points outside any region (id < 0) vote alone.
+    """
+    table = region_vote(teacher_probs, region)  # (R, C)
+    if len(table) == 0:
+        confidence, label = teacher_probs.float().max(1)
+        return label, confidence
+    table_confidence, table_label = table.max(1)
+    slot = region.clamp(min=0).long()
+    label, confidence = table_label[slot], table_confidence[slot]
+    alone = torch.nonzero(region < 0).squeeze(1)
+    if len(alone):
+        confidence[alone], label[alone] = teacher_probs[alone].to(confidence.dtype).max(1)
+    return label, confidence
+
+
+@full_precision
+def region_point_consistency(student_logits, teacher_probs, region, threshold):
+    """Eq. 3, 7, 8: cross-entropy of the points against the labels that pass their threshold.
+
+    Args: student_logits (N, C); teacher_probs (N, C), tag-masked (a row of zeros is skipped);
+        region (N,) with -1 = none; threshold: AdaptiveThreshold, read first, then updated with the
+        labels that were kept.
+    Returns: loss (), the sum over kept points / N (in distributed training the mean N of all
+        processes, so that averaged gradients equal those of the joint batch), and a dict of scalar
+        tensors: kept (share of points) and confidence (mean over the kept).
+    """
+    label, confidence = region_labels(teacher_probs, region)
+    keep = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
+    threshold.update(label[keep])
+    kept = keep.sum()
+    loss = selected_cross_entropy(student_logits, label, keep)
+    stats = {
+        "kept": kept / max(len(label), 1),
+        "confidence": (confidence * keep).sum() / kept.clamp(min=1),
+    }
+    return loss / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8

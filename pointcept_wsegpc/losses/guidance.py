@@ -1,0 +1,57 @@
+"""Cross-modal guidance: one branch's features of point-pixel pairs teach the other's.
+
+Shapes: P pairs, D feature channels, C classes. `source` learns, `target` is detached.
+All four losses of the paper's Table V share the call (source, target).
+"""
+
+import torch
+import torch.nn.functional as F
+
+from .precision import full_precision
+
+
+@full_precision
+def contrastive_guidance(source, target, temperature=0.07):
+    """Eq. 1: each source must find its own target among the P, (P, D), (P, D) -> ().
+
+    Cross-entropy of the P x P cosine similarities / temperature against the diagonal.
+    No pair gives a zero that stays connected to the graph.
+    """
+    if len(source) == 0:
+        return source.sum() * 0
+    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
+    similarity = source @ target.T / temperature
+    return F.cross_entropy(similarity, torch.arange(len(source), device=source.device))
+
+
+@full_precision
+def mse_guidance(source, target):
+    """Mean squared L2 distance between the normalised features of the pairs, -> ()."""
+    if len(source) == 0:
+        return source.sum() * 0
+    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
+    return (source - target).square().sum(1).mean()
+
+
+@full_precision
+def affinity_guidance(source, target):
+    """Mean squared difference of the two P x P cosine affinity matrices, -> ().
+
+    The widths of source and target may differ: only relations within each branch are compared.
+    """
+    if len(source) == 0:
+        return source.sum() * 0
+    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
+    return F.mse_loss(source @ source.T, target @ target.T)
+
+
+@full_precision
+def cam_guidance(source_logits, target_probs):
+    """Cross-entropy of source logits (P, C) against the other branch's tag-masked classes (P, C).
+
+    Pairs whose target has no tag at all (a row of zeros) are left out of the mean.
+    """
+    target_probs = target_probs.detach()
+    known = target_probs.sum(1) > 0
+    loss = -(target_probs * F.log_softmax(source_logits, dim=1)).sum(1)
+    return loss[known].sum() / known.sum().clamp(min=1)

@@ -1,0 +1,55 @@
+"""Class activation from scene-level tags.
+
+Shapes: N points (or pixels) of B scenes, C classes; offset (B,) holds the cumulative ends of the
+scenes, as Pointcept's collate writes it. The same functions serve both branches: for images a
+"point" is a pixel and a "scene" is all views of one.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from .precision import full_precision
+
+
+def scene_index(offset):
+    """Scene of every point, (N,) int64, from the cumulative ends (B,)."""
+    counts = torch.diff(offset, prepend=offset.new_zeros(1)).long()
+    return torch.repeat_interleave(torch.arange(len(offset), device=offset.device), counts)
+
+
+@full_precision
+def pool_scene_logits(logits, offset):
+    """Scene score = mean of the point logits, (N, C), (B,) -> (B, C). An empty scene scores 0."""
+    counts = torch.diff(offset, prepend=offset.new_zeros(1)).long()
+    total = logits.new_zeros(len(offset), logits.shape[1])
+    total = total.index_add(0, scene_index(offset), logits)
+    return total / counts.clamp(min=1)[:, None]
+
+
+@full_precision
+def scene_tag_loss(scene_logits, tags):
+    """Multi-label soft margin between scene scores (B, C) and tags (B, C) in {0, 1} -> ().
+
+    >>> scene_tag_loss(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]]))  # ln 2
+    tensor(0.6931)
+    """
+    if len(scene_logits) == 0:
+        return scene_logits.sum() * 0
+    return F.multilabel_soft_margin_loss(scene_logits, tags.to(scene_logits.dtype))
+
+
+@full_precision
+def tag_softmax(logits, tags, offset):
+    """Softmax over the classes present in a point's scene, (N, C), (B, C), (B,) -> (N, C).
+
+    Absent classes are exactly 0. A scene without any tag gives zeros, which consistency skips.
+    """
+    # One row to add per scene: 0 for a present class, -inf for an absent one (exp gives exact 0).
+    barrier = torch.zeros_like(tags, dtype=logits.dtype).masked_fill_(tags <= 0, -torch.inf)
+    tagged = (tags > 0).any(1).tolist()
+    counts = torch.diff(offset, prepend=offset.new_zeros(1)).tolist()
+    scenes = [
+        torch.softmax(part + row, dim=1) if any_tag else part * 0
+        for part, row, any_tag in zip(logits.split(counts), barrier, tagged, strict=True)
+    ]
+    return torch.cat(scenes)

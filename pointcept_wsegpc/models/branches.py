@@ -1,0 +1,61 @@
+"""The two branches that student and teacher share: points and images, each with a CAM head.
+
+Shapes: N points of B scenes, V views of H x W pixels, C classes.
+"""
+
+import torch
+import torch.nn.functional as F
+from pointcept.models.builder import build_model
+from torch import nn
+
+from .image_encoder import ImageEncoder
+
+
+class TwoBranchNet(nn.Module):
+    """A 3D backbone and a 2D encoder with one linear class-activation head each.
+
+    Args:
+        backbone: config of any registered Pointcept model that returns per-point features, as a
+            tensor (N, D) or as a `Point` with `feat`.
+        backbone_channels: D of its features; default: its attribute `out_channels`.
+        image_encoder: arguments of `ImageEncoder`.
+        num_classes: C.
+    """
+
+    def __init__(self, backbone, image_encoder, num_classes, backbone_channels=None):
+        super().__init__()
+        self.backbone = build_model(backbone)
+        self.point_channels = backbone_channels or getattr(self.backbone, "out_channels", None)
+        if not isinstance(self.point_channels, int):
+            raise ValueError(
+                f"{backbone['type']} does not tell its feature width; "
+                "expected backbone_channels=<width of its per-point features> in the model config"
+            )
+        self.image_encoder = ImageEncoder(**image_encoder)
+        self.image_channels = self.image_encoder.out_channels
+        self.point_head = nn.Linear(self.point_channels, num_classes)
+        self.image_head = nn.Conv2d(self.image_channels, num_classes, 1, bias=False)
+
+    def points(self, input_dict):
+        """Features (N, D) and class activation (N, C) of a batch of points."""
+        features = self.backbone(input_dict)
+        features = features if isinstance(features, torch.Tensor) else features.feat
+        return features, self.point_head(features)
+
+    def images(self, image):
+        """Feature map (V, D, h, w) and class activation at full size (V, C, H, W).
+
+        The activation is stored channels-last: `pixel_rows` of it is a view, not a copy.
+        """
+        features = self.image_encoder(image)
+        activation = self.image_head(features).contiguous(memory_format=torch.channels_last)
+        # align_corners, as `sample_pixel_features` reads the map: one geometry for both.
+        activation = F.interpolate(
+            activation, size=image.shape[-2:], mode="bilinear", align_corners=True
+        )
+        return features, activation
+
+
+def pixel_rows(maps):
+    """(V, C, H, W) -> (V * H * W, C), pixels of a view in row-major order."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])

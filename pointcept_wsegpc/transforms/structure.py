@@ -1,0 +1,55 @@
+"""Structure removal: floor, wall and ceiling occur in nearly every scene, so their tags have no
+negatives. Removing the structure now and then, together with its tag, makes some.
+
+Shapes: N points, C classes. Coordinates in metres, axis-aligned, z up.
+"""
+
+import numpy as np
+
+REACH = 0.5  # m from the bounding box in which a structure is looked for
+
+
+def structure_regions(coord, region, kind, reach=REACH):
+    """Region ids of one structure: for each of its sides, the region with most points near it.
+
+    Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; kind: "floor" (bottom),
+        "ceiling" (top) or "wall" (the four sides).
+    Returns: sorted list of ids, empty where no region reaches a side.
+    """
+    low, high = coord.min(0), coord.max(0)
+    sides = {
+        "floor": [coord[:, 2] < low[2] + reach],
+        "ceiling": [coord[:, 2] > high[2] - reach],
+        "wall": [
+            near
+            for axis in (0, 1)
+            for near in (coord[:, axis] < low[axis] + reach, coord[:, axis] > high[axis] - reach)
+        ],
+    }
+    if kind not in sides:
+        raise ValueError(f"unknown structure {kind!r}; expected one of {sorted(sides)}")
+    found = set()
+    for near in sides[kind]:
+        counts = np.bincount(region[near & (region >= 0)])
+        if len(counts):
+            found.add(int(counts.argmax()))
+    return sorted(found)
+
+
+def remove_structure(coord, region, tags, structures, rng):
+    """Remove each structure with its probability, and set its tag to 0.
+
+    Args: coord (N, 3) m, axis-aligned; region (N,); tags (C,); structures: {class index: (kind,
+        probability)}; rng: numpy Generator.
+    Returns: keep (N,) bool, tags (C,). A structure that is not found, or without which nothing
+        would be left, stays, and so does its tag.
+    """
+    keep, tags = np.ones(len(coord), dtype=bool), tags.copy()
+    for index, (kind, probability) in structures.items():
+        if rng.random() >= probability or len(coord) == 0:
+            continue
+        ids = structure_regions(coord, region, kind)
+        remaining = keep & ~np.isin(region, ids)
+        if ids and remaining.any():
+            keep, tags[index] = remaining, 0
+    return keep, tags

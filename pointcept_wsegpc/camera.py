@@ -19,10 +19,11 @@ def project(coord, intrinsic, world_to_camera):
     pose = np.asarray(world_to_camera, dtype=np.float64)
     # One matrix K [R|t] in float64, then one float32 pass over the points.
     matrix = (np.asarray(intrinsic, dtype=np.float64) @ pose[:3]).astype(np.float32)
-    homogeneous = coord @ matrix[:, :3].T + matrix[:, 3]
-    depth = homogeneous[:, 2]
-    safe = np.where(depth > 0, depth, 1)
-    return homogeneous[:, :2] / safe[:, None], depth
+    with np.errstate(invalid="ignore", over="ignore"):  # a non-finite point stays non-finite
+        homogeneous = coord @ matrix[:, :3].T + matrix[:, 3]
+        depth = homogeneous[:, 2]
+        safe = np.where(depth > 0, depth, 1)
+        return homogeneous[:, :2] / safe[:, None], depth
 
 
 def back_project(depth, intrinsic, camera_to_world=None):

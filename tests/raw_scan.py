@@ -25,7 +25,7 @@ def matrix4(fx, fy, cx, cy):
 
 
 DEPTH_INTRINSIC = matrix4(60.0, 61.0, 31.2, 23.9)
-COLOR_INTRINSIC = matrix4(165.0, 166.0, 79.9, 60.3)  # slightly wider than the depth camera
+COLOR_INTRINSIC = matrix4(142.0, 143.0, 79.9, 60.3)  # slightly wider than the depth camera
 
 
 def pose(step):

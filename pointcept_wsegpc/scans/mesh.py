@@ -90,7 +90,7 @@ def read_point_labels(segments_path, aggregation_path, num_points, label_map):
     Vertices belong to over-segments (`segIndices`), and annotated objects (`segGroups`) list
     over-segments. The dictionary is keyed as Pointcept's files are.
     """
-    segment_of_point = np.asarray(read_json(segments_path)["segIndices"], dtype=np.int64)
+    segment_of_point = np.asarray(_annotation(segments_path, "segIndices"), dtype=np.int64)
     if len(segment_of_point) != num_points:
         raise ValueError(
             f"{segments_path} has {len(segment_of_point)} vertices, the mesh {num_points}; "
@@ -98,9 +98,21 @@ def read_point_labels(segments_path, aggregation_path, num_points, label_map):
         )
     segments, inverse = np.unique(segment_of_point, return_inverse=True)
     nyu40, instance = np.zeros(len(segments), np.int64), np.full(len(segments), IGNORE, np.int64)
-    for group in read_json(aggregation_path)["segGroups"]:
+    for group in _annotation(aggregation_path, "segGroups"):
         members = np.isin(segments, group["segments"])
         nyu40[members] = label_map.by_category.get(group["label"], 0)
         instance[members] = group["id"]
     segment20 = nyu40_to_scannet20(nyu40).astype(np.int64)
     return {"segment20": segment20[inverse], "instance": instance[inverse]}
+
+
+def _annotation(path, key):
+    """The list under `key` of an annotation file."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is missing; download the annotation of this scan")
+    try:
+        return read_json(path)[key]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected JSON with a list {key!r} ({error}); download it again"
+        ) from error

@@ -1,0 +1,98 @@
+"""Long jobs: shards, resume, worker processes, collected failures."""
+
+import argparse
+import functools
+import os
+
+import pytest
+from pointcept_wsegpc.jobs import (
+    Outcome,
+    add_job_arguments,
+    parse_shard,
+    run_jobs,
+    take_shard,
+)
+
+
+def square(value):
+    if value == 3:
+        raise ValueError("three is\n  bad input")
+    if value == 4:
+        raise KeyError("surprise")
+    return value**2
+
+
+def die(value):
+    if value == 1:
+        os._exit(1)
+    return value
+
+
+def touch(folder, value):
+    (folder / str(value)).touch()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failures_are_collected_and_end_only_their_job(workers):
+    outcome = run_jobs(square, {f"s{i}": i for i in range(6)}, workers=workers)
+    assert outcome.done == {"s0": 0, "s1": 1, "s2": 4, "s5": 25}
+    assert outcome.failed == {"s3": "three is bad input", "s4": "KeyError: 'surprise'"}
+    assert outcome.exit_status == 1
+    assert outcome.summary().splitlines() == [
+        "4 done, 0 already finished, 2 failed",
+        "  failed s3: three is bad input",
+        "  failed s4: KeyError: 'surprise'",
+    ]
+
+
+def test_a_dying_worker_is_a_failure_not_a_hang():
+    outcome = run_jobs(die, {"a": 0, "b": 1}, workers=2)
+    assert "a worker died" in outcome.failed["b"] and outcome.exit_status == 1
+
+
+def test_finished_jobs_are_skipped(tmp_path):
+    jobs = {str(i): i for i in range(4)}
+    (tmp_path / "2").touch()
+    done = run_jobs(
+        functools.partial(touch, tmp_path), jobs, is_done=lambda i: (tmp_path / str(i)).exists()
+    )
+    assert done.skipped == ["2"] and sorted(done.done) == ["0", "1", "3"]
+    assert done.exit_status == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 12])
+def test_shards_are_disjoint_even_and_complete(count):
+    names = [f"scene{i}" for i in range(10)]
+    shares = [take_shard(names, (i, count)) for i in range(1, count + 1)]
+    assert sorted(sum(shares, [])) == names
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    run = run_jobs(str.upper, {name: name for name in names}, shard=(1, count))
+    assert list(run.done) == shares[0]
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "-1/2", "a/b", "1/2/3"])
+def test_a_bad_shard_says_what_is_expected(text):
+    with pytest.raises(ValueError, match="1/4"):
+        parse_shard(text)
+
+
+def test_arguments(capsys):
+    parser = argparse.ArgumentParser()
+    add_job_arguments(parser)
+    args = parser.parse_args(["--workers", "3", "--shard", "2/5"])
+    assert (args.workers, args.shard) == (3, (2, 5))
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--shard", "0/5"])
+    assert "i counts from 1 to n" in capsys.readouterr().err
+
+
+def test_no_jobs_and_no_workers():
+    assert run_jobs(square, {}, workers=2) == Outcome()
+    with pytest.raises(ValueError, match="workers is 0"):
+        run_jobs(square, {"a": 1}, workers=0)
+
+
+def test_the_summary_stays_short():
+    outcome = Outcome(failed={f"s{i:03}": "no" for i in range(50)})
+    lines = outcome.summary().splitlines()
+    assert len(lines) == 22 and lines[-1] == "  … and 30 more failures"

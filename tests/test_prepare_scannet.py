@@ -1,0 +1,581 @@
+"""Raw ScanNet -> prepared scene, on captures whose every depth is known (raw_scan.py)."""
+
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import raw_scan
+from PIL import Image
+from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.scans import scannet
+from pointcept_wsegpc.scans.capture import Capture, estimate_bytes, find_captures
+from pointcept_wsegpc.scans.frames import nearest_index, resample_color
+from pointcept_wsegpc.scans.mesh import LabelMap, read_mesh, vertex_normals
+from pointcept_wsegpc.scans.scannet import Settings, is_prepared, prepare_scene
+from pointcept_wsegpc.scans.tags import assemble_tags, derive_tags
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = Settings(stride=2, height=24, width=32)
+CLASS = {raw_scan.FLOOR: SCANNET20_NAMES.index("floor"), raw_scan.WALL: 0, -1: -1}
+NAME = "scene0000_00"
+
+
+def capture_of(tmp_path, name=NAME, split="train", **options):
+    raw = tmp_path / "raw"
+    raw_scan.write_lists(raw, **{split: [name]})
+    folder = raw_scan.write_scan(raw, name, **options)
+    return Capture(name, split, folder, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """(capture, manifest) of one good scene."""
+    capture = capture_of(tmp_path_factory.mktemp("prepared"))
+    return capture, prepare_scene(capture, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("prepare", ROOT / "tools/prepare_scannet.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_tool(*arguments):
+    command = [sys.executable, ROOT / "tools/prepare_scannet.py", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+# --------------------------------------------------------------------------- what is written
+
+
+def test_points_have_pointcepts_layout(prepared):
+    capture, manifest = prepared
+    coord, surface, _ = raw_scan.room()
+    points = schema.read_points(
+        capture.target, ("coord", "color", "normal", "segment20", "instance")
+    )
+    layout = {key: (array.dtype.name, array.shape) for key, array in points.items()}
+    n = len(coord)
+    assert layout == {
+        "coord": ("float32", (n, 3)),
+        "color": ("uint8", (n, 3)),
+        "normal": ("float32", (n, 3)),
+        "segment20": ("int64", (n,)),
+        "instance": ("int64", (n,)),
+    }
+    assert np.allclose(points["coord"], coord)
+    assert (points["color"] == raw_scan.color_of(surface)).all()
+    expected = np.where(surface == raw_scan.FLOOR, CLASS[raw_scan.FLOOR], 0)
+    expected[:3] = -1  # in no annotated object
+    assert (points["segment20"] == expected).all()
+    instance = np.where(surface == raw_scan.FLOOR, 4, 5)
+    instance[:3] = -1
+    assert (points["instance"] == instance).all()
+    axis = np.where(surface == raw_scan.FLOOR, 2, 1)
+    assert np.allclose(np.abs(points["normal"][np.arange(n), axis]), 1)
+    assert manifest["num_points"] == n and manifest["tags"] == ["wall", "floor"]
+
+
+def test_views_name_the_kept_frames_and_their_cameras(prepared):
+    capture, manifest = prepared
+    views = schema.read_views(capture.target)
+    assert views.frame.tolist() == [0, 2, 4, 6] and views.size == (24, 32)
+    assert manifest["num_views"] == 4 and manifest["frames"]["read"] == 4
+    for frame, world_to_camera in zip(views.frame, views.world_to_camera, strict=True):
+        assert np.allclose(world_to_camera @ raw_scan.pose(frame), np.eye(4), atol=1e-6)
+    fx, cx, cy = 60 / 2, (31.2 + 0.5) / 2 - 0.5, (23.9 + 0.5) / 2 - 0.5
+    assert np.allclose(views.intrinsic[0, 0], [fx, 0, cx])
+    assert np.allclose(views.intrinsic[3, 1], [0, 61 / 2, cy])
+    alignment = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
+    assert views.axis_alignment.tolist() == alignment
+
+
+def test_points_and_depth_agree(prepared):
+    """The prepared points lie where the prepared depth sees them, in every view."""
+    capture, _ = prepared
+    coord, views = schema.read_points(capture.target)["coord"], schema.read_views(capture.target)
+    for frame, intrinsic, pose in zip(
+        views.frame, views.intrinsic, views.world_to_camera, strict=True
+    ):
+        depth = schema.read_view_image(capture.target, frame, "depth", views.size)
+        uv, z = camera.project(coord, intrinsic, pose)
+        col, row = np.rint(uv).astype(int).T
+        inside = (z > 0) & (row >= 0) & (row < 24) & (col >= 0) & (col < 32)
+        error = np.abs(depth[row[inside], col[inside]] - z[inside])
+        assert np.median(error) < 0.03
+        _, row, col = camera.visible_pixels(coord, intrinsic, pose, depth, 0.1)
+        hit = np.zeros_like(depth, dtype=bool)
+        hit[row, col] = True
+        assert hit[depth > 0].mean() > 0.5
+        points = camera.back_project(depth, intrinsic, np.linalg.inv(pose))[depth > 0]
+        off_surface = np.minimum(np.abs(points[:, 2]), np.abs(points[:, 1] - 3))
+        assert np.median(off_surface) < 0.02
+
+
+def assert_surfaces_match(found, intrinsic, size, to_world):
+    """found (H, W) surface ids against ray casting; one row where floor meets wall may differ."""
+    _, expected = raw_scan.render(intrinsic, size, to_world)
+    assert (found == expected).mean() > 0.95
+    assert {raw_scan.FLOOR, raw_scan.WALL} <= set(np.unique(expected))
+
+
+def test_color_and_rendered_labels_lie_on_the_depth_grid(prepared):
+    capture, manifest = prepared
+    views = schema.read_views(capture.target)
+    assert manifest["view_labels"] == "rendered"
+    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
+        color = schema.read_view_image(capture.target, frame, "color", views.size).astype(int)
+        surface = np.full(views.size, -1)
+        surface[color[..., 0] > 128], surface[color[..., 1] > 128] = raw_scan.FLOOR, raw_scan.WALL
+        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
+        label = schema.read_view_image(capture.target, frame, "label", views.size)
+        depth = schema.read_view_image(capture.target, frame, "depth", views.size)
+        surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
+        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
+        assert (label[depth == 0] == -1).all()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
+    capture = capture_of(tmp_path)
+    images = {}
+    for frame in (0, 2, 6):  # 4 is missing
+        _, surface = raw_scan.render(
+            raw_scan.COLOR_INTRINSIC, raw_scan.COLOR_SIZE, raw_scan.pose(frame)
+        )
+        ids = np.select([surface == 0, surface == 1], [700, 701], 702).astype(np.uint16)
+        buffer = io.BytesIO()
+        Image.fromarray(ids).save(buffer, "PNG")
+        images[frame] = buffer.getvalue()
+    if zipped:
+        with zipfile.ZipFile(capture.folder / f"{NAME}_2d-label-filt.zip", "w") as archive:
+            for frame, data in images.items():
+                archive.writestr(f"label-filt/{frame}.png", data)
+    else:
+        (capture.folder / "label-filt").mkdir()
+        for frame, data in images.items():
+            (capture.folder / "label-filt" / f"{frame}.png").write_bytes(data)
+    manifest = prepare_scene(capture, SETTINGS)
+    assert manifest["view_labels"] == "label-filt" and manifest["unlabelled"] == [4]
+    views = schema.read_views(capture.target)
+    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
+        label = schema.read_view_image(capture.target, frame, "label", views.size)
+        if frame == 4:
+            assert (label == -1).all()
+            continue
+        surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
+        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
+
+
+def test_a_test_scene_has_no_labels(tmp_path):
+    capture = capture_of(tmp_path, split="test", labels=False)
+    (capture.folder / f"{NAME}.txt").write_text("sceneType = x\n")
+    manifest = prepare_scene(capture, SETTINGS)
+    assert manifest["tags"] is None and manifest["view_labels"] is None
+    assert not list(capture.target.rglob("*.label.png")) + list(capture.target.glob("seg*"))
+    assert (schema.read_views(capture.target).axis_alignment == np.eye(4)).all()
+    assert assemble_tags(capture.root)[1] == 0 and not (capture.root / "scene_tags.json").exists()
+
+
+# -------------------------------------------------------------------------------- the pieces
+
+
+def test_vertex_normals_against_loop():
+    rng = np.random.default_rng(0)
+    coord, face = rng.normal(size=(30, 3)), rng.integers(0, 28, size=(60, 3))  # 28, 29: no face
+    face[0] = [3, 3, 5]  # degenerate
+    expected = np.zeros((30, 3))
+    for a, b, c in face:
+        normal = np.cross(coord[b] - coord[a], coord[c] - coord[a])
+        for vertex in (a, b, c):
+            expected[vertex] += normal / 2
+    for i in range(30):
+        length = np.linalg.norm(expected[i])
+        expected[i] = expected[i] / length if length else 0
+    normal = vertex_normals(coord, face)
+    assert normal.dtype == np.float32 and np.allclose(normal, expected, atol=1e-5)
+    assert (normal[28:] == 0).all()
+
+
+def test_color_resampling_averages_what_a_pixel_covers():
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[:, ::2] = 200  # stripes finer than a target pixel
+    matrix = np.array([[100.0, 0, 29.5], [0, 100, 19.5], [0, 0, 1]])
+    small = camera.resize_intrinsic(matrix, (40, 60), (10, 15))
+    shrunk = resample_color(image, matrix, small, (10, 15)).astype(int)
+    assert np.abs(shrunk - 100).max() <= 25
+    # The same camera changes nothing; a wider one sees black outside.
+    assert (resample_color(image, matrix, matrix, (40, 60)) == image).all()
+    wide = matrix.copy()
+    wide[:2, 2] += 10
+    shifted = resample_color(image, matrix, wide, (60, 80))
+    assert (shifted[10:50, 10:70] == image).all() and (shifted[:9] == 0).all()
+
+
+@pytest.mark.parametrize(("old", "new"), [(480, 240), (480, 100), (7, 7), (5, 12), (1, 3)])
+def test_nearest_index_against_distances(old, new):
+    centre = (np.arange(new) + 0.5) * old / new - 0.5
+    distance = np.abs(np.arange(old)[:, None] - centre)
+    chosen = distance[nearest_index(old, new), np.arange(new)]
+    assert np.allclose(chosen, distance.min(0))
+
+
+def test_label_map_takes_the_first_of_duplicates(tmp_path):
+    (tmp_path / "map.tsv").write_text(raw_scan.TSV + "703\tempty\tx\t1\t\n")
+    label_map = LabelMap.read(tmp_path / "map.tsv")
+    assert label_map.by_category == {"floor": 2, "wall": 1, "paper": 50, "empty": 0}
+    ids = np.array([[700, 701], [702, 9999], [703, 0]], np.uint16)
+    assert label_map.class_of_id(ids).tolist() == [[1, 0], [-1, -1], [-1, -1]]
+
+
+def test_derive_tags():
+    assert derive_tags(None, SCANNET20_NAMES) is None
+    assert derive_tags(np.array([-1, -1]), SCANNET20_NAMES) == []
+    segment = np.array([-1, 0, 19, 19])
+    assert derive_tags(segment, SCANNET20_NAMES) == ["wall", "otherfurniture"]
+    assert derive_tags(segment, SCANNET20_NAMES, min_points=2) == ["otherfurniture"]
+    with pytest.raises(ValueError, match=r"label 20 outside 0\.\.19"):
+        derive_tags(np.array([20]), SCANNET20_NAMES)
+
+
+# --------------------------------------------------------------------------------- bad input
+
+
+def spoil_pose(frame):
+    frame.camera_to_world = np.full((4, 4), -np.inf)
+
+
+def spoil_pose_scale(frame):
+    frame.camera_to_world = frame.camera_to_world * 0
+
+
+def blank_depth(frame):
+    frame.depth_data = raw_scan.pack_frame(
+        frame.header, 0, np.eye(4), np.zeros((1, 1, 3), np.uint8), np.zeros((48, 64), np.uint16)
+    ).depth_data
+
+
+def eight_bit_depth(frame):
+    frame.depth_data = raw_scan.pack_frame(
+        frame.header, 0, np.eye(4), np.zeros((1, 1, 3), np.uint8), np.ones((24, 64), np.uint16)
+    ).depth_data
+
+
+def junk_depth(frame):
+    frame.depth_data = b"no zlib"
+
+
+def junk_color(frame):
+    frame.color_data = b"no jpeg"
+
+
+SPOILED = {
+    0: spoil_pose,
+    1: blank_depth,
+    2: eight_bit_depth,
+    3: junk_depth,
+    4: junk_color,
+    6: spoil_pose_scale,
+}
+
+
+def test_bad_frames_are_left_out_and_listed(tmp_path):
+    capture = capture_of(tmp_path, bad=SPOILED)
+    manifest = prepare_scene(capture, Settings(stride=1, height=24, width=32))
+    assert schema.read_views(capture.target).frame.tolist() == [5, 7]
+    assert manifest["frames"] == {
+        "read": 8,
+        "bad": {
+            "non-finite pose": [0],
+            "blank depth": [1],
+            "unreadable depth image": [2, 3],
+            "unreadable colour image": [4],
+            "non-rigid pose": [6],
+        },
+        "truncated": None,
+    }
+    assert len(list((capture.target / "views").iterdir())) == 2 * 3
+
+
+def test_a_scene_without_a_valid_frame_fails_in_one_line(tmp_path):
+    capture = capture_of(tmp_path, num_frames=3, bad=dict.fromkeys(range(3), spoil_pose))
+    expected = rf"{NAME}.sens has no valid frame \(2 read, 2 with non-finite pose\)"
+    with pytest.raises(ValueError, match=expected):
+        prepare_scene(capture, SETTINGS)
+    assert not capture.target.exists() and not list((capture.root / ".partial").rglob("*.npy"))
+
+
+def test_truncated_sens_keeps_the_readable_frames(tmp_path):
+    capture = capture_of(tmp_path)
+    data = capture.sens.read_bytes()
+    capture.sens.write_bytes(data[: len(data) * 6 // 10])
+    manifest = prepare_scene(capture, SETTINGS)
+    assert manifest["frames"]["truncated"] == "4 of 8 frames"
+    assert schema.read_views(capture.target).frame.tolist() == [0, 2]
+    capture.sens.write_bytes(data[:600])  # the header and half a frame
+    with pytest.raises(ValueError, match="no valid frame .*truncated: 0 of 8 frames"):
+        prepare_scene(capture, Settings(stride=1, height=24, width=32))
+
+
+def test_wrong_version_is_refused(tmp_path):
+    capture = capture_of(tmp_path)
+    data = capture.sens.read_bytes()
+    capture.sens.write_bytes(b"\x03" + data[1:])
+    with pytest.raises(ValueError, match="version 3, expected 4"):
+        prepare_scene(capture, SETTINGS)
+
+
+def test_count_mismatch_is_refused(tmp_path):
+    capture = capture_of(tmp_path)
+    write_json(capture.segments, {"segIndices": [1, 2, 3]})
+    with pytest.raises(ValueError, match="has 3 vertices, the mesh 8000"):
+        prepare_scene(capture, SETTINGS)
+
+
+@pytest.mark.parametrize("kind", ["segments", "aggregation"])
+@pytest.mark.parametrize("content", [None, "{", '{"other": 1}', "[]"])
+def test_broken_annotation_names_the_file(tmp_path, kind, content):
+    capture = capture_of(tmp_path)
+    path = getattr(capture, kind)
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises((ValueError, OSError), match=path.name) as error:
+        prepare_scene(capture, SETTINGS)
+    assert "download" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"ply\nformat ascii 1.0\nend_header\n", b"\x00" * 99])
+def test_broken_mesh_names_the_file(tmp_path, content):
+    path = tmp_path / "mesh.ply"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"mesh\.ply"):
+        read_mesh(path)
+    with pytest.raises(FileNotFoundError, match="download"):
+        read_mesh(tmp_path / "other.ply")
+
+
+def test_broken_label_map_names_the_file(tmp_path):
+    path = tmp_path / "map.tsv"
+    with pytest.raises(FileNotFoundError, match=r"map\.tsv is missing"):
+        LabelMap.read(path)
+    path.write_text("id\traw_category\n1\tfloor\n")
+    with pytest.raises(ValueError, match="columns id, nyu40id, raw_category"):
+        LabelMap.read(path)
+
+
+def test_empty_data_names_path_split_and_layout(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        find_captures(tmp_path / "x" / ".." / "raw", tmp_path / "out", ["train"])
+    message = str(error.value)
+    assert str(tmp_path / "raw") in message and "train" in message and "SCENE.sens" in message
+
+
+def test_find_captures(tmp_path):
+    raw_scan.write_lists(tmp_path / "raw", train=["a", "b"], test=["c"])
+    for folder in ("scans/a", "scans/unlisted", "scans_test/c"):
+        (tmp_path / "raw" / folder).mkdir(parents=True)
+    captures, absent = find_captures(tmp_path / "raw", tmp_path / "out", pointcept=tmp_path / "p")
+    found = [(c.split, c.name, c.folder.parent.name, c.pointcept) for c in captures]
+    assert found == [
+        ("train", "a", "scans", tmp_path / "p/train/a"),
+        ("test", "c", "scans_test", tmp_path / "p/test/c"),
+    ]
+    assert absent == ["b"]
+    with pytest.raises(ValueError, match="unknown split 'dev'"):
+        find_captures(tmp_path / "raw", tmp_path / "out", ["dev"])
+    with pytest.raises(ValueError, match="lies inside"):
+        find_captures(tmp_path / "raw", tmp_path / "raw" / "out")
+
+
+def test_a_foreign_folder_is_not_touched(tmp_path):
+    capture = capture_of(tmp_path)
+    capture.target.mkdir(parents=True)
+    (capture.target / "mine.txt").write_text("precious")
+    with pytest.raises(FileExistsError, match=r"no manifest\.json"):
+        prepare_scene(capture, SETTINGS)
+    assert (capture.target / "mine.txt").read_text() == "precious"
+
+
+# ------------------------------------------------------------- points prepared by Pointcept
+
+
+def pointcept_capture(tmp_path, capture, **arrays):
+    folder = tmp_path / "pointcept" / capture.split / capture.name
+    folder.mkdir(parents=True)
+    points = scannet.points_from_mesh(capture) | arrays
+    points["segment200"] = np.zeros(len(points["coord"]), np.int64)
+    for key, array in points.items():
+        np.save(folder / f"{key}.npy", array)
+    return Capture(capture.name, capture.split, capture.folder, capture.root, folder)
+
+
+def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
+    capture = pointcept_capture(tmp_path, capture_of(tmp_path))
+    capture.mesh.unlink()  # not needed then
+    settings = Settings(stride=2, height=24, width=32, points="pointcept")
+    prepare_scene(capture, settings)
+    files = sorted(path.name for path in capture.pointcept.iterdir())
+    assert len(files) == 6
+    for name in files:
+        assert os.path.samefile(capture.pointcept / name, capture.target / name)
+    assert is_prepared(capture, settings) and not is_prepared(capture, SETTINGS)
+
+    def refuse(*_):
+        raise OSError("another file system")
+
+    monkeypatch.setattr(scannet.os, "link", refuse)
+    shutil.rmtree(capture.target)
+    prepare_scene(capture, settings)
+    for name in files:
+        copied, original = capture.target / name, capture.pointcept / name
+        assert not os.path.samefile(copied, original)
+        assert copied.read_bytes() == original.read_bytes()
+
+
+def test_pointcepts_arrays_must_fit_each_other(tmp_path):
+    capture = pointcept_capture(tmp_path, capture_of(tmp_path), segment20=np.zeros(7, np.int64))
+    with pytest.raises(ValueError, match="differ in length"):
+        prepare_scene(capture, SETTINGS)
+    (capture.pointcept / "normal.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"normal\.npy"):
+        prepare_scene(capture, SETTINGS)
+
+
+# -------------------------------------------------------------- resume, interruption, shards
+
+
+def snapshot(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_the_tool_resumes_and_reports(tmp_path):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    names = ["scene0000_00", "scene0001_00", "scene0002_00"]
+    raw_scan.write_lists(raw, train=[names[0], names[2]], val=[names[1], "scene0009_00"])
+    for name in names[:2]:
+        raw_scan.write_scan(raw, name, bad={2: blank_depth})
+    raw_scan.write_scan(raw, names[2], num_frames=1, bad={0: spoil_pose})
+    arguments = ("--raw", raw, "--out", out, "--stride", 2, "--size", "32x24", "--workers", 2)
+    first = run_tool(*arguments)
+    assert first.returncode == 1, first.stderr
+    assert "2 done, 0 already finished, 1 failed" in first.stdout
+    assert "failed train/scene0002_00" in first.stdout and "no valid frame" in first.stdout
+    assert "6 frames kept, 2 left out: blank depth" in first.stdout
+    assert "1 listed scenes have no folder: scene0009_00" in first.stdout
+    tags = {name: ["wall", "floor"] for name in names[:2]}
+    assert schema.read_scene_tags(out / "scene_tags.json") == tags
+
+    before = snapshot(out / "train" / names[0])
+    assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments).stdout
+    assert snapshot(out / "train" / names[0]) == before
+    other = run_tool(*arguments[:-4], "--size", "16x12")
+    assert "2 done, 0 already finished" in other.stdout
+    assert schema.read_views(out / "val" / names[1]).size == (12, 16)
+    assert not list((out / ".partial").rglob("*.*"))
+
+
+def test_bad_arguments_get_one_line(tmp_path):
+    raw_scan.write_lists(tmp_path / "raw", train=[])
+    for extra, message in (
+        ((), f"no scan of split train/val/test in {tmp_path / 'raw'}"),
+        (("--size", "320"), "expected WxH"),
+        (("--stride", "0"), "give at least 1"),
+        (("--shard", "3/2"), "i counts from 1 to n"),
+    ):
+        result = run_tool("--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra)
+        assert result.returncode not in (0, None)
+        assert message in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
+    capture = capture_of(tmp_path)
+    code = (
+        "import os, pathlib; from pointcept_wsegpc.scans import scannet, capture\n"
+        "scannet.write_views = lambda *_: os._exit(9)\n"
+        f"c = capture.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
+        f" pathlib.Path({str(capture.root)!r}))\n"
+        "scannet.prepare_scene(c, scannet.Settings(stride=2, height=24, width=32))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 9
+    assert list((capture.root / ".partial").rglob("*.jpg"))  # it had begun
+    with pytest.raises(FileNotFoundError):
+        schema.scene_dirs(capture.root, "train")
+    prepare_scene(capture, SETTINGS)
+    assert schema.scene_dirs(capture.root, "train") == [capture.target]
+    assert not list((capture.root / ".partial").rglob("*.*"))
+
+
+def test_a_failed_second_preparation_keeps_the_first(tmp_path):
+    capture = capture_of(tmp_path)
+    prepare_scene(capture, SETTINGS)
+    before = snapshot(capture.target)
+    capture.sens.write_bytes(b"\x04")
+    with pytest.raises(ValueError, match="ends inside"):
+        prepare_scene(capture, Settings(stride=1, height=24, width=32))
+    assert snapshot(capture.target) == before and is_prepared(capture, SETTINGS)
+
+
+def test_hand_written_tags_are_kept(tmp_path):
+    root = tmp_path
+    for name, tags in (("a", ["wall"]), ("b", ["bed", "wall"]), ("c", None), ("d", [])):
+        write_json(root / "train" / name / "manifest.json", {"tags": tags})
+    schema.write_scene_tags(root / "scene_tags.json", {"a": ["sofa"], "x": ["sink"]})
+    path, added, differing = assemble_tags(root)
+    assert (added, differing) == (2, ["a"])
+    assert read_json(path) == {"a": ["sofa"], "b": ["bed", "wall"], "d": [], "x": ["sink"]}
+    before = path.stat().st_mtime_ns
+    assert assemble_tags(root)[1] == 0 and path.stat().st_mtime_ns == before
+
+
+def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypatch):
+    """Another shard finishes between our reading of the manifests and our write."""
+    from pointcept_wsegpc.scans import tags as module
+
+    write_json(tmp_path / "train" / "a" / "manifest.json", {"tags": ["wall"]})
+    real, calls = module.write_scene_tags, []
+
+    def slow_write(path, tags):
+        if not calls:
+            write_json(tmp_path / "train" / "b" / "manifest.json", {"tags": ["bed"]})
+            real(path, {"a": ["wall"], "b": ["bed"]})  # the other shard's own assembly
+        calls.append(tags)
+        real(path, tags)
+
+    monkeypatch.setattr(module, "write_scene_tags", slow_write)
+    path, _, _ = assemble_tags(tmp_path)
+    assert read_json(path) == {"a": ["wall"], "b": ["bed"]} and len(calls) == 2
+
+
+def test_space_is_checked_before_the_start(tmp_path, tool, monkeypatch, capsys):
+    capture = capture_of(tmp_path)
+    needed = estimate_bytes([capture], 2, (24, 32))
+    stored = 4 * 24 * 32 * 2 + 8000 * 47
+    assert needed == stored
+    tool.check_space([capture], SETTINGS, tmp_path / "out" / "deep")
+    assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
+    free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
+    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(OSError, match="free some, or prepare less"):
+        tool.check_space([capture], SETTINGS, tmp_path / "out")
+
+
+def test_manifest_is_plain_json(prepared):
+    capture, manifest = prepared
+    stored = json.loads((capture.target / "manifest.json").read_text())
+    assert stored == json.loads(json.dumps(manifest))
+    assert stored["settings"]["stride"] == 2 and stored["source"]["capture"] == str(capture.folder)

@@ -21,8 +21,8 @@ BACKENDS = ("auto", "spconv", "torch")
 def sparse_layers(backend="auto"):
     """Return a namespace with the four names above.
 
-    ``auto`` takes spconv where it can use a GPU and plain torch elsewhere: spconv's CPU code is
-    about as fast, but gives wrong and changing results with more than one thread.
+    ``auto`` takes spconv where it can use a GPU and plain torch elsewhere: spconv 2.3.8's CPU
+    code is somewhat faster, but with more than one thread its results are wrong and change.
     Raises ValueError for an unknown name and ImportError where spconv is asked for but missing.
     """
     if backend not in BACKENDS:

@@ -31,6 +31,7 @@ from .rooms.trajectory import hand_held_path
 from .sens import SensHeader, pack_frame, write_sens
 
 MIN_FRAMES = 4  # one blank, one lost, two to look at
+SCAN_POSES = 80  # about how many views decide what the mesh contains
 
 logger = logging.getLogger(__name__)
 
@@ -119,9 +120,11 @@ def make_scene(root, settings: Settings, index: int) -> str:
     rng = np.random.default_rng([settings.seed, 2, index])
     room = make_room(settings.seed, index)
     caster = RoomCaster(room, Light.random(rng, room.size))
-    poses = hand_held_path(room, settings.frames, rng)
-    eyes = poses[:: max(1, settings.frames // 24), :3, 3]
-    mesh = scan_mesh(room, caster, eyes, settings.points, rng)
+    between = -(-SCAN_POSES // settings.frames)  # a reconstruction fuses more frames than are kept
+    scan_poses = hand_held_path(room, between * settings.frames, rng)
+    poses = scan_poses[::between]
+    fused = scan_poses[:: max(1, len(scan_poses) // SCAN_POSES)]
+    mesh = scan_mesh(room, caster, fused, settings.points, rng)
     alignment, raw_from_room = _random_frame(room, rng)
     header = _cameras(settings, rng)
     frames = _frames(caster, header, poses, raw_from_room, rng)

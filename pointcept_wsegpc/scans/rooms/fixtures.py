@@ -112,7 +112,7 @@ def window(rng) -> Model:
         model.add(shapes.box((x - 0.03, -deep, low), (x + 0.03, -deep + 0.05, high)), trim)
     for z in np.linspace(low + 0.03, high - 0.03, rows + 1):
         model.add(shapes.box((-w / 2, -deep, z - 0.03), (w / 2, -deep + 0.045, z + 0.03)), trim)
-    sill = (-w / 2 - 0.08, -deep, low - 0.03), (w / 2 + 0.08, 0.08, low)
+    sill = (-w / 2 - 0.08, -deep, low - 0.03), (w / 2 + 0.08, 0.08, low + 0.005)
     model.add(shapes.box(*sill), trim)
     model.opening = (-w / 2, w / 2, low, high, deep)
     return _framed(model, 0.05, 0.02, trim)

@@ -13,7 +13,7 @@ import numpy as np
 
 # material: (palette, contrast between the two colours, waves per metre)
 MATERIALS = {
-    "wood": ("150,111,72 181,140,96 110,75,48 205,175,135 90,62,45 222,206,180", 0.16, 9.0),
+    "wood": ("150,111,72 181,140,96 110,75,48 205,175,135 90,62,45 222,206,180", 0.14, 6.0),
     "white": ("236,235,230 221,216,206 245,243,238 206,206,200", 0.04, 0.8),
     "grey": ("128,128,128 95,98,102 168,168,170 58,58,62 190,192,196", 0.05, 1.5),
     "fabric": (
@@ -68,6 +68,6 @@ class PaintTable:
         """Colours (N, 3) in 0..1 at `point` (N, 3) metres, painted with `paint` (N,)."""
         wave = self.wave[paint]
         warp = np.sin(0.37 * (point * np.roll(wave, 1, axis=1)).sum(1))
-        blend = 0.5 + 0.5 * np.sin((point * wave).sum(1) + 1.5 * warp)
+        blend = 0.5 + 0.5 * np.sin((point * wave).sum(1) + 0.9 * warp)
         first = self.first[paint]
         return first + (self.second[paint] - first) * blend[:, None]

@@ -14,6 +14,7 @@ import numpy as np
 from .render import RoomCaster, face_normals, triangulate
 from .room import Room
 
+VIEW = (0.58, 0.44)  # tangents of half the field of view, a little more than the depth camera's
 SEGMENT_SIZE = 0.4  # metres, about the size of ScanNet's over-segments on plain walls
 
 
@@ -29,21 +30,24 @@ class ScanMesh:
 
 
 def scan_mesh(
-    room: Room, caster: RoomCaster, eyes: np.ndarray, points: int, rng: np.random.Generator
+    room: Room, caster: RoomCaster, poses: np.ndarray, points: int, rng: np.random.Generator
 ) -> ScanMesh:
-    """A mesh of about `points` vertices, of the surfaces that can be seen from `eyes` (E, 3)."""
+    """A mesh of about `points` vertices of the surfaces that come into view at `poses` (E, 4, 4).
+
+    Poses are camera-to-world in the room frame; the field of view is VIEW wide.
+    """
     spacing = 0.08
-    for _ in range(3):  # the share that is seen is known only after looking
+    for _ in range(4):  # the share that is seen is known only after looking
         patches = [resample(patch, spacing) for patch in caster.patches]
         vertices, faces, owner = triangulate(patches)
-        seen_from = _visibility(caster, vertices, eyes)
-        count = (seen_from >= 0).sum()
+        seen_from = _first_view(caster, vertices, poses)
+        faces = faces[(seen_from[faces] >= 0).all(1)]
+        faces = faces[np.linalg.norm(face_normals(vertices, faces), axis=1) > 0.5]
+        count = len(np.unique(faces))
         if abs(count - points) < 0.04 * points:
             break
         spacing *= np.sqrt(count / points)
-    faces = faces[(seen_from[faces] >= 0).all(1)]
-    faces = faces[np.linalg.norm(face_normals(vertices, faces), axis=1) > 0.5]
-    faces = _turn_to(vertices, faces, eyes[seen_from[faces[:, 0]]])
+    faces = _turn_to(vertices, faces, poses[seen_from[faces[:, 0]], :3, 3])
     used, faces = np.unique(faces, return_inverse=True)
     faces = faces.reshape(-1, 3).astype(np.int32)
     patch_object = np.repeat(np.arange(len(room.objects)), [len(m.patches) for m in room.objects])
@@ -52,8 +56,7 @@ def scan_mesh(
     normal = _vertex_normals(coord, faces)
     color = caster.shade(coord, normal, owner) + rng.normal(0, 0.03, coord.shape)
     color = (255 * color.clip(0, 1) ** (1 / 1.1)).astype(np.uint8)
-    error = _reconstruction_error(coord, rng)[:, None] * normal
-    error += rng.normal(0, 0.0015, coord.shape)
+    error = _reconstruction_error(coord, normal, spacing, rng)
     return ScanMesh((coord + error).astype(np.float32), color, faces,
                     segment.astype(np.int32), patch_object[owner].astype(np.int32))  # fmt: skip
 
@@ -75,12 +78,15 @@ def resample(patch: np.ndarray, spacing: float) -> np.ndarray:
     return patch
 
 
-def _visibility(caster: RoomCaster, vertices: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """The first eye that sees each vertex, −1 where none does, (V,) int64."""
+def _first_view(caster: RoomCaster, vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """The first pose at which each vertex is in view, −1 where there is none, (V,) int64."""
     seen_from = np.full(len(vertices), -1)
-    for number, eye in enumerate(eyes):
-        left = np.nonzero(seen_from < 0)[0]
-        free = ~caster.is_occluded(vertices[left], np.broadcast_to(eye, (len(left), 3)))
+    for number, pose in enumerate(poses):
+        x, y, z = ((vertices - pose[:3, 3]) @ pose[:3, :3]).T
+        inside = (z > 0) & (np.abs(x) < VIEW[0] * z) & (np.abs(y) < VIEW[1] * z)
+        left = np.nonzero(inside & (seen_from < 0))[0]
+        eye = np.broadcast_to(pose[:3, 3], (len(left), 3))
+        free = ~caster.is_occluded(vertices[left], eye)
         seen_from[left[free]] = number
     return seen_from
 
@@ -108,7 +114,14 @@ def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
-def _reconstruction_error(coord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Smooth displacement (V,) in metres, some 3 mm: the waviness of a fused surface."""
+def _reconstruction_error(coord, normal, spacing: float, rng: np.random.Generator) -> np.ndarray:
+    """Displacements (V, 3) in metres.
+
+    Some 3 mm of waviness of a fused surface, 1.5 mm of noise, and a shift within the surface
+    that breaks the regular grid.
+    """
     wave, phase = rng.normal(size=(3, 6)) * 8, rng.uniform(0, 2 * np.pi, 6)
-    return 0.0025 * np.sin(coord @ wave + phase).sum(1) / np.sqrt(3)
+    height = 0.0025 * np.sin(coord @ wave + phase).sum(1) / np.sqrt(3)
+    shift = rng.normal(0, 0.12 * spacing, coord.shape)
+    shift -= (shift * normal).sum(1, keepdims=True) * normal
+    return height[:, None] * normal + shift + rng.normal(0, 0.0015, coord.shape)

@@ -13,20 +13,17 @@ CLEARANCE = 0.2  # metres from camera to furniture
 def hand_held_path(room: Room, frames: int, rng: np.random.Generator) -> np.ndarray:
     """Camera-to-world poses (frames, 4, 4) in the room frame.
 
-    Somebody walks once round the room and looks across it, at furniture height, with a sway of
-    the hand. Camera axes: x right, y down, z forward.
+    Somebody walks once round the room and looks across it, somewhat down, with a sway of the
+    hand. Camera axes: x right, y down, z forward.
     """
     time = np.linspace(0, 1, frames, endpoint=False)
     position = _walk(room, time, rng)
-    center = room.size / 2
-    across = center - position
-    across[:, 2] = 0
-    sway = _smooth(time, 9, rng)  # (frames, 3)
-    target = center + across * (0.6 + 0.3 * sway[:, :1]) + sway * [0.8, 0.8, 0.35]
-    target[:, 2] += 0.75 - center[2]
-    forward = target - position
-    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
-    roll = 0.06 * _smooth(time, 12, rng)[:, :1]
+    across = (room.size / 2 - position)[:, :2]
+    sway = _smooth(time, 12, rng)  # (frames, 3), in radians: heading, pitch, roll
+    heading = np.arctan2(across[:, 1], across[:, 0]) + 0.6 * sway[:, 0]
+    pitch, roll = 0.4 + 0.25 * sway[:, 1], 0.06 * sway[:, 2:]
+    level = np.stack([np.cos(heading), np.sin(heading)], 1) * np.cos(pitch)[:, None]
+    forward = np.column_stack([level, -np.sin(pitch)])
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right, axis=1, keepdims=True)
     down = np.cross(forward, right)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pointcept_wsegpc.metrics import (
     confusion,
     confusion_with_misses,

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import raw_scan
 from PIL import Image
+
 from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
@@ -326,7 +327,7 @@ def test_truncated_sens_keeps_the_readable_frames(tmp_path):
     assert manifest["frames"]["truncated"] == "4 of 8 frames"
     assert schema.read_views(capture.target).frame.tolist() == [0, 2]
     capture.sens.write_bytes(data[:600])  # the header and half a frame
-    with pytest.raises(ValueError, match="no valid frame .*truncated: 0 of 8 frames"):
+    with pytest.raises(ValueError, match=r"no valid frame .*truncated: 0 of 8 frames"):
         prepare_scene(capture, Settings(stride=1, height=24, width=32))
 
 

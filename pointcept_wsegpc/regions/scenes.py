@@ -54,6 +54,8 @@ def extract_regions(scene, settings):
     """
     scene = Path(scene)
     (scene / "regions.json").unlink(missing_ok=True)
+    for killed in (*scene.glob(".region.npy.*"), *scene.glob("views/.*.region.png.*")):
+        killed.unlink()  # what an atomic write leaves behind when its process dies
     record = {
         "settings": asdict(settings),
         "points": extract_points(scene, settings),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import read_json
-from ..schema import read_scene_tags, write_scene_tags
+from ..schema import TAGS_FILE, read_scene_tags, write_scene_tags
 
 
 def derive_tags(segment, names, min_points=1):
@@ -25,12 +25,12 @@ def derive_tags(segment, names, min_points=1):
 
 
 def assemble_tags(root):
-    """Complete `scene_tags.json` of a data set from the manifests of its prepared scenes.
+    """Complete the tags file of a data set from the manifests of its prepared scenes.
 
     Entries that the file already has stay as they are, whoever wrote them. Returns the path, how
     many scenes were added, and the scenes whose entry differs from their point labels.
     """
-    path, added = Path(root) / "scene_tags.json", 0
+    path, added = Path(root) / TAGS_FILE, 0
     while True:  # again after every write: another shard may have written in between
         derived = _derived_tags(root)
         tags = read_scene_tags(path) if path.is_file() else {}

@@ -1,0 +1,244 @@
+"""The on-disk contracts: what is written is read back, and every misfit gets its line."""
+
+import os
+import stat
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import atomic_path, write_array, write_json
+from pointcept_wsegpc.labels import (
+    SCANNET20,
+    SCANNET20_NAMES,
+    nyu40_to_scannet20,
+    palette,
+    tag_vector,
+)
+
+POINTS = {
+    "coord": np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32),
+    "color": np.arange(21, dtype=np.uint8).reshape(7, 3),
+    "normal": np.ones((7, 3), np.float32),
+}
+
+
+def make_scene(root, split="train", name="a", **arrays):
+    scene = root / split / name
+    for key, array in {**POINTS, **arrays}.items():
+        write_array(scene / f"{key}.npy", array)
+    return scene
+
+
+def make_views(**changes):
+    fields = {
+        "frame": np.array([0, 20]),
+        "intrinsic": np.arange(18.0).reshape(2, 3, 3),
+        "world_to_camera": np.arange(32.0).reshape(2, 4, 4),
+        "size": (4, 6),
+        "axis_alignment": np.diag([1.0, 2, 3, 1]),
+    }
+    return schema.Views(**{**fields, **changes})
+
+
+# ---------------------------------------------------------------------------------- files
+
+
+def test_atomic_path_replaces_on_success_and_leaves_no_trace_on_failure(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    with atomic_path(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("first")
+        assert not path.exists() and temporary.endswith(".txt")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "first" and os.listdir(path.parent) == ["file.txt"]
+
+
+def test_files_can_be_read_by_whom_the_umask_allows(tmp_path):
+    umask = os.umask(0o027)
+    try:
+        write_json(tmp_path / "x.json", {})
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o640
+
+
+def test_writing_does_not_change_a_hard_linked_original(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    os.link(tmp_path / "a.npy", tmp_path / "b.npy")
+    write_array(tmp_path / "b.npy", np.arange(5))
+    assert len(np.load(tmp_path / "a.npy")) == 3 and len(np.load(tmp_path / "b.npy")) == 5
+
+
+# --------------------------------------------------------------------------------- scenes
+
+
+def test_scene_dirs(tmp_path):
+    for split, name in (("train", "b"), ("train", "a"), ("val", "c")):
+        make_scene(tmp_path, split, name)
+    make_scene(tmp_path / ".partial", "train", "half")
+    (tmp_path / "train" / "empty").mkdir()
+    assert [p.name for p in schema.scene_dirs(tmp_path, "train")] == ["a", "b"]
+    assert [p.name for p in schema.scene_dirs(str(tmp_path), ["train", "val"])] == ["a", "b", "c"]
+    with pytest.raises(FileNotFoundError) as error:
+        schema.scene_dirs(tmp_path / "x" / "..", ["test"])
+    for part in (str(tmp_path), "test", schema.SCENE_LAYOUT, "tools/prepare_scannet.py"):
+        assert part in str(error.value)
+
+
+def test_points(tmp_path):
+    scene = make_scene(tmp_path, segment20=np.arange(7))
+    points = schema.read_points(scene, ("coord", "segment20"))
+    assert set(points) == {"coord", "segment20"}
+    assert (points["coord"] == POINTS["coord"]).all()
+    write_array(scene / "color.npy", np.zeros((6, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"differ in length: .*'coord': 7, 'color': 6"):
+        schema.read_points(scene)
+    (scene / "normal.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"normal\.npy is missing"):
+        schema.read_points(scene)
+
+
+def test_region(tmp_path):
+    scene = make_scene(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"tools/extract_regions\.py"):
+        schema.read_region(scene, 7)
+    write_array(scene / "region.npy", np.array([[0], [1], [-1]], np.int32))
+    assert schema.read_region(scene, 3).tolist() == [0, 1, -1]
+    with pytest.raises(ValueError, match="has 3 ids, the scene 7 points"):
+        schema.read_region(scene, 7)
+
+
+# ---------------------------------------------------------------------------------- views
+
+
+def test_views_round_trip(tmp_path):
+    views = make_views()
+    schema.write_views(tmp_path, views)
+    stored = schema.read_views(tmp_path)
+    assert len(stored) == 2 and stored.size == (4, 6)
+    for name in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
+        array = getattr(stored, name)
+        assert array.dtype == (np.int64 if name == "frame" else np.float64)
+        assert (array == getattr(views, name)).all()
+    with pytest.raises(FileNotFoundError, match=r"views\.npz is missing"):
+        schema.read_views(tmp_path / "other")
+
+
+def test_view_images_round_trip(tmp_path):
+    rng = np.random.default_rng(0)
+    depth = rng.uniform(0.1, 9, (4, 6))
+    depth[0, :3] = 0, 70.0, 65.534
+    schema.write_view_image(tmp_path, 3, "depth", depth)
+    stored = schema.read_view_image(tmp_path, 3, "depth", (4, 6))
+    assert stored.dtype == np.float32
+    assert stored[0, :3].tolist() == [0, 0, np.float32(65.534)]  # 70 m does not fit 16 bits
+    assert np.allclose(stored[1:], depth[1:], atol=0.00051)
+    for kind in ("region", "label"):
+        ids = rng.integers(-1, 60000, (4, 6))
+        schema.write_view_image(tmp_path, 3, kind, ids)
+        stored = schema.read_view_image(tmp_path, 3, kind, (4, 6))
+        assert stored.dtype == np.int32 and (stored == ids).all()
+    color = np.full((4, 6, 3), (10, 200, 90), np.uint8)
+    schema.write_view_image(tmp_path, 3, "color", color)
+    stored = schema.read_view_image(tmp_path, 3, "color", (4, 6))
+    assert stored.dtype == np.uint8 and np.abs(stored.astype(int) - color).max() < 6
+    assert sorted(os.listdir(tmp_path / "views")) == [
+        "000003.depth.png",
+        "000003.jpg",
+        "000003.label.png",
+        "000003.region.png",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["depth", "region", "label"])
+def test_view_images_that_do_not_fit(tmp_path, kind):
+    schema.write_view_image(tmp_path, 1, kind, np.ones((4, 6)))
+    with pytest.raises(ValueError, match=r"is \(4, 6\), views\.npz says \(4, 5\)"):
+        schema.read_view_image(tmp_path, 1, kind, (4, 5))
+    Image.fromarray(np.ones((4, 6), np.uint8)).save(schema.view_path(tmp_path, 1, kind))
+    with pytest.raises(ValueError, match="8 bits per pixel; expected 16"):
+        schema.read_view_image(tmp_path, 1, kind, (4, 6))
+    with pytest.raises(FileNotFoundError):
+        schema.read_view_image(tmp_path, 2, kind)
+
+
+# ----------------------------------------------------------------------------------- tags
+
+
+def test_tags_round_trip(tmp_path):
+    path = tmp_path / "scene_tags.json"
+    schema.write_scene_tags(path, {"b": ("bed",), "a": []})
+    assert list(schema.read_scene_tags(path).items()) == [("a", []), ("b", ["bed"])]
+    with pytest.raises(FileNotFoundError, match=r"other\.json is missing; expected JSON"):
+        schema.read_scene_tags(tmp_path / "other.json")
+    for wrong in (["bed"], {"a": "bed"}):
+        write_json(path, wrong)
+        with pytest.raises(ValueError, match=r"expected \{scene:"):
+            schema.read_scene_tags(path)
+
+
+def test_tag_vector():
+    names = ("wall", "floor", "bed")
+    assert tag_vector(["bed", "wall", "bed"], names).tolist() == [1, 0, 1]
+    assert tag_vector([], names).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match=r"\['sofa'\] .* the class table has .*'bed'"):
+        tag_vector(["bed", "sofa"], names)
+
+
+# -------------------------------------------------------------------------- pseudo-labels
+
+
+def test_pseudo_label_round_trip(tmp_path):
+    label, confidence = np.array([-1, 0, 19]), np.array([0, 0.5, 1])
+    schema.write_pseudo_label(tmp_path, "a", label, confidence)
+    stored, sure = schema.read_pseudo_label(tmp_path, "a", 3)
+    assert stored.dtype == np.int16 and (stored == label).all()
+    assert sure.dtype == np.float16 and (sure == confidence).all()
+
+
+def test_pseudo_labels_that_do_not_fit(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"scene a: no pseudo-label .*tools/export\.py"):
+        schema.read_pseudo_label(tmp_path, "a", 3)
+    schema.write_pseudo_label(tmp_path, "a", [0, 1, 1], [1, 1, 1])
+    message = r"scene a: expected 4 pseudo-labels, found 3 .*tools/export\.py"
+    with pytest.raises(ValueError, match=message):
+        schema.read_pseudo_label(tmp_path, "a", 4)
+
+
+def test_store_is_checked_as_a_whole(tmp_path):
+    names = ("wall", "bed")
+    with pytest.raises(FileNotFoundError, match=r"no manifest\.json; write it with"):
+        schema.check_store(tmp_path, names)
+    write_json(tmp_path / "manifest.json", {"names": ["wall", "bed"]})
+    schema.check_store(tmp_path, names)
+    with pytest.raises(ValueError, match=r"classes \['wall', 'bed'\], expected \['wall'\]"):
+        schema.check_store(tmp_path, ["wall"])
+    schema.write_pseudo_label(tmp_path, "a", [0], [1])
+    schema.check_store(tmp_path, names, ["a"])
+    with pytest.raises(FileNotFoundError, match=r"2 of 3 scenes have no pseudo-label .*b first"):
+        schema.check_store(tmp_path, names, ["a", "b", "c"])
+
+
+# --------------------------------------------------------------------------- class tables
+
+
+def test_scannet_classes():
+    assert list(SCANNET20.values()) == [*range(1, 13), 14, 16, 24, 28, 33, 34, 36, 39]
+    assert len(SCANNET20_NAMES) == 20
+    ids = np.array([[0, 1, 13], [39, 50, 149], [40, 999, -5]])
+    mapped = nyu40_to_scannet20(ids)
+    assert mapped.dtype == np.int16
+    assert mapped.tolist() == [[-1, 0, -1], [19, -1, -1], [-1, -1, -1]]
+    assert nyu40_to_scannet20(np.array([], np.uint16)).shape == (0,)
+
+
+def test_palette_has_distinct_colours():
+    colours = palette(20)
+    assert colours.shape == (21, 3) and colours.dtype == np.uint8
+    distance = np.linalg.norm(colours[:, None].astype(int) - colours[None], axis=-1)
+    assert distance[~np.eye(21, dtype=bool)].min() > 20

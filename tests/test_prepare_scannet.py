@@ -23,6 +23,7 @@ from pointcept_wsegpc.scans.capture import Capture, estimate_bytes, find_capture
 from pointcept_wsegpc.scans.frames import nearest_index, resample_color
 from pointcept_wsegpc.scans.mesh import LabelMap, read_mesh, vertex_normals
 from pointcept_wsegpc.scans.scannet import Settings, is_prepared, prepare_scene
+from pointcept_wsegpc.scans.synthetic import generate_dataset
 from pointcept_wsegpc.scans.tags import assemble_tags, derive_tags
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -487,6 +488,40 @@ def test_the_tool_resumes_and_reports(tmp_path):
     assert "2 done, 0 already finished" in other.stdout
     assert schema.read_views(out / "val" / names[1]).size == (12, 16)
     assert not list((out / ".partial").rglob("*.*"))
+
+
+def test_generated_scans_are_prepared_like_real_ones(tmp_path):
+    """Made by the generator, whose cameras, noise and bad frames are not this file's."""
+    generate_dataset(tmp_path / "raw", 1, 1, points=8000, frames=12)
+    arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--stride", 1)
+    result = run_tool(*arguments, "--size", "32x24")
+    assert result.returncode == 0, result.stderr
+    assert "left out: blank depth" in result.stdout and "non-finite pose" in result.stdout
+    tags = schema.read_scene_tags(tmp_path / "out" / "scene_tags.json")
+    scenes = schema.scene_dirs(tmp_path / "out", ["train", "val"])
+    assert len(scenes) == 2
+    for scene in scenes:
+        points, views = schema.read_points(scene, ("coord", "segment20")), schema.read_views(scene)
+        present = set(points["segment20"]) - {-1}
+        assert {SCANNET20_NAMES[i] for i in present} == set(tags[scene.name])
+        assert not np.allclose(views.axis_alignment, np.eye(4))
+        errors, hits, agree = [], [], []
+        for frame, intrinsic, pose in zip(
+            views.frame, views.intrinsic, views.world_to_camera, strict=True
+        ):
+            depth = schema.read_view_image(scene, frame, "depth", views.size)
+            label = schema.read_view_image(scene, frame, "label", views.size)
+            point, row, col = camera.visible_pixels(points["coord"], intrinsic, pose, depth, 0.2)
+            _, z = camera.project(points["coord"][point], intrinsic, pose)
+            errors.append(np.abs(depth[row, col] - z))
+            hit = np.zeros_like(depth, dtype=bool)
+            hit[row, col] = True
+            hits.append(hit[depth > 0])
+            agree.append(label[row, col] == points["segment20"][point])
+        # A pixel at this size is about 10 cm wide at 3 m.
+        assert np.median(np.concatenate(errors)) < 0.04
+        assert np.concatenate(hits).mean() > 0.5
+        assert np.concatenate(agree).mean() > 0.85
 
 
 def test_bad_arguments_get_one_line(tmp_path):

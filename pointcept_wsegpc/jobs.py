@@ -2,8 +2,10 @@
 
 import logging
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -134,7 +136,7 @@ def _pooled(function, jobs, workers):
     pool = ProcessPoolExecutor(
         min(workers, max(len(jobs), 1)),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_die_on_interrupt,
+        initializer=_tie_to_parent,
     )
     try:
         futures = {pool.submit(_attempt, function, job): name for name, job in jobs.items()}
@@ -148,5 +150,12 @@ def _pooled(function, jobs, workers):
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _die_on_interrupt():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: end at once; files are atomic
+def _tie_to_parent():
+    """End this worker at Ctrl-C and with its parent, at any moment: files are atomic."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
+
+
+def _exit_after_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)

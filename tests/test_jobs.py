@@ -3,6 +3,10 @@
 import argparse
 import functools
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,8 @@ from pointcept_wsegpc.jobs import (
     run_jobs,
     take_shard,
 )
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def square(value):
@@ -49,6 +55,39 @@ def test_failures_are_collected_and_end_only_their_job(workers):
 def test_a_dying_worker_is_a_failure_not_a_hang():
     outcome = run_jobs(die, {"a": 0, "b": 1}, workers=2)
     assert "a worker died" in outcome.failed["b"] and outcome.exit_status == 1
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, pathlib, time\n"
+        "from pointcept_wsegpc.jobs import run_jobs\n"
+        "def wait(path):\n"
+        "    part = pathlib.Path(path + '.part')\n"
+        "    part.write_text(str(os.getpid()))\n"
+        "    part.rename(path)\n"
+        "    time.sleep(60)\n"
+        f"if __name__ == '__main__': run_jobs(wait, {{'a': {str(tmp_path / 'pid')!r}}}, workers=2)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, script], env=environment)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    worker = Path("/proc") / (tmp_path / "pid").read_text()
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(worker)
+
+
+def is_running(process):
+    """Whether a folder of /proc is that of a process which has not ended (as Z has)."""
+    try:
+        return (process / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_finished_jobs_are_skipped(tmp_path):

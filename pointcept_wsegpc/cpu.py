@@ -30,7 +30,7 @@ def patch() -> bool:
     had_cuda = torch.cuda.is_available()
     _keep_on_cpu(torch)
     _count_integers(torch)
-    _feed_spconv()
+    _tame_spconv(torch)
     missing = [name for name in STUBBED if importlib.util.find_spec(name) is None]
     sys.meta_path.append(StubFinder(missing))
     # True without CUDA, but Pointcept's trainer asks for these anyhow.
@@ -62,12 +62,13 @@ def _count_integers(torch) -> None:
     torch.histc = histc_of_any_type
 
 
-def _feed_spconv() -> None:
-    """spconv's CPU backward asks for a CUDA stream, which it then ignores."""
+def _tame_spconv(torch) -> None:
+    """spconv's CPU code sums wrongly with more than one thread, and asks for a CUDA stream."""
     if importlib.util.find_spec("spconv") is not None:
-        import spconv.pytorch.ops
+        from pointcept_wsegpc.models.sparse_conv import let_spconv_run_without_cuda
 
-        spconv.pytorch.ops.get_current_stream = lambda: 0
+        torch.set_num_threads(1)
+        let_spconv_run_without_cuda()
 
 
 class _Stub:

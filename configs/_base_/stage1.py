@@ -10,7 +10,7 @@ model = dict(
     type="WSegPC",
     num_classes=20,
     backbone=dict(type="WSegPC-MinkUNet", arch="18A", in_channels=6),
-    image_encoder=dict(name="resnet50", weights="imagenet"),
+    image_encoder=dict(name="resnet50.tv_in1k", weights="imagenet"),
 )
 
 scenes = dict(

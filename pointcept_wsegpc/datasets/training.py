@@ -26,7 +26,9 @@ def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
     """
     teacher = [teacher_view({k: p[k].astype(np.float32) for k in POINT_KEYS}) for p in parts]
     student = [student_view({k: view[k].copy() for k in POINT_KEYS}) for view in teacher]
-    for view, coord in zip(student, scatter_scenes([v["coord"] for v in student], rng), strict=True):
+    for view, coord in zip(
+        student, scatter_scenes([v["coord"] for v in student], rng), strict=True
+    ):
         view["coord"] = coord
     voxels = [voxelize(view["coord"], grid_size) for view in teacher]
     sizes = np.array([len(grid) for grid, _, _ in voxels])

@@ -5,6 +5,7 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
+from torch.utils.data import RandomSampler
 
 
 @HOOKS.register_module()
@@ -12,20 +13,31 @@ class ReproducibleSampling(HookBase):
     """Derive an epoch's order and samples from (seed, epoch), not from what ran before it.
 
     The trainer creates the loader's iterator, which draws the order and starts prefetching, before
-    `before_epoch`: so the next epoch is announced when the last one ends. Place it after
+    `before_epoch`: so an epoch is announced when the one before it ends. Place it after
     `CheckpointLoader`, which decides the first epoch.
     """
 
     def before_train(self):
+        sampler = self.trainer.train_loader.sampler
+        if isinstance(sampler, RandomSampler):
+            # Without a generator of its own it draws from the global one, which whatever else runs
+            # between two epochs moves on. (DistributedSampler takes its seed from set_epoch.)
+            sampler.generator = torch.Generator()
         self._announce(self.trainer.start_epoch)
+
+    def before_epoch(self):
+        torch.manual_seed(self._mixed(self.trainer.epoch, 1))  # what the model draws
 
     def after_epoch(self):
         self._announce(self.trainer.epoch + 1)
 
     def _announce(self, epoch):
-        seed = self.trainer.cfg.seed
-        mixed = np.random.SeedSequence([seed, epoch, comm.get_rank()]).generate_state(1)
-        torch.manual_seed(int(mixed[0]))
-        dataset = self.trainer.train_loader.dataset
-        if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(seed, epoch)
+        loader = self.trainer.train_loader
+        if getattr(loader.sampler, "generator", None) is not None:
+            loader.sampler.generator.manual_seed(self._mixed(epoch, 0))
+        if hasattr(loader.dataset, "set_epoch"):
+            loader.dataset.set_epoch(self.trainer.cfg.seed, epoch)
+
+    def _mixed(self, epoch, stream):
+        entropy = [self.trainer.cfg.seed, epoch, comm.get_rank(), stream]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])

@@ -14,7 +14,7 @@ from ..losses import guidance as guidance_losses
 from ..losses.consistency import AdaptiveThreshold, region_point_consistency
 from ..losses.processes import world_size
 from ..losses.tags import pool_scene_logits, scene_tag_loss, tag_softmax
-from .batch import prefixed, shift_index, starts, unique_ids
+from .batch import prefixed, shift_index, unique_ids
 from .branches import TwoBranchNet, pixel_rows
 from .pairing import sample_pairs, sample_pixel_features
 from .teacher import build_teacher
@@ -154,28 +154,29 @@ class WSegPC(nn.Module):
             directions["guidance_2d"] = lambda p, q: self.contrast(self.project_pixels(q), p)
         if not directions:
             return {}
-        pairs = [
-            (point_features[point], sample_pixel_features(pixel_features, *pixel))
-            for point, pixel in self._scene_pairs(batch)
-        ]
+        point, pixel, sizes = self._pairs(batch)
+        # One gather each for the whole batch: a gather per scene would also mean, backwards, a
+        # gradient of the size of all feature maps per scene.
+        points = point_features[point].split(sizes)
+        pixels = sample_pixel_features(pixel_features, *pixel, batch["image"].shape[-2:])
+        pixels = pixels.split(sizes)
         # Gradients are averaged over the processes, a sum over scenes must not be.
         weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup) * world_size()
-        return {
-            name: weight * sum(loss(points, pixels) for points, pixels in pairs)
-            for name, loss in directions.items()
-        }
+        return {name: weight * sum(map(loss, points, pixels)) for name, loss in directions.items()}
 
-    def _scene_pairs(self, batch):
-        """For each scene: voxel (P,) of the batch and its pixel (view, row, col, image size)."""
+    def _pairs(self, batch):
+        """Draw the pairs of every scene: voxels (P,), pixels (view, row, col), pairs per scene."""
         ends = batch["link_offset"].tolist()
-        size = batch["image"].shape[-2:]
-        view_start, view_end = starts(batch["view_offset"]).tolist(), batch["view_offset"].tolist()
-        point_start = starts(batch["offset"]).tolist()
-        for b, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-            view = batch["link_view"][start:end]
-            pair = sample_pairs(view, view_end[b] - view_start[b], **self.pairing)
-            point, row, col = (batch[f"link_{k}"][start:end][pair] for k in ("point", "row", "col"))
-            yield point + point_start[b], (view[pair] + view_start[b], row, col, size)
+        views = torch.diff(batch["view_offset"], prepend=batch["view_offset"].new_zeros(1)).tolist()
+        drawn = []
+        for start, end, num_views in zip([0, *ends[:-1]], ends, views, strict=True):
+            pair = sample_pairs(batch["link_view"][start:end], num_views, **self.pairing)
+            drawn.append(pair + start)
+        pair, sizes = torch.cat(drawn), [len(pair) for pair in drawn]
+        link_ends = batch["link_offset"]
+        point = shift_index(batch["link_point"], link_ends, batch["offset"])[pair]
+        view = shift_index(batch["link_view"], link_ends, batch["view_offset"])[pair]
+        return point, (view, batch["link_row"][pair], batch["link_col"][pair]), sizes
 
     def _consistency(self, batch, point_logits, pixel_logits):
         """Eq. 2-8 on both branches, the teacher's tag-masked predictions as supervision."""

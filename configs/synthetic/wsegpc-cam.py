@@ -1,0 +1,37 @@
+# Quickstart size: slim networks without pre-training, coarse voxels, small views, for two CPU cores.
+# Class activation from tags alone: the lower reference.
+_base_ = ["../scannet/wsegpc-cam.py"]
+
+epoch = 144
+eval_epoch = 4
+num_worker = 1
+sync_bn = False
+
+optimizer = dict(lr=0.05)
+model = dict(
+    backbone=dict(
+        planes=(32, 48, 64, 96, 96, 64, 48, 48), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel=3
+    ),
+    image_encoder=dict(name="resnet18", weights="none", stages=3),
+)
+
+scenes = dict(
+    data_root="data/synthetic",
+    num_views=3,
+    grid_size=0.1,
+    depth_tolerance=0.1,
+)
+data = dict(train=dict(**scenes), val=dict(**scenes))
+del scenes
+
+hooks = [
+    dict(type="CheckpointLoader"),
+    dict(type="ReproducibleSampling"),
+    dict(type="SceneTagHook"),
+    dict(type="EMATeacherHook", decay=0.98),  # a few hundred steps: the teacher must keep up
+    dict(type="IterationTimer", warmup_iter=2),
+    dict(type="InformationWriter"),
+    dict(type="WeakSegEvaluator"),
+    dict(type="CheckpointSaver", save_freq=None),
+    dict(type="PseudoLabelExporter", num_worker=1),
+]

@@ -10,7 +10,7 @@ sync_bn = False
 optimizer = dict(lr=0.05)
 model = dict(
     backbone=dict(
-        planes=(32, 48, 64, 96, 96, 64, 48, 48), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel=3
+        planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel=3
     ),
     image_encoder=dict(name="resnet18", weights="none", stages=3),
 )
@@ -18,8 +18,8 @@ model = dict(
 scenes = dict(
     data_root="data/synthetic",
     num_views=3,
-    grid_size=0.1,
-    depth_tolerance=0.1,
+    grid_size=0.15,
+    depth_tolerance=0.15,
 )
 data = dict(train=dict(**scenes), val=dict(**scenes))
 del scenes

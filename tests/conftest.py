@@ -1,0 +1,37 @@
+"""What tests of several areas share: the engine on the import path, and one small data set."""
+
+import shutil
+
+import pytest
+
+from pointcept_wsegpc.host import ensure_pointcept
+from pointcept_wsegpc.regions.scenes import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes import extract_regions
+from pointcept_wsegpc.scans.capture import find_captures
+from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
+from pointcept_wsegpc.scans.scannet import prepare_scene
+from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.scans.tags import assemble_tags
+
+ensure_pointcept(quiet=True)
+
+
+@pytest.fixture(scope="session")
+def prepared_root(tmp_path_factory):
+    """Three training and two validation scenes of about 3000 points, with regions: read only."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    sizes = dict(points=3000, frames=12, color_size=(80, 60), depth_size=(64, 48))
+    generate_dataset(folder / "raw", num_train=3, num_val=2, **sizes)
+    root = folder / "prepared"
+    regions = RegionSettings(points=dict(min_size=30, max_distance=0.1), views=dict(min_size=20))
+    for capture in find_captures(folder / "raw", root, ("train", "val"))[0]:
+        prepare_scene(capture, PrepareSettings(stride=2, height=36, width=48))
+        extract_regions(capture.target, regions)
+    assemble_tags(root)
+    return root
+
+
+@pytest.fixture
+def root_copy(prepared_root, tmp_path):
+    """The same data set, to be changed."""
+    return shutil.copytree(prepared_root, tmp_path / "prepared")

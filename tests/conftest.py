@@ -20,10 +20,10 @@ ensure_pointcept(quiet=True)
 def prepared_root(tmp_path_factory):
     """Three training and two validation scenes of about 3000 points, with regions: read only."""
     folder = tmp_path_factory.mktemp("synthetic")
-    sizes = dict(points=3000, frames=12, color_size=(80, 60), depth_size=(64, 48))
+    sizes = {"points": 3000, "frames": 12, "color_size": (80, 60), "depth_size": (64, 48)}
     generate_dataset(folder / "raw", num_train=3, num_val=2, **sizes)
     root = folder / "prepared"
-    regions = RegionSettings(points=dict(min_size=30, max_distance=0.1), views=dict(min_size=20))
+    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
     for capture in find_captures(folder / "raw", root, ("train", "val"))[0]:
         prepare_scene(capture, PrepareSettings(stride=2, height=36, width=48))
         extract_regions(capture.target, regions)

@@ -8,9 +8,8 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
-from ..losses.tags import tag_softmax
+from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion, iou_table, mean_iou
-from ..models.branches import pixel_rows
 from .common import sum_confusion, to_device, unwrap, write_scalars
 
 TITLES = ("3D", "3D with tags", "2D", "2D with tags")

@@ -16,9 +16,8 @@ from .. import schema
 from ..files import write_arrays
 from ..labels import IGNORE
 from ..losses.consistency import region_labels
-from ..losses.tags import tag_softmax
+from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion_with_misses, iou_table
-from ..models.branches import pixel_rows
 from .common import to_device, unwrap
 from .label_store import finish_store, open_store
 

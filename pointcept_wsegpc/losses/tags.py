@@ -17,6 +17,11 @@ def scene_index(offset):
     return torch.repeat_interleave(torch.arange(len(offset), device=offset.device), counts)
 
 
+def pixel_rows(maps):
+    """(V, C, H, W) -> (V * H * W, C), pixels of a view in row-major order."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
 @full_precision
 def pool_scene_logits(logits, offset):
     """Scene score = mean of the point logits, (N, C), (B,) -> (B, C). An empty scene scores 0."""

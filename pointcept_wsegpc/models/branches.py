@@ -54,8 +54,3 @@ class TwoBranchNet(nn.Module):
             activation, size=image.shape[-2:], mode="bilinear", align_corners=True
         )
         return features, activation
-
-
-def pixel_rows(maps):
-    """(V, C, H, W) -> (V * H * W, C), pixels of a view in row-major order."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])

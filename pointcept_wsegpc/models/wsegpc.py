@@ -13,9 +13,9 @@ from torch import nn
 from ..losses import guidance as guidance_losses
 from ..losses.consistency import AdaptiveThreshold, region_point_consistency
 from ..losses.processes import world_size
-from ..losses.tags import pool_scene_logits, scene_tag_loss, tag_softmax
+from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss, tag_softmax
 from .batch import prefixed, shift_index, unique_ids
-from .branches import TwoBranchNet, pixel_rows
+from .branches import TwoBranchNet
 from .pairing import sample_pairs, sample_pixel_features
 from .teacher import build_teacher
 

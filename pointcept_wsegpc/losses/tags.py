@@ -54,7 +54,7 @@ def tag_softmax(logits, tags, offset):
     tagged = (tags > 0).any(1).tolist()
     counts = torch.diff(offset, prepend=offset.new_zeros(1)).tolist()
     scenes = [
-        torch.softmax(part + row, dim=1) if any_tag else part * 0
+        torch.softmax(part + row, dim=1) if any_tag else torch.zeros_like(part)
         for part, row, any_tag in zip(logits.split(counts), barrier, tagged, strict=True)
     ]
     return torch.cat(scenes)

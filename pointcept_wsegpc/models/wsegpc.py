@@ -86,7 +86,11 @@ class WSegPC(nn.Module):
         )
         self.cam_weight, self.image_cam_weight = cam_weight, image_cam_weight
         self.guidance_weight, self.guidance_warmup = guidance_weight, guidance_warmup
-        self.pairing = dict(total=num_pairs, max_per_view=pairs_per_view, min_per_view=min_visible)
+        self.pairing = {
+            "total": num_pairs,
+            "max_per_view": pairs_per_view,
+            "min_per_view": min_visible,
+        }
         self.consistency_3d, self.consistency_2d = consistency_3d, consistency_2d
         self.consistency_warmup = consistency_warmup
         self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)

@@ -137,24 +137,28 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     result = model.infer(batch, network)
     tags = batch["tags"] if use_tags else torch.ones_like(batch["tags"])
     probs = scene_probs(result["seg_logits"], tags)[batch["inverse"]]
-    point_label, point_confidence = region_labels(probs, torch.full_like(batch["inverse"], -1))
-    label, confidence = point_label, point_confidence
-    if region_vote:
-        label, confidence = region_labels(probs, batch["origin_region"].long())
+    alone = torch.full_like(batch["inverse"], -1)
+    label, confidence = known_labels(probs, batch["origin_region"].long() if region_vote else alone)
     counts = {}
     if "origin_segment" in batch:
-        pixels = scene_probs(pixel_rows(result["image_logits"]), tags).argmax(1)
+        pixel_probs = scene_probs(pixel_rows(result["image_logits"]), tags)
+        target = batch["image_label"].flatten()
         pairs = {
             "3D": (label, batch["origin_segment"]),
-            "3D per point": (point_label, batch["origin_segment"]),
-            "2D": (pixels, batch["image_label"].flatten()),
+            "3D per point": (known_labels(probs, alone)[0], batch["origin_segment"]),
+            "2D": (known_labels(pixel_probs, torch.full_like(target, -1))[0], target),
         }
         counts = {
             measure: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
             for measure, (pred, target) in pairs.items()
         }
-    label = torch.where(confidence > 0, label, IGNORE)
     return label.cpu().numpy().astype(np.int16), confidence.float().cpu().numpy(), counts
+
+
+def known_labels(probs, region):
+    """Label (N,) and confidence (N,) of each point's region; IGNORE where nothing is predicted."""
+    label, confidence = region_labels(probs, region)
+    return torch.where(confidence > 0, label, IGNORE), confidence
 
 
 def scene_probs(logits, tags):

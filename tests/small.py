@@ -1,0 +1,51 @@
+"""The smallest WSegPC that has every part: no batch statistics, some 60 000 weights.
+
+N points.
+"""
+
+from pointcept.models.builder import MODELS
+from torch import nn
+
+import pointcept_wsegpc.register  # noqa: F401  WSegPC and the data sets by name
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+
+
+@MODELS.register_module("Test-PointMLP")
+class PointMLP(nn.Module):
+    """feat (N, 6) -> features (N, 8) of each point alone."""
+
+    out_channels = 8
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8))
+
+    def forward(self, input_dict):
+        return self.layers(input_dict["feat"])
+
+
+def model_config(**changes):
+    encoder = {"name": "convnext_atto", "weights": "none", "stages": 1}
+    config = {
+        "type": "WSegPC",
+        "num_classes": len(SCANNET20_NAMES),
+        "backbone": {"type": "Test-PointMLP"},
+        "image_encoder": encoder,
+        "guidance_warmup": 1,
+        "consistency_warmup": 1,
+        "min_visible": 4,
+    }
+    return {**config, **changes}
+
+
+def dataset_config(root, mode="train", split="train", **changes):
+    config = {
+        "type": "WSegPCScanNetDataset",
+        "data_root": str(root),
+        "split": split,
+        "mode": mode,
+        "num_views": 2,
+        "grid_size": 0.15,
+        "depth_tolerance": 0.15,
+    }
+    return {**config, **changes}

@@ -1,0 +1,774 @@
+"""The hooks, each on a toy trainer.
+
+N points, V views of H x W pixels, C classes.
+"""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import small
+import torch
+from pointcept.datasets import build_dataset, collate_fn
+from pointcept.engines.hooks.builder import HOOKS
+from pointcept.models.builder import build_model
+from pointcept.utils.config import Config
+
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.hooks import label_store, pseudo_labels
+from pointcept_wsegpc.hooks.ema import check_finite, check_hand_over
+from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
+from pointcept_wsegpc.hooks.scene_tags import check_tags, tag_statistics
+from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
+
+NUM_CLASSES = len(SCANNET20_NAMES)
+
+
+class Lines(list):
+    """A logger that keeps its lines."""
+
+    def info(self, line):
+        self.append(line)
+
+
+class Scalars(dict):
+    """A tensorboardX writer that keeps the last value of every name."""
+
+    def add_scalar(self, name, value, step):
+        self[name] = (value, step)
+
+
+def toy_trainer(model=None, **attributes):
+    """What a hook sees of a trainer; `cfg` entries may be given as a dict."""
+    cfg = {"weight": None, "resume": False, "mix_prob": 0, "seed": 3, "evaluate": True}
+    cfg.update(attributes.pop("cfg", {}))
+    trainer = SimpleNamespace(
+        model=model,
+        cfg=Config(cfg),
+        logger=Lines(),
+        writer=Scalars(),
+        comm_info={},
+        epoch=0,
+        start_epoch=0,
+        max_epoch=2,
+    )
+    if model is not None:
+        trainer.optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    vars(trainer).update(attributes)
+    return trainer
+
+
+def attach(kind, trainer, **settings):
+    hook = HOOKS.build({"type": kind, **settings})
+    hook.trainer = trainer
+    return hook
+
+
+def loader(dataset, **options):
+    return torch.utils.data.DataLoader(dataset, collate_fn=collate_fn, **options)
+
+
+def text(trainer):
+    return "\n".join(trainer.logger)
+
+
+@pytest.fixture(scope="module")
+def frozen_model():
+    """A model that no test of this file changes, in eval mode."""
+    torch.manual_seed(1)
+    return build_model(small.model_config()).eval()
+
+
+def eval_dataset(root, **changes):
+    return build_dataset(small.dataset_config(root, mode="eval", **changes))
+
+
+# ---------------------------------------------------------------------------- SceneTagHook
+
+
+class TestSceneTagHook:
+    @pytest.fixture
+    def trainer(self, prepared_root):
+        dataset = build_dataset(small.dataset_config(prepared_root))
+        return toy_trainer(train_loader=SimpleNamespace(dataset=dataset))
+
+    def test_accepts_good_tags_and_logs_them(self, trainer, prepared_root):
+        attach("SceneTagHook", trainer).before_train()
+        line = text(trainer)
+        assert f"Scene tags of 3 scenes from {prepared_root / schema.TAGS_FILE}" in line
+        assert all(name in line for name in SCANNET20_NAMES)
+
+    def test_names_every_absent_scene(self, trainer):
+        tags = trainer.train_loader.dataset.scene_tags
+        del tags["scene0001_00"], tags["scene0002_00"]
+        expected = r"scene_tags.json: 2 of 3 scenes absent: scene0001_00, scene0002_00; add"
+        with pytest.raises(ValueError, match=expected):
+            attach("SceneTagHook", trainer).before_train()
+
+    def test_names_every_scene_without_tags(self, trainer):
+        trainer.train_loader.dataset.scene_tags["scene0001_00"] = []
+        with pytest.raises(ValueError, match=r"1 of 3 scenes without any tag: scene0001_00; add"):
+            attach("SceneTagHook", trainer).before_train()
+
+    def test_names_an_unknown_class(self, trainer):
+        trainer.train_loader.dataset.scene_tags["scene0002_00"] = ["wall", "unicorn"]
+        with pytest.raises(ValueError, match=r"scene_tags.json, scene scene0002_00: .*unicorn"):
+            attach("SceneTagHook", trainer).before_train()
+
+    def test_refuses_collates_mixing(self, trainer):
+        trainer.cfg.mix_prob = 0.8
+        with pytest.raises(ValueError, match=r"mix_prob is 0.8, stage one needs 0.*mix3d"):
+            attach("SceneTagHook", trainer).before_train()
+
+    def test_long_lists_are_cut(self, trainer):
+        dataset = trainer.train_loader.dataset
+        dataset.scenes = [dataset.scenes[0].with_name(f"missing{i}") for i in range(9)]
+        with pytest.raises(ValueError, match=r"9 of 9 scenes absent: .*missing4 \.\.\.; add"):
+            check_tags(dataset)
+
+    @pytest.mark.parametrize("key", ["segment", "origin_segment", "segment20"])
+    def test_refuses_a_batch_with_point_labels(self, trainer, key):
+        hook = attach("SceneTagHook", trainer)
+        trainer.comm_info["input_dict"] = {"coord": 0, "tags": 0}
+        hook.before_step()
+        trainer.comm_info["input_dict"][key] = 0
+        with pytest.raises(RuntimeError, match=rf"holds point labels \['{key}'\].*mode='train'"):
+            hook.before_step()
+
+    def test_training_samples_pass(self, trainer):
+        sample = trainer.train_loader.dataset[0]
+        trainer.comm_info["input_dict"] = collate_fn([sample])
+        attach("SceneTagHook", trainer).before_step()
+
+    def test_statistics_against_counting(self):
+        rng = np.random.default_rng(0)
+        names = ["a", "b", "c", "d"]
+        tags = (rng.random((30, 4)) < 0.5).astype(np.float32)
+        tags[:, 3] = 0
+        lines = tag_statistics(tags, names).splitlines()
+        assert lines[3].split() == ["d", "in", "no", "scene"]
+        for i, line in enumerate(lines[:3]):
+            scenes = [row for row in tags if row[i]]
+            assert f"in {100 * len(scenes) / 30:5.1f} % of scenes" in line
+            for j in {0, 1, 2} - {i}:
+                both = sum(bool(row[j]) for row in scenes)
+                assert f"{names[j]} {100 * both / len(scenes):.0f} %" in line
+            assert "d " not in line.split("with")[1]
+
+    def test_companions_by_frequency(self):
+        tags = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], np.float32)
+        first = tag_statistics(tags, ["wall", "bed", "sink"]).splitlines()[0]
+        assert first.endswith("in 100.0 % of scenes; with bed 67 %, sink 33 %")
+
+
+# --------------------------------------------------------------------------- EMATeacherHook
+
+
+def states_equal(one, other):
+    other = other.state_dict()
+    return all(torch.equal(value, other[key]) for key, value in one.state_dict().items())
+
+
+def save_checkpoint(path, model, prefix="", without=()):
+    state = {
+        f"{prefix}{key}": value
+        for key, value in model.state_dict().items()
+        if not key.startswith(tuple(without))
+    }
+    torch.save({"state_dict": state}, path)
+    return str(path)
+
+
+class TestEMATeacherHook:
+    @pytest.fixture
+    def model(self):
+        model = build_model(small.model_config())
+        for parameter in model.student.parameters():  # no longer what the teacher was built from
+            parameter.data += 0.01 * torch.randn_like(parameter)
+        return model
+
+    def start(self, model, decay=0.5, **cfg):
+        trainer = toy_trainer(model, cfg=cfg)
+        attach("EMATeacherHook", trainer, decay=decay).before_train()
+        return trainer
+
+    def test_a_fresh_teacher_is_the_student(self, model):
+        assert not states_equal(model.teacher, model.student)
+        trainer = self.start(model)
+        assert states_equal(model.teacher, model.student)
+        assert "no weight given, everything starts anew" in text(trainer)
+
+    @pytest.mark.parametrize("prefix", ["", "module."])
+    def test_a_loaded_teacher_is_kept(self, model, tmp_path, prefix):
+        before = {k: v.clone() for k, v in model.teacher.state_dict().items()}
+        model.iteration += 7
+        model.threshold_3d.count += 5
+        weight = save_checkpoint(tmp_path / "w.pth", model, prefix)
+        trainer = self.start(model, weight=weight)
+        assert all(torch.equal(v, before[k]) for k, v in model.teacher.state_dict().items())
+        assert not states_equal(model.teacher, model.student)
+        total = len(model.state_dict())
+        assert f"{total} of {total} entries from {weight}" in text(trainer)
+        # A hand-over is a new stage: its schedule and thresholds start from zero.
+        assert model.iteration == 0 and model.threshold_3d.count.sum() == 0
+
+    def test_a_teacher_that_the_file_lacks_is_the_student(self, model, tmp_path):
+        weight = save_checkpoint(tmp_path / "w.pth", model, without=["teacher.", "project_"])
+        trainer = self.start(model, weight=weight)
+        assert states_equal(model.teacher, model.student)
+        assert "started anew: project_pixels, project_points, teacher" in text(trainer)
+
+    def test_resume_keeps_the_schedule(self, model, tmp_path):
+        model.iteration += 7
+        model.threshold_2d.count += 5
+        weight = save_checkpoint(tmp_path / "w.pth", model)
+        trainer = self.start(model, weight=weight, resume=True)
+        assert model.iteration == 7 and model.threshold_2d.count.min() == 5
+        assert "(resumed)" in text(trainer)
+
+    @pytest.mark.parametrize("part", ["teacher.", "threshold_3d.", "iteration", "project_points"])
+    def test_resume_requires_everything(self, model, tmp_path, part):
+        weight = save_checkpoint(tmp_path / "w.pth", model, without=[part])
+        with pytest.raises(RuntimeError, match=rf"matches \d+ of \d+ needed .*missing {part}"):
+            self.start(model, weight=weight, resume=True)
+
+    def test_a_missing_file_is_named(self, model, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"nothing.pth is no file; pass a checkpoint"):
+            self.start(model, weight=str(tmp_path / "nothing.pth"))
+
+    def test_another_architecture_is_refused(self, model, tmp_path):
+        other = {"name": "resnet10t", "weights": "none", "stages": 1}
+        other = build_model(small.model_config(image_encoder=other))
+        weight = save_checkpoint(tmp_path / "w.pth", other)
+        with pytest.raises(
+            RuntimeError, match=r"student\.image_encoder.*another backbone"
+        ) as error:
+            self.start(model, weight=weight)
+        assert "\n" not in str(error.value)
+
+    def test_found_entries_are_returned(self, model, tmp_path):
+        weight = save_checkpoint(tmp_path / "w.pth", model, without=["teacher."])
+        found = check_hand_over(model, weight, resume=False)
+        assert found == {key for key in model.state_dict() if not key.startswith("teacher.")}
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_a_broken_teacher_is_refused(self, model, value):
+        name = next(iter(model.teacher.state_dict()))
+        model.teacher.state_dict()[name].view(-1)[0] = value
+        with pytest.raises(ValueError, match=f"teacher entry {name} is not finite"):
+            check_finite(model.teacher)
+
+    def run_steps(self, trainer, losses, accumulate=1, scaler=None):
+        """Steps as Pointcept's trainer takes them; a loss is a factor of the student's sum."""
+        for index, factor in enumerate(losses, 1):
+            loss = factor * sum(p.sum() for p in trainer.model.student.parameters())
+            (scaler.scale(loss) if scaler else loss).backward()
+            if index % accumulate:
+                continue
+            if scaler:
+                scaler.unscale_(trainer.optimizer)
+                scaler.step(trainer.optimizer)
+                scaler.update()
+            else:
+                trainer.optimizer.step()
+            trainer.optimizer.zero_grad()
+
+    def test_one_update_per_optimizer_step(self, model):
+        trainer = self.start(model, decay=0.75)
+        start = model.student.point_head.bias.detach().clone()
+        self.run_steps(trainer, [1.0, 1.0, 1.0, 1.0], accumulate=2)
+        # Two steps of lr 0.1 down a gradient of 2: the student falls by 0.2 each time.
+        teacher = start.clone()
+        for step in (1, 2):
+            teacher = 0.75 * teacher + 0.25 * (start - 0.2 * step)
+        torch.testing.assert_close(model.student.point_head.bias.detach(), start - 0.4)
+        torch.testing.assert_close(model.teacher.point_head.bias, teacher)
+
+    def test_no_update_between_optimizer_steps(self, model):
+        trainer = self.start(model)
+        before = {k: v.clone() for k, v in model.teacher.state_dict().items()}
+        self.run_steps(trainer, [1.0, 1.0, 1.0], accumulate=4)
+        assert all(torch.equal(v, before[k]) for k, v in model.teacher.state_dict().items())
+
+    def test_no_update_when_the_scaler_skips(self, model):
+        trainer = self.start(model)
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        before = {k: v.clone() for k, v in model.teacher.state_dict().items()}
+        # Without this the student would not differ, and an update would go unseen.
+        for parameter in model.student.parameters():
+            parameter.data += 1
+        self.run_steps(trainer, [float("inf")], scaler=scaler)
+        assert scaler.get_scale() == 2.0
+        assert all(torch.equal(v, before[k]) for k, v in model.teacher.state_dict().items())
+        self.run_steps(trainer, [1.0], scaler=scaler)
+        assert not torch.equal(model.teacher.point_head.bias, before["point_head.bias"])
+
+    def test_the_teacher_follows_inside_a_wrapper(self, model):
+        trainer = toy_trainer(model)
+        trainer.model = SimpleNamespace(module=model)  # as DistributedDataParallel holds it
+        attach("EMATeacherHook", trainer, decay=0.0).before_train()
+        trainer.model = model
+        self.run_steps(trainer, [1.0])
+        assert states_equal(model.teacher, model.student)
+
+
+# --------------------------------------------------------------------- ReproducibleSampling
+
+
+class SeenEpochs(torch.utils.data.Dataset):
+    """Notes what set_epoch said."""
+
+    def __init__(self):
+        self.epochs = []
+
+    def set_epoch(self, seed, epoch):
+        self.epochs.append((seed, epoch))
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return index
+
+
+class TestReproducibleSampling:
+    def epochs(self, first=0, count=3, noise=0):
+        """(order of the samples, a draw of the model) of each epoch, as the trainer runs them."""
+        dataset = SeenEpochs()
+        order = torch.utils.data.DataLoader(dataset, shuffle=True, batch_size=None)
+        trainer = toy_trainer(train_loader=order, start_epoch=first)
+        hook = attach("ReproducibleSampling", trainer)
+        hook.before_train()
+        seen = []
+        for epoch in range(first, first + count):
+            torch.rand(noise)
+            trainer.epoch = epoch
+            batches = iter(order)  # before before_epoch, as Pointcept's trainer does
+            hook.before_epoch()
+            seen.append(([int(i) for i in batches], torch.rand(2).tolist()))
+            hook.after_epoch()
+        return seen, dataset.epochs
+
+    def test_an_epoch_does_not_depend_on_what_ran_before(self):
+        whole, _ = self.epochs()
+        assert self.epochs(noise=5)[0] == whole
+        assert self.epochs(first=1, count=2)[0] == whole[1:]
+
+    def test_epochs_differ(self):
+        seen, _ = self.epochs()
+        assert len({str(order) for order, _ in seen}) == 3
+        assert len({str(draw) for _, draw in seen}) == 3
+        assert all(sorted(order) == list(range(12)) for order, _ in seen)
+
+    def test_the_data_set_hears_each_epoch_before_it_starts(self):
+        assert self.epochs(first=4, count=2)[1] == [(3, 4), (3, 5), (3, 6)]
+
+    def test_each_rank_draws_its_own(self, monkeypatch):
+        draws = []
+        for rank in (0, 1):
+            monkeypatch.setattr("pointcept.utils.comm.get_rank", lambda rank=rank: rank)
+            draws.append(self.epochs()[0])
+        assert draws[0] != draws[1]
+
+    def test_other_data_sets_and_samplers_are_left_alone(self):
+        order = torch.utils.data.DataLoader(range(4), batch_size=None)
+        hook = attach("ReproducibleSampling", toy_trainer(train_loader=order))
+        hook.before_train()
+        assert list(order) == [0, 1, 2, 3]
+
+    def test_persistent_workers_hear_it(self, prepared_root):
+        """Workers that were forked before the first epoch follow the clock of the parent."""
+        seen = {}
+        for start in (0, 1):
+            dataset = build_dataset(small.dataset_config(prepared_root))
+            batches = loader(dataset, num_workers=1, persistent_workers=True)
+            trainer = toy_trainer(train_loader=batches, start_epoch=start)
+            hook = attach("ReproducibleSampling", trainer)
+            hook.before_train()
+            for epoch in range(start, 2):
+                trainer.epoch = epoch
+                seen[start, epoch] = [batch["image"] for batch in batches]
+                hook.after_epoch()
+        same = [torch.equal(a, b) for a, b in zip(seen[0, 1], seen[1, 1], strict=True)]
+        differ = [torch.equal(a, b) for a, b in zip(seen[0, 0], seen[0, 1], strict=True)]
+        assert all(same) and not any(differ)
+
+
+# -------------------------------------------------------------------------- WeakSegEvaluator
+
+
+def slow_confusion(pred, target, size):
+    counts = np.zeros((size, size), np.int64)
+    for p, t in zip(pred.tolist(), target.tolist(), strict=True):
+        if t >= 0:
+            counts[t, p] += 1
+    return counts
+
+
+def slow_miou(counts):
+    """Over the classes of the ground truth, each from sets of pairs."""
+    values = []
+    for c in range(len(counts)):
+        if counts[c].sum():
+            values.append(counts[c, c] / (counts[c].sum() + counts[:, c].sum() - counts[c, c]))
+    return np.mean(values)
+
+
+def slow_predictions(model, sample, network, masked):
+    """Class of every point (N,) and every pixel (V * H * W,), and the 3D probabilities (N, C)."""
+    batch = collate_fn([sample])
+    with torch.no_grad():
+        result = model.infer(batch, network)
+    tags = batch["tags"][0].numpy() > 0 if masked else np.ones(NUM_CLASSES, bool)
+    pixels = result["image_logits"].numpy().transpose(0, 2, 3, 1).reshape(-1, NUM_CLASSES)
+    points = result["seg_logits"].numpy()[sample["inverse"].numpy()]
+    points, pixels = (np.where(tags, x, -np.inf).astype(np.float64) for x in (points, pixels))
+    probs = np.exp(points - points.max(1, keepdims=True))
+    return points.argmax(1), pixels.argmax(1), probs / probs.sum(1, keepdims=True)
+
+
+class TestWeakSegEvaluator:
+    def evaluate(self, model, dataset, **loading):
+        data = {"names": list(SCANNET20_NAMES)}
+        trainer = toy_trainer(model, val_loader=loader(dataset, **loading), cfg={"data": data})
+        attach("WeakSegEvaluator", trainer).after_epoch()
+        return trainer
+
+    def test_numbers_against_counting(self, frozen_model, prepared_root):
+        dataset = eval_dataset(prepared_root, split="val")
+        trainer = self.evaluate(frozen_model, dataset)
+        assert len(dataset) == 2
+        expected = {}
+        for masked, suffix in ((False, ""), (True, "_tags")):
+            counts = {"": 0, "_2d": 0}
+            for sample in dataset:
+                points, pixels, _ = slow_predictions(frozen_model, sample, "teacher", masked)
+                truth = sample["origin_segment"]
+                counts[""] = counts[""] + slow_confusion(points, truth, NUM_CLASSES)
+                truth = sample["image_label"].flatten()
+                counts["_2d"] = counts["_2d"] + slow_confusion(pixels, truth, NUM_CLASSES)
+            for branch, count in counts.items():
+                expected[f"val/mIoU{branch}{suffix}"] = slow_miou(count)
+        for name, value in expected.items():
+            assert trainer.writer[name] == (pytest.approx(value), 1), name
+        assert len(set(expected.values())) == 4
+        assert expected["val/mIoU_tags"] > expected["val/mIoU"]
+
+    def test_the_metric_is_without_tags(self, frozen_model, prepared_root):
+        trainer = self.evaluate(frozen_model, eval_dataset(prepared_root, split="val"))
+        assert trainer.comm_info["current_metric_name"] == "mIoU"
+        chosen = trainer.comm_info["current_metric_value"]
+        assert chosen == trainer.writer["val/mIoU"][0]
+        assert chosen != trainer.writer["val/mIoU_tags"][0]
+        table = text(trainer)
+        assert all(title in table for title in ("3D with tags", "2D with tags", "mIoU", "bathtub"))
+
+    def test_the_loss_is_the_mean_over_scenes(self, frozen_model, prepared_root):
+        dataset = eval_dataset(prepared_root, split="val")
+        trainer = self.evaluate(frozen_model, dataset)
+        losses = []
+        for sample in dataset:
+            with torch.no_grad():
+                logits = frozen_model(collate_fn([sample]))["seg_logits"]
+            keep = sample["segment"] >= 0
+            chosen = logits.log_softmax(1)[keep, sample["segment"][keep]]
+            losses.append(-chosen.mean().item())
+        assert trainer.writer["val/loss"][0] == pytest.approx(np.mean(losses))
+
+    def test_not_when_evaluation_is_off(self, frozen_model):
+        trainer = toy_trainer(frozen_model, cfg={"evaluate": False})
+        attach("WeakSegEvaluator", trainer).after_epoch()
+        assert trainer.writer == {}
+
+    def test_without_labels_it_says_so(self, frozen_model, root_copy):
+        for path in root_copy.rglob("segment*.npy"):
+            path.unlink()
+        dataset = eval_dataset(root_copy, split="val")
+        with pytest.raises(ValueError, match=r"of 1 scene\(s\) without point labels.*evaluate="):
+            self.evaluate(frozen_model, dataset)
+
+    def test_two_scenes_in_a_batch_are_refused(self, frozen_model, prepared_root):
+        dataset = eval_dataset(prepared_root, split="val")
+        with pytest.raises(ValueError, match=r"batch of 2 scene\(s\).*batch_size_val"):
+            self.evaluate(frozen_model, dataset, batch_size=2)
+
+
+# ----------------------------------------------------------------------- PseudoLabelExporter
+
+
+def export(model, dataset, store, **settings):
+    lines = Lines()
+    return export_pseudo_labels(model, dataset, store, log=lines.info, **settings), lines
+
+
+def stored(store):
+    return {path.name: path.stat().st_mtime_ns for path in store.glob("*.npz")}
+
+
+def slow_labels(model, sample, network="teacher", use_tags=True, region_vote=True):
+    """Labels (N,) and confidences (N,) of the original points, region by region."""
+    _, _, probs = slow_predictions(model, sample, network, use_tags)
+    if region_vote:
+        region = sample["origin_region"].numpy()
+        for r in np.unique(region[region >= 0]):
+            probs[region == r] = probs[region == r].mean(0)
+    return probs.argmax(1), probs.max(1)
+
+
+class TestPseudoLabelExporter:
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {},
+            {"network": "student"},
+            {"use_tags": False},
+            {"region_vote": False},
+        ],
+        ids=str,
+    )
+    def test_labels_of_the_original_points(self, prepared_root, tmp_path, settings):
+        model = build_model(small.model_config())
+        for parameter in model.teacher.parameters():
+            parameter.data += 0.05 * torch.randn_like(parameter)
+        dataset = eval_dataset(prepared_root)
+        export(model, dataset, tmp_path, **settings)
+        model.eval()
+        for scene, sample in zip(dataset.scenes, dataset, strict=True):
+            coord = np.load(scene / "coord.npy")
+            label, confidence = schema.read_pseudo_label(tmp_path, scene.name, len(coord))
+            assert label.dtype == np.int16 and confidence.dtype == np.float16
+            expected, sure = slow_labels(model, sample, **settings)
+            np.testing.assert_allclose(confidence, sure, atol=1e-3)
+            assert (label == expected).mean() > 0.999  # two classes may tie in the last digit
+
+    def test_only_tagged_classes(self, frozen_model, prepared_root, tmp_path):
+        dataset = eval_dataset(prepared_root)
+        export(frozen_model, dataset, tmp_path)
+        for scene in dataset.scenes:
+            label = np.load(tmp_path / f"{scene.name}.npz")["label"]
+            tags = {SCANNET20_NAMES.index(name) for name in dataset.scene_tags[scene.name]}
+            assert set(label.tolist()) <= tags
+
+    def test_manifest(self, frozen_model, prepared_root, tmp_path):
+        dataset = eval_dataset(prepared_root)
+        manifest, lines = export(frozen_model, dataset, tmp_path, config="a/config.py")
+        assert manifest == read_json(tmp_path / schema.STORE_MANIFEST)
+        assert manifest["weights"] == label_store.weights_hash(frozen_model.teacher)
+        assert manifest["names"] == list(SCANNET20_NAMES)
+        assert manifest["config"] == "a/config.py"
+        assert (manifest["network"], manifest["use_tags"]) == ("teacher", True)
+        assert manifest["region_vote"] is True
+        assert manifest["scenes"] == 3 and manifest["coverage"] == 1
+        truths = [np.load(scene / "segment20.npy").ravel() for scene in dataset.scenes]
+        assert manifest["points"] == sum(map(len, truths))
+        labels = [np.load(tmp_path / f"{scene.name}.npz")["label"] for scene in dataset.scenes]
+        counts = slow_confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
+        assert manifest["miou"]["3D"] == pytest.approx(slow_miou(counts))
+        wall = counts[0, 0] / (counts[0].sum() + counts[:, 0].sum() - counts[0, 0])
+        assert manifest["iou"]["3D"]["wall"] == pytest.approx(wall)
+        pixels, pixel_truths, points = [], [], []
+        for sample in dataset:
+            found = slow_predictions(frozen_model, sample, "teacher", True)
+            points.append(found[0])
+            pixels.append(found[1])
+            pixel_truths.append(sample["image_label"].flatten().numpy())
+        counts = slow_confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
+        assert manifest["miou"]["3D per point"] == pytest.approx(slow_miou(counts), abs=1e-4)
+        counts = slow_confusion(np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES)
+        assert manifest["miou"]["2D"] == pytest.approx(slow_miou(counts), abs=1e-4)
+        json.loads((tmp_path / schema.STORE_MANIFEST).read_text(), parse_constant=pytest.fail)
+        assert "Pseudo-label IoU (%)" in "\n".join(lines)
+        assert "coverage 100.0 %" in "\n".join(lines)
+
+    def test_stage_two_accepts_the_store(self, frozen_model, prepared_root, tmp_path):
+        dataset = eval_dataset(prepared_root)
+        export(frozen_model, dataset, tmp_path)
+        schema.check_store(tmp_path, SCANNET20_NAMES, [s.name for s in dataset.scenes])
+
+    def test_a_second_run_labels_nothing(self, frozen_model, prepared_root, tmp_path, monkeypatch):
+        dataset = eval_dataset(prepared_root)
+        first, _ = export(frozen_model, dataset, tmp_path)
+        files = stored(tmp_path)
+        monkeypatch.setattr(pseudo_labels, "label_scene", pytest.fail)
+        second, lines = export(frozen_model, dataset, tmp_path)
+        assert second == first and stored(tmp_path) == files
+        assert "0 of 3 scenes to label" in lines[0]
+
+    @pytest.mark.parametrize("name", ["scene0001_00.npz", "measures/scene0001_00.npz"])
+    def test_a_missing_file_is_written_again(self, frozen_model, prepared_root, tmp_path, name):
+        dataset = eval_dataset(prepared_root)
+        first, _ = export(frozen_model, dataset, tmp_path)
+        files = stored(tmp_path)
+        (tmp_path / name).unlink()
+        second, lines = export(frozen_model, dataset, tmp_path)
+        assert "1 of 3 scenes to label" in lines[0]
+        again = stored(tmp_path)
+        assert {n for n in files if files[n] != again[n]} == {"scene0001_00.npz"}
+        assert second == first
+
+    @pytest.mark.parametrize("change", ["weights", "settings"])
+    def test_other_weights_or_settings_replace_all(
+        self, frozen_model, prepared_root, tmp_path, change
+    ):
+        dataset = eval_dataset(prepared_root)
+        export(frozen_model, dataset, tmp_path)
+        files = stored(tmp_path)
+        torch.manual_seed(5)
+        model = build_model(small.model_config()) if change == "weights" else frozen_model
+        settings = {} if change == "weights" else {"region_vote": False}
+        manifest, lines = export(model, dataset, tmp_path, **settings)
+        assert "removing 3 labels of other weights or settings" in lines[0]
+        assert all(files[name] != time for name, time in stored(tmp_path).items())
+        assert manifest["weights"] == label_store.weights_hash(model.teacher)
+
+    def test_a_changed_student_does_not_touch_the_teachers_labels(self, prepared_root, tmp_path):
+        model = build_model(small.model_config())
+        dataset = eval_dataset(prepared_root)
+        export(model, dataset, tmp_path)
+        model.student.point_head.bias.data += 1
+        assert "0 of 3 scenes to label" in export(model, dataset, tmp_path)[1][0]
+
+    def test_without_ground_truth(self, frozen_model, prepared_root, root_copy, tmp_path):
+        for path in [*root_copy.rglob("segment*.npy"), *root_copy.rglob("*.label.png")]:
+            path.unlink()
+        manifest, lines = export(frozen_model, eval_dataset(root_copy), tmp_path / "blind")
+        assert manifest["miou"] == manifest["iou"] == {}
+        assert manifest["coverage"] == 1 and "IoU" not in "\n".join(lines)
+        export(frozen_model, eval_dataset(prepared_root), tmp_path / "seeing")
+        for path in (tmp_path / "seeing").glob("*.npz"):  # labels are the same either way
+            with np.load(path) as one, np.load(tmp_path / "blind" / path.name) as other:
+                assert np.array_equal(one["label"], other["label"])
+
+    def test_a_scene_without_tags_gets_no_label(self, frozen_model, root_copy, tmp_path):
+        tags = schema.read_scene_tags(root_copy / schema.TAGS_FILE)
+        write_json(root_copy / schema.TAGS_FILE, {**tags, "scene0001_00": []})
+        dataset = eval_dataset(root_copy)
+        manifest, _ = export(frozen_model, dataset, tmp_path / "store")
+        with np.load(tmp_path / "store/scene0001_00.npz") as file:
+            assert (file["label"] == IGNORE).all() and (file["confidence"] == 0).all()
+        sizes = [len(np.load(scene / "coord.npy")) for scene in dataset.scenes]
+        assert manifest["coverage"] == pytest.approx(1 - sizes[1] / sum(sizes))
+        truths = [np.load(scene / "segment20.npy").ravel() for scene in dataset.scenes]
+        labels = [np.load(tmp_path / f"store/{s.name}.npz")["label"] for s in dataset.scenes]
+        # What has no label counts as an error of its class.
+        counts = confusion_with_misses(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
+        assert manifest["miou"]["3D"] == pytest.approx(mean_iou(counts))
+
+    @pytest.mark.parametrize("writer", ["write_pseudo_label", "write_arrays"])
+    def test_a_crash_leaves_whole_files_and_is_continued(
+        self, frozen_model, prepared_root, tmp_path, monkeypatch, writer
+    ):
+        dataset = eval_dataset(prepared_root)
+        whole, _ = export(frozen_model, dataset, tmp_path / "whole")
+        store = tmp_path / "store"
+        save, calls = np.savez_compressed, []
+
+        def crash(file, **arrays):
+            calls.append(1)
+            is_label = "label" in arrays
+            if len(calls) > 2 and is_label == (writer == "write_pseudo_label"):
+                file.write(b"half a file")
+                raise KeyboardInterrupt
+            save(file, **arrays)
+
+        monkeypatch.setattr(np, "savez_compressed", crash)
+        with pytest.raises(KeyboardInterrupt):
+            export(frozen_model, dataset, store)
+        monkeypatch.undo()
+        assert list(stored(store)) == ["scene0000_00.npz"]
+        assert not [p for p in store.rglob("*") if p.name.startswith(".")]
+        assert not (store / schema.STORE_MANIFEST).exists()
+        with pytest.raises(FileNotFoundError, match=f"no {schema.STORE_MANIFEST}"):
+            schema.check_store(store, SCANNET20_NAMES)
+        manifest, lines = export(frozen_model, dataset, store)
+        assert "2 of 3 scenes to label" in lines[0]
+        assert manifest == whole
+
+    def test_each_rank_labels_its_share(self, frozen_model, prepared_root, tmp_path, monkeypatch):
+        """Ranks one after the other: the last to run, rank 0, writes the manifest."""
+        dataset = eval_dataset(prepared_root)
+        comm = pseudo_labels.comm
+        label_store.open_store(
+            tmp_path,
+            frozen_model.teacher,
+            {"network": "teacher", "use_tags": True, "region_vote": True},
+            log=pytest.fail,
+        )
+        monkeypatch.setattr(comm, "get_world_size", lambda: 2)
+        monkeypatch.setattr(comm, "synchronize", lambda: None)
+        for rank, share in ((1, {"scene0001_00"}), (0, {"scene0000_00", "scene0002_00"})):
+            before = set(stored(tmp_path))
+            monkeypatch.setattr(comm, "get_rank", lambda rank=rank: rank)
+            monkeypatch.setattr(comm, "is_main_process", lambda rank=rank: rank == 0)
+            manifest, lines = export(frozen_model, dataset, tmp_path)
+            assert set(stored(tmp_path)) - before == {f"{scene}.npz" for scene in share}
+            assert f"{len(share)} of {len(share)} scenes to label" in lines[0]
+            assert bool(manifest) == (rank == 0)
+        assert manifest["scenes"] == 3
+
+    def test_training_mode_is_restored(self, prepared_root, tmp_path):
+        model = build_model(small.model_config()).train()
+        export(model, eval_dataset(prepared_root), tmp_path)
+        assert model.training and not model.teacher.training
+
+    def test_an_unknown_network_is_refused(self, frozen_model, prepared_root, tmp_path):
+        with pytest.raises(ValueError, match="network is 'both'; expected 'teacher' or 'student'"):
+            export(frozen_model, eval_dataset(prepared_root), tmp_path, network="both")
+
+    def hook(self, model, root, folder, **settings):
+        cfg = {"save_path": str(folder), "data": {"train": small.dataset_config(root)}}
+        trainer = toy_trainer(model, cfg=cfg, max_epoch=4)
+        return attach("PseudoLabelExporter", trainer, num_worker=0, **settings), trainer
+
+    def test_the_hook_after_training(self, frozen_model, prepared_root, tmp_path):
+        hook, trainer = self.hook(frozen_model, prepared_root, tmp_path)
+        hook.after_epoch()
+        assert not (tmp_path / "pseudo_labels").exists()
+        hook.after_train()
+        manifest = read_json(tmp_path / "pseudo_labels" / schema.STORE_MANIFEST)
+        assert manifest["scenes"] == 3
+        assert manifest["config"] == str(tmp_path / "config.py")
+        for measure, value in manifest["miou"].items():
+            assert trainer.writer[f"pseudo_label/{measure}"] == (value, 1)
+        assert set(manifest["miou"]) == {"3D", "3D per point", "2D"}
+
+    def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):
+        hook, trainer = self.hook(frozen_model, prepared_root, tmp_path, every=2)
+        exported = []
+        monkeypatch.setattr(hook, "export", lambda: exported.append(trainer.epoch + 1))
+        for trainer.epoch in range(4):
+            hook.after_epoch()
+        hook.after_train()
+        assert exported == [2, 4]  # the last epoch is left to after_train
+
+    def test_the_hook_with_a_data_set_and_a_store(self, frozen_model, prepared_root, tmp_path):
+        dataset = small.dataset_config(prepared_root, mode="eval", split="val")
+        hook, _ = self.hook(
+            frozen_model, prepared_root, tmp_path, dataset=dataset, store=str(tmp_path / "s")
+        )
+        hook.after_train()
+        names = sorted(path.stem for path in (tmp_path / "s").glob("*.npz"))
+        assert names == sorted(p.name for p in (prepared_root / "val").iterdir())
+
+    def test_loader_processes_give_the_same_labels(self, frozen_model, prepared_root, tmp_path):
+        dataset = eval_dataset(prepared_root)
+        one, _ = export(frozen_model, dataset, tmp_path / "one")
+        two, _ = export(frozen_model, dataset, tmp_path / "two", num_worker=2)
+        assert one == two
+        shutil.rmtree(tmp_path / "one")
+
+
+def test_hash_sees_names_shapes_and_values():
+    hashes = [
+        label_store.weights_hash(network)
+        for network in (torch.nn.Linear(2, 3), torch.nn.Linear(2, 3), torch.nn.Linear(3, 2))
+    ]
+    linear = torch.nn.Linear(2, 3, bias=False)
+    renamed = torch.nn.Sequential(linear)
+    hashes += [label_store.weights_hash(linear), label_store.weights_hash(renamed)]
+    assert len(set(hashes)) == 5
+    assert label_store.weights_hash(linear) == hashes[3] and len(hashes[3]) == 16

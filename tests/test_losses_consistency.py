@@ -1,0 +1,369 @@
+"""Region-point consistency against slow numpy versions of Eq. 2-8."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pointcept_wsegpc.losses import cross_entropy
+from pointcept_wsegpc.losses.consistency import (
+    AdaptiveThreshold,
+    region_labels,
+    region_point_consistency,
+    region_vote,
+)
+from pointcept_wsegpc.losses.cross_entropy import selected_cross_entropy
+
+N, C = 60, 5
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_logits(seed=0, n=N, scale=2.0, dtype=torch.float64):
+    return (torch.randn(n, C, dtype=torch.float64, generator=generator(seed)) * scale).to(dtype)
+
+
+def draw_probs(seed=1, n=N, dtype=torch.float64):
+    """Tag-masked probabilities: class 4 absent everywhere, the last points without any tag."""
+    probs = torch.softmax(draw_logits(seed, n, scale=4), 1)
+    probs[:, 4] = 0
+    probs /= probs.sum(1, keepdim=True)
+    probs[n - n // 6 :] = 0
+    return probs.to(dtype)
+
+
+def draw_region(seed=2, n=N):
+    """Regions -1 to 8 in random order, without 0, 3 and 7; 8 has one point."""
+    region = torch.tensor([-1, 1, 2, 4, 5, 6])[torch.randint(6, (n,), generator=generator(seed))]
+    region[n // 2] = 8
+    return region
+
+
+# ---------------------------------------------------------------------- slow versions
+
+
+def slow_vote(probs, region):
+    """Eq. 2."""
+    table = np.zeros((max(region.max(initial=-1), -1) + 1, probs.shape[1]))
+    for r in range(len(table)):
+        members = [i for i in range(len(region)) if region[i] == r]
+        for i in members:
+            table[r] += probs[i] / len(members)
+    return table
+
+
+def slow_labels(probs, region):
+    """Eq. 3; points outside any region vote alone."""
+    table = slow_vote(probs, region)
+    votes = [probs[i] if region[i] < 0 else table[region[i]] for i in range(len(region))]
+    return [int(np.argmax(v)) for v in votes], [float(np.max(v)) for v in votes]
+
+
+def slow_thresholds(count, base):
+    """Eq. 6."""
+    return [base * c / max(max(count), 1) for c in count]
+
+
+def slow_consistency(logits, probs, region, count, base):
+    """Eq. 3, 7, 8, then 5: loss, kept labels, and the new counts."""
+    label, confidence = slow_labels(probs, region)
+    thresholds = slow_thresholds(count, base)
+    total, kept = 0.0, []
+    for i in range(len(label)):
+        if confidence[i] > 0 and confidence[i] >= thresholds[label[i]]:
+            total -= logits[i, label[i]] - np.log(np.exp(logits[i]).sum())
+            kept.append(i)
+    new = [n + sum(label[i] == c for i in kept) for c, n in enumerate(count)]
+    return total / max(len(label), 1), [(label[i], confidence[i]) for i in kept], new
+
+
+# ------------------------------------------------------------------------ region vote
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_vote_against_a_loop(dtype):
+    probs, region = draw_probs(), draw_region()
+    table = region_vote(probs, region.to(dtype))
+    assert table.shape == (9, C) and table.dtype == torch.float64
+    np.testing.assert_allclose(table, slow_vote(probs.numpy(), region.numpy()), atol=1e-12)
+    assert table[[0, 3, 7]].eq(0).all()  # ids without points
+    np.testing.assert_allclose(table[8], probs[region == 8][0])  # a region of one point
+
+
+def test_vote_leaves_negative_ids_out():
+    probs, region = draw_probs(), draw_region()
+    changed = torch.where((region < 0)[:, None], torch.nan, probs)
+    assert torch.equal(region_vote(changed, region), region_vote(probs, region))
+    other = torch.where(region < 0, -7, region)
+    assert torch.equal(region_vote(probs, other), region_vote(probs, region))
+
+
+@pytest.mark.parametrize("n", [0, 4])
+def test_vote_without_any_region(n):
+    assert region_vote(torch.rand(n, C), torch.full((n,), -1)).shape == (0, C)
+
+
+def test_vote_in_the_order_of_ids_not_of_points():
+    probs = torch.tensor([[1.0, 0], [0, 1], [0.5, 0.5]])
+    assert region_vote(probs, torch.tensor([1, 0, 1])).tolist() == [[0, 1], [0.75, 0.25]]
+
+
+def test_vote_gradient():
+    probs = draw_probs(n=12).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: region_vote(p, draw_region(n=12)), probs)
+
+
+def test_a_large_region_is_not_rounded_away_in_half_precision():
+    probs = torch.full((100_000, 2), 0.5, dtype=torch.float16)
+    with torch.autocast("cpu", torch.bfloat16):
+        table = region_vote(probs, torch.zeros(100_000, dtype=torch.int64))
+    assert table.tolist() == [[0.5, 0.5]] and table.dtype == torch.float32
+
+
+def test_labels_against_a_loop():
+    probs, region = draw_probs(), draw_region()
+    label, confidence = region_labels(probs, region)
+    expected_label, expected_confidence = slow_labels(probs.numpy(), region.numpy())
+    assert label.tolist() == expected_label
+    np.testing.assert_allclose(confidence, expected_confidence, atol=1e-12)
+
+
+# ---------------------------------------------------------------------- cross-entropy
+
+
+@pytest.mark.parametrize("block", [1, 7, 60, 1000])
+def test_cross_entropy_equals_torchs(monkeypatch, block):
+    monkeypatch.setattr(cross_entropy, "BLOCK", block)
+    ours, theirs = draw_logits().requires_grad_(), draw_logits().requires_grad_()
+    label = torch.randint(C, (N,), generator=generator(3))
+    keep = torch.rand(N, generator=generator(4)) < 0.4
+    loss = selected_cross_entropy(ours, label, keep)
+    expected = F.cross_entropy(theirs[keep], label[keep], reduction="sum")
+    assert loss.item() == pytest.approx(expected.item())
+    (loss * 3).backward()
+    (expected * 3).backward()
+    np.testing.assert_allclose(ours.grad, theirs.grad, atol=1e-12)
+
+
+def test_cross_entropy_gradcheck():
+    label = torch.randint(C, (9,), generator=generator(3))
+    keep = torch.tensor([True, False, True, True, False, False, True, True, True])
+    logits = draw_logits(n=9).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: selected_cross_entropy(x, label, keep), logits)
+
+
+def test_cross_entropy_of_a_channels_last_map():
+    maps = torch.randn(2, C, 3, 4, dtype=torch.float64, generator=generator(0))
+    maps = maps.contiguous(memory_format=torch.channels_last).requires_grad_()
+    label, keep = torch.arange(24) % C, torch.arange(24) % 3 > 0
+    rows = maps.permute(0, 2, 3, 1).reshape(-1, C)
+    selected_cross_entropy(rows, label, keep).backward()
+    ours = maps.grad.clone()
+    maps.grad = None
+    image = torch.where(keep, label, -1).reshape(2, 3, 4)
+    F.cross_entropy(maps, image, ignore_index=-1, reduction="sum").backward()
+    np.testing.assert_allclose(ours, maps.grad, atol=1e-12)
+
+
+def test_cross_entropy_of_extreme_logits_is_finite():
+    logits = torch.tensor([[1e4, -1e4], [1e4, -1e4]], requires_grad=True)
+    loss = selected_cross_entropy(logits, torch.tensor([1, 0]), torch.tensor([True, True]))
+    loss.backward()
+    assert loss.item() == 2e4
+    assert logits.grad.tolist() == [[1, -1], [0, 0]]
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_cross_entropy_of_nothing_is_a_connected_zero(n):
+    logits = torch.randn(n, C, requires_grad=True)
+    nothing = torch.zeros(n, dtype=torch.bool)
+    loss = selected_cross_entropy(logits, torch.zeros(n, dtype=torch.int64), nothing)
+    loss.backward()
+    assert loss.item() == 0 and logits.grad.shape == (n, C) and logits.grad.eq(0).all()
+
+
+# -------------------------------------------------------------------------- thresholds
+
+
+def test_thresholds_follow_the_counts():
+    threshold, count = AdaptiveThreshold(C, base=0.7), [0] * C
+    assert threshold.thresholds().tolist() == [0] * C
+    for seed, size in enumerate([40, 0, 7, 1000]):
+        labels = torch.randint(C - 1, (size,), generator=generator(seed))
+        threshold.update(labels)
+        for label in labels.tolist():
+            count[label] += 1
+        assert threshold.count.tolist() == count and threshold.count.dtype == torch.int64
+        np.testing.assert_allclose(threshold.thresholds(), slow_thresholds(count, 0.7), rtol=1e-6)
+    assert threshold.thresholds().max().item() == pytest.approx(0.7)
+    assert threshold.thresholds()[C - 1] == 0  # never seen
+
+
+def test_a_fixed_threshold_is_always_the_base():
+    threshold = AdaptiveThreshold(C, base=0.3, adaptive=False)
+    for labels in (torch.tensor([], dtype=torch.int64), torch.tensor([1, 1, 2])):
+        threshold.update(labels)
+        np.testing.assert_allclose(threshold.thresholds(), [0.3] * C, rtol=1e-6)
+    assert threshold.count.tolist() == [0, 2, 1, 0, 0]  # counted all the same
+
+
+def test_counts_beyond_single_precision_stay_exact():
+    threshold = AdaptiveThreshold(2)
+    threshold.count += 2**40
+    threshold.update(torch.tensor([1]))
+    assert threshold.count.tolist() == [2**40, 2**40 + 1]
+    assert threshold.half().count.dtype == torch.int64
+
+
+def test_threshold_survives_a_checkpoint():
+    threshold = AdaptiveThreshold(C)
+    threshold.update(torch.tensor([0, 0, 3]))
+    assert not list(threshold.parameters())
+    file = io.BytesIO()
+    torch.save(threshold.state_dict(), file)
+    file.seek(0)
+    resumed = AdaptiveThreshold(C)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert torch.equal(resumed.thresholds(), threshold.thresholds())
+    for each in (threshold, resumed):
+        each.update(torch.tensor([3]))
+    assert resumed.count.tolist() == threshold.count.tolist() == [2, 0, 0, 2, 0]
+
+
+# ------------------------------------------------------------------------- consistency
+
+
+@pytest.mark.parametrize(("base", "adaptive"), [(0.8, True), (0.95, True), (0.6, False), (0, True)])
+def test_a_sequence_of_steps_against_a_loop(base, adaptive):
+    threshold, count = AdaptiveThreshold(C, base, adaptive), [0] * C
+    shares = []
+    for step in range(6):
+        logits = draw_logits(10 + step).requires_grad_()
+        probs, region = draw_probs(20 + step), draw_region(30 + step)
+        # Float64 confidences against float32 thresholds: no tie may hang on the rounding.
+        used = count if adaptive else [1] * C
+        loss, stats = region_point_consistency(logits, probs, region, threshold)
+        expected, kept, new = slow_consistency(
+            logits.detach().numpy(), probs.numpy(), region.numpy(), used, base
+        )
+        if not adaptive:
+            new = [n + m - 1 for n, m in zip(count, new, strict=True)]
+        count = new
+        assert loss.item() == pytest.approx(expected)
+        assert threshold.count.tolist() == count
+        assert stats["kept"].item() == pytest.approx(len(kept) / N)
+        mean = np.mean([confidence for _, confidence in kept]) if kept else 0
+        assert stats["confidence"].item() == pytest.approx(mean)
+        shares.append(len(kept) / N)
+        loss.backward()
+        dropped = logits.grad.abs().sum(1) == 0
+        assert dropped.sum().item() == N - len(kept)
+    assert shares[0] > 0 and (base == 0 or min(shares) < max(shares))  # thresholds did act
+
+
+def test_gradients_against_autograd_of_the_equations():
+    """Also: the teacher gets none."""
+    ours, theirs = draw_logits().requires_grad_(), draw_logits().requires_grad_()
+    probs, region = draw_probs().requires_grad_(), draw_region()
+    loss, _ = region_point_consistency(ours, probs, region, AdaptiveThreshold(C))
+    loss.backward()
+    label, confidence = slow_labels(probs.detach().numpy(), region.numpy())
+    kept = torch.tensor(confidence) > 0
+    picked = F.log_softmax(theirs, 1)[range(N), label]
+    (-(picked * kept).sum() / N).backward()
+    np.testing.assert_allclose(ours.grad, theirs.grad, atol=1e-12)
+    assert probs.grad is None
+
+
+def test_gradcheck():
+    probs, region = draw_probs(n=12), draw_region(n=12)
+
+    def loss(logits):
+        return region_point_consistency(logits, probs, region, AdaptiveThreshold(C))[0]
+
+    assert torch.autograd.gradcheck(loss, draw_logits(n=12).requires_grad_())
+
+
+def test_thresholds_are_read_before_they_are_updated():
+    threshold = AdaptiveThreshold(2, base=0.8)
+    probs = torch.tensor([[0.6, 0.4]])
+    args = torch.zeros(1, 2), probs, torch.tensor([0]), threshold
+    assert region_point_consistency(*args)[1]["kept"] == 1  # against zero
+    assert threshold.thresholds()[0].item() == pytest.approx(0.8)
+    assert region_point_consistency(*args)[1]["kept"] == 0  # against 0.8
+    assert threshold.count.tolist() == [1, 0]
+
+
+def test_all_below_threshold_is_a_connected_zero():
+    threshold = AdaptiveThreshold(C, base=1.0, adaptive=False)
+    logits = draw_logits().requires_grad_()
+    loss, stats = region_point_consistency(logits, draw_probs() * 0.9, draw_region(), threshold)
+    loss.backward()
+    assert loss.item() == 0 and logits.grad.eq(0).all()
+    assert stats["kept"] == 0 and stats["confidence"] == 0
+    assert threshold.count.eq(0).all()
+
+
+def test_untagged_points_are_skipped_even_at_threshold_zero():
+    threshold, logits = AdaptiveThreshold(C), draw_logits(n=4).requires_grad_()
+    loss, stats = region_point_consistency(
+        logits, torch.zeros(4, C), torch.tensor([0, 0, -1, 1]), threshold
+    )
+    loss.backward()
+    assert loss.item() == 0 and logits.grad.eq(0).all() and stats["kept"] == 0
+    assert threshold.count.eq(0).all()
+
+
+def test_no_points():
+    logits = torch.zeros(0, C, requires_grad=True)
+    loss, stats = region_point_consistency(
+        logits, torch.zeros(0, C), torch.zeros(0, dtype=torch.int64), AdaptiveThreshold(C)
+    )
+    loss.backward()
+    assert loss.item() == 0 and stats["kept"] == 0 and logits.grad.shape == (0, C)
+
+
+@pytest.mark.parametrize("ids", [-1, 0])
+def test_all_points_outside_or_in_one_region(ids):
+    logits, probs = draw_logits(), draw_probs()
+    region = torch.full((N,), ids)
+    loss, _ = region_point_consistency(logits, probs, region, AdaptiveThreshold(C))
+    expected = slow_consistency(logits.numpy(), probs.numpy(), region.numpy(), [0] * C, 0.8)[0]
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_a_single_class():
+    loss, stats = region_point_consistency(
+        torch.randn(5, 1), torch.ones(5, 1), torch.tensor([0, 0, 1, 1, -1]), AdaptiveThreshold(1)
+    )
+    assert loss.item() == 0 and stats["kept"] == 1 and stats["confidence"] == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_half_precision_gives_what_float32_of_the_same_numbers_gives(dtype):
+    half = draw_logits(scale=2e4, dtype=dtype).requires_grad_()  # sums of these overflow float16
+    full, probs, region = half.detach().float().requires_grad_(), draw_probs(), draw_region()
+    probs = probs.to(dtype)
+    expected, expected_stats = region_point_consistency(
+        full, probs.float(), region, AdaptiveThreshold(C)
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, stats = region_point_consistency(half, probs, region, AdaptiveThreshold(C))
+    assert loss.dtype == torch.float32 and loss.isfinite() and torch.equal(loss, expected)
+    assert stats == expected_stats
+    loss.backward()
+    expected.backward()
+    assert half.grad.dtype == dtype and torch.equal(half.grad, full.grad.to(dtype))
+    assert half.grad.isfinite().all()
+
+
+def test_a_teacher_that_diverged_keeps_nothing():
+    probs = torch.full((4, C), torch.nan)
+    loss, stats = region_point_consistency(
+        torch.zeros(4, C), probs, torch.tensor([0, 0, -1, 1]), AdaptiveThreshold(C)
+    )
+    assert loss.item() == 0 and stats["kept"] == 0

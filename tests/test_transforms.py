@@ -1,0 +1,374 @@
+"""Views, voxels, colour, structure removal and mixing, against slow versions."""
+
+import numpy as np
+import pytest
+from pointcept.datasets.transform import TRANSFORMS
+
+from pointcept_wsegpc.transforms.color import HueSaturation
+from pointcept_wsegpc.transforms.images import LUMA, jitter_matrix, prepare_images, sample_jitter
+from pointcept_wsegpc.transforms.mix3d import join_ids, scatter_scenes
+from pointcept_wsegpc.transforms.structure import remove_structure, structure_regions
+from pointcept_wsegpc.transforms.views import (
+    concatenate_links,
+    point_features,
+    sample_views,
+    voxelize,
+)
+
+# ------------------------------------------------------------------------------- views
+
+
+@pytest.mark.parametrize(("frames", "views"), [(60, 6), (61, 6), (7, 6), (6, 6), (100, 1)])
+def test_one_view_from_each_part(frames, views):
+    edges = np.linspace(0, frames, views + 1)
+    seen = set()
+    for seed in range(200):
+        chosen = sample_views(frames, views, np.random.default_rng(seed))
+        assert chosen.shape == (views,) and chosen.dtype == np.int64
+        assert (chosen >= np.floor(edges[:-1])).all() and (chosen < edges[1:]).all()
+        seen.update(chosen.tolist())
+    if frames == 60:
+        assert seen == set(range(60))  # every frame can be drawn
+
+
+def test_without_a_generator_the_middle_of_each_part():
+    assert sample_views(60, 6).tolist() == [5, 15, 25, 35, 45, 55]
+    assert sample_views(3, 3).tolist() == [0, 1, 2]
+
+
+def test_few_frames_repeat():
+    for rng in (None, np.random.default_rng(0)):
+        chosen = sample_views(2, 6, rng)
+        assert set(chosen.tolist()) == {0, 1} and (np.diff(chosen) >= 0).all()
+        assert sample_views(1, 6, rng).tolist() == [0] * 6
+    assert sample_views(5, 0).tolist() == []
+
+
+def test_no_frame_is_an_error():
+    with pytest.raises(ValueError, match="no frame; expected at least 1"):
+        sample_views(0, 6)
+
+
+# ------------------------------------------------------------------------------ voxels
+
+
+def slow_voxelize(coord, grid_size):
+    """{cell: indices of its points}, cells counted from the lowest."""
+    cells = [tuple(np.floor(row / np.float32(grid_size)).astype(int)) for row in coord]
+    low = [min(cell[axis] for cell in cells) for axis in range(3)]
+    members = {}
+    for i, cell in enumerate(cells):
+        members.setdefault(tuple(int(c - b) for c, b in zip(cell, low, strict=True)), []).append(i)
+    return members
+
+
+@pytest.mark.parametrize("grid_size", [0.04, 0.3, 50.0])
+def test_voxels_against_a_loop(grid_size):
+    coord = np.random.default_rng(0).normal(0, 1, (400, 3)).astype(np.float32)
+    coord[0] = coord[7]  # a repeated point
+    grid, index, inverse = voxelize(coord, grid_size)
+    members = slow_voxelize(coord, grid_size)
+    assert grid.dtype == np.int32 and len(grid) == len(members) and grid.min() == 0
+    for voxel, cell in enumerate(grid):
+        assert np.flatnonzero(inverse == voxel).tolist() == members[tuple(cell)]
+        assert index[voxel] == members[tuple(cell)][0]  # the first point stands for the voxel
+
+
+def test_voxels_far_from_the_origin():
+    coord = np.array([[-100, 2000, 5], [-100.3, 2000, 5], [-100, 2000.01, 5]], np.float32)
+    grid, index, inverse = voxelize(coord, 0.25)
+    assert grid.tolist() == [[0, 0, 0], [2, 0, 0]]
+    assert index.tolist() == [1, 0] and inverse.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_voxels_of_nothing_and_of_one_point(points):
+    grid, index, inverse = voxelize(np.full((points, 3), 7.3, np.float32), 0.04)
+    assert grid.shape == (points, 3) and not grid.any()
+    assert index.tolist() == inverse.tolist() == [0] * points
+
+
+def test_point_features():
+    feat = point_features(np.array([[0, 127.5, 255]]), np.array([[0, -1, 0.5]]))
+    assert feat.dtype == np.float32
+    np.testing.assert_array_equal(feat, [[-1, 0, 1, 0, -1, 0.5]])
+
+
+def test_links_of_no_view_and_of_empty_views():
+    none = np.empty(0, np.int64)
+    for links in ([], [(none, none, none)] * 3):
+        table = concatenate_links(links)
+        assert sorted(table) == ["link_col", "link_point", "link_row", "link_view"]
+        assert all(column.shape == (0,) and column.dtype == np.int64 for column in table.values())
+
+
+def test_links_keep_their_columns_together():
+    first = (np.array([4, 5]), np.array([0, 1]), np.array([2, 3]))
+    empty, last = (np.empty(0, np.int64),) * 3, (np.array([4]), np.array([9]), np.array([8]))
+    table = concatenate_links([first, empty, last])
+    assert table["link_view"].tolist() == [0, 0, 2]
+    assert table["link_point"].tolist() == [4, 5, 4]
+    assert table["link_row"].tolist() == [0, 1, 9]
+    assert table["link_col"].tolist() == [2, 3, 8]
+
+
+# ------------------------------------------------------------------------------ colour
+
+
+def slow_jitter(pixel, mean, brightness, contrast, saturation, hue):
+    """One step after another, as the image programs define them. RGB in 0..1, not clipped."""
+
+    def luma(rgb):
+        return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
+
+    grey_of_image = luma([c * brightness for c in mean])
+    pixel = [c * brightness for c in pixel]
+    pixel = [contrast * c + (1 - contrast) * grey_of_image for c in pixel]
+    grey = luma(pixel)
+    pixel = [saturation * c + (1 - saturation) * grey for c in pixel]
+    to_yiq = np.array(
+        [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
+    )
+    y, i, q = to_yiq @ pixel
+    chroma = (i + 1j * q) * np.exp(2j * np.pi * hue)
+    return np.linalg.solve(to_yiq, [y, chroma.real, chroma.imag])
+
+
+JITTERS = [
+    (1, 1, 1, 0),
+    (1.3, 1, 1, 0),
+    (1, 0.4, 1, 0),
+    (1, 1, 1.7, 0),
+    (1, 1, 1, 0.2),
+    (0.8, 1.2, 0.5, -0.1),
+    (0, 1, 1, 0),
+]
+
+
+@pytest.mark.parametrize("jitter", JITTERS)
+def test_jitter_matrix_against_its_steps(jitter):
+    pixels = np.random.default_rng(0).random((20, 3))
+    matrix, offset = jitter_matrix(pixels.mean(0), *jitter)
+    expected = [slow_jitter(pixel, pixels.mean(0), *jitter) for pixel in pixels]
+    np.testing.assert_allclose(pixels @ matrix.T + offset, expected, atol=1e-12)
+
+
+def test_jitter_keeps_what_it_should():
+    pixels = np.random.default_rng(0).random((50, 3))
+    mean = pixels.mean(0)
+    matrix, offset = jitter_matrix(mean, 1, 1, 1, 0)
+    np.testing.assert_allclose(matrix, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(offset, 0, atol=1e-12)
+    for jitter in ((1, 1, 0.3, 0), (1, 1, 1, 0.4)):  # saturation and hue keep the luma
+        matrix, offset = jitter_matrix(mean, *jitter)
+        np.testing.assert_allclose((pixels @ matrix.T + offset) @ LUMA, pixels @ LUMA, atol=1e-3)
+    matrix, offset = jitter_matrix(mean, 1, 1, 1, 1)  # a whole turn
+    np.testing.assert_allclose(matrix, np.eye(3), atol=1e-12)
+    matrix, offset = jitter_matrix(mean, 1, 1, 0, 0.37)  # grey has no hue
+    np.testing.assert_allclose(np.ptp(pixels @ matrix.T + offset, axis=1), 0, atol=1e-3)
+
+
+def test_sampled_jitter_covers_its_range():
+    strength = (0.3, 0, 0, 0)
+    factors = [
+        sample_jitter(strength, np.ones(3), np.random.default_rng(s))[0][0, 0] for s in range(300)
+    ]
+    assert 0.7 <= min(factors) < 0.72 and 1.28 < max(factors) <= 1.3
+    strong = [sample_jitter((2, 0, 0, 0), np.ones(3), np.random.default_rng(s)) for s in range(50)]
+    assert min(matrix[0, 0] for matrix, _ in strong) >= 0  # no negative brightness
+
+
+MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+
+
+def images(views=2):
+    return np.random.default_rng(1).integers(0, 256, (views, 5, 7, 3), dtype=np.uint8)
+
+
+def test_images_without_jitter_are_normalised():
+    result = prepare_images(list(images()), MEAN, STD)
+    expected = ((images() / 255 - MEAN) / STD).transpose(0, 3, 1, 2)
+    assert result.dtype == np.float32 and result.shape == (2, 3, 5, 7)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+def test_images_are_jittered_each_on_its_own_and_clipped():
+    same = [images()[0]] * 3
+    strength = (0.9, 0.3, 0.3, 0.1)
+    result = prepare_images(same, MEAN, STD, strength, np.random.default_rng(5))
+    assert not np.array_equal(result[0], result[1])
+    rng = np.random.default_rng(5)
+    clipped = 0
+    for image, out in zip(same, result, strict=True):
+        pixels = image.reshape(-1, 3) / 255
+        matrix, offset = sample_jitter(strength, pixels.mean(0), rng)
+        jittered = pixels @ matrix.T + offset
+        clipped += (jittered != jittered.clip(0, 1)).sum()
+        expected = ((jittered.clip(0, 1) - MEAN) / STD).T.reshape(3, 5, 7)
+        np.testing.assert_allclose(out, expected, atol=1e-4)
+    assert clipped > 0
+    np.testing.assert_array_equal(same[0], images()[0])  # the input stays
+
+
+def test_images_of_different_sizes_are_refused():
+    with pytest.raises(ValueError):
+        prepare_images([images()[0], images()[0][:, :4]], MEAN, STD)
+
+
+def test_hue_and_saturation_of_points():
+    color = np.random.default_rng(0).uniform(60, 180, (200, 3)).astype(np.float32)
+    transform = TRANSFORMS.build(
+        {"type": "WSegPCHueSaturation", "hue_max": 0.1, "saturation_max": 0.2}
+    )
+    results = []
+    for seed in (0, 0, 1):
+        np.random.seed(seed)
+        results.append(transform({"color": color.copy(), "normal": None})["color"])
+    assert np.array_equal(results[0], results[1]) and not np.array_equal(results[0], results[2])
+    assert results[0].dtype == np.float32
+    np.testing.assert_allclose(results[0] @ LUMA, color @ LUMA, atol=0.5)
+    still = HueSaturation(hue_max=0, saturation_max=0)({"color": color.copy()})["color"]
+    np.testing.assert_allclose(still, color, atol=1e-3)
+    wild = HueSaturation(0.5, 5)({"color": np.float32([[255, 0, 0], [0, 0, 255]])})["color"]
+    assert wild.min() >= 0 and wild.max() <= 255
+    assert HueSaturation()({"coord": color}).keys() == {"coord"}
+
+
+# --------------------------------------------------------------------------- structure
+
+FLOOR, CEILING, WEST, EAST, SOUTH, NORTH, TABLE = range(7)
+
+
+def room(rng=None):
+    """A box of 4 x 3 x 2.5 m, its six sides one region each, a table, and loose points (-1)."""
+    rng = rng or np.random.default_rng(0)
+
+    def points(region, count, low, high):
+        return rng.uniform(low, high, (count, 3)), np.full(count, region)
+
+    parts = [
+        points(FLOOR, 300, (0, 0, 0), (4, 3, 0.01)),
+        points(CEILING, 300, (0, 0, 2.49), (4, 3, 2.5)),
+        points(WEST, 400, (0, 0, 0), (0.01, 3, 2.5)),
+        points(EAST, 400, (3.99, 0, 0), (4, 3, 2.5)),
+        points(SOUTH, 400, (0, 0, 0), (4, 0.01, 2.5)),
+        points(NORTH, 400, (0, 2.99, 0), (4, 3, 2.5)),
+        points(TABLE, 900, (1.5, 1, 0.8), (2.5, 2, 1.2)),  # the largest, but at no side
+        points(-1, 2000, (0, 0, 0), (4, 3, 2.5)),
+    ]
+    coord, region = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = rng.permutation(len(coord))
+    return coord[order].astype(np.float32), region[order].astype(np.int32)
+
+
+SIDES = {"floor": [FLOOR], "ceiling": [CEILING], "wall": [WEST, EAST, SOUTH, NORTH]}
+
+
+@pytest.mark.parametrize("kind", SIDES)
+def test_structure_of_each_side(kind):
+    assert structure_regions(*room(), kind) == SIDES[kind]
+
+
+def slow_structure(coord, region, axis, end, reach=0.5):
+    """The region with most points within reach of one side; the lowest id where several have."""
+    limit = coord[:, axis].min() + reach if end == 0 else coord[:, axis].max() - reach
+    counts = {}
+    for x, r in zip(coord[:, axis], region, strict=True):
+        if r >= 0 and (x < limit if end == 0 else x > limit):
+            counts[r] = counts.get(r, 0) + 1
+    return min(counts, key=lambda r: (-counts[r], r)) if counts else None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_structure_against_a_loop(seed):
+    rng = np.random.default_rng(seed)
+    coord = rng.uniform(-3, 2, (200, 3)).astype(np.float32)
+    region = rng.integers(-1, 15, 200)
+    sides = {"floor": [(2, 0)], "ceiling": [(2, 1)], "wall": [(0, 0), (0, 1), (1, 0), (1, 1)]}
+    for kind, ends in sides.items():
+        expected = {slow_structure(coord, region, *end) for end in ends}
+        assert structure_regions(coord, region, kind) == sorted(expected)
+
+
+@pytest.mark.parametrize("kind", SIDES)
+def test_removal_takes_the_regions_and_the_tag(kind):
+    coord, region = room()
+    tags = np.ones(4, np.float32)
+    structures = {2: (kind, 1.0)}
+    keep, left = remove_structure(coord, region, tags, structures, np.random.default_rng(0))
+    np.testing.assert_array_equal(keep, ~np.isin(region, SIDES[kind]))
+    assert left.tolist() == [1, 1, 0, 1] and tags.tolist() == [1] * 4
+
+
+def test_removal_of_several_structures():
+    coord, region = room()
+    structures = {0: ("floor", 1.0), 1: ("ceiling", 1.0), 2: ("wall", 1.0)}
+    keep, tags = remove_structure(coord, region, np.ones(3), structures, np.random.default_rng(0))
+    assert set(region[keep]) == {-1, TABLE} and tags.tolist() == [0, 0, 0]
+
+
+def test_removal_follows_its_probability():
+    coord, region = room()
+    structures = {0: ("floor", 0.5), 1: ("wall", 0.0), 2: ("ceiling", 0.1)}
+    removed = np.zeros(3)
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        keep, tags = remove_structure(coord, region, np.ones(3), structures, rng)
+        removed += 1 - tags
+        for index, kind in enumerate(("floor", "wall", "ceiling")):
+            gone = not np.isin(SIDES[kind], region[keep]).any()
+            assert gone == (tags[index] == 0)
+    assert removed[1] == 0
+    np.testing.assert_allclose(removed[[0, 2]] / 400, [0.5, 0.1], atol=0.07)
+
+
+def test_a_structure_that_is_not_found_keeps_its_tag():
+    coord, region = room()
+    nothing = np.full_like(region, -1)
+    rng = np.random.default_rng(0)
+    keep, tags = remove_structure(coord, nothing, np.ones(1), {0: ("wall", 1.0)}, rng)
+    assert keep.all() and tags.tolist() == [1]
+    assert structure_regions(coord, nothing, "floor") == []
+
+
+def test_what_would_leave_nothing_stays():
+    coord, region = room()
+    rng = np.random.default_rng(0)
+    keep, tags = remove_structure(coord, region * 0, np.ones(1), {0: ("floor", 1.0)}, rng)
+    assert keep.all() and tags.tolist() == [1]
+    empty = np.zeros((0, 3)), np.zeros(0, np.int32)
+    keep, tags = remove_structure(*empty, np.ones(1), {0: ("floor", 1.0)}, rng)
+    assert keep.shape == (0,) and tags.tolist() == [1]
+
+
+def test_an_unknown_structure_is_an_error():
+    with pytest.raises(ValueError, match="unknown structure 'door'; expected one of"):
+        structure_regions(*room(), "door")
+
+
+# ------------------------------------------------------------------------------- mixing
+
+
+def test_scattered_scenes_overlap_and_keep_their_shape():
+    rng = np.random.default_rng(0)
+    coords = [rng.uniform(10, 14, (100, 3)).astype(np.float32), rng.normal(-50, 1, (80, 3))]
+    for seed in range(20):
+        moved = scatter_scenes(coords, np.random.default_rng(seed))
+        for before, after in zip(coords, moved, strict=True):
+            assert after.dtype == np.float32
+            np.testing.assert_allclose(after - after[0], before - before[0], atol=1e-4)
+            extent = np.ptp(before, axis=0)
+            assert (abs(after.mean(0)) <= 0.75 * extent).all()  # at most half of it from the middle
+        low, high = moved[1].min(0), moved[1].max(0)
+        assert (moved[0].max(0) > low).all() and (moved[0].min(0) < high).all()
+
+
+def test_one_scene_alone_is_not_moved():
+    coord = np.random.default_rng(0).random((5, 3))
+    assert scatter_scenes([coord], np.random.default_rng(0))[0] is coord
+
+
+def test_joined_ids_do_not_collide():
+    parts = [np.array([2, -1, 0]), np.array([], int), np.array([-1, -5]), np.array([0, 1])]
+    assert join_ids(parts).tolist() == [2, -1, 0, -1, -1, 3, 4]
+    assert join_ids([np.array([-1, 3], np.int32)]).tolist() == [-1, 3]

@@ -49,7 +49,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             for the teacher and twice for the student.
         teacher_jitter, student_jitter: (brightness, contrast, saturation, hue) of the images.
         structures: {class name: (kind, probability)}, see transforms/structure.py.
-        mix3d: probability of mixing a second scene in.
+        mix3d: probability of mixing a second, other scene in.
         loop: repetitions of the data set in one epoch.
     """
 
@@ -118,8 +118,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _training_sample(self, index, rng):
         chosen = [self.scenes[index]]
-        if rng.random() < self.mix3d:
-            chosen.append(self.scenes[rng.integers(len(self.scenes))])
+        if rng.random() < self.mix3d and len(self.scenes) > 1:
+            other = index + rng.integers(1, len(self.scenes))  # never the scene itself
+            chosen.append(self.scenes[other % len(self.scenes)])
         share = np.diff(np.linspace(0, self.num_views, len(chosen) + 1).astype(int))
         parts = [self._load_part(s, v, rng) for s, v in zip(chosen, share, strict=True)]
         sample, index = point_views(

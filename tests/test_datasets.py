@@ -1,0 +1,728 @@
+"""Samples of both stages: what is in them, that it is true, and that it can be repeated."""
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pointcept.datasets import build_dataset, collate_fn
+
+from pointcept_wsegpc import (
+    register,  # noqa: F401
+    schema,
+)
+from pointcept_wsegpc.datasets import multiview
+from pointcept_wsegpc.datasets.training import compact_ids
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.models.batch import prefixed, shift_index, unique_ids
+
+C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
+FLIP_AND_TURN = [
+    {"type": "RandomFlip", "p": 0.5},
+    {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "center": [0, 0, 0], "p": 1},
+]
+STRONG = [
+    *FLIP_AND_TURN,
+    {"type": "RandomScale", "scale": [0.8, 1.2]},
+    {"type": "RandomJitter", "sigma": 0.005, "clip": 0.02},
+]
+COLOR = [{"type": "ChromaticTranslation", "p": 1}, {"type": "WSegPCHueSaturation"}]
+STRUCTURES = {"floor": ("floor", 0.5), "wall": ("wall", 0.5)}
+
+
+def dataset(root, **settings):
+    """The training data set with every augmentation."""
+    return build_dataset(
+        {
+            "type": "WSegPCScanNetDataset",
+            "data_root": str(root),
+            "num_views": V,
+            "grid_size": GRID,
+            "depth_tolerance": TOLERANCE,
+            "teacher_view": FLIP_AND_TURN,
+            "student_view": STRONG,
+            "color_view": COLOR,
+            "structures": STRUCTURES,
+            **settings,
+        }
+    )
+
+
+PLAIN = {"color_view": [], "structures": None, "teacher_jitter": None, "student_jitter": None}
+STILL = {**PLAIN, "teacher_view": [], "student_view": []}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        same = torch.equal(value, second[key]) if torch.is_tensor(value) else value == second[key]
+        assert same, key
+
+
+def number_points(root):
+    """Write every point's number and its scene's into its colour: augmentation moves points, and
+    may drop them, but without a colour view it leaves colours alone."""
+    for number, scene in enumerate(schema.scene_dirs(root, ["train", "val"])):
+        points = np.arange(len(np.load(scene / "coord.npy")))
+        color = np.stack([points % 256, points // 256, np.full(len(points), number)], axis=1)
+        np.save(scene / "color.npy", color.astype(np.uint8))
+
+
+def point_numbers(feat):
+    """(scene, point) of each voxel, from its features."""
+    color = np.rint((feat[:, :3].numpy().astype(np.float64) + 1) * 127.5).astype(int)
+    return color[:, 2], color[:, 0] + 256 * color[:, 1]
+
+
+def original(root, key, scene, point):
+    """Rows of an array of the prepared scenes, for (scene, point) numbers."""
+    arrays = [np.load(s / f"{key}.npy") for s in schema.scene_dirs(root, ["train", "val"])]
+    return np.stack([arrays[s][p] for s, p in zip(scene, point, strict=True)])
+
+
+# -------------------------------------------------------------------- what is in a sample
+
+
+def training_shapes(sample, views=V, parts=1):
+    n, m, links = len(sample["coord"]), len(sample["teacher_coord"]), len(sample["link_view"])
+    f, i32, i64 = torch.float32, torch.int32, torch.int64
+    return {
+        "coord": ((n, 3), f),
+        "grid_coord": ((n, 3), i32),
+        "feat": ((n, 6), f),
+        "offset": ((1,), i64),
+        "region": ((n,), i64),
+        "teacher_coord": ((m, 3), f),
+        "teacher_grid_coord": ((m, 3), i32),
+        "teacher_feat": ((m, 6), f),
+        "teacher_offset": ((parts,), i64),
+        "teacher_sample_offset": ((1,), i64),
+        "teacher_tags": ((parts, C), f),
+        "teacher_index": ((n,), i64),
+        "image": ((views, 3, 36, 48), f),
+        "teacher_image": ((views, 3, 36, 48), f),
+        "image_region": ((views, 36, 48), i32),
+        "view_offset": ((1,), i64),
+        "image_tags": ((1, C), f),
+        "view_tags": ((views, C), f),
+        "tags": ((1, C), f),
+        "link_view": ((links,), i64),
+        "link_point": ((links,), i64),
+        "link_row": ((links,), i64),
+        "link_col": ((links,), i64),
+        "link_offset": ((1,), i64),
+    }
+
+
+def check_training_sample(sample, parts=1):
+    expected = training_shapes(sample, parts=parts)
+    assert set(sample) == {*expected, "name"}
+    for key, (shape, dtype) in expected.items():
+        assert sample[key].shape == shape and sample[key].dtype == dtype, key
+        assert dtype != torch.float32 or sample[key].isfinite().all(), key
+    n, m, links = len(sample["coord"]), len(sample["teacher_coord"]), len(sample["link_view"])
+    assert sample["offset"] == n and sample["view_offset"] == V and sample["link_offset"] == links
+    assert sample["teacher_sample_offset"] == sample["teacher_offset"][-1] == m
+    assert n > 0 and links > 0
+    for key, size in (("teacher_index", m), ("link_point", n), ("link_view", V)):
+        assert sample[key].min() >= 0 and sample[key].max() < size, key
+    assert sample["link_row"].max() < 36 and sample["link_col"].max() < 48
+    for name in ("region", "image_region"):
+        assert sample[name].min() >= -1
+    ids = sample["region"].unique()
+    assert ids[ids >= 0].tolist() == list(range(int(ids.max()) + 1))  # compact
+    for prefix in ("", "teacher_"):
+        grid = sample[f"{prefix}grid_coord"]
+        starts = [0, *sample["teacher_offset"].tolist()] if prefix else [0, n]
+        for start, end in itertools.pairwise(starts):
+            assert len(grid[start:end].unique(dim=0)) == end - start  # one point per voxel
+            assert grid[start:end].min() == 0
+
+
+def test_training_sample(prepared_root):
+    data = dataset(prepared_root, loop=2)
+    assert len(data) == 6 and data.get_data_name(4) == "scene0001_00"
+    for index in range(6):
+        sample = data[index]
+        check_training_sample(sample)
+        assert sample["name"] == data.get_data_name(index)
+        tags = {SCANNET20_NAMES[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
+        assert tags == set(data.scene_tags[sample["name"]])
+        assert torch.equal(sample["view_tags"], sample["image_tags"].expand(V, C))
+        assert torch.equal(sample["teacher_tags"], sample["tags"])
+        assert (sample["tags"] <= sample["image_tags"]).all()
+
+
+def test_key_names_that_collate_reads_are_used_as_it_reads_them(prepared_root):
+    for key, value in dataset(prepared_root)[0].items():
+        assert "correspondence" not in key and key != "img_num"
+        if "offset" in key:
+            assert value.dtype == torch.int64 and value.ndim == 1 and (value.diff() >= 0).all()
+
+
+def test_evaluation_sample(prepared_root):
+    data = dataset(prepared_root, split="val", mode="eval", loop=5)
+    assert len(data) == 2  # looped in training only
+    scene = schema.scene_dirs(prepared_root, "val")[0]
+    sample = data[0]
+    points = schema.read_points(scene, ("coord", "color", "normal", "segment20"))
+    n, total = len(sample["coord"]), len(points["coord"])
+    assert n < total and sample["offset"] == n
+    inverse = sample["inverse"].numpy()
+    assert inverse.shape == (total,) and set(inverse) == set(range(n))
+    distance = abs(sample["coord"].numpy()[inverse] - points["coord"])
+    assert distance.max() < GRID  # the same voxel
+    np.testing.assert_array_equal(sample["origin_segment"], points["segment20"])
+    np.testing.assert_array_equal(sample["origin_region"], np.load(scene / "region.npy"))
+    first = [np.flatnonzero(inverse == voxel)[0] for voxel in range(n)]
+    np.testing.assert_array_equal(sample["coord"], points["coord"][first])
+    np.testing.assert_array_equal(sample["segment"], points["segment20"][first])
+    np.testing.assert_allclose(sample["feat"][:, :3], points["color"][first] / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(sample["feat"][:, 3:], points["normal"][first])
+    assert sample["image"].shape == (V, 3, 36, 48) and sample["view_offset"] == V
+    assert sample["image_label"].shape == (V, 36, 48) and sample["image_label"].max() >= 0
+    assert sample["tags"].shape == (1, C) and sample["grid_coord"].dtype == torch.int32
+    for key in ("segment", "origin_segment", "inverse", "origin_region"):
+        assert sample[key].dtype == torch.int64, key
+    assert_same(sample, data[0])
+
+
+def test_evaluation_without_labels_and_without_tags(root_copy):
+    scene = schema.scene_dirs(root_copy, "val")[0]
+    (scene / "segment20.npy").unlink()
+    tags = json.loads((root_copy / "scene_tags.json").read_text())
+    del tags[scene.name]
+    (root_copy / "scene_tags.json").write_text(json.dumps(tags))
+    sample = dataset(root_copy, split="val", mode="eval")[0]
+    assert not {"segment", "origin_segment", "image_label"} & sample.keys()
+    assert sample["tags"].eq(1).all()  # nothing is masked
+
+
+# ------------------------------------------------------------------------- and true
+
+
+@pytest.mark.parametrize("mix3d", [0.0, 1.0])
+def test_points_keep_region_normal_and_voxel_through_augmentation(root_copy, mix3d):
+    number_points(root_copy)
+    # Doubling is exact in floating point: halved, the student's points are the teacher's.
+    student_view = [{"type": "RandomScale", "scale": [2, 2]}]
+    settings = {**PLAIN, "student_view": student_view, "mix3d": mix3d}
+    if mix3d:
+        settings.update(teacher_view=[])  # mixing moves the student: compare with the originals
+    data = dataset(root_copy, **settings)
+    for index in range(3):
+        sample = data[index]
+        scene, point = point_numbers(sample["feat"])
+        teacher_scene, teacher_point = point_numbers(sample["teacher_feat"])
+        stored = original(root_copy, "region", scene, point)
+        ours = sample["region"].numpy()
+        np.testing.assert_array_equal(ours < 0, stored < 0)
+        pairs = {(s, r, o) for s, r, o in zip(scene, stored, ours, strict=True) if r >= 0}
+        assert len(pairs) == len({p[:2] for p in pairs}) == len({p[2] for p in pairs})
+        normal = original(root_copy, "normal", scene, point)
+        np.testing.assert_allclose(sample["feat"][:, 5], normal[:, 2], atol=1e-6)  # turned about z
+        # The teacher voxel of a student voxel holds the same original point.
+        index = sample["teacher_index"].numpy()
+        np.testing.assert_array_equal(teacher_scene[index], scene)
+        if mix3d:
+            weak = original(root_copy, "coord", scene, point)
+            teacher_coord = original(root_copy, "coord", teacher_scene, teacher_point)
+        else:
+            weak, teacher_coord = sample["coord"].numpy() / 2, sample["teacher_coord"].numpy()
+        cell = np.floor(weak / np.float32(GRID))
+        np.testing.assert_array_equal(cell, np.floor(teacher_coord / np.float32(GRID))[index])
+
+
+def test_every_original_voxel_reaches_teacher_and_student(root_copy):
+    number_points(root_copy)
+    sample = dataset(root_copy, **STILL)[0]
+    coord = np.load(schema.scene_dirs(root_copy, "train")[0] / "coord.npy")
+    cells = np.unique(np.floor(coord / np.float32(GRID)), axis=0)
+    assert len(sample["coord"]) == len(sample["teacher_coord"]) == len(cells)
+    assert sample["teacher_index"].tolist() == list(range(len(cells)))  # equal views, equal voxels
+    np.testing.assert_array_equal(sample["feat"], sample["teacher_feat"])
+
+
+def slow_project(point, intrinsic, pose):
+    x, y, z = pose[:3, :3] @ np.asarray(point, np.float64) + pose[:3, 3]
+    column = intrinsic[0, 0] * x / z + intrinsic[0, 2]
+    return intrinsic[1, 1] * y / z + intrinsic[1, 2], column, z
+
+
+def shown_frames(image, scene, views):
+    """Positions in the views of the images of a sample without jitter."""
+    stored = [schema.read_view_image(scene, f, "color", views.size) for f in views.frame]
+    stored = (np.stack(stored) / 255 - multiview.IMAGENET_MEAN) / multiview.IMAGENET_STD
+    stored = stored.transpose(0, 3, 1, 2)
+    return [int(abs(stored - one.numpy()).max((1, 2, 3)).argmin()) for one in image]
+
+
+@pytest.mark.parametrize("mix3d", [0.0, 1.0])
+def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
+    """In the original coordinates, whatever was done to the points; and none is missing."""
+    number_points(root_copy)
+    scenes = schema.scene_dirs(root_copy, ["train", "val"])
+    data = dataset(root_copy, **PLAIN, mix3d=mix3d)
+    for index in range(3):
+        sample = data[index]
+        scene, point = point_numbers(sample["feat"])
+        coord = original(root_copy, "coord", scene, point)
+        columns = ("link_view", "link_point", "link_row", "link_col")
+        links = {tuple(row) for row in torch.stack([sample[k] for k in columns], 1).tolist()}
+        assert len(links) == len(sample["link_view"])
+        names = sample["name"].split("+")
+        of_view = np.repeat(names, np.diff(np.linspace(0, V, len(names) + 1).astype(int)))
+        for v, name in enumerate(of_view):
+            number = next(i for i, s in enumerate(scenes) if s.name == name)
+            views = schema.read_views(scenes[number])
+            [f] = shown_frames(sample["image"][v : v + 1], scenes[number], views)
+            depth = schema.read_view_image(scenes[number], views.frame[f], "depth")
+            for i in np.flatnonzero(scene == number):
+                row, col, z = slow_project(coord[i], views.intrinsic[f], views.world_to_camera[f])
+                linked = [link for link in links if link[:2] == (v, i)]
+                if linked:
+                    [(_, _, r, c)] = linked
+                    links.remove(linked[0])
+                    assert abs(row - r) <= 0.501 and abs(col - c) <= 0.501
+                    assert depth[r, c] > 0 and abs(depth[r, c] - z) <= TOLERANCE + 1e-4
+                elif z > 0 and -0.499 < row < 35.499 and -0.499 < col < 47.499:
+                    r, c = int(np.rint(row)), int(np.rint(col))
+                    near_an_edge = max(abs(row - r), abs(col - c)) > 0.499
+                    measured = depth[r, c]
+                    apart = abs(measured - z) > TOLERANCE - 1e-4
+                    assert near_an_edge or measured == 0 or apart
+        assert not links  # none belongs to another scene's view
+
+
+def test_image_regions_are_the_views_own(prepared_root):
+    sample = dataset(prepared_root, **PLAIN)[1]
+    scene = schema.scene_dirs(prepared_root, "train")[1]
+    views = schema.read_views(scene)
+    frames = views.frame[shown_frames(sample["image"], scene, views)]
+    assert (np.diff(frames) > 0).all()
+    for frame, region in zip(frames, sample["image_region"], strict=True):
+        np.testing.assert_array_equal(region, schema.read_view_image(scene, frame, "region"))
+    assert torch.equal(sample["image"], sample["teacher_image"])  # without jitter
+
+
+def test_student_and_teacher_are_drawn_apart(prepared_root):
+    sample = dataset(prepared_root)[0]
+    index = sample["teacher_index"]
+    assert not torch.equal(sample["feat"][:, :3], sample["teacher_feat"][index][:, :3])
+    assert not torch.equal(sample["image"], sample["teacher_image"])
+
+
+def test_structure_removal_drops_regions_and_3d_tags_only(root_copy):
+    number_points(root_copy)
+    structures = {"floor": ("floor", 1.0), "wall": ("wall", 0.0)}
+    sample = dataset(root_copy, **{**STILL, "structures": structures})[0]
+    scene = schema.scene_dirs(root_copy, "train")[0]
+    align = schema.read_views(scene).axis_alignment
+    coord, region = np.load(scene / "coord.npy"), np.load(scene / "region.npy")
+    height = (coord @ align[:3, :3].T + align[:3, 3])[:, 2]
+    near = height < height.min() + 0.5
+    floor = np.bincount(region[near & (region >= 0)]).argmax()
+    assert floor not in region[point_numbers(sample["feat"])[1]]
+    wall, floor = SCANNET20_NAMES.index("wall"), SCANNET20_NAMES.index("floor")
+    assert sample["tags"][0, floor] == 0 and sample["teacher_tags"][0, floor] == 0
+    assert sample["tags"][0, wall] == 1
+    assert sample["image_tags"][0, floor] == 1 and sample["view_tags"][:, floor].eq(1).all()
+
+
+# --------------------------------------------------------------------------------- Mix3D
+
+
+def test_mixed_sample(root_copy):
+    number_points(root_copy)
+    data = dataset(root_copy, mix3d=1.0, **STILL)
+    for index in range(3):
+        sample = data[index]
+        check_training_sample(sample, parts=2)
+        names = sample["name"].split("+")
+        assert names[0] == data.get_data_name(index) != names[1]
+        tags = torch.stack([torch.from_numpy(data.tag_vector(root_copy / "x" / n)) for n in names])
+        assert torch.equal(sample["teacher_tags"], tags)
+        assert torch.equal(sample["tags"][0], tags.max(0).values)
+        assert torch.equal(sample["image_tags"], sample["tags"])
+        assert torch.equal(sample["view_tags"], tags.repeat_interleave(V // 2, 0))
+        first, _ = sample["teacher_offset"].tolist()
+        teacher_scene, _ = point_numbers(sample["teacher_feat"])
+        numbers = [int(name[5:9]) for name in names]
+        assert set(teacher_scene[:first]) == {numbers[0]}
+        assert set(teacher_scene[first:]) == {numbers[1]}
+        scene, _ = point_numbers(sample["feat"])
+        region = sample["region"].numpy()
+        ids = [set(region[(scene == n) & (region >= 0)]) for n in numbers]
+        assert ids[0] and ids[1] and not ids[0] & ids[1]
+        boxes = [sample["coord"].numpy()[scene == n] for n in numbers]
+        assert (boxes[0].max(0) > boxes[1].min(0)).all()  # they overlap
+        assert (boxes[1].max(0) > boxes[0].min(0)).all()
+
+
+def test_mixing_follows_its_probability(prepared_root):
+    data = dataset(prepared_root, mix3d=0.4, loop=20, **STILL)
+    names = [data[index]["name"].split("+") for index in range(60)]
+    assert 12 <= sum(len(name) == 2 for name in names) <= 36
+    partners = {tuple(name) for name in names if len(name) == 2}
+    assert len(partners) == 6  # each with each other scene
+
+
+def test_a_lone_scene_is_not_mixed_with_itself(root_copy):
+    for scene in schema.scene_dirs(root_copy, "train")[1:]:
+        shutil.rmtree(scene)
+    check_training_sample(dataset(root_copy, mix3d=1.0)[0])
+
+
+def test_mixing_with_a_single_view(prepared_root):
+    data = dataset(prepared_root, mix3d=1.0, num_views=1)
+    sample = data[0]
+    assert sample["image"].shape[0] == 1
+    viewed = sample["name"].split("+")[1]  # half of one view, rounded down, is the first scene's
+    tags = data.tag_vector(prepared_root / "train" / viewed)
+    assert sample["view_tags"].tolist() == [tags.tolist()]
+
+
+# -------------------------------------------------------------------------- repeatable
+
+
+def test_point_labels_are_not_read_in_training(prepared_root, root_copy):
+    for pattern in ("segment*.npy", "instance.npy", "views/*.label.png"):
+        found = list(root_copy.glob(f"*/*/{pattern}"))
+        assert found
+        for path in found:
+            path.unlink()
+    for mix3d in (0.0, 1.0):
+        labelled, unlabelled = (dataset(r, mix3d=mix3d) for r in (prepared_root, root_copy))
+        for index in range(3):
+            assert_same(labelled[index], unlabelled[index])
+
+
+def test_seed_epoch_and_index_decide_a_sample(prepared_root):
+    data, other = dataset(prepared_root, loop=2), dataset(prepared_root, loop=2)
+    samples = {}
+    for seed, epoch, index in [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 3), (0, 0, 1)]:
+        np.random.seed(len(samples))  # whatever the process drew before
+        data.set_epoch(seed, epoch)
+        samples[seed, epoch, index] = data[index]
+    for (seed, epoch, index), sample in reversed(samples.items()):
+        other.set_epoch(seed, epoch)
+        assert_same(other[index], sample)
+    first, *others = samples.values()
+    for sample in others:
+        assert not torch.equal(first["image"], sample["image"])
+        assert len(first["coord"]) != len(sample["coord"]) or not torch.equal(
+            first["coord"], sample["coord"]
+        )
+
+
+def test_a_sample_leaves_the_global_generators_alone(prepared_root):
+    import random
+
+    data = dataset(prepared_root)
+    np.random.seed(3)
+    random.seed(3)
+    expected = np.random.random(), random.random()
+    np.random.seed(3)
+    random.seed(3)
+    data[0]
+    assert (np.random.random(), random.random()) == expected
+    with pytest.raises(IndexError), data.sample_rng(0):
+        raise IndexError
+    assert np.random.random() != expected[0]
+
+
+@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_epochs_reach_persistent_workers(prepared_root, context):
+    data, alone = dataset(prepared_root), dataset(prepared_root)
+    loader = torch.utils.data.DataLoader(
+        data,
+        batch_size=1,
+        num_workers=2,
+        persistent_workers=True,
+        collate_fn=collate_fn,
+        multiprocessing_context=context,
+    )
+    epochs = []
+    for epoch in (0, 1, 0):
+        data.set_epoch(7, epoch)
+        alone.set_epoch(7, epoch)
+        epochs.append(list(loader))
+        for index, batch in enumerate(epochs[-1]):
+            assert_same(batch, collate_fn([alone[index]]))
+    assert not torch.equal(epochs[0][0]["image"], epochs[1][0]["image"])
+    assert torch.equal(epochs[0][0]["image"], epochs[2][0]["image"])
+
+
+# ------------------------------------------------------------------------------- batches
+
+
+def slow_unique(ids, ends):
+    result, start, begin = [], 0, 0
+    for end in ends:
+        part = ids[begin:end]
+        result += [-1 if i < 0 else i + start for i in part]
+        start += max([-1, *part]) + 1
+        begin = end
+    return result
+
+
+def slow_shift(index, ends, target_ends):
+    result, begin, start = [], 0, 0
+    for end, target in zip(ends, target_ends, strict=True):
+        result += [i + start for i in index[begin:end]]
+        begin, start = end, target
+    return result
+
+
+@pytest.mark.parametrize("mix3d", [0.0, 1.0])
+def test_collate_of_every_key(prepared_root, mix3d):
+    data = dataset(prepared_root, mix3d=mix3d)
+    samples = [data[i] for i in range(3)]
+    batch = collate_fn(samples)
+    assert batch.keys() == samples[0].keys()
+    for key in samples[0]:
+        parts = [sample[key] for sample in samples]
+        if key == "name":
+            assert batch[key] == parts
+        elif "offset" in key:
+            ends, start = [], 0
+            for part in parts:
+                ends += [start + end for end in part.tolist()]
+                start = ends[-1]
+            assert batch[key].tolist() == ends, key
+        else:
+            assert torch.equal(batch[key], torch.cat(parts)), key
+            assert batch[key].dtype == parts[0].dtype
+    assert len(batch["tags"]) == len(batch["offset"]) == len(batch["view_offset"]) == 3
+    assert len(batch["teacher_tags"]) == len(batch["teacher_offset"]) == (6 if mix3d else 3)
+    assert len(batch["teacher_sample_offset"]) == len(batch["link_offset"]) == 3
+    ends = {key: value.tolist() for key, value in batch.items() if "offset" in key}
+    assert unique_ids(batch["region"], batch["offset"]).tolist() == slow_unique(
+        batch["region"].tolist(), ends["offset"]
+    )
+    for index, own, target in [
+        ("teacher_index", "offset", "teacher_sample_offset"),
+        ("link_point", "link_offset", "offset"),
+        ("link_view", "link_offset", "view_offset"),
+    ]:
+        shifted = shift_index(batch[index], batch[own], batch[target])
+        assert shifted.tolist() == slow_shift(batch[index].tolist(), ends[own], ends[target])
+    # Where an index leads after the shift is where it led in its sample.
+    moved = batch["teacher_feat"][
+        shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
+    ]
+    assert torch.equal(moved, torch.cat([s["teacher_feat"][s["teacher_index"]] for s in samples]))
+
+
+def test_ids_of_a_batch_with_gaps_and_empty_samples():
+    ids = torch.tensor([2, 0, -1, -1, -3, 0, 4], dtype=torch.int32)
+    for ends in ([3, 3, 5, 7], [0, 7], [7, 7], [1, 2, 3, 4, 5, 6, 7]):
+        result = unique_ids(ids, torch.tensor(ends))
+        assert result.dtype == torch.int64
+        assert result.tolist() == slow_unique(ids.tolist(), ends)
+    assert unique_ids(ids[:0], torch.tensor([0, 0])).tolist() == []
+    empty = shift_index(torch.zeros(0, dtype=torch.int64), torch.tensor([0]), torch.tensor([5]))
+    assert empty.tolist() == []
+
+
+def test_prefixed():
+    batch = {"feat": 1, "teacher_feat": 2, "teacher_offset": 3, "teacherless": 4}
+    assert prefixed(batch, "teacher") == {"feat": 2, "offset": 3}
+
+
+def test_compact_ids():
+    assert compact_ids(np.array([7, -1, 3, 7, -4, 9])).tolist() == [1, -1, 0, 1, -1, 2]
+    assert compact_ids(np.array([-1, -1])).tolist() == [-1, -1]
+    assert compact_ids(np.array([], int)).tolist() == []
+
+
+# ----------------------------------------------------------------------------- bad input
+
+
+def one_line(error, *parts):
+    message = str(error.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message, message
+
+
+def first_scene(root):
+    return schema.scene_dirs(root, "train")[0]
+
+
+def test_region_file_of_wrong_length(root_copy):
+    np.save(first_scene(root_copy) / "region.npy", np.zeros(5, np.int32))
+    with pytest.raises(ValueError) as error:
+        dataset(root_copy)[0]
+    one_line(error, "region.npy has 5 ids", "points", "tools/extract_regions.py")
+
+
+def test_region_file_missing(root_copy):
+    (first_scene(root_copy) / "region.npy").unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        dataset(root_copy)[0]
+    one_line(error, "region.npy is missing", "tools/extract_regions.py")
+
+
+def test_view_without_its_regions(root_copy):
+    for path in first_scene(root_copy).glob("views/*.region.png"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        dataset(root_copy)[0]
+    one_line(error, ".region.png", "tools/extract_regions.py")
+
+
+def test_scene_absent_from_the_tags(root_copy):
+    (root_copy / "scene_tags.json").write_text('{"another": ["wall"]}')
+    with pytest.raises(KeyError) as error:
+        dataset(root_copy)[0]
+    one_line(error, "scene0000_00 is absent from", "scene_tags.json")
+
+
+def test_unknown_tag(root_copy):
+    (root_copy / "scene_tags.json").write_text('{"scene0000_00": ["wall", "wardrobe"]}')
+    with pytest.raises(ValueError) as error:
+        dataset(root_copy)[0]
+    one_line(error, "unknown class name", "wardrobe")
+
+
+def test_tags_file_missing(root_copy):
+    (root_copy / "scene_tags.json").unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        dataset(root_copy)
+    one_line(error, "scene_tags.json is missing", "tools/prepare_scannet.py")
+
+
+def test_a_scene_without_any_tag_is_a_sample_all_the_same(root_copy):
+    (root_copy / "scene_tags.json").write_text('{"scene0000_00": []}')
+    sample = dataset(root_copy)[0]
+    assert sample["tags"].eq(0).all() and sample["view_tags"].eq(0).all()
+
+
+def test_depth_with_8_bits(root_copy):
+    for path in first_scene(root_copy).glob("views/*.depth.png"):
+        Image.fromarray(np.ones((36, 48), np.uint8)).save(path)
+    with pytest.raises(ValueError) as error:
+        dataset(root_copy)[0]
+    one_line(error, ".depth.png has 8 bits per pixel; expected 16")
+
+
+@pytest.mark.parametrize("kind", ["color", "depth", "region"])
+def test_image_of_another_size(root_copy, kind):
+    for path in first_scene(root_copy).glob(f"views/*[0-9]{schema.VIEW_SUFFIX[kind]}"):
+        Image.open(path).resize((24, 18)).save(path)
+    with pytest.raises(ValueError) as error:
+        dataset(root_copy)[0]
+    one_line(error, schema.VIEW_SUFFIX[kind], "(18, 24)", "(36, 48)")
+
+
+def test_point_arrays_of_different_length(root_copy):
+    np.save(first_scene(root_copy) / "normal.npy", np.zeros((4, 3), np.float32))
+    with pytest.raises(ValueError) as error:
+        dataset(root_copy)[0]
+    one_line(error, "arrays differ in length", "'normal': 4")
+
+
+def test_empty_data_folder(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        dataset(tmp_path)
+    one_line(error, "no scene of split train", str(tmp_path.resolve()), "<root>/<split>/<scene>")
+
+
+def test_unknown_mode(prepared_root):
+    with pytest.raises(ValueError) as error:
+        dataset(prepared_root, mode="test")
+    one_line(error, "mode is 'test'; expected 'train' or 'eval'")
+
+
+# --------------------------------------------------------------------------- stage two
+
+
+@pytest.fixture
+def store(prepared_root, tmp_path):
+    """Pseudo-labels of the training scenes: class = number of the point modulo 20."""
+    folder = tmp_path / "store"
+    for scene in schema.scene_dirs(prepared_root, "train"):
+        point = np.arange(len(np.load(scene / "coord.npy")))
+        schema.write_pseudo_label(folder, scene.name, point % 20, (point % 11) / 10)
+    (folder / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
+    return folder
+
+
+def labelled(root, store, **settings):
+    return build_dataset(
+        {
+            "type": "WSegPCPseudoLabelDataset",
+            "store": str(store),
+            "data_root": str(root),
+            "split": "train",
+            "transform": [],
+            **settings,
+        }
+    )
+
+
+def test_stage_two_takes_its_labels_from_the_store(prepared_root, store, root_copy):
+    data = labelled(prepared_root, store, loop=2)
+    assert len(data) == 6
+    sample = data[4]
+    point = np.arange(len(sample["coord"]))
+    assert sample["name"] == "scene0001_00" and sample["segment"].dtype == np.int32
+    np.testing.assert_array_equal(sample["segment"], point % 20)
+    for path in root_copy.glob("*/*/segment*.npy"):  # ground truth is never read
+        path.unlink()
+    np.testing.assert_array_equal(labelled(root_copy, store)[1]["segment"], point % 20)
+
+
+@pytest.mark.parametrize("minimum", [0.0, 0.3, 0.7, 1.0])
+def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
+    segment = labelled(prepared_root, store, min_confidence=minimum)[0]["segment"]
+    point = np.arange(len(segment))
+    kept = point % 11 >= round(minimum * 10)
+    np.testing.assert_array_equal(segment, np.where(kept, point % 20, -1))
+
+
+def test_stage_two_samples_repeat(prepared_root, store):
+    transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
+    data = labelled(prepared_root, store, transform=transform)
+    coords = []
+    for epoch in (0, 1, 0):
+        data.set_epoch(0, epoch)
+        coords.append(data[0]["coord"])
+    assert np.array_equal(coords[0], coords[2]) and not np.array_equal(coords[0], coords[1])
+
+
+def test_store_without_a_manifest(prepared_root, tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        labelled(prepared_root, tmp_path / "nowhere")
+    one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "tools/export.py")
+
+
+def test_store_without_a_scene(prepared_root, store):
+    (store / "scene0001_00.npz").unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        labelled(prepared_root, store)
+    one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "tools/export.py")
+
+
+def test_store_of_other_classes(prepared_root, store):
+    (store / "manifest.json").write_text(json.dumps({"names": ["wall", "floor"]}))
+    with pytest.raises(ValueError) as error:
+        labelled(prepared_root, store)
+    one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'", "tools/export.py")
+
+
+def test_store_of_other_points(prepared_root, store):
+    schema.write_pseudo_label(store, "scene0002_00", np.zeros(7), np.ones(7))
+    points = len(np.load(prepared_root / "train" / "scene0002_00" / "coord.npy"))
+    with pytest.raises(ValueError) as error:
+        labelled(prepared_root, store)[2]
+    one_line(error, f"scene0002_00: expected {points}", "found 7", "tools/export.py")
+
+
+def test_a_store_may_hold_more_scenes_than_are_trained_on(prepared_root, store):
+    shutil.copy(store / "scene0000_00.npz", store / "scene9999_00.npz")
+    assert len(labelled(prepared_root, store)) == 3

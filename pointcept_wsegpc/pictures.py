@@ -3,6 +3,7 @@
 Shapes: N points, C classes, pictures H x W. Coordinates in metres, z up; pixel centres at integers.
 """
 
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class SceneRow:
     normal: np.ndarray  # (N, 3), pointing out of the surfaces
     color: np.ndarray  # (N, 3) uint8
     labels: dict[str, np.ndarray] = field(default_factory=dict)  # title -> (N,)
-    note: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def label_colors(names):
@@ -102,7 +103,7 @@ def visible_area(point, cell=0.2):
 
 
 def splat(pixel, radius, size):
-    """Draw a disc at each of the pixels (N, 2), later ones covering: index drawn (H, W), -1 none."""
+    """Draw a disc at each pixel of (N, 2), later ones on top: which shows (H, W), -1 for none."""
     reach = np.arange(-int(radius), int(radius) + 1)
     disc = np.stack(np.meshgrid(reach, reach, indexing="ij"), -1).reshape(-1, 2)
     drawn = np.full(size, -1)
@@ -134,12 +135,16 @@ def draw_scenes(path, rows, names, truth="ground truth"):
     axes = figure.subplots(len(rows), 1 + len(titles), squeeze=False)
     for row, line in zip(rows, axes, strict=True):
         shown = visible_points(row.coord, row.normal)
-        _show(line[0], paint(shown, row.color), f"{row.name}: {row.note}")
+        _show(
+            line[0],
+            paint(shown, row.color),
+            textwrap.fill(f"{row.name}: {', '.join(row.tags)}", 58),
+        )
         for title, axis in zip(titles, line[1:], strict=True):
             colors = shade(label_colors(names)[row.labels[title]], row.normal)
             score = _score(row.labels, title, truth, len(names))
             _show(axis, paint(shown, colors), score)
-    for title, axis in zip(["input", *titles], axes[0], strict=True):
+    for title, axis in zip(["input: points and tags", *titles], axes[0], strict=True):
         axis.set_title(title, fontsize=13, pad=8)
     _add_legend(figure, rows, names)
     bottom = 0.85 / figure.get_figheight()
@@ -152,7 +157,7 @@ def _show(axis, picture, caption):
     axis.imshow(picture)
     axis.set_xticks([])
     axis.set_yticks([])
-    axis.set_xlabel(caption, fontsize=9, labelpad=3, wrap=True)
+    axis.set_xlabel(caption, fontsize=9, labelpad=3)
     for spine in axis.spines.values():
         spine.set_visible(False)
 

@@ -49,12 +49,10 @@ check_disk() {
 }
 
 pip_install() { # output to the log, its latest line to the terminal
-    local show=cat
-    [ -t 2 ] && show='stdbuf -oL cut -c -100'
     TMPDIR="$PWD/.venv/tmp" PIP_USER=0 .venv/bin/python -m pip install --no-cache-dir \
-        --progress-bar off "$@" 2>&1 | tee -a .venv/install.log | $show |
+        --progress-bar off "$@" 2>&1 | tee -a .venv/install.log |
         while IFS= read -r line; do
-            [ -t 2 ] && printf '\r\033[K  %3d s  %s' "$SECONDS" "$line" >&2 || true
+            [ -t 2 ] && printf '\r\033[K  %3d s  %s' "$SECONDS" "${line:0:90}" >&2 || true
         done
     local status=${PIPESTATUS[0]}
     [ -t 2 ] && printf '\r\033[K' >&2
@@ -93,7 +91,9 @@ main() {
     python=$(find_python "$@")
     check_venv_module "$python"
     check_disk
-    "$python" -m venv .venv
+    local clear=--clear # what cannot run, such as that of a removed Python, is made anew
+    .venv/bin/python -c '' 2>/dev/null && clear=
+    "$python" -m venv $clear .venv
     install "$(IFS=, && echo "$*")"
     for extra in "$@"; do
         fingerprint >".venv/installed-$extra"

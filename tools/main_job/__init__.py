@@ -1,0 +1,1 @@
+"""The parts of tools/quickstart.py: plan, steps, child processes, predictions, report."""

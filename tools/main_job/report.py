@@ -1,0 +1,98 @@
+"""The closing report of the quickstart: table, places, pictures.
+
+Shapes: N points, C classes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pointcept_wsegpc import pictures, schema
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
+
+SEGMENT = "segment20"
+WIDTH = 46  # of the table's first column
+
+
+def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
+    """mIoU of stored predictions over the scenes of a split."""
+    counts = sum(
+        confusion_with_misses(
+            read_label(predictions, scene.name),
+            schema.read_points(scene, ("coord", SEGMENT))[SEGMENT],
+            len(SCANNET20_NAMES),
+        )
+        for scene in schema.scene_dirs(data, split)
+    )
+    return mean_iou(counts)
+
+
+def store_miou(store: Path) -> float:
+    """mIoU of a store's labels, after the region vote, as its export counted it."""
+    return read_json(store / schema.STORE_MANIFEST)["miou"]["3D"]
+
+
+def read_label(store: Path, scene: str) -> np.ndarray:
+    with np.load(store / f"{scene}.npz") as stored:
+        return stored["label"].astype(np.int64)
+
+
+def pseudo_label_table(stores: dict[str, Path]) -> list[str]:
+    """Lines of text about stores of training scenes, by the name of what wrote them."""
+    manifests = {title: read_json(store / schema.STORE_MANIFEST) for title, store in stores.items()}
+    scenes = next(iter(manifests.values()))["scenes"]
+    columns = ("3D", "3D before vote", "2D", "coverage")
+    lines = [_row(f"Pseudo-labels of {scenes} training scenes", columns)]
+    for title, manifest in manifests.items():
+        miou = manifest["miou"]
+        values = (miou["3D"], miou["3D per point"], miou["2D"], manifest["coverage"])
+        lines.append(_row(f"  {title}", [f"{100 * value:.1f}" for value in values]))
+    return lines
+
+
+def validation_table(scenes: int, miou: dict[str, float]) -> list[str]:
+    """Lines of text about networks on validation scenes, where no tags are given."""
+    head = _row(f"Labels of {scenes} validation scenes, no tags", ["3D"])
+    return [head, *(_row(f"  {title}", [f"{100 * value:.1f}"]) for title, value in miou.items())]
+
+
+def time_table(seconds: dict[str, float]) -> list[str]:
+    rows = {**seconds, "together": sum(seconds.values())}
+    lines = [_row(f"  {name}", [f"{value / 60:.1f}"]) for name, value in rows.items()]
+    return [_row("Minutes", []), *lines]
+
+
+def place_table(places: dict[str, Path]) -> list[str]:
+    return ["Written", *(f"  {title:<{WIDTH - 2}}  {path}" for title, path in places.items())]
+
+
+def _row(title: str, cells) -> str:
+    return f"{title:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)
+
+
+def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path) -> None:
+    """One picture per two scenes of a split; `labels` are stores by column title."""
+    scenes = schema.scene_dirs(data, split)
+    tags = schema.read_scene_tags(data / schema.TAGS_FILE)
+    for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
+        rows = [_scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
+        name = "-".join([split, *(scene.name for scene in pair)])
+        pictures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
+
+
+def _scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
+    points = schema.read_points(scene, ("coord", "color", "normal", SEGMENT))
+    align = schema.read_views(scene).axis_alignment  # so that rooms stand along the picture
+    labels = {title: read_label(store, scene.name) for title, store in stores.items()}
+    return pictures.SceneRow(
+        name=scene.name,
+        coord=points["coord"] @ align[:3, :3].T + align[:3, 3],
+        normal=points["normal"] @ align[:3, :3].T,
+        color=points["color"],
+        labels={"ground truth": points[SEGMENT].astype(np.int64), **labels},
+        tags=tuple(tags),
+    )

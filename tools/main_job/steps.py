@@ -1,0 +1,93 @@
+"""Steps that are announced, timed, remembered and reused."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pointcept_wsegpc.files import read_json, write_json
+
+from .process import StepFailed
+
+
+class Steps:
+    """Runs steps in their order; a step that finished with the same settings is not run again.
+
+    What a step depends on is hashed together with the steps before it, so a change of settings
+    makes that step and all after it start over. Times of interrupted attempts add up.
+
+    Args:
+        file: JSON file of what is finished. total: number of steps, for the announcement.
+        say: takes one line of text.
+    """
+
+    def __init__(self, file: Path, total: int, say: Callable[[str], None] = print):
+        self.file = file
+        self.total = total
+        self.say = say
+        self.records = read_json(file) if file.is_file() else {}
+        self.names: list[str] = []
+        self.start = time.monotonic()
+        self._key = ""
+
+    def run(self, name: str, settings, output: Path, action: Callable[[bool], None]) -> None:
+        """Call `action(resume)`; resume: an earlier attempt with the same settings was cut short.
+
+        `settings` is anything whose repr tells what the step depends on. The step is done again
+        if `output` is gone.
+        """
+        self.names.append(name)
+        self._key = hashlib.sha256(f"{self._key}{name}{settings!r}".encode()).hexdigest()[:16]
+        record = self.records.get(name, {})
+        same = record.get("key") == self._key and (output.exists() or not record["finished"])
+        if same and record["finished"]:
+            self._announce(name, f"reused (took {minutes(record['seconds'])} min)")
+            return
+        self._announce(name, "continues" if same else "starts over" if record else "")
+        before = record["seconds"] if same else 0.0
+        self._record(name, before, finished=False)
+        begin = time.monotonic()
+        finished = False
+        try:
+            action(same)
+            finished = True
+        finally:
+            self._record(name, before + time.monotonic() - begin, finished)
+
+    def seconds(self) -> dict[str, float]:
+        """Time of each step that was run or reused."""
+        return {name: self.records[name]["seconds"] for name in self.names}
+
+    def _announce(self, name: str, remark: str) -> None:
+        elapsed = int(time.monotonic() - self.start)
+        clock = f"{elapsed // 60:3d}:{elapsed % 60:02d}"
+        remark = f": {remark}" if remark else ""
+        self.say(f"[{clock}] {len(self.names)}/{self.total} {name}{remark}")
+
+    def _record(self, name: str, seconds: float, finished: bool) -> None:
+        self.records[name] = {"key": self._key, "seconds": seconds, "finished": finished}
+        write_json(self.file, self.records)
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
+
+
+@contextlib.contextmanager
+def exclusive(file: Path):
+    """Hold a lock file and yield its descriptor; a child that has it open holds it as well.
+
+    Raises:
+        StepFailed: another process holds it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepFailed(f"another run works in {file.parent}; wait for it or end it") from None
+        yield lock.fileno()

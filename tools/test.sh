@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Install into .venv what the tests need, check the style, run all tests: fast ones first, then slow.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tools/environment.sh
+tools/setup_env.sh cpu test
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
+.venv/bin/python -m ruff check
+.venv/bin/python -m ruff format --check
+.venv/bin/python -m pytest -q -m 'not slow'
+.venv/bin/python -m pytest -q -m slow --durations=5

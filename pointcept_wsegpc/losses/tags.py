@@ -53,8 +53,16 @@ def tag_softmax(logits, tags, offset):
     barrier = torch.zeros_like(tags, dtype=logits.dtype).masked_fill_(tags <= 0, -torch.inf)
     tagged = (tags > 0).any(1).tolist()
     counts = torch.diff(offset, prepend=offset.new_zeros(1)).tolist()
-    scenes = [
-        torch.softmax(part + row, dim=1) if any_tag else torch.zeros_like(part)
-        for part, row, any_tag in zip(logits.split(counts), barrier, tagged, strict=True)
-    ]
-    return torch.cat(scenes)
+    scenes = list(zip(logits.split(counts), barrier, tagged, strict=True))
+    if logits.requires_grad and torch.is_grad_enabled():
+        return torch.cat(
+            [
+                torch.softmax(part + row, dim=1) if any_tag else torch.zeros_like(part)
+                for part, row, any_tag in scenes
+            ]
+        )
+    # Without a gradient the scenes go straight into one buffer: no second (N, C) to join them.
+    probs = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
+    for (part, row, any_tag), out in zip(scenes, probs.split(counts), strict=True):
+        torch.softmax(part + row, dim=1, out=out) if any_tag else out.zero_()
+    return probs

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from main_job import report
-from main_job.plan import Plan
+from main_job.plan import REPOSITORY, Plan
 from main_job.process import ProgressLine, StepFailed, progress, run
 from main_job.steps import Steps, exclusive
 from pointcept_wsegpc import pictures
@@ -134,6 +134,11 @@ def test_baseline_is_as_long_as_both_parts_of_stage_one():
     assert plan.baseline_length() == {"epoch": 24, "eval_epoch": 8}
 
 
+def test_path_that_options_cannot_carry_is_refused():
+    with pytest.raises(ValueError, match="a b: a path of results may not have spaces"):
+        Plan(out=REPOSITORY / "a b").train("wsegpc-cam")
+
+
 def test_tables(tmp_path):
     stores = {}
     for title, value in (("CMG", 0.25), ("CMG + RPC", 0.5)):
@@ -255,7 +260,7 @@ def tiny_plan(folder):
 
 @pytest.mark.slow
 def test_main_job_end_to_end_and_again(tmp_path):
-    plan = tiny_plan(tmp_path / "a folder")
+    plan = tiny_plan(tmp_path)
     said = []
     run_plan(plan, said.append)
     steps, text = [line for line in said if line.startswith("[")], "\n".join(said)

@@ -83,7 +83,7 @@ class Plan:
             **self.overrides,
             **options,
         }
-        pairs = [f"{key}={value}" for key, value in options.items()]
+        pairs = [f"{key}={_option(value)}" for key, value in options.items()]
         return [*_tool("train", config_file=config_path(name)), "--options", *pairs]
 
     def export(self, name: str, split: str, store: Path) -> list[str]:
@@ -112,6 +112,13 @@ class Plan:
 
 def config_path(name: str) -> str:
     return str(CONFIGS / f"{name}.py")
+
+
+def _option(value):
+    """A value for --options, whose parser drops spaces and splits at commas."""
+    if isinstance(value, str) and set(value) & set(" ,()[]"):
+        raise ValueError(f"{value}: a path of results may not have spaces, commas or brackets")
+    return value
 
 
 def _tool(name: str, **arguments) -> list[str]:

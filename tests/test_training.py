@@ -105,7 +105,7 @@ def equal(one, other):
 
 
 def check_same_end(whole, resumed, scores=True):
-    """Two trainings ended with the same weights, optimizer, schedule and, if `scores`, best score."""
+    """Two trainings ended with the same weights, optimizer and schedule; `scores`: best score."""
     one, other = checkpoint(whole), checkpoint(resumed)
     assert one["epoch"] == other["epoch"] == 3
     different = [k for k, v in one["state_dict"].items() if not equal(v, other["state_dict"][k])]

@@ -156,6 +156,19 @@ def test_cross_entropy_gradcheck():
     assert torch.autograd.gradcheck(lambda x: selected_cross_entropy(x, label, keep), logits)
 
 
+def test_cross_entropy_of_a_graph_that_is_kept():
+    logits = draw_logits().requires_grad_()
+    label, keep = torch.arange(N) % C, torch.arange(N) % 2 > 0
+    loss = selected_cross_entropy(logits, label, keep)
+    first, again, scaled = (
+        torch.autograd.grad(loss * factor, logits, retain_graph=True)[0] for factor in (1, 1, 3)
+    )
+    assert torch.equal(first, again) and first.any()
+    np.testing.assert_allclose(scaled, 3 * first)
+    with torch.no_grad():
+        assert selected_cross_entropy(logits, label, keep) == loss
+
+
 def test_cross_entropy_of_a_channels_last_map():
     maps = torch.randn(2, C, 3, 4, dtype=torch.float64, generator=generator(0))
     maps = maps.contiguous(memory_format=torch.channels_last).requires_grad_()

@@ -105,6 +105,15 @@ def test_tag_softmax_against_a_loop():
     assert probs.dtype == torch.float64
 
 
+def test_tag_softmax_is_the_same_with_and_without_a_gradient():
+    expected = tag_softmax(logits(), TAGS, OFFSET)
+    learning = tag_softmax(logits().requires_grad_(), TAGS, OFFSET)
+    assert learning.requires_grad and torch.equal(learning.detach(), expected)
+    with torch.no_grad():
+        still = tag_softmax(logits().requires_grad_(), TAGS, OFFSET)
+    assert not still.requires_grad and torch.equal(still, expected)
+
+
 def test_an_absent_class_is_zero_however_large_its_logit():
     values = torch.tensor([[1e30, 0.0, -1e30]])
     probs = tag_softmax(values, torch.tensor([[0.0, 1.0, 1.0]]), torch.tensor([1]))

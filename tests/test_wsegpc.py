@@ -1,0 +1,559 @@
+"""The segmentor: its losses against slow per-sample versions, its gradients, its two modes."""
+
+import copy
+import types
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from pointcept.datasets import build_dataset, collate_fn
+from pointcept.models.builder import MODELS, build_model
+
+from pointcept_wsegpc import register  # noqa: F401
+from pointcept_wsegpc.losses.tags import pixel_rows
+from pointcept_wsegpc.models.branches import TwoBranchNet
+from pointcept_wsegpc.models.wsegpc import pixel_ends, warmup
+
+C, V = 20, 3
+BACKBONE = {
+    "type": "WSegPC-MinkUNet",
+    "planes": (8, 8, 8, 8, 8, 8, 12, 12),
+    "layers": (1,) * 8,
+    "stem_kernel": 3,
+    "backend": "torch",
+}
+ENCODER = {"name": "resnet18", "weights": "none", "stages": 1}
+LINKS = ("link_view", "link_point", "link_row", "link_col")
+
+
+def make_model(**settings):
+    """A small model, all terms on from the first iteration, that does not stand at its start.
+
+    Some weights start at zero and would hide what depends on them; a teacher equal to the student
+    would hide whose output is used.
+    """
+    torch.manual_seed(0)
+    settings = {
+        "backbone": BACKBONE,
+        "image_encoder": ENCODER,
+        "min_visible": 0,
+        "guidance_warmup": 0,
+        "consistency_warmup": 0,
+        **settings,
+    }
+    model = build_model({"type": "WSegPC", "num_classes": C, **settings}).train()
+    torch.manual_seed(1)  # the projections are drawn, or not
+    with torch.no_grad():
+        for parameter in (*model.student.parameters(), *model.teacher.parameters()):
+            parameter += 0.02 * torch.randn(parameter.shape)
+    return model
+
+
+def make_dataset(root, **settings):
+    return build_dataset(
+        {
+            "type": "WSegPCScanNetDataset",
+            "data_root": str(root),
+            "num_views": V,
+            "grid_size": 0.15,
+            "depth_tolerance": 0.1,
+            "structures": {"floor": ("floor", 0.5)},
+            "student_view": [{"type": "RandomScale", "scale": [0.9, 1.1]}],
+            **settings,
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more only get in each other's way on so small a model
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def samples(prepared_root):
+    data = make_dataset(prepared_root)
+    return [data[i] for i in range(2)]
+
+
+@pytest.fixture(scope="module")
+def mixed_samples(prepared_root):
+    data = make_dataset(prepared_root, mix3d=1.0, num_views=2)
+    return [data[i] for i in range(2)]
+
+
+@pytest.fixture
+def batch(samples):
+    return collate_fn(samples)
+
+
+def without_links(samples):
+    empty = {key: torch.zeros(0, dtype=torch.int64) for key in LINKS}
+    return [{**s, **empty, "link_offset": torch.tensor([0])} for s in samples]
+
+
+def losses_of(model, batch, iteration=0):
+    """Losses of a training step on a model that stays as it is."""
+    model = copy.deepcopy(model)
+    model.iteration.fill_(iteration)
+    torch.manual_seed(1)  # the pairs are drawn
+    return {key: value.item() for key, value in model(batch).items()}
+
+
+# ---------------------------------------------------------------------------- gradients
+
+
+def check_gradients(model, loss):
+    model.zero_grad()
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        if name.startswith("teacher."):
+            assert not parameter.requires_grad and parameter.grad is None, name
+        else:
+            assert parameter.requires_grad and parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_every_trainable_parameter_gets_a_gradient(batch):
+    model = make_model()
+    check_gradients(model, model(batch)["loss"])
+    still = {n for n, p in model.named_parameters() if p.requires_grad and not p.grad.any()}
+    assert not still
+
+
+@pytest.mark.parametrize("mode", ["contrastive", "none"])
+def test_a_batch_without_any_visible_pixel_touches_every_parameter(samples, mode):
+    model = make_model(guidance_3d=mode)
+    result = model(collate_fn(without_links(samples)))
+    check_gradients(model, result["loss"])
+    assert result["guidance_2d"] == 0
+    assert not model.project_pixels.weight.grad.any()
+
+
+def test_one_scene_of_two_without_any_visible_pixel(samples):
+    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    both = losses_of(model, collate_fn([samples[0], *without_links(samples[1:])]))
+    assert both["guidance_3d"] > 0 and np.isfinite(both["loss"])
+
+
+def test_every_region_below_threshold(batch):
+    model = make_model(threshold=1.1, adaptive=False)
+    result = model(batch)
+    check_gradients(model, result["loss"])
+    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == result["kept_2d"] == 0
+    assert result["loss"] > 0 and not model.threshold_3d.count.any()
+
+
+def test_scenes_without_any_tag(samples):
+    names = ("tags", "teacher_tags", "image_tags", "view_tags")
+    bare = [{**s, **{k: torch.zeros_like(s[k]) for k in names}} for s in samples]
+    model = make_model()
+    result = model(collate_fn(bare))
+    check_gradients(model, result["loss"])
+    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == 0
+    one = losses_of(model, collate_fn([samples[0], bare[1]]))
+    assert one["rpc_3d"] > 0 and np.isfinite(one["loss"])
+
+
+def test_points_and_pixels_outside_all_regions(samples):
+    lone = [
+        {
+            **s,
+            "region": torch.full_like(s["region"], -1),
+            "image_region": torch.full_like(s["image_region"], -1),
+        }
+        for s in samples
+    ]
+    model = make_model()
+    result = model(collate_fn(lone))
+    check_gradients(model, result["loss"])
+    assert result["kept_3d"] == result["kept_2d"] == 1  # each votes alone, against zero
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_stays_finite(batch, dtype):
+    model = make_model()
+    full = losses_of(model, batch)
+    with torch.autocast("cpu", dtype):
+        result = model(batch)
+        assert result["loss"].dtype == torch.float32
+        check_gradients(model, result["loss"])
+    for key, value in result.items():
+        assert value.isfinite(), key
+    for key in ("cam_3d", "cam_2d"):
+        assert result[key].item() == pytest.approx(full[key], rel=0.05), key
+
+
+# -------------------------------------------------------------------------------- losses
+
+
+def test_training_returns_scalars_and_their_sum(batch):
+    result = make_model()(batch)
+    terms = ("cam_3d", "cam_2d", "guidance_3d", "guidance_2d", "rpc_3d", "rpc_2d")
+    stats = ("kept_3d", "confidence_3d", "kept_2d", "confidence_2d")
+    assert set(result) == {"loss", *terms, *stats}
+    for key, value in result.items():
+        assert isinstance(value, torch.Tensor) and value.shape == (), key
+        assert value.requires_grad == (key == "loss"), key
+        assert torch.isfinite(value), key
+    assert result["loss"].item() == pytest.approx(sum(result[t].item() for t in terms), rel=1e-5)
+    for term in terms:
+        assert result[term] > 0, term
+
+
+def slow_tag_loss(scores, tags):
+    y = tags.numpy()
+    p = 1 / (1 + np.exp(-scores))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+
+
+def slow_consistency(logits, probs, region):
+    """Eq. 2, 3, 7, 8 of one sample before any threshold: summed cross-entropy, number of points."""
+    total = 0.0
+    log_q = torch.log_softmax(logits.double(), 1).numpy()
+    for i in range(len(region)):
+        vote = probs[i] if region[i] < 0 else probs[region == region[i]].mean(0)
+        if vote.max() > 0:
+            total -= log_q[i, vote.argmax()]
+    return total, len(region)
+
+
+def masked_softmax(logits, tags):
+    """Rows of logits with the tags (C,) of their scene."""
+    probs = np.exp(logits.double().numpy()) * tags.numpy()
+    return probs / probs.sum(1, keepdims=True)
+
+
+def split(rows, samples, key):
+    """Rows of a batch, sample by sample, with as many as the samples' own `key` has."""
+    return rows.split([len(s[key]) for s in samples])
+
+
+@pytest.fixture(params=["alone", "mixed"])
+def any_samples(request, samples, mixed_samples):
+    return samples if request.param == "alone" else mixed_samples
+
+
+def test_losses_against_sample_by_sample_versions(any_samples):
+    """Whether ids, indices and offsets of the batch were joined right shows here."""
+    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    batch = collate_fn(any_samples)
+    result = losses_of(model, batch)
+    with torch.no_grad():
+        features, logits = model.student.points(batch)
+        feature_map, activation = model.student.images(batch["image"])
+        teacher_batch = {k[8:]: v for k, v in batch.items() if k.startswith("teacher_")}
+        teacher_logits = model.teacher.points(teacher_batch)[1]
+        teacher_activation = model.teacher.images(batch["teacher_image"])[1]
+    parts = [
+        split(rows, any_samples, key)
+        for rows, key in (
+            (features, "coord"),
+            (logits, "coord"),
+            (teacher_logits, "teacher_coord"),
+            (feature_map, "image"),
+            (activation, "image"),
+            (teacher_activation, "image"),
+        )
+    ]
+    cam, guidance, points, pixels = [], [], [], []
+    for s, f, x, t, m, a, ta in zip(any_samples, *parts, strict=True):
+        cam.append(
+            (
+                slow_tag_loss(x.numpy().mean(0), s["tags"][0]),
+                slow_tag_loss(a.numpy().mean((0, 2, 3)), s["image_tags"][0]),
+            )
+        )
+        scenes = t.split(np.diff([0, *s["teacher_offset"].tolist()]).tolist())
+        probs = np.concatenate(
+            [masked_softmax(*pair) for pair in zip(scenes, s["teacher_tags"], strict=True)]
+        )
+        points.append(slow_consistency(x, probs[s["teacher_index"]], s["region"].numpy()))
+        for v in range(len(a)):
+            rows = ta[v].reshape(C, -1).T
+            pixels.append(
+                slow_consistency(
+                    a[v].reshape(C, -1).T,
+                    masked_softmax(rows, s["view_tags"][v]),
+                    s["image_region"][v].flatten().numpy(),
+                )
+            )
+        guidance.append(slow_guidance(model, s, f, m))
+    cam, points, pixels = np.array(cam), np.array(points), np.array(pixels)
+    assert result["cam_3d"] == pytest.approx(cam[:, 0].mean(), rel=1e-4)
+    assert result["cam_2d"] == pytest.approx(cam[:, 1].mean(), rel=1e-4)
+    assert result["rpc_3d"] == pytest.approx(points[:, 0].sum() / points[:, 1].sum(), rel=1e-4)
+    assert result["rpc_2d"] == pytest.approx(pixels[:, 0].sum() / pixels[:, 1].sum(), rel=1e-4)
+    guidance = np.sum(guidance, axis=0)  # over the scenes of the batch, not their mean
+    assert result["guidance_3d"] == pytest.approx(0.05 * guidance[0], rel=1e-4)
+    assert result["guidance_2d"] == pytest.approx(0.05 * guidance[1], rel=1e-4)
+
+
+def slow_guidance(model, sample, features, feature_map):
+    """Eq. 1 in both directions over all links of a sample."""
+    height, width = sample["image"].shape[-2:]
+    x = sample["link_col"] / (width - 1) * 2 - 1
+    y = sample["link_row"] / (height - 1) * 2 - 1
+    grid = torch.stack([x, y], dim=1)[None, None]
+    read = [F.grid_sample(m[None], grid, align_corners=True)[0, :, 0].T for m in feature_map]
+    view = sample["link_view"]
+    pixels = torch.stack([read[v][i] for i, v in enumerate(view.tolist())])
+    points = features[sample["link_point"]]
+    losses = []
+    for project, source, target in (
+        (model.project_points, points, pixels),
+        (model.project_pixels, pixels, points),
+    ):
+        with torch.no_grad():
+            source, target = project(source).double().numpy(), target.double().numpy()
+        for rows in (source, target):  # a ReLU may have left nothing but zeros of one
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
+        scores = source @ target.T / 0.07
+        losses.append((np.log(np.exp(scores).sum(1)) - np.diag(scores)).mean())
+    return losses
+
+
+def test_pairs_are_limited_per_scene(samples):
+    model = make_model(num_pairs=40, pairs_per_view=30)
+    ends = [s["link_offset"].item() for s in samples]
+    point, (view, row, col), sizes = model._pairs(collate_fn(samples))
+    assert sizes == [40, 40] and len(point) == len(view) == len(row) == len(col) == 80
+    tables = [set(zip(*(s[k].tolist() for k in LINKS), strict=True)) for s in samples]
+    assert all(ends) and min(map(len, tables)) > 40
+    starts = [(0, 0), (V, len(samples[0]["coord"]))]
+    drawn = list(zip(view.tolist(), point.tolist(), row.tolist(), col.tolist(), strict=True))
+    for number, ((v0, p0), table) in enumerate(zip(starts, tables, strict=True)):
+        mine = drawn[40 * number : 40 * number + 40]
+        assert {(v - v0, p - p0, r, c) for v, p, r, c in mine} <= table
+
+
+# ---------------------------------------------------------------------------- schedules
+
+
+def test_warmup():
+    ramp = [warmup(torch.tensor(i), 4).item() for i in range(6)]
+    assert ramp == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert warmup(torch.tensor(0), 0) == 1
+
+
+def test_weights_and_their_warmup(batch):
+    full = losses_of(make_model(), batch)
+    model = make_model(
+        cam_weight=0.5,
+        image_cam_weight=3.0,
+        guidance_weight=0.1,
+        guidance_warmup=10,
+        consistency_3d=2.0,
+        consistency_2d=0.25,
+        consistency_warmup=40,
+    )
+    for iteration in (0, 4, 9, 39, 100):
+        seen = losses_of(model, batch, iteration)
+        guidance, consistency = min((iteration + 1) / 10, 1), min((iteration + 1) / 40, 1)
+        factors = {
+            "cam_3d": 0.5,
+            "cam_2d": 3,
+            "guidance_3d": 2 * guidance,
+            "guidance_2d": 2 * guidance,
+            "rpc_3d": 2 * consistency,
+            "rpc_2d": 0.25 * consistency,
+        }
+        for term, factor in factors.items():
+            assert seen[term] == pytest.approx(factor * full[term], rel=1e-4), (term, iteration)
+
+
+def test_iterations_and_counts_grow_in_training_only(batch):
+    model = make_model()
+    model(batch)
+    first = model.threshold_3d.count.sum()
+    assert model.iteration == 1 and first > 0 and model.threshold_2d.count.sum() > 0
+    model(batch)
+    assert model.iteration == 2 and model.threshold_3d.count.sum() >= first
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    with torch.no_grad():
+        model.eval()(batch)
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+
+
+def test_start_stage_forgets_the_schedule_not_the_weights(batch):
+    model = make_model()
+    model(batch)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    model.start_stage()
+    schedule = {"iteration", "threshold_3d.count", "threshold_2d.count"}
+    for key, value in model.state_dict().items():
+        assert not value.any() if key in schedule else torch.equal(value, before[key]), key
+    assert all(before[key].any() for key in schedule)
+
+
+def test_a_checkpoint_holds_teacher_thresholds_and_iteration(batch):
+    model, other = make_model(guidance_warmup=9), make_model(guidance_warmup=9)
+    model(batch)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.01
+    other.load_state_dict(model.state_dict())
+    assert losses_of(model, batch, model.iteration) == losses_of(other, batch, other.iteration)
+
+
+# ------------------------------------------------------------------------------ switches
+
+
+@pytest.mark.parametrize(
+    ("settings", "gone"),
+    [
+        ({"guidance_3d": "none"}, {"guidance_3d"}),
+        ({"guidance_2d": "none"}, {"guidance_2d"}),
+        ({"guidance_3d": "none", "guidance_2d": "none"}, {"guidance_3d", "guidance_2d"}),
+        ({"consistency_3d": 0}, {"rpc_3d", "kept_3d", "confidence_3d"}),
+        ({"consistency_2d": 0}, {"rpc_2d", "kept_2d", "confidence_2d"}),
+    ],
+)
+def test_a_term_that_is_off_leaves_the_others(batch, settings, gone):
+    full, model = losses_of(make_model(), batch), make_model(**settings)
+    result = model(batch)
+    check_gradients(model, result["loss"])
+    assert set(full) - set(result) == gone
+    for term in {"cam_3d", "cam_2d", "rpc_3d", "rpc_2d"} - gone:
+        assert result[term].item() == pytest.approx(full[term], rel=1e-4), term
+    for direction, projection in (
+        ("guidance_3d", model.project_points),
+        ("guidance_2d", model.project_pixels),
+    ):
+        assert (projection is None) == (direction in gone)
+
+
+def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
+    model = make_model(consistency_3d=0, consistency_2d=0)
+    monkeypatch.setattr(model.teacher, "forward", None)
+    for branch in ("points", "images"):
+        monkeypatch.setattr(model.teacher, branch, None)
+    assert set(model(batch)) == {"loss", "cam_3d", "cam_2d", "guidance_3d", "guidance_2d"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"guidance_3d": "cosine"}, "guidance is 'cosine'; expected one of"),
+        ({"guidance_2d": "cosine"}, "guidance is 'cosine'; expected one of"),
+        ({"inference": "both"}, "network is 'both'; expected 'teacher' or 'student'"),
+    ],
+)
+def test_unknown_choices_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_model(**settings)
+
+
+# --------------------------------------------------------------------------- the teacher
+
+
+def test_training_leaves_the_teacher_alone_and_in_eval_mode(batch):
+    model = make_model()
+    for _ in range(2):
+        model.train()
+        assert all(module.training for module in model.student.modules())
+        assert not any(module.training for module in model.teacher.modules())
+    before = {k: v.clone() for k, v in model.teacher.state_dict().items()}
+    student = {k: v.clone() for k, v in model.student.state_dict().items()}
+    model(batch)["loss"].backward()
+    for key, value in model.teacher.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    assert any(not torch.equal(v, student[k]) for k, v in model.student.state_dict().items())
+
+
+# ------------------------------------------------------------------------------ inference
+
+
+@pytest.fixture(scope="module")
+def scene(prepared_root):
+    return make_dataset(prepared_root, split="val", mode="eval")[0]
+
+
+@torch.no_grad()
+def test_evaluation_returns_what_pointcept_reads(scene):
+    model, batch = make_model().eval(), collate_fn([scene])
+    result = model(batch)
+    assert set(result) == {"seg_logits", "image_logits", "loss"}
+    n = len(scene["coord"])
+    assert result["seg_logits"].shape == (n, C)
+    assert result["image_logits"].shape == (V, C, 36, 48)
+    expected = F.cross_entropy(result["seg_logits"], scene["segment"], ignore_index=-1)
+    assert result["loss"].item() == pytest.approx(expected.item())
+    for key in ("image", "segment"):
+        del batch[key]
+    assert set(model(batch)) == {"seg_logits"}
+
+
+@torch.no_grad()
+def test_the_chosen_network_answers(scene):
+    batch = collate_fn([scene])
+    model = make_model().eval()
+    student, teacher = (model.infer(batch, name) for name in ("student", "teacher"))
+    assert torch.equal(model(batch)["seg_logits"], teacher["seg_logits"])
+    chosen = make_model(inference="student").eval()(batch)
+    for key in ("seg_logits", "image_logits"):
+        assert torch.equal(chosen[key], student[key])
+        assert not torch.equal(student[key], teacher[key])
+    assert model.network("student") is model.student
+    with pytest.raises(ValueError, match="network is 'mean'"):
+        model.infer(batch, "mean")
+
+
+# ------------------------------------------------------------------------------ branches
+
+
+class Toy(torch.nn.Module):
+    """A backbone that returns a `Point`-like object and may tell its width."""
+
+    def __init__(self, out_channels=None):
+        super().__init__()
+        self.linear = torch.nn.Linear(6, 9)
+        if out_channels:
+            self.out_channels = out_channels
+
+    def forward(self, input_dict):
+        return types.SimpleNamespace(feat=self.linear(input_dict["feat"]))
+
+
+@pytest.fixture
+def toy():
+    MODELS.register_module("Toy-PointBackbone", module=Toy)
+    yield {"type": "Toy-PointBackbone"}
+    MODELS.module_dict.pop("Toy-PointBackbone")
+
+
+def test_a_backbone_that_returns_a_point(toy, batch):
+    model = make_model(backbone=toy, backbone_channels=9)
+    check_gradients(model, model(batch)["loss"])
+    told = TwoBranchNet({**toy, "out_channels": 9}, ENCODER, C)
+    assert told.point_channels == told.point_head.in_features == 9
+
+
+def test_a_backbone_of_unknown_width_is_refused(toy):
+    with pytest.raises(ValueError, match="Toy-PointBackbone does not tell its feature width"):
+        TwoBranchNet(toy, ENCODER, C)
+
+
+def test_pixel_rows_and_ends():
+    maps = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    rows = pixel_rows(maps)
+    for view, row, col in np.ndindex(2, 4, 5):
+        assert torch.equal(rows[view * 20 + row * 5 + col], maps[view, :, row, col])
+    assert pixel_ends(maps).tolist() == [20, 40]
+
+
+def test_image_activation_keeps_its_corners(batch):
+    """Bilinear with aligned corners: the map's corner cells are the image's corner pixels."""
+    network = make_model().student.eval()
+    with torch.no_grad():
+        features, activation = network.images(batch["image"])
+        expected = network.image_head(features)
+    assert activation.shape == (2 * V, C, 36, 48)
+    for at in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        corner = (slice(None), slice(None), *at)
+        np.testing.assert_allclose(activation[corner], expected[corner], atol=1e-5)
+    assert pixel_rows(activation).data_ptr() == activation.data_ptr()  # a view, no copy

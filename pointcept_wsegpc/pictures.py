@@ -138,13 +138,14 @@ def draw_scenes(path, rows, names, truth="ground truth"):
         _show(
             line[0],
             paint(shown, row.color),
-            textwrap.fill(f"{row.name}: {', '.join(row.tags)}", 58),
+            _name(row),
         )
         for title, axis in zip(titles, line[1:], strict=True):
             colors = shade(label_colors(names)[row.labels[title]], row.normal)
             score = _score(row.labels, title, truth, len(names))
             _show(axis, paint(shown, colors), score)
-    for title, axis in zip(["input: points and tags", *titles], axes[0], strict=True):
+    first = "input: points and tags" if any(row.tags for row in rows) else "input: points"
+    for title, axis in zip([first, *titles], axes[0], strict=True):
         axis.set_title(title, fontsize=13, pad=8)
     _add_legend(figure, rows, names)
     bottom = 0.85 / figure.get_figheight()
@@ -160,6 +161,10 @@ def _show(axis, picture, caption):
     axis.set_xlabel(caption, fontsize=9, labelpad=3)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+def _name(row):
+    return textwrap.fill(": ".join([row.name, ", ".join(row.tags)][: 1 + bool(row.tags)]), 50)
 
 
 def _score(labels, title, truth, num_classes):

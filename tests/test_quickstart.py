@@ -92,7 +92,7 @@ def test_second_run_in_one_folder_is_refused(tmp_path):
             "Remain 0:01:23 loss: 1.2345 loss_tag: 0.1 Lr: 0.01000",
             "epoch 2/4, step 30/144, loss 1.2345, 0:01:23 left",
         ),
-        ("Export: [3/24] scene0003_00", "pseudo-labels of scene 3/24"),
+        ("Export: [3/24] scene0003_00", "labels of scene 3/24"),
         ("regions:  31%|###1      | 10/32 [00:05<00:11,  1.9scene/s]", "scene 10/32, 00:11 left"),
         ("Loading weight at: model_last.pth", None),
     ],
@@ -264,7 +264,7 @@ def test_main_job_end_to_end_and_again(tmp_path):
     said = []
     run_plan(plan, said.append)
     steps, text = [line for line in said if line.startswith("[")], "\n".join(said)
-    assert len(steps) == 9 and not any("reused" in line for line in steps)
+    assert len(steps) == 8 and not any("reused" in line for line in steps)
     for word in ("coverage", "CMG + RPC", "CAM, equally long", "stage two", "seed 0", "Engine"):
         assert word in text
     assert len(list(plan.pictures.glob("train-*.png"))) == 3
@@ -273,6 +273,6 @@ def test_main_job_end_to_end_and_again(tmp_path):
     assert len(times) >= 4
     again = []
     run_plan(plan, again.append)
-    assert sum("reused" in line for line in again) == 9
-    assert again[9:] == said[9:]
+    assert sum("reused" in line for line in again) == 8
+    assert again[8:] == said[8:]
     assert times == {path: path.stat().st_mtime_ns for path in times}

@@ -17,7 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
-from main_job import prediction, report
+from main_job import report
 from main_job.plan import REPOSITORY, Plan, num_cores, relative
 from main_job.process import StepFailed, run
 from main_job.steps import Steps, exclusive
@@ -41,7 +41,7 @@ def parse_arguments(arguments=None) -> Plan:
 def run_plan(plan: Plan, say=print) -> None:
     """Run all steps of the main job, then report."""
     with exclusive(plan.out / ".lock") as lock:
-        steps = Steps(plan.out / "steps.json", 9 if plan.baseline else 8, say)
+        steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)
         child = functools.partial(run_child, plan, steps, lock)
         child("make scans in ScanNet's raw format", plan.make_scans(), plan.raw)
         child("prepare points, views, labels, tags", plan.prepare(), plan.data)
@@ -86,9 +86,9 @@ def run_training(plan, steps, lock, name, config, **options) -> None:
 def label_and_draw(plan, lock, resume) -> None:
     export = plan.export(RPC, "val", plan.out / "stage1-val")
     run(export, plan.out / "export.log", num_cores(), keep_open=(lock,))
-    stage_two = plan.folder(STAGE_TWO), plan.checkpoint(STAGE_TWO), plan.data
     for split in ("train", "val"):
-        prediction.predict(*stage_two, split, plan.out / f"stage2-{split}")
+        predict = plan.predict(STAGE_TWO, split, plan.out / f"stage2-{split}")
+        run(predict, plan.out / "predict.log", num_cores(), keep_open=(lock,))
     shutil.rmtree(plan.pictures, ignore_errors=True)
     columns = {
         "train": {"pseudo-labels": plan.pseudo_labels(RPC), "stage two": plan.out / "stage2-train"},
@@ -98,7 +98,7 @@ def label_and_draw(plan, lock, resume) -> None:
         },
     }
     for split, labels in columns.items():
-        report.draw_pictures(plan.data, split, labels, plan.pictures)
+        report.draw_pictures(plan.data, split, labels, plan.pictures, with_tags=split == "train")
 
 
 def closing_report(plan: Plan, steps: Steps) -> list[str]:

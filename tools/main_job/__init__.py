@@ -1,1 +1,1 @@
-"""The parts of tools/quickstart.py: plan, steps, child processes, predictions, report."""
+"""The parts of tools/quickstart.py: plan, steps, child processes, report."""

@@ -94,6 +94,13 @@ class Plan:
         )  # fmt: skip
         return [*command, "--no-tags"]
 
+    def predict(self, name: str, split: str, out: Path) -> list[str]:
+        """Label a split with a finished stage two."""
+        return _tool(
+            "predict", config_file=relative(self.folder(name) / "config.py"),
+            weight=relative(self.checkpoint(name)), split=split, out=relative(out),
+        )  # fmt: skip
+
     def config(self, name: str):
         """The configuration that a training starts from, as its file says it."""
         from mmengine.config import Config

@@ -17,7 +17,7 @@ QUIET_SECONDS = 60  # between progress lines where there is no terminal
 TRAIN = re.compile(
     r"Train: \[(\d+)/(\d+)\]\[(\d+)/(\d+)\].*?Remain (?P<remain>\S+).*?\bloss: (?P<loss>\S+)"
 )
-EXPORT = re.compile(r"Export: \[(\d+)/(\d+)\]")
+LABEL = re.compile(r"(?:Export|Predict): \[(\d+)/(\d+)\]")
 TQDM = re.compile(r"(\d+)/(\d+) \[[\d:]+<([\d:?]+)")
 
 
@@ -33,8 +33,8 @@ def progress(line: str) -> str | None:
             f"epoch {epoch}/{epochs}, step {step}/{steps}, "
             f"loss {found['loss']}, {found['remain']} left"
         )
-    if found := EXPORT.search(line):
-        return "pseudo-labels of scene {}/{}".format(*found.groups())
+    if found := LABEL.search(line):
+        return "labels of scene {}/{}".format(*found.groups())
     if found := TQDM.search(line):
         return "scene {}/{}, {} left".format(*found.groups())
     return None

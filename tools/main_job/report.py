@@ -71,13 +71,13 @@ def place_table(places: dict[str, Path]) -> list[str]:
 
 
 def _row(title: str, cells) -> str:
-    return f"{title:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)
+    return (f"{title:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
 
 
-def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path) -> None:
+def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, with_tags) -> None:
     """One picture per two scenes of a split; `labels` are stores by column title."""
     scenes = schema.scene_dirs(data, split)
-    tags = schema.read_scene_tags(data / schema.TAGS_FILE)
+    tags = schema.read_scene_tags(data / schema.TAGS_FILE) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
         rows = [_scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])

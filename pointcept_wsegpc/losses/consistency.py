@@ -54,22 +54,27 @@ class AdaptiveThreshold(nn.Module):
 
 
 @torch.no_grad()
+def _voters(teacher_probs, region):
+    """Who decides a label: the R regions by their averages, then the A points outside any region.
+
+    Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
+    """
+    averages = region_vote(teacher_probs, region)
+    alone = torch.nonzero(region < 0).squeeze(1)
+    own_rows = torch.arange(len(alone), device=region.device) + len(averages)
+    row = region.long().index_put((alone,), own_rows)
+    return torch.cat([averages, teacher_probs[alone]]), row
+
+
+@torch.no_grad()
 def region_labels(teacher_probs, region):
     """Eq. 3: label (N,) int64 and confidence (N,) of every point, from its region's average.
 
     Points outside any region (id < 0) vote alone.
     """
-    table = region_vote(teacher_probs, region)  # (R, C)
-    if len(table) == 0:
-        confidence, label = teacher_probs.float().max(1)
-        return label, confidence
-    table_confidence, table_label = table.max(1)
-    slot = region.clamp(min=0).long()
-    label, confidence = table_label[slot], table_confidence[slot]
-    alone = torch.nonzero(region < 0).squeeze(1)
-    if len(alone):
-        confidence[alone], label[alone] = teacher_probs[alone].to(confidence.dtype).max(1)
-    return label, confidence
+    table, row = _voters(teacher_probs, region)
+    confidence, label = table.max(1)
+    return label[row], confidence[row]
 
 
 @full_precision
@@ -83,13 +88,17 @@ def region_point_consistency(student_logits, teacher_probs, region, threshold):
         processes, so that averaged gradients equal those of the joint batch), and a dict of scalar
         tensors: kept (share of points) and confidence (mean over the kept).
     """
-    label, confidence = region_labels(teacher_probs, region)
-    keep = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
+    table, row = _voters(teacher_probs, region)
+    confidence, label = table.max(1)
+    passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
+    label = torch.where(passes, label, -1)[row]  # (N,), -1 where nothing is learnt
+    keep = label >= 0
     threshold.update(label[keep])
     kept = keep.sum()
-    loss = selected_cross_entropy(student_logits, label, keep)
+    loss = selected_cross_entropy(student_logits, label.clamp(min=0), keep)
+    points = torch.bincount(row, minlength=len(table))
     stats = {
         "kept": kept / max(len(label), 1),
-        "confidence": (confidence * keep).sum() / kept.clamp(min=1),
+        "confidence": (confidence * passes * points).sum() / kept.clamp(min=1),
     }
     return loss / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8

@@ -1,10 +1,12 @@
 """What tests of several areas share: the engine on the import path, and one small data set."""
 
+import os
 import shutil
+import sys
 
 import pytest
 
-from pointcept_wsegpc.host import ensure_pointcept
+from pointcept_wsegpc import host
 from pointcept_wsegpc.regions.scenes import Settings as RegionSettings
 from pointcept_wsegpc.regions.scenes import extract_regions
 from pointcept_wsegpc.scans.capture import find_captures
@@ -13,7 +15,13 @@ from pointcept_wsegpc.scans.scannet import prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 from pointcept_wsegpc.scans.tags import assemble_tags
 
-ensure_pointcept(quiet=True)
+# In this process everything runs on the stand-in, also where there is a Pointcept: what concerns
+# Pointcept has a process of its own (contract/test_on_pointcept.py, test_configs.py).
+if "CONTRACT_ENGINE" not in os.environ:
+    engine = host.find_engine()
+    if engine is not None and not engine.is_standin:
+        os.environ.setdefault("POINTCEPT_ROOT", str(engine.path))
+    sys.path.insert(0, str(host.STANDIN_ROOT))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 # Class activation from tags alone: the lower reference. 50 epochs x loop 4.
 _base_ = ["../_base_/stage1.py"]
 
-epoch = 200
-eval_epoch = 50
-
 model = dict(
     guidance_3d="none",
     guidance_2d="none",

@@ -98,7 +98,6 @@ class MinkUNet(nn.Module):
         super().__init__()
         planes, layers = _resolve(arch, planes, layers)
         self.in_channels = in_channels
-        self.feature_channels = planes[-1]
         self.out_channels = num_classes if num_classes > 0 else planes[-1]
         sparse = sparse_layers(backend)
         self.sparse_tensor = sparse.SparseTensor

@@ -1,0 +1,405 @@
+"""Every config: it parses, its parts exist and take its arguments, its numbers are the paper's."""
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from pointcept.datasets import build_dataset
+from pointcept.engines.defaults import default_config_parser
+from pointcept.engines.hooks import build_hooks
+from pointcept.models.builder import build_model
+from pointcept.utils.config import Config
+
+from pointcept_wsegpc import register
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = REPOSITORY / "configs"
+ALL = sorted(
+    p.relative_to(CONFIGS).as_posix() for p in CONFIGS.glob("*/*.py") if "_base_" not in str(p)
+)
+ON_POINTCEPT = ["scannet/stage2-ptv3.py", "scannet/stage2-spunet.py"]  # bases are Pointcept's own
+HERE = [name for name in ALL if name not in ON_POINTCEPT]
+STAGE_ONE = [name for name in HERE if "wsegpc" in name]
+STAGE_TWO = [name for name in HERE if "stage2" in name]
+NETWORKS_OF_POINTCEPT = ["synthetic/stage2-spunet.py"]  # the stand-in has no SpUNet
+
+
+def load(name):
+    return Config.fromfile(str(CONFIGS / name))
+
+
+def test_all_are_listed():
+    assert len(STAGE_ONE) == 6 and len(STAGE_TWO) >= 4
+    assert {*STAGE_ONE, *STAGE_TWO, *ON_POINTCEPT} == set(ALL)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_parses_as_a_training_does(name, tmp_path):
+    cfg = default_config_parser(str(CONFIGS / name), {"save_path": str(tmp_path)})
+    assert cfg.epoch % cfg.eval_epoch == 0
+    assert cfg.data.train.loop == cfg.epoch // cfg.eval_epoch
+    assert cfg.enable_wandb is False and cfg.num_worker > 0
+    assert cfg.custom_imports.imports == ["pointcept_wsegpc.register"]
+    assert tuple(cfg.data.names) == SCANNET20_NAMES and cfg.data.num_classes == 20
+    assert Config.fromfile(str(tmp_path / "config.py")).model == cfg.model
+
+
+@pytest.mark.parametrize("name", [n for n in HERE if n not in NETWORKS_OF_POINTCEPT])
+def test_model_builds(name):
+    cfg = load(name)
+    if "image_encoder" in cfg.model:
+        cfg.model.image_encoder.weights = "none"
+    model = build_model(cfg.model)
+    assert any(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", NETWORKS_OF_POINTCEPT)
+def test_a_network_of_pointcept_is_named(name):
+    cfg = load(name)
+    with pytest.raises(NotImplementedError, match=f"{cfg.model.backbone.type}.*install Pointcept"):
+        build_model(cfg.model)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_hooks_build(name):
+    hooks = [type(hook).__name__ for hook in build_hooks(load(name).hooks)]
+    assert hooks[0] == "CheckpointLoader"  # what follows relies on loaded weights and epoch
+    assert "ReproducibleSampling" in hooks and "CheckpointSaver" in hooks
+    if name in STAGE_ONE:
+        # A best checkpoint needs the metric of its own epoch; labels come last, from the end.
+        order = ["SceneTagHook", "EMATeacherHook", "WeakSegEvaluator", "CheckpointSaver"]
+        assert [h for h in hooks if h in order] == order and hooks[-1] == "PseudoLabelExporter"
+
+
+@pytest.mark.parametrize("name", STAGE_ONE)
+def test_stage_one_data_sets_build_and_give_samples(name, prepared_root):
+    cfg = load(name)
+    for part in ("train", "val"):
+        settings = dict(cfg.data[part], data_root=str(prepared_root))
+        sample = build_dataset(settings)[0]
+        assert sample["image"].shape[0] == settings["num_views"]
+        assert ("segment" in sample) == (part == "val")
+
+
+@pytest.mark.parametrize("name", STAGE_TWO)
+def test_stage_two_validation_builds_and_gives_samples(name, prepared_root):
+    settings = dict(load(name).data.val, data_root=str(prepared_root))
+    sample = build_dataset(settings)[0]
+    assert sample["feat"].shape[1] == 6 and len(sample["inverse"]) == len(sample["origin_segment"])
+
+
+def test_stage_two_configs_are_short():
+    paths = sorted((CONFIGS / "scannet").glob("stage2-*.py"))
+    assert len(paths) == 4
+    for path in paths:
+        assert len(path.read_text().splitlines()) <= 15, path.name
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_child_repeats_nothing_of_its_base(name):
+    own, bases = own_settings(CONFIGS / name)
+    inherited = {}
+    for base in bases:
+        inherited.update(Config.fromfile(str((CONFIGS / name).parent / base)).to_dict())
+    assert [key for key, value in leaves(own) if value == at(inherited, key)] == []
+
+
+def own_settings(path):
+    """The literals that a config assigns itself, and its bases."""
+    values = {}
+    exec(compile(path.read_text(), str(path), "exec"), values)
+    own = {k: v for k, v in values.items() if k[0] != "_"}
+    return own, values["_base_"]
+
+
+def leaves(tree, prefix=()):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            if "_delete_" not in value:  # that one replaces what it inherits
+                yield from leaves(value, (*prefix, key))
+        else:
+            yield (*prefix, key), value
+
+
+def at(tree, key):
+    for part in key:
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
+
+
+# ------------------------------------------------------------------------ the paper's settings
+
+
+class TestPaper:
+    @pytest.fixture(scope="class")
+    def cam(self):
+        return load("scannet/wsegpc-cam.py")
+
+    @pytest.fixture(scope="class")
+    def cmg(self):
+        return load("scannet/wsegpc-cmg.py")
+
+    @pytest.fixture(scope="class")
+    def rpc(self):
+        return load("scannet/wsegpc-cmg-rpc.py")
+
+    def test_optimisation(self, cam, cmg, rpc):
+        for cfg in (cam, cmg, rpc):
+            assert cfg.batch_size == 4
+            assert cfg.optimizer.type == "SGD" and cfg.optimizer.momentum == 0.9
+            assert cfg.optimizer.weight_decay == 1e-4
+            assert cfg.scheduler == {"type": "PolyLR", "power": 0.9}
+            assert cfg.mix_prob == 0 and cfg.find_unused_parameters is False
+        assert (cam.optimizer.lr, cmg.optimizer.lr, rpc.optimizer.lr) == (0.1, 0.1, 0.05)
+
+    def test_length(self, cam, cmg, rpc):
+        for cfg in (cam, cmg):
+            assert (cfg.eval_epoch, cfg.epoch // cfg.eval_epoch) == (50, 4)
+        assert (rpc.eval_epoch, rpc.epoch // rpc.eval_epoch) == (25, 4)
+        assert cmg.epoch + rpc.epoch == 300  # what the paper counts
+
+    def test_networks(self, cam):
+        assert cam.model.backbone == {"type": "WSegPC-MinkUNet", "arch": "18A", "in_channels": 6}
+        assert cam.model.image_encoder.name.startswith("resnet50")
+        assert cam.model.image_encoder.weights == "imagenet"
+
+    def test_data(self, rpc):
+        for part in (rpc.data.train, rpc.data.val):
+            assert (part.num_views, part.grid_size, part.depth_tolerance) == (6, 0.04, 0.04)
+        assert rpc.data.train.structures == {"floor": ("floor", 0.5), "wall": ("wall", 0.5)}
+        assert rpc.data.train.mix3d == 0
+
+    def test_augmentation(self, rpc):
+        def by_type(view):
+            return {t["type"]: {k: v for k, v in t.items() if k != "type"} for t in view}
+
+        train = rpc.data.train
+        teacher, student = by_type(train.teacher_view), by_type(train.student_view)
+        assert list(teacher) == ["RandomFlip", "RandomRotate"]
+        rotate = {"axis": "z", "center": [0, 0, 0], "p": 0.5}
+        assert teacher["RandomRotate"] == {"angle": [-1 / 36, 1 / 36], **rotate}  # in units of pi
+        assert student["RandomRotate"] == {"angle": [-1 / 6, 1 / 6], **rotate}
+        assert student["RandomScale"] == {"scale": [0.8, 1.2]}
+        assert student["RandomJitter"] == {"sigma": 0.005, "clip": 0.02}
+        color = by_type(train.color_view)
+        assert color["ChromaticAutoContrast"] == {"p": 0.2}
+        assert color["ChromaticTranslation"] == {"p": 0.95, "ratio": 0.1}
+        assert color["ChromaticJitter"] == {"p": 0.95, "std": 0.05}
+        assert color["WSegPCHueSaturation"] == {"hue_max": 0.5, "saturation_max": 0.2}
+        assert tuple(train.student_jitter) == (0.3, 0.3, 0.3, 0.1)
+        assert tuple(train.teacher_jitter) == (0.15, 0.15, 0.15, 0.05)
+
+    def resolved(self, cfg):
+        """Constructor arguments of the model, defaults filled in."""
+        signature = inspect.signature(register.wsegpc.WSegPC)
+        arguments = signature.bind(**{k: v for k, v in cfg.model.items() if k != "type"})
+        arguments.apply_defaults()
+        return arguments.arguments
+
+    def test_class_activation(self, cam):
+        model = self.resolved(cam)
+        assert model["guidance_3d"] == model["guidance_2d"] == "none"
+        assert model["consistency_3d"] == model["consistency_2d"] == 0
+        assert model["cam_weight"] == model["image_cam_weight"] == 1
+
+    def test_guidance(self, cmg, rpc):
+        for cfg, warmup in ((cmg, 2400), (rpc, 1)):
+            model = self.resolved(cfg)
+            assert model["guidance_3d"] == model["guidance_2d"] == "contrastive"
+            assert model["guidance_weight"] == 0.05 and model["temperature"] == 0.07
+            assert (model["num_pairs"], model["pairs_per_view"]) == (512, 512)
+            assert model["min_visible"] == 64
+            assert model["guidance_warmup"] == warmup
+        assert self.resolved(cmg)["consistency_3d"] == 0
+
+    def test_consistency(self, rpc):
+        model = self.resolved(rpc)
+        assert model["consistency_3d"] == model["consistency_2d"] == 1
+        assert model["consistency_warmup"] == 2400
+        assert model["threshold"] == 0.8 and model["adaptive"] is True
+        ema = next(hook for hook in rpc.hooks if hook.type == "EMATeacherHook")
+        assert ema.decay == 0.999
+
+    def test_defaults_are_the_papers_too(self):
+        given = {"num_classes": 20, "backbone": {}}
+        arguments = inspect.signature(register.wsegpc.WSegPC).bind(**given)
+        arguments.apply_defaults()
+        paper = self.resolved(load("scannet/wsegpc-cmg-rpc.py"))
+        different = {k for k, v in arguments.arguments.items() if v != paper[k]}
+        # The second part of the training has its guidance at full weight from the start.
+        assert different == {"backbone", "image_encoder", "guidance_warmup"}
+        assert arguments.arguments["guidance_warmup"] == 2400
+
+    @pytest.mark.parametrize("arch", ["18A", "18C"])
+    def test_stage_two(self, arch):
+        cfg = load(f"scannet/stage2-minkunet{arch.lower()}.py")
+        assert cfg.model.backbone.arch == arch
+        assert cfg.batch_size == 8 and cfg.optimizer.lr == 0.1
+        assert (cfg.eval_epoch, cfg.epoch // cfg.eval_epoch) == (50, 4)
+        rotate = next(t for t in cfg.data.train.transform if t.type == "RandomRotate")
+        assert rotate.angle == [-1, 1] and rotate.axis == "z"
+        assert cfg.data.train.type == "WSegPCPseudoLabelDataset"
+        assert cfg.data.val.type == cfg.data.test.type == "ScanNetDataset"
+        grids = [t.grid_size for t in cfg.data.train.transform if t.type == "GridSample"]
+        assert grids == [0.04]
+
+    def test_stages_fit_together(self):
+        store = load("scannet/stage2-minkunet18c.py").data.train.store
+        assert store == "exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels"
+        assert (CONFIGS / "scannet" / f"{Path(store).parent.name}.py").is_file()
+
+
+# -------------------------------------------------------------------- options that nothing reads
+
+
+def registered_classes():
+    """Every class of ours that a config names, and what their arguments are handed to."""
+    from pointcept_wsegpc.losses.consistency import AdaptiveThreshold
+    from pointcept_wsegpc.models.branches import TwoBranchNet
+    from pointcept_wsegpc.models.image_encoder import ImageEncoder
+
+    classes = [AdaptiveThreshold, TwoBranchNet, ImageEncoder]
+    for module in register.REGISTERED:
+        defined = vars(importlib.import_module(module.__name__)).values()
+        classes += [c for c in defined if inspect.isclass(c) and c.__module__ == module.__name__]
+    return [c for c in classes if "__init__" in vars(c)]
+
+
+def attributes_read():
+    """Names x of all `something.x` that the package reads anywhere."""
+    found = set()
+    for path in (REPOSITORY / "pointcept_wsegpc").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                found.add(node.attr)
+    return found
+
+
+@pytest.mark.parametrize("cls", registered_classes(), ids=lambda c: c.__name__)
+def test_every_argument_is_read(cls):
+    init = ast.parse(textwrap.dedent(inspect.getsource(cls.__init__))).body[0]
+    arguments = {a.arg for a in (*init.args.args, *init.args.kwonlyargs)} - {"self"}
+    names = {n.id for n in ast.walk(init) if isinstance(n, ast.Name)}
+    assert arguments <= names
+    stored = {
+        n.attr
+        for n in ast.walk(init)
+        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+    }
+    assert stored - attributes_read() == set()
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_top_level_keys_are_read(name):
+    """By the stand-in, by us, or by what Pointcept's launcher, trainer and tester ask for."""
+    pointcept_only = {
+        "custom_imports",  # by Config.fromfile
+        "sync_bn", "empty_cache", "empty_cache_per_epoch", "find_unused_parameters",
+        "wandb_project", "wandb_key", "batch_size_test", "test_only", "test",
+    }  # fmt: skip
+    helpers = {"data_root", "grid_size", "voxels"}  # what the config itself is written with
+    assert set(load(name)) - attributes_read() - pointcept_only - helpers == set()
+
+
+# ------------------------------------------------------------------------------- on Pointcept
+
+RESOLVE = """
+import json, sys
+from pathlib import Path
+import torch
+from pointcept_wsegpc import cpu, host
+
+assert not host.ensure_pointcept().is_standin
+if not torch.cuda.is_available():
+    cpu.patch()
+import pointcept_wsegpc.register
+import pointcept.models, pointcept.datasets, pointcept.engines.test
+from pointcept.datasets.builder import DATASETS
+from pointcept.datasets.transform import TRANSFORMS
+from pointcept.engines.hooks.builder import HOOKS
+from pointcept.engines.train import TRAINERS
+from pointcept.engines.test import TESTERS
+from pointcept.models.builder import MODELS, build_model
+from pointcept.models.losses.builder import LOSSES
+from pointcept.utils.config import Config
+from pointcept.utils.optimizer import OPTIMIZERS
+from pointcept.utils.scheduler import SCHEDULERS
+
+REGISTRIES = [DATASETS, TRANSFORMS, HOOKS, TRAINERS, TESTERS, MODELS, LOSSES]
+REGISTRIES += [OPTIMIZERS, SCHEDULERS]
+
+def types(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            yield node["type"]
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            yield from types(value)
+
+def missing(cfg):
+    return sorted({t for t in types(cfg) if not any(r.get(t) for r in REGISTRIES)})
+
+found = {}
+for name in sys.argv[1:]:
+    cfg = Config.fromfile(f"configs/wsegpc/{name}")
+    found[name] = dict(missing=missing(cfg.to_dict() if hasattr(cfg, "to_dict") else cfg._cfg_dict),
+        train=cfg.data.train.type, val=cfg.data.val.type, store=cfg.data.train.get("store"),
+        transforms=len(cfg.data.train.get("transform", [])), wandb=cfg.enable_wandb,
+        model=cfg.model.type, backbone=cfg.model.backbone.type)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def real_pointcept():
+    root = os.environ.get("POINTCEPT_ROOT")
+    if not root:
+        pytest.skip("no Pointcept here: set POINTCEPT_ROOT to a checkout to run this")
+    return Path(root)
+
+
+@pytest.fixture(scope="module")
+def resolved(real_pointcept, tmp_path_factory):
+    """What Pointcept makes of every config, linked into a checkout as the README says."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    (checkout / "configs").mkdir()
+    for folder in (real_pointcept / "configs").iterdir():
+        (checkout / "configs" / folder.name).symlink_to(folder)
+    (checkout / "configs/wsegpc").symlink_to(CONFIGS)
+    (checkout / "pointcept").symlink_to(real_pointcept / "pointcept")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(REPOSITORY)])}
+    result = subprocess.run(
+        [sys.executable, "-c", RESOLVE, *ALL],
+        cwd=checkout,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_resolves_on_pointcept(resolved, name):
+    found = resolved[name]
+    assert found["missing"] == [] and found["wandb"] is False
+    if "stage2" in name:
+        assert found["train"] == "WSegPCPseudoLabelDataset" and found["val"] == "ScanNetDataset"
+        assert found["store"].endswith("wsegpc-cmg-rpc/pseudo_labels")
+        assert found["transforms"] > 5  # the recipe of the base is still there
+
+
+@pytest.mark.slow
+def test_backbones_of_pointcept(resolved):
+    assert resolved["scannet/stage2-spunet.py"]["backbone"] == "SpUNet-v1m1"
+    assert resolved["scannet/stage2-ptv3.py"]["backbone"] == "PT-v3m1"

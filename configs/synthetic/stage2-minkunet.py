@@ -13,7 +13,7 @@ model = dict(
 )
 
 data_root = "data/synthetic"
-voxels = dict(type="GridSample", grid_size=0.08, mode="train", return_grid_coord=True)
+voxels = dict(type="GridSample", grid_size=0.1, mode="train", return_grid_coord=True)
 data = dict(
     train=dict(
         data_root=data_root,

@@ -2,12 +2,12 @@
 # Class activation from tags alone: the lower reference.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
-epoch = 144
+epoch = 120
 eval_epoch = 4
 num_worker = 1
 sync_bn = False
 
-optimizer = dict(lr=0.05)
+optimizer = dict(_delete_=True, type="AdamW", lr=0.003, weight_decay=0.01)
 model = dict(
     backbone=dict(
         planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel=3

@@ -308,6 +308,15 @@ def test_image_regions_are_the_views_own(prepared_root):
     assert torch.equal(sample["image"], sample["teacher_image"])  # without jitter
 
 
+@pytest.mark.parametrize("key", ["image", "teacher_image"])
+def test_each_view_has_its_own_jitter(prepared_root, key):
+    names = {"image": "student_jitter", "teacher_image": "teacher_jitter"}
+    plain = dataset(prepared_root, **PLAIN)[0]
+    sample = dataset(prepared_root, **{**PLAIN, names[key]: (0.5, 0, 0, 0)})[0]
+    for name in names:
+        assert torch.equal(sample[name], plain[name]) == (name != key)
+
+
 def test_student_and_teacher_are_drawn_apart(prepared_root):
     sample = dataset(prepared_root)[0]
     index = sample["teacher_index"]
@@ -315,21 +324,39 @@ def test_student_and_teacher_are_drawn_apart(prepared_root):
     assert not torch.equal(sample["image"], sample["teacher_image"])
 
 
-def test_structure_removal_drops_regions_and_3d_tags_only(root_copy):
+def slow_structure(coord, region, kind):
+    """Regions with most points within 0.5 m of the sides of the box."""
+    axes = {"floor": [(2, 1)], "wall": [(0, 1), (0, -1), (1, 1), (1, -1)]}[kind]
+    found = set()
+    for axis, sign in axes:
+        height = sign * coord[:, axis]
+        near = region[(height < height.min() + 0.5) & (region >= 0)]
+        found.add(max(set(near.tolist()), key=lambda r: (np.sum(near == r), -r)))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["floor", "wall"])
+def test_structure_removal_drops_regions_and_3d_tags_only(root_copy, kind):
+    """The sides are those of the room, found in the axis-aligned frame."""
     number_points(root_copy)
-    structures = {"floor": ("floor", 1.0), "wall": ("wall", 0.0)}
-    sample = dataset(root_copy, **{**STILL, "structures": structures})[0]
-    scene = schema.scene_dirs(root_copy, "train")[0]
-    align = schema.read_views(scene).axis_alignment
-    coord, region = np.load(scene / "coord.npy"), np.load(scene / "region.npy")
-    height = (coord @ align[:3, :3].T + align[:3, 3])[:, 2]
-    near = height < height.min() + 0.5
-    floor = np.bincount(region[near & (region >= 0)]).argmax()
-    assert floor not in region[point_numbers(sample["feat"])[1]]
-    wall, floor = SCANNET20_NAMES.index("wall"), SCANNET20_NAMES.index("floor")
-    assert sample["tags"][0, floor] == 0 and sample["teacher_tags"][0, floor] == 0
-    assert sample["tags"][0, wall] == 1
-    assert sample["image_tags"][0, floor] == 1 and sample["view_tags"][:, floor].eq(1).all()
+    other = {"floor": "wall", "wall": "floor"}[kind]
+    structures = {kind: (kind, 1.0), other: (other, 0.0)}
+    data = dataset(root_copy, **{**STILL, "structures": structures})
+    frame_matters = []
+    for index, scene in enumerate(schema.scene_dirs(root_copy, "train")):
+        sample = data[index]
+        align = schema.read_views(scene).axis_alignment
+        coord, region = np.load(scene / "coord.npy"), np.load(scene / "region.npy")
+        expected = slow_structure(coord @ align[:3, :3].T + align[:3, 3], region, kind)
+        frame_matters.append(slow_structure(coord, region, kind) != expected)
+        left = region[point_numbers(sample["feat"])[1]]
+        assert set(region.tolist()) - set(left.tolist()) == expected
+        removed, kept = SCANNET20_NAMES.index(kind), SCANNET20_NAMES.index(other)
+        for key in ("tags", "teacher_tags"):
+            assert sample[key][0, removed] == 0 and sample[key][0, kept] == 1
+        for key in ("image_tags", "view_tags"):
+            assert sample[key][:, [removed, kept]].eq(1).all()
+    assert any(frame_matters) == (kind == "wall")
 
 
 # --------------------------------------------------------------------------------- Mix3D

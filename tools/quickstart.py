@@ -38,7 +38,7 @@ def parse_arguments(arguments=None) -> Plan:
     return Plan(seed=args.seed, baseline=args.with_baseline, out=out.expanduser().resolve())
 
 
-def run_plan(plan: Plan, say=print) -> None:
+def run_plan(plan: Plan, say=functools.partial(print, flush=True)) -> None:
     """Run all steps of the main job, then report."""
     with exclusive(plan.out / ".lock") as lock:
         steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)

@@ -31,7 +31,7 @@ find_python() {
         fi
     done
     stop "Python 3.10 to 3.13 is needed, found $(python3 --version 2>/dev/null || echo none);" \
-        "sudo apt-get install python3 python3-venv, or name one: PYTHON=/path/to/python $0 $*"
+        "sudo apt-get install python3 python3-venv, or set PYTHON=/path/to/python"
 }
 
 check_venv_module() {
@@ -48,9 +48,9 @@ check_disk() {
         stop "$PWD needs $needed_gb GB of free disk for .venv, has $free_gb"
 }
 
-pip_install() { # output to the log, its latest line to the terminal
-    TMPDIR="$PWD/.venv/tmp" PIP_USER=0 .venv/bin/python -m pip install --no-cache-dir \
-        --progress-bar off "$@" 2>&1 | tee -a .venv/install.log |
+pip() { # output to the log, its latest line to the terminal
+    TMPDIR="$PWD/.venv/tmp" PIP_USER=0 .venv/bin/python -m pip --no-cache-dir "$@" \
+        --progress-bar off 2>&1 | tee -a .venv/install.log |
         while IFS= read -r line; do
             [ -t 2 ] && printf '\r\033[K  %3d s  %s' "$SECONDS" "${line:0:90}" >&2 || true
         done
@@ -63,9 +63,9 @@ install() { # extras, separated by commas
     echo "Installing into $PWD/.venv with $(.venv/bin/python --version): about 3 GB to download"
     : >.venv/install.log
     mkdir -p .venv/tmp
-    pip_install --retries 1 --upgrade pip ||
+    pip download --retries 1 --no-deps --dest .venv/tmp pip ||
         stop "pip cannot reach its package index: no network? details: $PWD/.venv/install.log"
-    pip_install --editable ".[$1]" ||
+    { pip install --upgrade pip && pip install --editable ".[$1]"; } ||
         stop "$(grep -m 1 -i '^ERROR' .venv/install.log || echo 'pip failed');" \
             "details: $PWD/.venv/install.log"
     rm -rf .venv/tmp
@@ -88,7 +88,7 @@ main() {
     unset PYTHONPATH PYTHONHOME
     finished "$@" && return
     local python extra
-    python=$(find_python "$@")
+    python=$(find_python)
     check_venv_module "$python"
     check_disk
     local clear=--clear # what cannot run, such as that of a removed Python, is made anew

@@ -77,6 +77,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
     ):
         if mode not in ("train", "eval"):
             raise ValueError(f"mode is {mode!r}; expected 'train' or 'eval'")
+        if num_views < 1:
+            raise ValueError(f"num_views is {num_views}; expected at least 1")
         self.init_seeding()
         self.names = tuple(names)
         self.mode = mode

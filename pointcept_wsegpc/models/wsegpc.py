@@ -20,6 +20,7 @@ from .pairing import sample_pairs, sample_pixel_features
 from .teacher import build_teacher
 
 GUIDANCE = ("none", "contrastive")
+IGNORE = -1  # Pointcept's ignore_index
 
 
 def warmup(iteration, length):
@@ -121,9 +122,11 @@ class WSegPC(nn.Module):
         if "image" in input_dict:
             result["image_logits"] = net.images(input_dict["image"])[1]
         if "segment" in input_dict:
-            result["loss"] = nn.functional.cross_entropy(
-                result["seg_logits"].float(), input_dict["segment"].long(), ignore_index=-1
+            segment = input_dict["segment"].long()
+            total = nn.functional.cross_entropy(
+                result["seg_logits"].float(), segment, ignore_index=IGNORE, reduction="sum"
             )
+            result["loss"] = total / (segment != IGNORE).sum().clamp(min=1)
         return result
 
     # ----------------------------------------------------------------------------- training

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import quickstart
 from main_job import report
-from main_job.plan import REPOSITORY, Plan
+from main_job.plan import REPOSITORY, Plan, relative
 from main_job.process import ProgressLine, StepFailed, progress, run
 from main_job.steps import Steps, exclusive
 from pointcept_wsegpc import pictures
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
-from quickstart import parse_arguments, run_plan
+from quickstart import parse_arguments, run_plan, run_training
 
 # ------------------------------------------------------------------------------------- steps
 
@@ -79,6 +80,27 @@ def test_second_run_in_one_folder_is_refused(tmp_path):
         pass
     with exclusive(tmp_path / "lock"):
         pass
+
+
+def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_path, monkeypatch):
+    plan, commands = Plan(out=tmp_path), []
+    last = plan.checkpoint("wsegpc-cmg")
+
+    def run_until_the_first_checkpoint(command, *_, **__):
+        commands.append(command[command.index("--options") + 1 :])
+        last.parent.mkdir(parents=True, exist_ok=True)
+        last.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(quickstart, "run", run_until_the_first_checkpoint)
+    for learning_rate in (0.1, 0.1, 0.2):  # the third is another training: it starts over
+        options = {"optimizer.lr": learning_rate, "weight": tmp_path / "first.pth"}
+        with pytest.raises(KeyboardInterrupt):
+            run_training(plan, new_steps(), 0, "train", "wsegpc-cmg", **options)
+    assert ["resume=True" in command for command in commands] == [False, True, False]
+    weights = [[word for word in command if word.startswith("weight=")] for command in commands]
+    first, checkpoint = f"weight={relative(tmp_path / 'first.pth')}", f"weight={relative(last)}"
+    assert weights == [[first], [checkpoint], [first]]
 
 
 # --------------------------------------------------------------------------------- processes

@@ -78,16 +78,26 @@ def minutes(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def exclusive(file: Path):
+def exclusive(file: Path, patience: float = 10.0):
     """Hold a lock file and yield its descriptor; a child that has it open holds it as well.
 
     Raises:
-        StepFailed: another process holds it.
+        StepFailed: another process holds it, and for more than `patience` seconds: the processes
+            of a run that was just killed may need some to notice.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StepFailed(f"another run works in {file.parent}; wait for it or end it") from None
+        deadline = time.monotonic() + patience
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise StepFailed(f"another run works in {file.parent}; wait for it or end it")
+            time.sleep(0.2)
         yield lock.fileno()
+
+
+def _locked(file) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

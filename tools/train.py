@@ -5,10 +5,16 @@
 """
 
 import logging
+import sys
+import traceback
+from pathlib import Path
 
 import torch
 
 from pointcept_wsegpc import cpu, host
+
+# What a wrong path, setting or file raises: one line says it, the traceback goes to the log.
+WRONG_INPUT = (ValueError, FileNotFoundError, KeyError, NotImplementedError)
 
 
 def main_worker(cfg):
@@ -25,20 +31,28 @@ def main():
     if not engine.is_standin and not torch.cuda.is_available():
         cpu.patch()
 
-    import pointcept_wsegpc.register  # noqa: F401  fills the registries
     from pointcept.engines.defaults import default_argument_parser, default_config_parser
     from pointcept.engines.launch import launch
 
+    import pointcept_wsegpc.register  # noqa: F401  fills the registries
+
     args = default_argument_parser().parse_args()
     cfg = default_config_parser(args.config_file, args.options)
-    launch(
-        main_worker,
-        num_gpus_per_machine=args.num_gpus,
-        num_machines=args.num_machines,
-        machine_rank=args.machine_rank,
-        dist_url=args.dist_url,
-        cfg=(cfg,),
-    )
+    try:
+        launch(
+            main_worker,
+            num_gpus_per_machine=args.num_gpus,
+            num_machines=args.num_machines,
+            machine_rank=args.machine_rank,
+            dist_url=args.dist_url,
+            cfg=(cfg,),
+        )
+    except WRONG_INPUT as error:
+        log = Path(cfg.save_path, "train.log")
+        with open(log, "a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        message = error.args[0] if error.args else error  # a KeyError's str() adds quotes
+        sys.exit(f"train: {message} (traceback in {log})")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Plan:
     color_size: str = "216x162"
     depth_size: str = "160x120"
     stride: int = 2
-    view_size: str = "96x72"
+    view_size: str = "64x48"
     overrides: dict = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:

@@ -38,7 +38,7 @@ def parse_arguments(arguments=None) -> Plan:
     return Plan(seed=args.seed, baseline=args.with_baseline, out=out.expanduser().resolve())
 
 
-def run_plan(plan: Plan, say=functools.partial(print, flush=True)) -> None:
+def run_plan(plan: Plan, say=print) -> None:
     """Run all steps of the main job, then report."""
     with exclusive(plan.out / ".lock") as lock:
         steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)
@@ -135,7 +135,7 @@ def stop(*_) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, stop)  # so that the training in progress ends with us
     try:
-        run_plan(parse_arguments())
+        run_plan(parse_arguments(), say=functools.partial(print, flush=True))
     except (StepFailed, OSError, ValueError) as error:
         sys.exit(f"quickstart: {error}")
     except KeyboardInterrupt:

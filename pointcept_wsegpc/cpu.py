@@ -116,9 +116,15 @@ class StubFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def main(argv: list[str]) -> None:
-    """Run ``SCRIPT arguments...`` or ``-c CODE arguments...`` as Python itself would."""
-    if not argv or (argv[0] == "-c" and len(argv) < 2):
-        sys.exit("usage: python -m pointcept_wsegpc.cpu SCRIPT [arguments...] | -c CODE")
+    """Run ``[-u] SCRIPT arguments...`` or ``-c CODE arguments...`` as Python itself would."""
+    while argv and argv[0] == "-u":  # Pointcept's scripts/test.sh puts it before the script
+        argv = argv[1:]
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)
+    if not argv or argv == ["-c"]:
+        sys.exit("usage: python -m pointcept_wsegpc.cpu [-u] SCRIPT [arguments...] | -c CODE")
+    if argv[0].startswith("-") and argv[0] != "-c":
+        sys.exit(f"{argv[0]} comes too late for this Python: put it before -m pointcept_wsegpc.cpu")
     if patch():
         print("pointcept_wsegpc.cpu is not needed here: CUDA is available", file=sys.stderr)
     if argv[0] == "-c":

@@ -16,7 +16,8 @@ FIND = "from pointcept_wsegpc import host; e = host.ensure_pointcept(); print(e.
 
 def python(*arguments, path=(), root=None, cwd=None):
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, [REPOSITORY, *path])))
-    environment.pop("POINTCEPT_ROOT", None)
+    for name in ("POINTCEPT_ROOT", "PYTHONUNBUFFERED"):
+        environment.pop(name, None)
     if root is not None:
         environment["POINTCEPT_ROOT"] = str(root)
     return subprocess.run(
@@ -136,6 +137,25 @@ def test_cpu_runs_code():
     code = "import torch, sys; print(torch.cuda.device_count(), sys.argv)"
     assert python("-m", "pointcept_wsegpc.cpu", "-c", code, "a").stdout == "0 ['-c', 'a']\n"
     assert "usage" in python("-m", "pointcept_wsegpc.cpu").stderr
+
+
+def test_cpu_takes_the_flag_of_the_test_script(tmp_path):
+    """sh scripts/test.sh -p "python -m pointcept_wsegpc.cpu" puts -u before the script."""
+    script = tmp_path / "script.py"
+    # What is still in a buffer is lost here, where the pipe would hold back all output.
+    script.write_text("import os, sys; print(sys.argv[1:], sys.path[0]); os._exit(0)")
+    result = python("-m", "pointcept_wsegpc.cpu", "-u", script, "-u")
+    assert result.stdout == f"['-u'] {tmp_path}\n", result.stderr
+    assert python("-m", "pointcept_wsegpc.cpu", script).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"), [(["-u"], "usage: "), (["-X", "dev"], "-X comes too late")]
+)
+def test_cpu_without_a_script(arguments, line):
+    result = python("-m", "pointcept_wsegpc.cpu", *arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith(line) and result.stderr.count("\n") == 1
 
 
 def test_cpu_stubs_only_what_is_missing(tmp_path):

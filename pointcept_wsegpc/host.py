@@ -34,16 +34,23 @@ def ensure_pointcept(quiet: bool = False) -> EngineInfo:
     """Make ``import pointcept`` work and say in one line what it gives (not if ``quiet``).
 
     An importable Pointcept wins, then the checkout that the environment variable POINTCEPT_ROOT
-    names, then the stand-in. Nothing of it is imported yet.
+    names, then the current folder if it is a checkout, then the stand-in. Nothing of it is
+    imported yet.
 
     Raises:
         FileNotFoundError: POINTCEPT_ROOT is needed, but holds no Pointcept.
+        ModuleNotFoundError: only the stand-in is left, but mmengine, which it needs, is missing.
     """
     engine = find_engine()
     if engine is None:
         sys.path.append(str(_engine_root()))
         importlib.invalidate_caches()
         engine = find_engine()
+    if engine.is_standin and importlib.util.find_spec("mmengine") is None:
+        raise ModuleNotFoundError(
+            "no Pointcept was found, and its stand-in needs mmengine, which is missing: "
+            "set POINTCEPT_ROOT to a Pointcept checkout, or pip install mmengine-lite"
+        )
     if not quiet:
         logger.info("Engine: %s", engine)
     return engine
@@ -65,13 +72,18 @@ def find_engine() -> EngineInfo | None:
 def _engine_root() -> Path:
     root = os.environ.get("POINTCEPT_ROOT")
     if not root:
-        return STANDIN_ROOT
-    if not Path(root, "pointcept", "__init__.py").is_file():
+        # For a script, Python puts the script's folder on the path, not the current one.
+        return Path.cwd() if _holds_pointcept(Path.cwd()) else STANDIN_ROOT
+    if not _holds_pointcept(root):
         raise FileNotFoundError(
             f"POINTCEPT_ROOT={root} holds no pointcept/__init__.py: "
             "set it to a Pointcept checkout, or unset it to run on the stand-in"
         )
     return Path(root)
+
+
+def _holds_pointcept(root: str | Path) -> bool:
+    return Path(root, "pointcept", "__init__.py").is_file()
 
 
 def _release(package: Path) -> str:

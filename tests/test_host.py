@@ -71,6 +71,28 @@ def test_pointcept_root_without_pointcept(tmp_path):
     assert "FileNotFoundError" in last and str(tmp_path) in last and "unset" in last
 
 
+def test_current_folder_for_a_script_elsewhere(tmp_path):
+    """`python /path/to/tools/export.py` in a Pointcept checkout finds that checkout."""
+    here, root = make_pointcept(tmp_path / "a"), make_pointcept(tmp_path / "b")
+    script = tmp_path / "tools" / "script.py"
+    script.parent.mkdir()
+    script.write_text(FIND + "; import pointcept; print(pointcept.__file__)")
+    lines = python(script, cwd=here).stdout.splitlines()
+    assert lines == [f"False {here}", f"{here}/pointcept/__init__.py"]
+    assert python(script, cwd=here, root=root).stdout.startswith(f"False {root}\n")
+    assert python(script, cwd=tmp_path).stdout.startswith("True")
+    standin = REPOSITORY / "pointcept_wsegpc/standin"
+    assert python(script, cwd=standin).stdout.startswith(f"True {standin}\n")
+
+
+def test_standin_without_mmengine(tmp_path):
+    code = "import sys; sys.modules['mmengine'] = None; " + FIND
+    last = python("-c", code).stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: ")
+    assert "pip install mmengine-lite" in last and "POINTCEPT_ROOT" in last
+    assert python("-c", code, root=make_pointcept(tmp_path)).stdout.startswith("False")
+
+
 def test_a_folder_of_that_name_is_no_engine(tmp_path):
     (tmp_path / "pointcept").mkdir()
     assert python("-c", FIND, path=[tmp_path]).stdout.startswith("True")

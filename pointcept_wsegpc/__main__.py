@@ -16,13 +16,13 @@ NEEDED = {
     "torchvision": "pip install torchvision",
     "timm": "pip install timm",
     "spconv": "pip install spconv (CPU), or pip install -e '.[cu120]', '.[cu124]', '.[cu126]'",
-    "mmengine": "pip install mmengine-lite",
     "numpy": "pip install numpy",
     "scipy": "pip install scipy",
     "numba": "pip install numba",
     "PIL": "pip install pillow",
     "tensorboardX": "pip install tensorboardX",
 }
+NEEDED_BY_STANDIN = {"mmengine": "pip install mmengine-lite"}
 NEEDED_BY_POINTCEPT = {
     "torch_scatter": "pip install --no-build-isolation torch-scatter",
     "torch_cluster": "pip install --no-build-isolation torch-cluster",
@@ -36,10 +36,16 @@ NEEDED_BY_POINTCEPT = {
 
 def main() -> int:
     """Print the report; 1 if something is missing, else 0."""
-    engine = host.ensure_pointcept(quiet=True)
-    lines = [("pointcept_wsegpc", __version__), ("engine", engine)]
+    try:
+        engine = host.ensure_pointcept(quiet=True)
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        engine, found = None, f"missing: {error}"
+    else:
+        found = str(engine)
+    lines = [("pointcept_wsegpc", __version__), ("engine", found)]
     lines += [("python", platform.python_version()), ("device", _device())]
-    needed = NEEDED if engine.is_standin else NEEDED | NEEDED_BY_POINTCEPT
+    on_standin = engine is None or engine.is_standin
+    needed = NEEDED | (NEEDED_BY_STANDIN if on_standin else NEEDED_BY_POINTCEPT)
     distributions = packages_distributions()
     missing = [name for name in needed if find_spec(name) is None]
     for name in needed:
@@ -51,7 +57,7 @@ def main() -> int:
         lines.append(("", f"without CUDA, pointcept_wsegpc.cpu stubs {', '.join(cpu.STUBBED)}"))
     for name, value in lines:
         print(f"{name:18} {value}")
-    return 1 if missing else 0
+    return 1 if missing or engine is None else 0
 
 
 def _device() -> str:

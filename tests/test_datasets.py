@@ -423,6 +423,8 @@ def test_point_labels_are_not_read_in_training(prepared_root, root_copy):
             path.unlink()
     for mix3d in (0.0, 1.0):
         labelled, unlabelled = (dataset(r, mix3d=mix3d) for r in (prepared_root, root_copy))
+        labelled.set_epoch(0, 0)
+        unlabelled.set_epoch(0, 0)
         for index in range(3):
             assert_same(labelled[index], unlabelled[index])
 
@@ -449,6 +451,7 @@ def test_a_sample_leaves_the_global_generators_alone(prepared_root):
     import random
 
     data = dataset(prepared_root)
+    data.set_epoch(0, 0)
     np.random.seed(3)
     random.seed(3)
     expected = np.random.random(), random.random()
@@ -710,6 +713,21 @@ def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
     point = np.arange(len(segment))
     kept = point % 11 >= round(minimum * 10)
     np.testing.assert_array_equal(segment, np.where(kept, point % 20, -1))
+
+
+def test_without_an_announced_epoch_every_draw_is_new(prepared_root, store):
+    """Pointcept's own hook lists lack ReproducibleSampling: augmentation must not freeze."""
+    transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
+    data = labelled(prepared_root, store, transform=transform)
+    first, second = data[0]["coord"], data[0]["coord"]
+    assert not np.array_equal(first, second)
+    multiview = dataset(prepared_root)
+    assert not np.array_equal(multiview[0]["teacher_feat"][:10], multiview[0]["teacher_feat"][:10])
+
+
+def test_stage_two_without_scenes_names_the_folder(tmp_path, store):
+    with pytest.raises(FileNotFoundError, match=r"no scene of split train in .*empty"):
+        labelled(tmp_path / "empty", store)
 
 
 def test_stage_two_samples_repeat(prepared_root, store):

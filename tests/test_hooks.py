@@ -643,6 +643,15 @@ class TestPseudoLabelExporter:
             with np.load(path) as one, np.load(tmp_path / "blind" / path.name) as other:
                 assert np.array_equal(one["label"], other["label"])
 
+    def test_a_scene_absent_from_the_tags_is_refused(self, frozen_model, root_copy, tmp_path):
+        tags = schema.read_scene_tags(root_copy / schema.TAGS_FILE)
+        del tags["scene0001_00"]
+        write_json(root_copy / schema.TAGS_FILE, tags)
+        dataset = eval_dataset(root_copy)
+        with pytest.raises(ValueError, match=r"1 of 3 scenes absent: scene0001_00.*--no-tags"):
+            export(frozen_model, dataset, tmp_path / "store")
+        export(frozen_model, dataset, tmp_path / "store", use_tags=False)
+
     def test_a_scene_without_tags_gets_no_label(self, frozen_model, root_copy, tmp_path):
         tags = schema.read_scene_tags(root_copy / schema.TAGS_FILE)
         write_json(root_copy / schema.TAGS_FILE, {**tags, "scene0001_00": []})

@@ -112,16 +112,36 @@ def test_report():
     assert result.returncode == ("missing" in result.stdout)
 
 
-def test_report_says_how_to_install_what_is_missing(tmp_path):
-    code = (
-        "import sys, importlib.util as u, pointcept_wsegpc.__main__ as m\n"
-        "find = u.find_spec\n"
-        "m.find_spec = lambda name: None if name == 'timm' else find(name)\n"
-        "sys.exit(m.main())"
-    )
-    result = python("-c", code)
+REPORT_WITHOUT = """
+import sys, pointcept_wsegpc.__main__ as report
+missing = sys.argv[1]
+sys.modules[missing] = None
+report.find_spec = lambda name: None if name == missing else name
+sys.exit(report.main())
+"""
+
+
+def test_report_says_how_to_install_what_is_missing():
+    result = python("-c", REPORT_WITHOUT, "timm")
     assert result.returncode == 1
     assert "missing: pip install timm" in result.stdout
+
+
+def test_report_asks_for_mmengine_only_on_the_standin(tmp_path):
+    """Pointcept itself does not use it."""
+    result = python("-c", REPORT_WITHOUT, "mmengine")
+    assert result.returncode == 1 and result.stderr == ""
+    assert "missing: no Pointcept was found" in result.stdout
+    assert "mmengine           missing: pip install mmengine-lite" in result.stdout
+    result = python("-c", REPORT_WITHOUT, "mmengine", root=make_pointcept(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "Pointcept 1.7" in result.stdout and "\nmmengine" not in result.stdout
+
+
+def test_report_of_a_wrong_root(tmp_path):
+    result = python("-m", "pointcept_wsegpc", root=tmp_path)
+    assert result.returncode == 1 and result.stderr == ""
+    assert f"missing: POINTCEPT_ROOT={tmp_path} holds no" in result.stdout
 
 
 SCRIPT = """

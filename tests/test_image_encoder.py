@@ -46,6 +46,16 @@ def test_only_the_last_block_lacks_its_relu(name, stages, images):
     torch.testing.assert_close(features.relu(), expected)
 
 
+def test_activations_survive_synchronised_batch_norm(images):
+    encoder = ImageEncoder("regnety_002", weights="none").eval()
+    with torch.no_grad():
+        expected = encoder(images)
+        converted = torch.nn.SyncBatchNorm.convert_sync_batchnorm(encoder).eval()
+        torch.testing.assert_close(converted(images), expected)
+    norms = [m for m in converted.modules() if isinstance(m, torch.nn.SyncBatchNorm)]
+    assert len(norms) > 10
+
+
 def test_every_parameter_gets_a_gradient(images):
     encoder = ImageEncoder("resnet18", weights="none", stages=3)
     encoder(images).square().mean().backward()

@@ -14,8 +14,8 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if STANDIN not in path.par
 STANDIN_FILES = sorted(STANDIN.rglob("*.py"))
 
 # Parts of the package, and the parts that each may import. "base" holds the modules on
-# disk formats, labels, cameras, metrics, atomic files and jobs.
-BASE = {"files", "labels", "camera", "metrics", "schema", "jobs"}
+# disk formats, labels, cameras, metrics, atomic files, jobs and errors.
+BASE = {"files", "labels", "camera", "metrics", "schema", "jobs", "errors"}
 MAY_IMPORT = {
     "base": {"base"},
     "scans": {"base"},

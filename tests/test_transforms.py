@@ -372,3 +372,13 @@ def test_joined_ids_do_not_collide():
     parts = [np.array([2, -1, 0]), np.array([], int), np.array([-1, -5]), np.array([0, 1])]
     assert join_ids(parts).tolist() == [2, -1, 0, -1, -1, 3, 4]
     assert join_ids([np.array([-1, 3], np.int32)]).tolist() == [-1, 3]
+
+
+def test_scale_color_is_what_stage_one_sees():
+    from pointcept_wsegpc.transforms.color import ScaleColor
+    from pointcept_wsegpc.transforms.views import point_features
+
+    color = np.array([[0, 127.5, 255]], np.float32)
+    scaled = ScaleColor()({"color": color})["color"]
+    np.testing.assert_allclose(scaled, [[-1, 0, 1]])
+    np.testing.assert_allclose(scaled, point_features(color, color)[:, :3])

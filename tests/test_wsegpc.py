@@ -13,6 +13,7 @@ from pointcept.models.builder import MODELS, build_model
 from pointcept_wsegpc import register  # noqa: F401
 from pointcept_wsegpc.losses.tags import pixel_rows
 from pointcept_wsegpc.models.branches import TwoBranchNet
+from pointcept_wsegpc.models.pairing import draw_pairs
 from pointcept_wsegpc.models.wsegpc import pixel_ends, warmup
 
 C, V = 20, 3
@@ -319,7 +320,7 @@ def slow_guidance(model, sample, features, feature_map):
 def test_pairs_are_limited_per_scene(samples):
     model = make_model(num_pairs=40, pairs_per_view=30)
     ends = [s["link_offset"].item() for s in samples]
-    point, (view, row, col), sizes = model._pairs(collate_fn(samples))
+    point, (view, row, col), sizes = draw_pairs(collate_fn(samples), **model.pairing)
     assert sizes == [40, 40] and len(point) == len(view) == len(row) == len(col) == 80
     tables = [set(zip(*(s[k].tolist() for k in LINKS), strict=True)) for s in samples]
     assert all(ends) and min(map(len, tables)) > 40

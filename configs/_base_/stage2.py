@@ -18,7 +18,7 @@ model = dict(
 data_root = "data/scannet_wsegpc"
 grid_size = 0.04
 collect = [
-    dict(type="NormalizeColor"),
+    dict(type="WSegPCScaleColor"),
     dict(type="ToTensor"),
     dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
 ]
@@ -56,7 +56,7 @@ data = dict(
                 return_grid_coord=True,
                 return_inverse=True,
             ),
-            dict(type="NormalizeColor"),
+            dict(type="WSegPCScaleColor"),
             dict(type="ToTensor"),
             dict(
                 type="Collect",
@@ -69,7 +69,7 @@ data = dict(
         type="ScanNetDataset",
         split="val",
         data_root=data_root,
-        transform=[dict(type="CenterShift", apply_z=True), dict(type="NormalizeColor")],
+        transform=[dict(type="CenterShift", apply_z=True), dict(type="WSegPCScaleColor")],
         test_mode=True,
         test_cfg=dict(
             voxelize=dict(

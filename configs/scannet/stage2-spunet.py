@@ -2,9 +2,10 @@
 _base_ = ["../_base_/plugin.py", "../../scannet/semseg-spunet-v1m1-0-base.py"]
 
 enable_wandb = False
+root = "data/scannet_wsegpc"
+labels = "exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels"
 data = dict(
-    train=dict(
-        type="WSegPCPseudoLabelDataset",
-        store="exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels",
-    ),
+    train=dict(type="WSegPCPseudoLabelDataset", store=labels, data_root=root),
+    val=dict(data_root=root),
+    test=dict(data_root=root),
 )

@@ -27,7 +27,7 @@ data = dict(
             voxels,
             dict(type="ChromaticJitter", p=0.95, std=0.05),
             dict(type="WSegPCHueSaturation", hue_max=0.1, saturation_max=0.2),
-            dict(type="NormalizeColor"),
+            dict(type="WSegPCScaleColor"),
             dict(type="ToTensor"),
             dict(
                 type="Collect",
@@ -42,7 +42,7 @@ data = dict(
             dict(type="CenterShift", apply_z=True),
             dict(type="Copy", keys_dict={"segment": "origin_segment"}),
             dict(return_inverse=True, **voxels),
-            dict(type="NormalizeColor"),
+            dict(type="WSegPCScaleColor"),
             dict(type="ToTensor"),
             dict(
                 type="Collect",
@@ -53,3 +53,4 @@ data = dict(
     ),
     test=dict(data_root=data_root),
 )
+del voxels

@@ -1,4 +1,5 @@
-# Quickstart size: slim networks without pre-training, coarse voxels, small views, for two CPU cores.
+# Quickstart size: slim networks without pre-training, coarse voxels, small views; for two CPU cores
+# or one GPU (one loader worker, no synchronised batch norm).
 # Class activation from tags alone: the lower reference.
 _base_ = ["../scannet/wsegpc-cam.py"]
 

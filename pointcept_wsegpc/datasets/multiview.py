@@ -45,8 +45,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         tags_file: scene tags; default <data_root>/scene_tags.json.
         num_views: V. grid_size: voxel edge in m. depth_tolerance: of the point-pixel links, in m.
         teacher_view, student_view: Pointcept transforms of the points' geometry; the student's
-            are applied on top of the teacher's. color_view: of the voxels' colours, applied once
-            for the teacher and twice for the student.
+            are applied on top of the teacher's. color_view: of the colours, applied once for the
+            teacher and once more on top for the student.
         teacher_jitter, student_jitter: (brightness, contrast, saturation, hue) of the images.
         structures: {class name: (kind, probability)}, see transforms/structure.py.
         mix3d: probability of mixing a second, other scene in.
@@ -57,7 +57,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self,
         names,
         split="train",
-        data_root="data/wsegpc",
+        data_root="data/scannet_wsegpc",
         mode="train",
         segment_key="segment",
         tags_file=None,

@@ -34,7 +34,10 @@ class PseudoLabelDataset(EpochSeeded, ScanNetDataset):
     def get_data_list(self):
         # Pointcept lists a folder in the order of the file system; sorted, a seed means one order
         # of scenes on every machine.
-        return sorted(super().get_data_list())
+        scenes = sorted(super().get_data_list())
+        if not scenes:
+            schema.scene_dirs(self.data_root, self.split)  # says where it looked, and for what
+        return scenes
 
     def get_data(self, idx):
         data = super().get_data(idx)

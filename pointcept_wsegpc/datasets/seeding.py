@@ -11,11 +11,12 @@ class EpochSeeded:
     """Mix-in of a data set: `set_epoch` reaches loader workers that live through all epochs.
 
     The numbers live in shared memory because Pointcept's workers are persistent: they hold a copy
-    of the data set from before the first epoch. `ReproducibleSampling` calls `set_epoch`.
+    of the data set from before the first epoch. `ReproducibleSampling` calls `set_epoch`; where a
+    config lacks that hook, samples are drawn from the worker's own generators, as Pointcept's are.
     """
 
     def init_seeding(self):
-        self._clock = torch.zeros(2, dtype=torch.int64).share_memory_()
+        self._clock = torch.full((2,), -1, dtype=torch.int64).share_memory_()
 
     def set_epoch(self, seed, epoch):
         self._clock[0], self._clock[1] = int(seed), int(epoch)
@@ -26,6 +27,9 @@ class EpochSeeded:
 
         Pointcept's transforms draw from `random` and `numpy.random`; both are put back after.
         """
+        if self._clock[1] < 0:  # no epoch was announced
+            yield np.random.default_rng(np.random.randint(2**31, size=4))
+            return
         rng = np.random.default_rng([*self._clock.tolist(), int(index)])
         state, numpy_state = random.getstate(), np.random.get_state()
         random.seed(int(rng.integers(2**32)))

@@ -20,11 +20,13 @@ POINT_KEYS = ("coord", "color", "normal")
 def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
     """Teacher clouds apart, the student's together, and the index that connects the two.
 
-    Geometry is augmented on all points, because it decides the voxels; colour afterwards, on the
-    voxels only: once for the teacher, twice for the student. Returns the named arrays of the sample
-    and index (N,), the concatenated parts' point behind each student voxel.
+    The student's colours are drawn once more on top of the teacher's, on its voxels only. Returns
+    the named arrays of the sample and index (N,), the concatenated parts' point behind each student
+    voxel.
     """
-    teacher = [teacher_view({k: p[k].astype(np.float32) for k in POINT_KEYS}) for p in parts]
+    teacher = [
+        teacher_view(color_view({k: p[k].astype(np.float32) for k in POINT_KEYS})) for p in parts
+    ]
     student = [student_view({k: view[k].copy() for k in POINT_KEYS}) for view in teacher]
     for view, coord in zip(
         student, scatter_scenes([v["coord"] for v in student], rng), strict=True
@@ -36,11 +38,9 @@ def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
     to_teacher = np.concatenate([v[2] + start for v, start in zip(voxels, starts, strict=True)])
     cloud = {key: np.concatenate([view[key] for view in student]) for key in POINT_KEYS}
     grid_coord, index, _ = voxelize(cloud["coord"], grid_size)
-    selected = [
-        color_view(select(view, first)) for view, (_, first, _) in zip(teacher, voxels, strict=True)
-    ]
+    selected = [select(view, first) for view, (_, first, _) in zip(teacher, voxels, strict=True)]
     arrays = {
-        **cloud_arrays(color_view(color_view(select(cloud, index))), grid_coord),
+        **cloud_arrays(color_view(select(cloud, index)), grid_coord),
         "offset": np.array([len(index)]),
         "region": compact_ids(join_ids([part["region"] for part in parts])[index]),
         "teacher_offset": sizes.cumsum(),

@@ -15,7 +15,8 @@ class EMATeacherHook(HookBase):
     """Follow the student with decay `decay`; place it after `CheckpointLoader`.
 
     A teacher that no checkpoint brought starts as a copy of the student. The update hangs on the
-    optimizer itself, so gradient accumulation makes one of it, and a step that AMP skips, none.
+    optimizer itself, so gradient accumulation makes one of it, and a step that AMP skips, none
+    (a fused optimizer, which looks for overflows itself, counts as stepping).
     """
 
     def __init__(self, decay=0.999):
@@ -43,7 +44,12 @@ def check_hand_over(model, weight, resume):
     the student is, or, on resume, anything is.
     """
     if not Path(weight).is_file():
-        raise FileNotFoundError(f"weight {weight} is no file; pass a checkpoint (model_last.pth)")
+        advice = (
+            "nothing to resume, no epoch was finished: start again without resume"
+            if resume
+            else "pass a checkpoint (model_last.pth)"
+        )
+        raise FileNotFoundError(f"weight {weight} is no file; {advice}")
     state = torch.load(weight, map_location="cpu", weights_only=False, mmap=True)["state_dict"]
     found = {key.removeprefix("module.") for key in state}
     wanted = set(model.state_dict())

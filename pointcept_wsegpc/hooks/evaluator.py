@@ -8,6 +8,7 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
+from ..labels import IGNORE
 from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion, iou_table, mean_iou
 from .common import sum_confusion, to_device, unwrap, write_scalars
@@ -74,6 +75,9 @@ def scene_confusions(batch, result, num_classes):
         end = torch.tensor([len(logits)], device=logits.device)
         masked = tag_softmax(logits, batch["tags"], end)
         for name, scores in ((title, logits), (f"{title} with tags", masked)):
-            pred = scores.argmax(1)[inverse]
+            best, pred = scores.max(1)
+            if scores is masked:
+                pred = torch.where(best > 0, pred, IGNORE)  # a scene without any tag
+            pred = pred[inverse]
             counts[name] = confusion(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
     return counts

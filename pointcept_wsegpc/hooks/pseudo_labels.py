@@ -3,6 +3,7 @@
 Shapes: N original points, C classes.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion_with_misses, iou_table
 from .common import to_device, unwrap
 from .label_store import finish_store, open_store
+from .scene_tags import check_listed
+
+logger = logging.getLogger(__name__)
 
 MEASURES = ("3D", "3D per point", "2D")
 
@@ -86,7 +90,7 @@ def export_pseudo_labels(
     region_vote=True,
     config="",
     num_worker=0,
-    log=print,
+    log=logger.info,
 ):
     """Label every scene of `dataset` and return the store's manifest.
 
@@ -94,6 +98,8 @@ def export_pseudo_labels(
     the same weights and settings, is not labelled again.
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
+    if use_tags:
+        check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = [scene.name for scene in dataset.scenes]
     if comm.is_main_process():
         open_store(store, model.network(network), settings, log)
@@ -134,13 +140,16 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     Returns: label (N,) int16, IGNORE where nothing is predicted (no tags at all); confidence (N,)
     float32; and, with ground truth, a confusion (C + 1, C + 1) for each of MEASURES.
     """
+    labelled = "origin_segment" in batch
+    if not labelled:  # the images matter only for the 2D measure
+        batch = {key: value for key, value in batch.items() if key != "image"}
     result = model.infer(batch, network)
     tags = batch["tags"] if use_tags else torch.ones_like(batch["tags"])
     probs = scene_probs(result["seg_logits"], tags)[batch["inverse"]]
     alone = torch.full_like(batch["inverse"], -1)
     label, confidence = known_labels(probs, batch["origin_region"].long() if region_vote else alone)
     counts = {}
-    if "origin_segment" in batch:
+    if labelled:
         pixel_probs = scene_probs(pixel_rows(result["image_logits"]), tags)
         target = batch["image_label"].flatten()
         pairs = {

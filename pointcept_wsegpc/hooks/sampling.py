@@ -5,7 +5,7 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
-from torch.utils.data import RandomSampler
+from torch.utils.data import DistributedSampler, RandomSampler
 
 
 @HOOKS.register_module()
@@ -21,8 +21,10 @@ class ReproducibleSampling(HookBase):
         sampler = self.trainer.train_loader.sampler
         if isinstance(sampler, RandomSampler):
             # Without a generator of its own it draws from the global one, which whatever else runs
-            # between two epochs moves on. (DistributedSampler takes its seed from set_epoch.)
+            # between two epochs moves on.
             sampler.generator = torch.Generator()
+        elif isinstance(sampler, DistributedSampler):
+            sampler.seed = self.trainer.cfg.seed  # the trainer tells it the epoch, not the seed
         self._announce(self.trainer.start_epoch)
 
     def before_epoch(self):

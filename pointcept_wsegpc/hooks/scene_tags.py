@@ -39,14 +39,9 @@ class SceneTagHook(HookBase):
 
 def check_tags(dataset):
     """Tags (S, C) of all scenes of a data set; one line names every scene that has a problem."""
-    absent = [s.name for s in dataset.scenes if s.name not in dataset.scene_tags]
-    empty = [s.name for s in dataset.scenes if dataset.scene_tags.get(s.name) == []]
-    for scenes, problem in ((absent, "absent"), (empty, "without any tag")):
-        if scenes:
-            raise ValueError(
-                f"{dataset.tags_file}: {len(scenes)} of {len(dataset.scenes)} scenes {problem}: "
-                f"{', '.join(scenes[:5])}{' ...' if len(scenes) > 5 else ''}; add their tags"
-            )
+    check_listed(dataset)
+    empty = [s.name for s in dataset.scenes if dataset.scene_tags[s.name] == []]
+    refuse_scenes(dataset, empty, "without any tag")
     vectors = []
     for scene in dataset.scenes:
         try:
@@ -54,6 +49,21 @@ def check_tags(dataset):
         except ValueError as error:
             raise ValueError(f"{dataset.tags_file}, scene {scene.name}: {error}") from None
     return np.stack(vectors)
+
+
+def check_listed(dataset, otherwise=""):
+    """Raise ValueError where scenes of a data set are absent from its tags file."""
+    absent = [s.name for s in dataset.scenes if s.name not in dataset.scene_tags]
+    refuse_scenes(dataset, absent, "absent", otherwise)
+
+
+def refuse_scenes(dataset, scenes, problem, otherwise=""):
+    if scenes:
+        raise ValueError(
+            f"{dataset.tags_file}: {len(scenes)} of {len(dataset.scenes)} scenes {problem}: "
+            f"{', '.join(scenes[:5])}{' ...' if len(scenes) > 5 else ''}; "
+            + " ".join(["add their tags", otherwise]).strip()
+        )
 
 
 def tag_statistics(tags, names):

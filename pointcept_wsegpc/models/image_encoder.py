@@ -8,6 +8,7 @@ from pathlib import Path
 
 import timm
 import torch
+from timm.layers import BatchNormAct2d
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
@@ -46,6 +47,7 @@ class ImageEncoder(nn.Module):
         self.out_channels = self.network.feature_info.channels()[-1]
         self.frozen = frozen
         _drop_last_relu(self.network)
+        _separate_activations(self.network)
         if frozen:
             self.requires_grad_(False)
             self.eval()
@@ -98,6 +100,26 @@ def _download(name, settings):
         raise RuntimeError(
             f"ImageNet weights of {name} could not be fetched ({reason}); {advice}"
         ) from error
+
+
+def _separate_activations(network):
+    """Turn timm's fused normalisation-and-activation layers into a sequence of plain ones.
+
+    torch.nn.SyncBatchNorm.convert_sync_batchnorm, which trainers apply for several GPUs, takes the
+    fused layer for a plain batch norm and loses its activation without a word.
+    """
+    fused = [
+        (module, name, child)
+        for module in network.modules()
+        for name, child in module.named_children()
+        if isinstance(child, BatchNormAct2d)
+    ]
+    for parent, name, child in fused:
+        norm = nn.BatchNorm2d(
+            child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
+        )
+        norm.load_state_dict(child.state_dict())
+        setattr(parent, name, nn.Sequential(norm, child.drop, child.act))
 
 
 def _load_file(network, name, path):

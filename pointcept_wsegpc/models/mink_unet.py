@@ -27,7 +27,10 @@ ARCHITECTURES = {
 
 
 class VoxelNorm(nn.BatchNorm1d):
-    """Batch normalisation over voxels; a single voxel has no variance and takes the running one."""
+    """Batch normalisation over voxels; a single voxel has no variance and takes the running one.
+
+    (Where a trainer turns it into SyncBatchNorm, all processes together need two voxels.)
+    """
 
     def forward(self, features):
         if self.training and len(features) == 1:

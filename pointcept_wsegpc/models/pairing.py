@@ -6,6 +6,8 @@ Pixel centres are at integer coordinates: (0, 0) is the centre of the top-left p
 
 import torch
 
+from .batch import shift_index
+
 
 def sample_pairs(
     link_view, num_views, max_per_view=512, min_per_view=64, total=512, generator=None
@@ -27,6 +29,24 @@ def sample_pairs(
     kept = shuffled[order[(rank < max_per_view) & (count[view] > min_per_view)]]
     pick = torch.randperm(len(kept), generator=generator, device=view.device)
     return kept[pick[:total]]
+
+
+def draw_pairs(batch, **settings):
+    """Draw the pairs of every scene of a batch; settings as for `sample_pairs`.
+
+    Returns: voxel (P,), pixel as (view, row, col) each (P,), both numbered over the batch, and the
+    number of pairs of each scene.
+    """
+    ends = batch["link_offset"].tolist()
+    views = torch.diff(batch["view_offset"], prepend=batch["view_offset"].new_zeros(1)).tolist()
+    drawn = []
+    for start, end, num_views in zip([0, *ends[:-1]], ends, views, strict=True):
+        pair = sample_pairs(batch["link_view"][start:end], num_views, **settings)
+        drawn.append(pair + start)
+    pair, sizes = torch.cat(drawn), [len(pair) for pair in drawn]
+    voxel = shift_index(batch["link_point"], batch["link_offset"], batch["offset"])[pair]
+    view = shift_index(batch["link_view"], batch["link_offset"], batch["view_offset"])[pair]
+    return voxel, (view, batch["link_row"][pair], batch["link_col"][pair]), sizes
 
 
 def sample_pixel_features(features, view, row, col, image_size):

@@ -16,7 +16,7 @@ from ..losses.processes import world_size
 from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss, tag_softmax
 from .batch import prefixed, shift_index, unique_ids
 from .branches import TwoBranchNet
-from .pairing import sample_pairs, sample_pixel_features
+from .pairing import draw_pairs, sample_pixel_features
 from .teacher import build_teacher
 
 GUIDANCE = ("none", "contrastive")
@@ -36,7 +36,8 @@ class WSegPC(nn.Module):
         num_classes, backbone, backbone_channels, image_encoder: see `TwoBranchNet`.
         cam_weight, image_cam_weight: of the tag losses of the 3D and the 2D branch.
         guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch.
-        guidance_weight: the paper's alpha, of both. guidance_warmup: iterations of its ramp.
+        guidance_weight: the paper's alpha, of both. guidance_warmup: length of its ramp, in
+            iterations, that is training forwards.
         temperature: of the contrastive guidance, Eq. 1.
         num_pairs, pairs_per_view, min_visible: point-pixel pairs of a scene, of a view, and how
             many links a view must have more than, to take part.
@@ -142,14 +143,16 @@ class WSegPC(nn.Module):
             * scene_tag_loss(
                 pool_scene_logits(view_scores, batch["view_offset"]), batch["image_tags"]
             ),
-            **self._guidance(batch, point_features, pixel_features),
         }
+        guidance = self._guidance(batch, point_features, pixel_features)
+        losses.update(guidance)
         stats = {}
         if self.consistency_3d or self.consistency_2d:
             consistency, stats = self._consistency(batch, point_logits, pixel_logits)
             losses.update(consistency)
         self.iteration += 1
-        loss = sum(losses.values())
+        # Gradients are averaged over the processes; a sum over all scenes must not be.
+        loss = sum(losses.values()) + (world_size() - 1) * sum(guidance.values())
         return {"loss": loss, **{k: v.detach() for k, v in (*losses.items(), *stats.items())}}
 
     def _guidance(self, batch, point_features, pixel_features):
@@ -161,29 +164,14 @@ class WSegPC(nn.Module):
             directions["guidance_2d"] = lambda p, q: self.contrast(self.project_pixels(q), p)
         if not directions:
             return {}
-        point, pixel, sizes = self._pairs(batch)
+        point, pixel, sizes = draw_pairs(batch, **self.pairing)
         # One gather each for the whole batch: a gather per scene would also mean, backwards, a
         # gradient of the size of all feature maps per scene.
         points = point_features[point].split(sizes)
         pixels = sample_pixel_features(pixel_features, *pixel, batch["image"].shape[-2:])
         pixels = pixels.split(sizes)
-        # Gradients are averaged over the processes, a sum over scenes must not be.
-        weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup) * world_size()
+        weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup)
         return {name: weight * sum(map(loss, points, pixels)) for name, loss in directions.items()}
-
-    def _pairs(self, batch):
-        """Draw the pairs of every scene: voxels (P,), pixels (view, row, col), pairs per scene."""
-        ends = batch["link_offset"].tolist()
-        views = torch.diff(batch["view_offset"], prepend=batch["view_offset"].new_zeros(1)).tolist()
-        drawn = []
-        for start, end, num_views in zip([0, *ends[:-1]], ends, views, strict=True):
-            pair = sample_pairs(batch["link_view"][start:end], num_views, **self.pairing)
-            drawn.append(pair + start)
-        pair, sizes = torch.cat(drawn), [len(pair) for pair in drawn]
-        link_ends = batch["link_offset"]
-        point = shift_index(batch["link_point"], link_ends, batch["offset"])[pair]
-        view = shift_index(batch["link_view"], link_ends, batch["view_offset"])[pair]
-        return point, (view, batch["link_row"][pair], batch["link_col"][pair]), sizes
 
     def _consistency(self, batch, point_logits, pixel_logits):
         """Eq. 2-8 on both branches, the teacher's tag-masked predictions as supervision."""

@@ -1,4 +1,4 @@
-"""Hue and saturation of point colours in one affine pass, for Pointcept's transform lists.
+"""Point colours, for Pointcept's transform lists: their scale, and hue and saturation.
 
 Shapes: N points, RGB in 0..255.
 """
@@ -7,6 +7,16 @@ import numpy as np
 from pointcept.datasets.transform import TRANSFORMS
 
 from .images import jitter_matrix
+
+
+@TRANSFORMS.register_module("WSegPCScaleColor")
+class ScaleColor:
+    """Colour 0..255 to -1..1, as stage one's networks see it (Pointcept's NormalizeColor: 0..1)."""
+
+    def __call__(self, data_dict):
+        if "color" in data_dict:
+            data_dict["color"] = np.asarray(data_dict["color"], np.float32) / 127.5 - 1
+        return data_dict
 
 
 @TRANSFORMS.register_module("WSegPCHueSaturation")

@@ -1,0 +1,103 @@
+"""One line for a wrong input, whichever process raised it; a traceback for all else."""
+
+import pytest
+import torch
+from pointcept.limits import NotInStandIn
+from pointcept.utils.registry import Registry
+
+from pointcept_wsegpc import errors
+from pointcept_wsegpc.losses import guidance
+from pointcept_wsegpc.models import image_encoder
+
+
+class Failing(torch.utils.data.Dataset):
+    def __init__(self, error):
+        self.error = error
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise self.error
+
+
+def caught(call, *arguments):
+    with pytest.raises(Exception) as info:
+        call(*arguments)
+    return info.value
+
+
+MESSAGES = [
+    (ValueError("scene a has 3 points, not 4: prepare it again"), None),
+    (FileNotFoundError("no label.npy in exp/a: 'x' is absent"), None),
+    (FileNotFoundError(2, "No such file", "a.npy"), "[Errno 2] No such file: 'a.npy'"),
+    (KeyError("scene it's is absent from \"tags\""), None),
+    (KeyError("inverse"), "key 'inverse' is missing"),
+    (KeyError("two\nlines of  text"), "two lines of text"),
+    (ValueError(), "ValueError"),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), MESSAGES)
+def test_message(error, expected):
+    assert errors.one_line(error) == (expected or error.args[0])
+
+
+@pytest.mark.parametrize(("error", "expected"), MESSAGES)
+def test_message_of_a_loader_worker(error, expected):
+    loader = torch.utils.data.DataLoader(Failing(error), num_workers=1)
+    raised = caught(next, iter(loader))
+    assert type(raised) is type(error) and "Original Traceback" in str(raised)
+    assert errors.is_wrong_input(raised)
+    assert errors.one_line(raised) == (expected or error.args[0])
+
+
+def test_refusal_of_the_standin_in_a_loader_worker():
+    error = NotInStandIn("GridSample(mode='test') is")
+    raised = caught(next, iter(torch.utils.data.DataLoader(Failing(error), num_workers=1)))
+    assert errors.is_wrong_input(raised) and errors.one_line(raised) == str(error)
+
+
+def refuse_weights(**_):
+    image_encoder._download("resnet10t.no_such_tag", {})
+
+
+def test_a_runtime_error_counts_where_this_package_raises_it(monkeypatch):
+    monkeypatch.setattr(
+        image_encoder.timm, "get_pretrained_cfg", lambda name: type("", (), {"has_weights": False})
+    )
+    raised = caught(refuse_weights)
+    assert type(raised) is RuntimeError and errors.is_wrong_input(raised)
+    registry = Registry("refusals")
+    registry.register_module("Refuse")(refuse_weights)
+    again = caught(registry.build, {"type": "Refuse"})  # the registry raises a second error
+    assert again is not raised and errors.is_wrong_input(again)
+    assert errors.one_line(raised) in errors.one_line(again)
+
+
+def test_an_error_of_torch_is_no_wrong_input():
+    # The traceback ends in a line of this package, which called C code that raised.
+    error = caught(guidance.relation_loss, torch.ones(2, 3), torch.ones(3, 3))
+    assert type(error) is RuntimeError
+    assert not errors.is_wrong_input(error)
+
+
+def test_the_process_ends_with_the_line(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with (
+        pytest.raises(SystemExit, match=rf"^tool: no \(traceback in {log}\)$"),
+        errors.end_in_one_line("tool", log),
+    ):
+        raise ValueError("no")
+    lines = log.read_text().splitlines()
+    assert lines[0] == "before" and lines[1].startswith("Traceback") and lines[-1].endswith("no")
+    with pytest.raises(SystemExit, match="^tool: no$"), errors.end_in_one_line("tool"):
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("error", [AssertionError("a"), TypeError("b"), RuntimeError("c")])
+def test_other_errors_pass(error, tmp_path):
+    with pytest.raises(type(error)), errors.end_in_one_line("tool", tmp_path / "log"):
+        raise error
+    assert not (tmp_path / "log").exists()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from pointcept.limits import NotInStandIn
 from pointcept.utils.registry import Registry
+from test_training import CONFIGS, STAGE_ONE, options, run
 
 from pointcept_wsegpc import errors
 from pointcept_wsegpc.losses import guidance
@@ -31,7 +32,7 @@ MESSAGES = [
     (ValueError("scene a has 3 points, not 4: prepare it again"), None),
     (FileNotFoundError("no label.npy in exp/a: 'x' is absent"), None),
     (FileNotFoundError(2, "No such file", "a.npy"), "[Errno 2] No such file: 'a.npy'"),
-    (KeyError("scene it's is absent from \"tags\""), None),
+    (KeyError('scene it\'s is absent from "tags"'), None),
     (KeyError("inverse"), "key 'inverse' is missing"),
     (KeyError("two\nlines of  text"), "two lines of text"),
     (ValueError(), "ValueError"),
@@ -77,7 +78,7 @@ def test_a_runtime_error_counts_where_this_package_raises_it(monkeypatch):
 
 def test_an_error_of_torch_is_no_wrong_input():
     # The traceback ends in a line of this package, which called C code that raised.
-    error = caught(guidance.relation_loss, torch.ones(2, 3), torch.ones(3, 3))
+    error = caught(guidance.contrastive_guidance, torch.ones(2, 3), torch.ones(2, 4))
     assert type(error) is RuntimeError
     assert not errors.is_wrong_input(error)
 
@@ -92,7 +93,7 @@ def test_the_process_ends_with_the_line(tmp_path):
         raise ValueError("no")
     lines = log.read_text().splitlines()
     assert lines[0] == "before" and lines[1].startswith("Traceback") and lines[-1].endswith("no")
-    with pytest.raises(SystemExit, match="^tool: no$"), errors.end_in_one_line("tool"):
+    with pytest.raises(SystemExit, match=r"^tool: no$"), errors.end_in_one_line("tool"):
         raise ValueError("no")
 
 
@@ -101,3 +102,21 @@ def test_other_errors_pass(error, tmp_path):
     with pytest.raises(type(error)), errors.end_in_one_line("tool", tmp_path / "log"):
         raise error
     assert not (tmp_path / "log").exists()
+
+
+def test_train_tool(root_copy, tmp_path):
+    """A damaged scene that a loader worker meets; the traceback goes to the log."""
+    for region in root_copy.glob("train/*/region.npy"):
+        region.unlink()
+    result = run(CONFIGS / "wsegpc-cam.py", {**options(root_copy, tmp_path), **STAGE_ONE})
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"train: {root_copy}/train/scene") and "region.npy is missing" in last
+    assert last.endswith(f"(traceback in {tmp_path}/train.log)")
+    assert "in DataLoader worker process" in (tmp_path / "train.log").read_text()
+
+
+def test_train_tool_without_a_config(tmp_path):
+    result = run(tmp_path / "none.py", {"save_path": tmp_path})
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "none.py" in result.stderr.splitlines()[-1]

@@ -5,16 +5,11 @@
 """
 
 import logging
-import sys
-import traceback
 from pathlib import Path
 
 import torch
 
-from pointcept_wsegpc import cpu, host
-
-# What a wrong path, setting or file raises: one line says it, the traceback goes to the log.
-WRONG_INPUT = (ValueError, FileNotFoundError, KeyError, NotImplementedError)
+from pointcept_wsegpc import cpu, errors, host
 
 
 def main_worker(cfg):
@@ -38,7 +33,7 @@ def main():
 
     args = default_argument_parser().parse_args()
     cfg = default_config_parser(args.config_file, args.options)
-    try:
+    with errors.end_in_one_line("train", log=Path(cfg.save_path, "train.log")):
         launch(
             main_worker,
             num_gpus_per_machine=args.num_gpus,
@@ -47,13 +42,8 @@ def main():
             dist_url=args.dist_url,
             cfg=(cfg,),
         )
-    except WRONG_INPUT as error:
-        log = Path(cfg.save_path, "train.log")
-        with open(log, "a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
-        message = error.args[0] if error.args else error  # a KeyError's str() adds quotes
-        sys.exit(f"train: {message} (traceback in {log})")
 
 
 if __name__ == "__main__":
-    main()
+    with errors.end_in_one_line("train"):
+        main()

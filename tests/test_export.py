@@ -179,6 +179,15 @@ def test_missing_and_foreign_files(run, changes, expected):
     assert line.startswith("export: ") and "\n" not in line and expected in line
 
 
+@pytest.mark.parametrize("num_worker", [0, 1])
+def test_a_damaged_scene_is_one_line(run, root_copy, num_worker):
+    region = root_copy / "train/scene0001_00/region.npy"
+    np.save(region, np.load(region)[1:])
+    line, _ = run("--options", f"data.train.data_root={root_copy}", f"num_worker={num_worker}")
+    assert line.startswith(f"export: {region} has ") and line.endswith("again for it")
+    assert "\n" not in line
+
+
 def test_a_split_needs_a_store(run, capsys):
     assert run("--split", "val")[0] == 2
     assert "--split needs --store" in capsys.readouterr().err

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from pointcept_wsegpc import cpu, host
+from finished import load_checkpoint, read_config
+from pointcept_wsegpc import cpu, errors, host
 
 logger = logging.getLogger("export")
 
@@ -40,16 +41,6 @@ def parse_arguments(dict_action):
     return args
 
 
-def read_config(path, options):
-    from pointcept.utils.config import Config
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"config {path} is no file; pass the config.py of a training")
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options or {})
-    return cfg
-
-
 def build_network(cfg, weight):
     """The model of a stage-one config with all its weights from a checkpoint."""
     from pointcept.models.builder import build_model
@@ -61,32 +52,6 @@ def build_network(cfg, weight):
         raise ValueError(f"the config's model is {cfg.model.type}; pass one of stage one (WSegPC)")
     load_checkpoint(model, weight)
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def load_checkpoint(model, weight):
-    """Load a checkpoint of which every entry must match; one line says what does not."""
-    if not Path(weight).is_file():
-        raise FileNotFoundError(f"weight {weight} is no file; pass a checkpoint (model_last.pth)")
-    try:
-        state = torch.load(weight, map_location="cpu", weights_only=False)["state_dict"]
-    except Exception as error:  # what a foreign file raises depends on its first bytes
-        raise ValueError(f"{weight} is no checkpoint of a training ({error!r:.80})") from error
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    wanted = model.state_dict()
-    differences = {
-        "missing": [key for key in wanted if key not in state],
-        "unknown": [key for key in state if key not in wanted],
-        "of another shape": [
-            key for key in wanted if key in state and state[key].shape != wanted[key].shape
-        ],
-    }
-    found = [f"{len(keys)} {what} ({keys[0]})" for what, keys in differences.items() if keys]
-    if found:
-        raise ValueError(
-            f"{weight} does not fit the config's model of {len(wanted)} entries: "
-            f"{', '.join(found)}; pass the config that it was trained with"
-        )
-    model.load_state_dict(state)
 
 
 def main():
@@ -122,8 +87,7 @@ def main():
 
 if __name__ == "__main__":
     try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"export: {error}")
+        with errors.end_in_one_line("export"):
+            main()
     except KeyboardInterrupt:
         sys.exit("export: interrupted; the same command goes on")

@@ -5,18 +5,21 @@
         --weight exp/stage2/model/model_last.pth --split val --out exp/stage2/predictions
 
 Writes OUT/<scene>.npz with label (N,) int16. The scenes, and how they are voxelised, are those of
-the configuration's data.val. Test-time augmentation and submissions: Pointcept's scripts/test.sh.
+the configuration's data.val; the same command writes the same labels. Test-time augmentation and
+submissions: Pointcept's scripts/test.sh.
 """
 
 import argparse
 import logging
-import sys
+import random
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from pointcept_wsegpc import cpu, host
+from finished import load_checkpoint, read_config
+from pointcept_wsegpc import cpu, errors, host
 from pointcept_wsegpc.files import write_arrays
 
 
@@ -31,29 +34,44 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def load_model(cfg, weight, device):
-    """The configuration's model with all its weights from a checkpoint, in eval mode."""
-    from pointcept.models import build_model
+def check_inverse(dataset):
+    """Raise ValueError where samples of a data set's config do not lead back to all points."""
+    steps = dataset.get("transform") or []
+    collected = [key for step in steps if step["type"] == "Collect" for key in step["keys"]]
+    if "inverse" not in collected:
+        raise ValueError(
+            "the transform of data.val collects no inverse, the way back from voxels to points: "
+            "use GridSample(return_inverse=True) and Collect it, as configs/_base_/stage2.py does "
+            "(for a stage one: tools/export.py)"
+        )
 
-    model = build_model(cfg.model)
-    state = torch.load(weight, map_location="cpu", weights_only=False)["state_dict"]
-    model.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
-    return model.to(device).eval()
+
+def seed_scene(scene):
+    """Every time the same random points of a scene's voxels, and orders of a serialised network."""
+    seed = zlib.crc32(scene.encode())
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @torch.no_grad()
 def predict(cfg, weight, split, out):
     """Write the labels of every scene of a split."""
     from pointcept.datasets import build_dataset, collate_fn
+    from pointcept.models import build_model
 
+    check_inverse(cfg.data.val)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = load_model(cfg, weight, device)
+    model = build_model(cfg.model)
+    load_checkpoint(model, weight)
+    model.to(device).eval()
     dataset = build_dataset({**cfg.data.val, "split": split})
     for index in range(len(dataset)):
+        scene = dataset.get_data_name(index)
+        seed_scene(scene)
         batch = collate_fn([dataset[index]])
         batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
         label = model(batch)["seg_logits"].argmax(1)[batch["inverse"]].cpu()
-        scene = dataset.get_data_name(index)
         write_arrays(out / f"{scene}.npz", label=label.numpy().astype(np.int16))
         logging.info("Predict: [%d/%d] %s", index + 1, len(dataset), scene)
 
@@ -65,15 +83,11 @@ def main():
     if not engine.is_standin and not torch.cuda.is_available():
         cpu.patch()
 
-    from pointcept.utils.config import Config
-
     import pointcept_wsegpc.register  # noqa: F401  fills the registries
 
-    predict(Config.fromfile(args.config_file), args.weight, args.split, args.out)
+    predict(read_config(args.config_file), args.weight, args.split, args.out)
 
 
 if __name__ == "__main__":
-    try:
+    with errors.end_in_one_line("predict"):
         main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"predict: {error}")

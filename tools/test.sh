@@ -8,4 +8,4 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 .venv/bin/python -m ruff check
 .venv/bin/python -m ruff format --check
 .venv/bin/python -m pytest -q -m 'not slow'
-.venv/bin/python -m pytest -q -m slow --durations=5
+.venv/bin/python -m pytest -q -m slow -rs --durations=5

@@ -43,9 +43,10 @@ def run_plan(plan: Plan, say=print) -> None:
     with exclusive(plan.out / ".lock") as lock:
         steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)
         child = functools.partial(run_child, plan, steps, lock)
-        child("make scans in ScanNet's raw format", plan.make_scans(), plan.raw)
-        child("prepare points, views, labels, tags", plan.prepare(), plan.data)
-        child("partition into regions", plan.extract_regions(), plan.data)
+        with exclusive(plan.data.with_name(f".{plan.data.name}.lock"), patience=600):  # other seeds
+            child("make scans in ScanNet's raw format", plan.make_scans(), plan.raw)
+            child("prepare points, views, labels, tags", plan.prepare(), plan.data)
+            child("partition into regions", plan.extract_regions(), plan.data)
         train = functools.partial(run_training, plan, steps, lock)
         train("train stage one: CMG", CMG)
         train("train stage one: CMG + RPC, export labels", RPC, weight=plan.checkpoint(CMG))

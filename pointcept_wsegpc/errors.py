@@ -2,17 +2,12 @@
 
 import ast
 import contextlib
-import dis
 import re
 import sys
 import traceback
-from pathlib import Path
 
-WRONG_INPUT = (ValueError, OSError, KeyError, NotImplementedError)
-# Torch and broken installations raise these, too: only those that this package raised count.
-WRONG_INPUT_IF_OURS = (RuntimeError, ImportError)
-
-PACKAGE = Path(__file__).resolve().parent
+# What our checks of paths, settings, files and installed packages raise.
+WRONG_INPUT = (ValueError, OSError, KeyError, NotImplementedError, ImportError)
 LAST_LINE = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)  # of a printed traceback
 
 
@@ -24,22 +19,13 @@ def end_in_one_line(tool, log=None):
     """
     try:
         yield
-    except Exception as error:
-        if not is_wrong_input(error):
-            raise
+    except WRONG_INPUT as error:
         hint = ""
         if log is not None:
             with open(log, "a", encoding="utf-8") as file:
                 traceback.print_exc(file=file)
             hint = f" (traceback in {log})"
         sys.exit(f"{tool}: {one_line(error)}{hint}")
-
-
-def is_wrong_input(error):
-    """Is it of the kinds that checks of paths, settings and files raise?"""
-    if isinstance(error, WRONG_INPUT):
-        return True
-    return isinstance(error, WRONG_INPUT_IF_OURS) and _raised_here(error)
 
 
 def one_line(error):
@@ -57,22 +43,3 @@ def one_line(error):
         if " " not in text:  # a bare key says nothing
             text = f"key {text!r} is missing"
     return " ".join(text.split()) or kind
-
-
-def _raised_here(error):
-    """Did a `raise` of this package start it? Registries raise once more what they caught."""
-    while error is not None:
-        last = error.__traceback__
-        while last is not None and last.tb_next is not None:
-            last = last.tb_next
-        if last is not None and _is_own_raise(last):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _is_own_raise(entry):
-    """Is this end of a traceback a `raise` of ours? C code that we call has no entry of its own."""
-    code = entry.tb_frame.f_code
-    inside = PACKAGE in Path(code.co_filename).resolve().parents
-    return inside and code.co_code[entry.tb_lasti] == dis.opmap["RAISE_VARARGS"]

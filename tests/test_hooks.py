@@ -136,7 +136,7 @@ class TestSceneTagHook:
         trainer.comm_info["input_dict"] = {"coord": 0, "tags": 0}
         hook.before_step()
         trainer.comm_info["input_dict"][key] = 0
-        with pytest.raises(RuntimeError, match=rf"holds point labels \['{key}'\].*mode='train'"):
+        with pytest.raises(ValueError, match=rf"holds point labels \['{key}'\].*mode='train'"):
             hook.before_step()
 
     def test_training_samples_pass(self, trainer):
@@ -233,7 +233,7 @@ class TestEMATeacherHook:
     @pytest.mark.parametrize("part", ["teacher.", "threshold_3d.", "iteration", "project_points"])
     def test_resume_requires_everything(self, model, tmp_path, part):
         weight = save_checkpoint(tmp_path / "w.pth", model, without=[part])
-        with pytest.raises(RuntimeError, match=rf"matches \d+ of \d+ needed .*missing {part}"):
+        with pytest.raises(ValueError, match=rf"matches \d+ of \d+ needed .*missing {part}"):
             self.start(model, weight=weight, resume=True)
 
     def test_a_missing_file_is_named(self, model, tmp_path):
@@ -244,9 +244,7 @@ class TestEMATeacherHook:
         other = {"name": "resnet10t", "weights": "none", "stages": 1}
         other = build_model(small.model_config(image_encoder=other))
         weight = save_checkpoint(tmp_path / "w.pth", other)
-        with pytest.raises(
-            RuntimeError, match=r"student\.image_encoder.*another backbone"
-        ) as error:
+        with pytest.raises(ValueError, match=r"student\.image_encoder.*another backbone") as error:
             self.start(model, weight=weight)
         assert "\n" not in str(error.value)
 

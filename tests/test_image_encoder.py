@@ -102,13 +102,13 @@ def test_file_that_does_not_fit(tmp_path, resnet_state):
     path = tmp_path / "weights.pth"
     broken = {k: v for k, v in resnet_state.items() if not k.startswith("layer4.1.")}
     torch.save(broken, path)
-    with pytest.raises(RuntimeError, match=r"108 of 120 keys matched.*layer4\.1\.conv1"):
+    with pytest.raises(ValueError, match=r"108 of 120 keys matched.*layer4\.1\.conv1"):
         ImageEncoder("resnet18", weights=str(path))
     torch.save(resnet_state | {"extra.weight": torch.zeros(1)}, path)
-    with pytest.raises(RuntimeError, match=r"unknown: extra\.weight"):
+    with pytest.raises(ValueError, match=r"unknown: extra\.weight"):
         ImageEncoder("resnet18", weights=str(path))
     torch.save(resnet_state | {"conv1.weight": torch.zeros(64, 1, 7, 7)}, path)
-    with pytest.raises(RuntimeError, match=r"another shape: conv1\.weight"):
+    with pytest.raises(ValueError, match=r"another shape: conv1\.weight"):
         ImageEncoder("resnet18", weights=str(path))
 
 
@@ -116,7 +116,7 @@ def test_file_missing_or_not_weights(tmp_path):
     with pytest.raises(FileNotFoundError, match="image weights"):
         ImageEncoder("resnet18", weights=str(tmp_path / "none.pth"))
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(RuntimeError, match="not a file of tensors"):
+    with pytest.raises(ValueError, match="not a file of tensors"):
         ImageEncoder("resnet18", weights=str(tmp_path / "text.pth"))
 
 
@@ -129,7 +129,7 @@ def test_failed_download_names_the_way_out(monkeypatch):
         return create(name, pretrained=False, **settings)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(RuntimeError, match=r"could not be fetched.*weights='/path") as error:
+    with pytest.raises(ConnectionError, match=r"could not be fetched.*weights='/path") as error:
         ImageEncoder("resnet18", weights="imagenet")
     assert "\n" not in str(error.value)
 
@@ -138,7 +138,7 @@ def test_no_published_weights_is_not_a_random_start():
     name = next(
         m for m in timm.list_models("resnet*") if not timm.get_pretrained_cfg(m).has_weights
     )
-    with pytest.raises(RuntimeError, match="no ImageNet weights"):
+    with pytest.raises(ValueError, match="no ImageNet weights"):
         ImageEncoder(name, weights="imagenet")
 
 

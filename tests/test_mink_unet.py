@@ -153,7 +153,7 @@ def test_backends_exchange_weights_and_agree():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about spconv on CPU")
 def test_spconv_on_cpu_refuses_several_threads():
     torch.set_num_threads(2)
-    with pytest.raises(RuntimeError, match="several threads"):
+    with pytest.raises(ValueError, match="several threads"):
         MinkUNet(backend="spconv", **SLIM)(cloud())
 
 

@@ -56,7 +56,7 @@ def check_hand_over(model, weight, resume):
     needed = wanted if resume else {key for key in wanted if key.startswith("student.")}
     missing = sorted(needed - found)
     if missing:
-        raise RuntimeError(
+        raise ValueError(
             f"{weight} matches {len(needed) - len(missing)} of {len(needed)} needed entries; "
             f"missing {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}: "
             "was it trained with another backbone or image encoder?"

@@ -31,7 +31,7 @@ class SceneTagHook(HookBase):
     def before_step(self):
         leaked = [key for key in self.trainer.comm_info["input_dict"] if "segment" in key]
         if leaked:
-            raise RuntimeError(
+            raise ValueError(
                 f"the training batch holds point labels {leaked}; stage one trains from scene tags "
                 "only: use a WSegPC data set in mode='train'"
             )

@@ -29,8 +29,9 @@ class ImageEncoder(nn.Module):
     The last residual block of a ResNet loses its final ReLU, so that features may be negative: they
     are compared by their angle, which a ReLU would confine to one orthant.
 
-    Raises ValueError for a network that timm does not know or cannot dilate, and RuntimeError where
-    weights are asked for but cannot be had: training never starts at random unasked.
+    Raises ValueError for a network that timm does not know or cannot dilate and for weights that do
+    not fit it, FileNotFoundError or ConnectionError where weights cannot be had: training never
+    starts at random unasked.
     """
 
     def __init__(
@@ -92,12 +93,12 @@ def _download(name, settings):
     advice = "pass a local file (weights='/path/to/file') or weights='none' for a random start"
     # timm itself would only warn here, and start at random.
     if not timm.get_pretrained_cfg(name).has_weights:
-        raise RuntimeError(f"timm has no ImageNet weights for {name}; {advice}")
+        raise ValueError(f"timm has no ImageNet weights for {name}; {advice}")
     try:
         return timm.create_model(name, pretrained=True, features_only=True, **settings)
     except Exception as error:  # the hub's clients raise errors of many families
         reason = str(error).split("\n", 1)[0]
-        raise RuntimeError(
+        raise ConnectionError(
             f"ImageNet weights of {name} could not be fetched ({reason}); {advice}"
         ) from error
 
@@ -136,7 +137,7 @@ def _load_file(network, name, path):
     whole = _skeleton(name).state_dict()  # stages that were cut away may be in the file
     foreign = [k for k in state if k not in whole and not k.startswith(HEADS)]
     if missing or foreign:
-        raise RuntimeError(
+        raise ValueError(
             f"{path} does not fit {name}: {len(fitting)} of {len(wanted)} keys matched; "
             f"missing or of another shape: {_first(missing)}; unknown: {_first(foreign)}"
         )
@@ -171,7 +172,7 @@ def _read(path):
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a foreign file raises depends on its first bytes
         reason = str(error).split("\n", 1)[0]
-        raise RuntimeError(
+        raise ValueError(
             f"{path} is not a file of tensors that torch can load ({reason})"
         ) from error
 

@@ -54,7 +54,7 @@ def _spconv_tensor(features, indices, spatial_shape, batch_size):
     import spconv.pytorch as spconv
 
     if not features.is_cuda and torch.get_num_threads() > 1:
-        raise RuntimeError(
+        raise ValueError(
             f"spconv on CPU sums wrongly with several threads, got {torch.get_num_threads()}; "
             "use backend='torch' or call torch.set_num_threads(1)"
         )

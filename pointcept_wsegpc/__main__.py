@@ -15,7 +15,6 @@ NEEDED = {
     "torch": "pip install torch",
     "torchvision": "pip install torchvision",
     "timm": "pip install timm",
-    "spconv": "pip install spconv (CPU), or pip install -e '.[cu120]', '.[cu124]', '.[cu126]'",
     "numpy": "pip install numpy",
     "scipy": "pip install scipy",
     "numba": "pip install numba",
@@ -24,6 +23,7 @@ NEEDED = {
 }
 NEEDED_BY_STANDIN = {"mmengine": "pip install mmengine-lite"}
 NEEDED_BY_POINTCEPT = {
+    "spconv": "pip install spconv (CPU), or pip install -e '.[cu120]', '.[cu124]', '.[cu126]'",
     "torch_scatter": "pip install --no-build-isolation torch-scatter",
     "torch_cluster": "pip install --no-build-isolation torch-cluster",
     "torch_geometric": "pip install torch-geometric",

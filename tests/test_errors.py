@@ -3,7 +3,7 @@
 import pytest
 import torch
 from pointcept.limits import NotInStandIn
-from test_training import CONFIGS, STAGE_ONE, options, run
+from test_stage_training import CONFIGS, STAGE_ONE, options, run
 
 from pointcept_wsegpc import errors
 

@@ -108,7 +108,7 @@ def test_report():
     result = python("-m", "pointcept_wsegpc")
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines())
     assert lines["engine"].startswith("Pointcept stand-in")
-    assert {"python", "device", "torch", "spconv"} <= lines.keys()
+    assert {"python", "device", "torch", "timm"} <= lines.keys()
     assert result.returncode == ("missing" in result.stdout)
 
 

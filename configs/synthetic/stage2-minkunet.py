@@ -7,7 +7,7 @@ epoch = 60
 eval_epoch = 3
 sync_bn = False
 
-optimizer = dict(lr=0.05)
+optimizer = dict(_delete_=True, type="AdamW", lr=0.003, weight_decay=0.01)
 model = dict(
     backbone=dict(planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1))
 )

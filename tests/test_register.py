@@ -25,7 +25,7 @@ NAMES = {
         DATASETS,
         ["WSegPCMultiViewDataset", "WSegPCScanNetDataset", "WSegPCPseudoLabelDataset"],
     ),
-    "transforms": (TRANSFORMS, ["WSegPCHueSaturation"]),
+    "transforms": (TRANSFORMS, ["WSegPCHueSaturation", "WSegPCScaleColor"]),
     "hooks": (
         HOOKS,
         [

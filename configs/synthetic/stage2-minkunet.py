@@ -51,6 +51,6 @@ data = dict(
             ),
         ],
     ),
-    test=dict(data_root=data_root),
+    test=dict(data_root=data_root, test_cfg=dict(voxelize=dict(grid_size=0.1))),
 )
 del voxels

@@ -21,6 +21,7 @@ import torch
 from finished import load_checkpoint, read_config
 from pointcept_wsegpc import cpu, errors, host
 from pointcept_wsegpc.files import write_arrays
+from pointcept_wsegpc.hooks.common import to_device
 
 
 def parse_arguments():
@@ -69,8 +70,7 @@ def predict(cfg, weight, split, out):
     for index in range(len(dataset)):
         scene = dataset.get_data_name(index)
         seed_scene(scene)
-        batch = collate_fn([dataset[index]])
-        batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
+        batch = to_device(collate_fn([dataset[index]]), device)
         label = model(batch)["seg_logits"].argmax(1)[batch["inverse"]].cpu()
         write_arrays(out / f"{scene}.npz", label=label.numpy().astype(np.int16))
         logging.info("Predict: [%d/%d] %s", index + 1, len(dataset), scene)

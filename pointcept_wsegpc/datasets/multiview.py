@@ -165,7 +165,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _evaluation_sample(self, index):
         scene = self.scenes[index]
-        points = schema.read_points(scene, POINT_KEYS)
+        labelled = (scene / f"{self.segment_key}.npy").is_file()
+        points = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * labelled)))
         grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
         views = schema.read_views(scene)
         chosen = views.frame[sample_views(len(views), self.num_views)]
@@ -185,9 +186,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
                 None
             ],
         }
-        if (scene / f"{self.segment_key}.npy").is_file():
-            segment = schema.read_points(scene, ("coord", self.segment_key))[self.segment_key]
-            segment = segment.reshape(-1).astype(np.int64)
+        if labelled:
+            segment = points[self.segment_key].reshape(-1).astype(np.int64)
             sample.update(segment=segment[first], origin_segment=segment)
             sample["image_label"] = self._image_labels(scene, chosen, views.size)
         return to_tensors(sample, name=scene.name)

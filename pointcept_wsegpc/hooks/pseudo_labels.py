@@ -19,7 +19,7 @@ from ..labels import IGNORE
 from ..losses.consistency import region_labels
 from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion_with_misses, iou_table
-from .common import to_device, unwrap
+from .common import to_device, unwrap, write_scalars
 from .label_store import finish_store, open_store
 from .scene_tags import check_listed
 
@@ -76,9 +76,8 @@ class PseudoLabelExporter(HookBase):
             num_worker=self.num_worker,
             log=trainer.logger.info,
         )
-        if trainer.writer is not None:
-            for name, value in manifest.get("miou", {}).items():
-                trainer.writer.add_scalar(f"pseudo_label/{name}", value, trainer.epoch + 1)
+        miou = {f"pseudo_label/{name}": v for name, v in manifest.get("miou", {}).items()}
+        write_scalars(trainer, miou, trainer.epoch + 1)
 
 
 def export_pseudo_labels(

@@ -98,7 +98,7 @@ class WSegPC(nn.Module):
         self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)
         self.threshold_2d = AdaptiveThreshold(num_classes, threshold, adaptive)
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
-        self.network(inference)
+        self.network(inference)  # refuses an unknown name here, not at the first evaluation
         self.inference = inference
 
     def network(self, name):

@@ -87,11 +87,11 @@ def test_settings_reach_the_methods(tmp_path):
 
 
 def test_unknown_settings_are_refused_before_the_start():
-    with pytest.raises(ValueError, match=r"unknown method 'magic'; known: .*growing"):
+    with pytest.raises(ValueError, match=r"unknown partition method 'magic'; known: .*growing"):
         Settings(method="magic")
     with pytest.raises(ValueError, match=r"no setting 'max_angel'; known: .*max_angle"):
         Settings(points={"max_angel": 3})
-    with pytest.raises(ValueError, match="partition_view has no setting 'x'"):
+    with pytest.raises(ValueError, match="method 'growing' has no setting 'x'"):
         Settings(views={"x": 3})
 
 
@@ -166,7 +166,7 @@ def test_the_tool(tmp_path):
         ((), "no scene of split train/val/test in"),
         (("--set", "max_angle"), "expected KEY=VALUE"),
         (("--set", "angle=3"), "has no setting 'angle'"),
-        (("--method", "magic"), "unknown method 'magic'"),
+        (("--method", "magic"), "unknown partition method 'magic'"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):

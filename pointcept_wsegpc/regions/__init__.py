@@ -6,15 +6,34 @@ class (Eq. 2-3). Regions are ids from 0 to R - 1 without gaps; -1 = unassigned.
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.growing import partition_growing
-from pointcept_wsegpc.regions.views import partition_view
+from pointcept_wsegpc.regions.views import DepthView
 
-__all__ = ["METHODS", "fill_unassigned", "partition", "partition_view"]
+__all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view", "settings_of"]
 
-METHODS = {"growing": partition_growing}
+# Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
+METHODS = {
+    "growing": partition_growing,
+}
+# Settings known by a name, per method; `fill` is that of `partition`.
+PRESETS = {
+    "growing": {
+        # WyPR (Ren et al., CVPR 2021): a distance that never binds indoors, then filled.
+        "wypr": {
+            "neighbours": 12,
+            "max_distance": 2.0,
+            "max_angle": 20.0,
+            "min_size": 50,
+            "fill": True,
+        },
+    },
+}
 
 
 def partition(
@@ -22,18 +41,21 @@ def partition(
     normal: np.ndarray | None = None,
     color: np.ndarray | None = None,
     method: str = "growing",
+    *,
+    preset: str | None = None,
+    fill: bool | None = None,
     **settings,
 ) -> np.ndarray:
     """Partition a cloud into regions: (N,) int32, contiguous from 0, -1 = unassigned.
 
-    coord (N,3) in metres, normal (N,3) of any sign and length, or None: estimated from coord;
-    color (N,3), or None, for methods that look at it. A point with a NaN or infinite coordinate
-    or normal stays -1. The settings are the method's own (see METHODS). The same input gives the
-    same regions, always. Raises ValueError for a wrong shape or an unknown method.
+    coord (N,3) in metres; normal (N,3) of any sign and length, estimated where it is missing (None,
+    zero, NaN); color (N,3), uint8 or floats in 0..1 or 0..255, for methods that look at it. A point
+    with a NaN or infinite coordinate stays -1; points at one place share their region, and count
+    once. The settings are the method's own (see METHODS), on top of those of a preset (see
+    PRESETS). fill: give unassigned points the region of the nearest assigned one. The same input
+    gives the same regions, always. Raises ValueError for a wrong shape, method or setting.
     """
-    if method not in METHODS:
-        known = ", ".join(sorted(METHODS))
-        raise ValueError(f"unknown partition method {method!r}; known: {known}")
+    method, settings, filled = resolve(method, preset, settings)
     coord = np.asarray(coord)
     if coord.ndim != 2 or coord.shape[1] != 3:
         raise ValueError(f"coord has shape {coord.shape}; expected (N, 3)")
@@ -44,7 +66,61 @@ def partition(
         arrays[name] = np.asarray(array)
         if arrays[name].shape != coord.shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}; coord has {coord.shape}")
-    return METHODS[method](coord, **arrays, **settings)
+    cloud = Cloud(coord, **arrays)
+    region = cloud.spread(method(cloud, **settings))
+    return fill_unassigned(coord, region) if (filled if fill is None else fill) else region
+
+
+def partition_view(
+    depth: np.ndarray,
+    intrinsic: np.ndarray,
+    color: np.ndarray | None = None,
+    method: str = "growing",
+    *,
+    preset: str | None = None,
+    fill: bool | None = None,
+    depth_noise: float = 0.0015,
+    **settings,
+) -> np.ndarray:
+    """Partition a view into regions: (H,W) int32, contiguous from 0, -1 = none.
+
+    depth (H,W): z-depth in metres; 0, negative or not finite = invalid, stays -1. intrinsic (3,3)
+    at this resolution; color (H,W,3) as in `partition`. The neighbours of a pixel are those of the
+    image. depth_noise: standard deviation of depth per squared metre of it (0.0015 / m is a
+    structured-light sensor's). The rest is that of `partition`.
+    """
+    method, settings, filled = resolve(method, preset, settings)
+    view = DepthView(depth, intrinsic, color, depth_noise)
+    region = method(view, **settings)
+    if filled if fill is None else fill:
+        region = fill_unassigned(view.coord, region)
+    return view.spread(region)
+
+
+def resolve(method, preset, settings):
+    """(function, its settings, whether to fill) of a method and a preset by their names.
+
+    Raises ValueError for an unknown name of a method, preset or setting.
+    """
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        raise ValueError(f"unknown partition method {method!r}; known: {known}")
+    known = PRESETS.get(method, {})
+    if preset is not None and preset not in known:
+        names = ", ".join(known) or "none"
+        raise ValueError(f"method {method!r} has no preset {preset!r}; known: {names}")
+    unknown = sorted(set(settings) - set(settings_of(method)))
+    if unknown:
+        names = ", ".join(settings_of(method))
+        raise ValueError(f"method {method!r} has no setting {unknown[0]!r}; known: {names}")
+    settings = {**known.get(preset, {}), **settings}
+    return METHODS[method], settings, settings.pop("fill", False)
+
+
+def settings_of(method: str) -> list[str]:
+    """Names of the settings of a method."""
+    parameters = inspect.signature(METHODS[method]).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
 def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 N points, R regions, C classes, V views of H x W pixels.
 """
 
-import inspect
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ..files import read_json, write_array, write_json
 from ..labels import IGNORE, SCANNET20_NAMES
 from ..metrics import mean_iou, partition_confusion
 from ..schema import read_points, read_view_image, read_views, view_path, write_view_image
-from . import METHODS, fill_unassigned, partition, partition_view
+from . import fill_unassigned, partition, partition_view, resolve
 
 NUM_CLASSES = len(SCANNET20_NAMES)
 
@@ -29,16 +28,8 @@ class Settings:
 
     def __post_init__(self):
         """Raise ValueError for an unknown method or setting, before the first scene is read."""
-        if self.method not in METHODS:
-            raise ValueError(f"unknown method {self.method!r}; known: {', '.join(sorted(METHODS))}")
-        for function, given in ((METHODS[self.method], self.points), (partition_view, self.views)):
-            parameters = inspect.signature(function).parameters.values()
-            known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-            unknown = sorted(set(given) - set(known))
-            if unknown:
-                raise ValueError(
-                    f"{function.__name__} has no setting {unknown[0]!r}; known: {', '.join(known)}"
-                )
+        resolve(self.method, None, self.points)
+        resolve("growing", None, {k: v for k, v in self.views.items() if k != "depth_noise"})
 
 
 def is_extracted(scene, settings):

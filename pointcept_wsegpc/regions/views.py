@@ -1,6 +1,6 @@
-"""Regions of one view: its depth image lifted to 3D and grown on the pixel grid.
+"""What a partition method gets to see of a view: its depth image lifted to 3D, on the pixel grid.
 
-H x W pixels. Pixel centres are at integer coordinates.
+H x W pixels, M of them with depth. Pixel centres are at integer coordinates.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import numpy as np
 from numba import njit
 
 from pointcept_wsegpc.camera import back_project
-from pointcept_wsegpc.regions.growing import check_settings, flattest_first
-from pointcept_wsegpc.regions.kernels import grow_regions
+from pointcept_wsegpc.regions.cloud import unit_range
 
 # A depth step between pixels that is steeper than a surface at this slope (tangent of the angle
 # between its normal and the optical axis, about 72 degrees) is the edge of something.
@@ -95,16 +94,83 @@ def grid_planes(depth, intrinsic, radius, tolerance, slope):
     return normal, residual
 
 
-def grid_neighbours(valid: np.ndarray) -> np.ndarray:
-    """Neighbour table (H*W, 8) int32 of the pixel grid, -1 = outside the image or not valid."""
+class DepthView:
+    """M pixels with depth, lifted to 3D: for a partition method, the same as a `cloud.Cloud`.
+
+    depth (H,W): z-depth in metres; 0, negative or not finite = invalid. intrinsic (3,3) at this
+    resolution; color (H,W,3) or None. Sensor noise grows with depth squared: its standard deviation
+    is depth_noise * z^2 metres. What depends on noise follows it: a pixel may be
+    hypot(max_distance, 3 depth_noise z^2) off the plane of its region, and the window that normals
+    are fitted in grows (window_radius).
+    """
+
+    max_distance = 0.04  # metres
+    given_normal = None
+
+    def __init__(self, depth, intrinsic, color=None, depth_noise=0.0015):
+        depth, intrinsic = check_view(depth, intrinsic)
+        if not depth_noise >= 0:
+            raise ValueError(f"depth_noise is {depth_noise}; give a noise per metre of at least 0")
+        self.shape = depth.shape
+        self.rows = np.flatnonzero(depth)  # (M,) which pixel each row is
+        self.coord = back_project(depth, intrinsic).reshape(-1, 3)[self.rows].astype(np.float64)
+        self.color = None if color is None else self.select(unit_range(color))
+        self.min_size = max(12, depth.size // 1500)  # pixels; 51 at 320 x 240
+        self._depth, self._intrinsic, self._noise = depth, intrinsic, depth_noise
+
+    def __len__(self):
+        return len(self.rows)
+
+    def neighbours(self, k):
+        """(M, 9) int32: every row, then the rows around it, -1 = none. There are 8, whatever k."""
+        return grid_neighbours(self._depth > 0)
+
+    def planes(self, k):
+        """Normal (M,3) and RMS distance (M,) in metres of the pixels around to their plane.
+
+        Normals have length 1 and any sign. 0 and inf where there is no plane. The window follows
+        the noise, not k.
+        """
+        focal = min(self._intrinsic[0, 0], self._intrinsic[1, 1])
+        normal, residual = grid_planes(
+            self._depth,
+            self._intrinsic,
+            window_radius(self._depth, focal, self._noise),
+            np.hypot(self.max_distance, 3.0 * self._noise * self._depth**2),
+            MAX_SLOPE * self._depth / focal,
+        )
+        return self.select(normal), self.select(residual)
+
+    def tolerance(self, max_distance):
+        """(M,) how far in metres a pixel may be off the plane of the region that takes it."""
+        return np.hypot(max_distance, 3.0 * self._noise * self.select(self._depth) ** 2)
+
+    def select(self, array):
+        """The rows (M, ...) of something that is there for every pixel, (H, W, ...)."""
+        array = np.asarray(array)
+        if array.shape[:2] != self.shape:
+            raise ValueError(f"got an image of {array.shape[:2]}; depth has {self.shape}")
+        return array.reshape(-1, *array.shape[2:])[self.rows]
+
+    def spread(self, region):
+        """Regions (H,W) int32 of all pixels from those of the rows (M,); -1 without depth."""
+        spread = np.full(self.shape, -1, np.int32)
+        spread.flat[self.rows] = region
+        return spread
+
+
+def grid_neighbours(valid):
+    """(M, 9) int32 of the M valid pixels of (H,W): a pixel's own row, then those of the pixels
+    around it; -1 = outside the image or not valid.
+    """
     h, w = valid.shape
-    index = np.where(valid, np.arange(h * w, dtype=np.int32).reshape(h, w), np.int32(-1))
-    index = np.pad(index, 1, constant_values=-1)
-    shifts = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
-    return np.stack([index[i : i + h, j : j + w].ravel() for i, j in shifts], axis=1)
+    index = np.full((h + 2, w + 2), -1, np.int32)
+    index[1:-1, 1:-1][valid] = np.arange(np.count_nonzero(valid), dtype=np.int32)
+    shifts = [(1, 1), *((i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1))]
+    return np.stack([index[i : i + h, j : j + w][valid] for i, j in shifts], axis=1)
 
 
-def check_view(depth: np.ndarray, intrinsic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_view(depth, intrinsic):
     """Both as float64, every invalid depth as 0; ValueError for a wrong shape."""
     depth, intrinsic = np.asarray(depth, dtype=np.float64), np.asarray(intrinsic, dtype=np.float64)
     if depth.ndim != 2:
@@ -116,47 +182,3 @@ def check_view(depth: np.ndarray, intrinsic: np.ndarray) -> tuple[np.ndarray, np
             f"focal lengths are {intrinsic[0, 0]} and {intrinsic[1, 1]}; expected both above 0"
         )
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0), intrinsic
-
-
-def partition_view(
-    depth: np.ndarray,
-    intrinsic: np.ndarray,
-    *,
-    max_distance: float = 0.04,
-    max_angle: float = 20.0,
-    min_size: int | None = None,
-    depth_noise: float = 0.0015,
-) -> np.ndarray:
-    """Partition a view into planar regions: (H,W) int32, contiguous from 0, -1 = none.
-
-    depth (H,W): z-depth in metres; 0, negative or not finite = invalid, stays -1. intrinsic (3,3)
-    at this resolution. The rule is that of `partition_growing` on the 8-neighbourhood of the grid.
-
-    Sensor noise grows with depth squared: its standard deviation is depth_noise * z^2 metres
-    (0.0015 / m is a structured-light sensor's). A pixel may be hypot(max_distance,
-    3 depth_noise z^2) off its region's plane, seeds go by residual relative to that, and the
-    window for normals grows with it (window_radius). min_size is in pixels; None means 1 pixel in
-    1500 of the image, and at least 12 (51 at 320 x 240).
-    """
-    depth, intrinsic = check_view(depth, intrinsic)
-    min_size = max(12, depth.size // 1500) if min_size is None else min_size
-    check_settings(max_distance, max_angle, min_size)
-    if not depth_noise >= 0:
-        raise ValueError(f"depth_noise is {depth_noise}; give a noise per metre of at least 0")
-
-    focal = min(intrinsic[0, 0], intrinsic[1, 1])
-    tolerance = np.hypot(max_distance, 3.0 * depth_noise * depth**2)
-    radius = window_radius(depth, focal, depth_noise)
-    normal, residual = grid_planes(depth, intrinsic, radius, tolerance, MAX_SLOPE * depth / focal)
-    seeds = np.flatnonzero(depth)
-    order = seeds[flattest_first((residual / tolerance).ravel()[seeds])]
-    region = grow_regions(
-        back_project(depth, intrinsic).reshape(-1, 3).astype(np.float64),
-        normal.reshape(-1, 3),
-        grid_neighbours(depth > 0),
-        order,
-        tolerance.ravel(),
-        math.cos(math.radians(max_angle)),
-        min_size,
-    )
-    return region.reshape(depth.shape)

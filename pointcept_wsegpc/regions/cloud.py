@@ -1,0 +1,153 @@
+"""What a partition method gets to see of a cloud. N points given, M distinct finite ones of them.
+
+A method is a function of a Cloud and of its own settings that returns a region per row, (M,) with
+-1 = unassigned. It never meets a NaN, a duplicate, a normal of length 0 or a colour of unknown
+range: those are dealt with here, once. `views.DepthView` is the same for the pixels of a view.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+
+import numpy as np
+
+from pointcept_wsegpc.regions.kd_tree import build_tree, query_tree
+from pointcept_wsegpc.regions.kernels import local_planes
+
+LIKELY_SPACING = (0.0005, 0.5)  # metres between neighbours in a scan; outside, the unit is wrong
+# Multipliers of a hash of three numbers, without order or meaning.
+ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+logger = logging.getLogger(__name__)
+
+
+class Cloud:
+    """M points with normals, colours and neighbours, in an order in which near ones lie together.
+
+    coord (N,3) in metres; normal (N,3) of any length, or None; color (N,3), uint8, or floats in
+    0..1 or 0..255, or None. Points with a NaN or infinite coordinate are left out. Of points at one
+    and the same place the first stands for all.
+    """
+
+    def __init__(self, coord, normal=None, color=None):
+        self.shape = (len(coord),)  # of what `spread` returns
+        rows, self._place = distinct_rows(np.asarray(coord, dtype=np.float64))
+        self._tree = build_tree(np.ascontiguousarray(coord[rows], dtype=np.float64))
+        self.rows = rows[self._tree.index]  # (M,) which of the N points each row is
+        self.coord = np.ascontiguousarray(coord[self.rows], dtype=np.float64)  # (M,3) metres
+        self.color = None if color is None else unit_range(color)[self.rows]  # (M,3) in 0..1
+        self.given_normal = None if normal is None else unit(normal[self.rows])  # (M,3), 0 = none
+
+    def __len__(self):
+        return len(self.coord)
+
+    def neighbours(self, k):
+        """(M, k+1) int32: every row with its k nearest, itself first; -1 = no more.
+
+        Ask for the largest k first: a smaller one is a part of it.
+        """
+        if not hasattr(self, "_table") or self._table.shape[1] <= k:
+            tree = self._tree
+            self._table = query_tree(self.coord, tree.start, tree.stop, tree.box, k + 1)
+        return self._table[:, : k + 1]
+
+    def planes(self, k):
+        """Normal (M,3) and RMS distance (M,) in metres of the k nearest neighbours to their plane.
+
+        Normals have length 1 and any sign: as given, estimated from the neighbours where missing.
+        0 and inf where the neighbours have no plane.
+        """
+        normal, residual = local_planes(self.coord, self.neighbours(k))
+        if self.given_normal is not None:
+            missing = ~self.given_normal.any(axis=1, keepdims=True)
+            normal = np.where(missing, normal, self.given_normal)
+        return normal, residual
+
+    @cached_property
+    def spacing(self):
+        """Median distance in metres from a point to its nearest neighbour; 0 for fewer than 2."""
+        if len(self) < 2:
+            return 0.0
+        nearest = self.neighbours(1)[:, 1]
+        spacing = float(np.median(np.linalg.norm(self.coord - self.coord[nearest], axis=1)))
+        if not LIKELY_SPACING[0] <= spacing <= LIKELY_SPACING[1]:
+            logger.warning(
+                "points lie %.3g m apart, in scans it is 0.005 to 0.1 m: is the unit metres? "
+                "Coordinates in millimetres are to be divided by 1000",
+                spacing,
+            )
+        return spacing
+
+    @property
+    def max_distance(self):
+        """Default of how far in metres a point may be off its region's plane."""
+        return 0.04
+
+    @property
+    def min_size(self):
+        """Default of the fewest points of a region."""
+        return 50
+
+    def tolerance(self, max_distance):
+        """(M,) how far in metres a point may be off the plane of the region that takes it."""
+        return np.full(len(self), float(max_distance))
+
+    def select(self, array):
+        """The rows (M, ...) of something that is there for every point, (N, ...)."""
+        array = np.asarray(array)
+        if array.shape[: len(self.shape)] != self.shape:
+            raise ValueError(f"got {array.shape[0]} values; the cloud has {self.shape[0]} points")
+        return array[self.rows]
+
+    def spread(self, region):
+        """Regions (N,) int32 of all points from those of the rows (M,); -1 for what was left out.
+
+        Points at one place share their region.
+        """
+        distinct = np.full(len(self) + 1, -1, np.int32)
+        distinct[self._tree.index] = region
+        return distinct[self._place]
+
+
+def distinct_rows(coord):
+    """Indices (M,) of the finite and distinct points of (N,3), and for each of the N points its
+    place in them (N,); M = left out.
+    """
+    finite = np.isfinite(coord).all(axis=1)
+    rows = np.flatnonzero(finite)
+    place = np.full(len(coord), len(rows))
+    if not may_repeat(coord[rows]):
+        place[rows] = np.arange(len(rows))
+        return rows, place
+    _, first, inverse = np.unique(coord[rows], axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # by first appearance
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    place[:] = len(order)
+    place[rows] = rank[inverse.ravel()]
+    return rows[first[order]], place
+
+
+def may_repeat(coord):
+    """Whether any two of the points (M,3) are equal; now and then True although none are."""
+    bits = (np.ascontiguousarray(coord) + 0.0).view(np.uint64)  # + 0.0: -0 and 0 are one place
+    bits ^= bits >> np.uint64(29)  # float32 left the lower bits empty
+    key = np.sort((bits * ODD).sum(axis=1, dtype=np.uint64))
+    return bool((key[1:] == key[:-1]).any())
+
+
+def unit(normal):
+    """Normals (M,3) at length 1, in float64; zero, NaN and infinite ones become zero."""
+    normal = np.asarray(normal, dtype=np.float64)
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    usable = np.isfinite(length) & (length > 0)
+    return np.divide(normal, length, out=np.zeros_like(normal), where=usable)
+
+
+def unit_range(color):
+    """Colours (N,3) in 0..1 as float64, from uint8 or from floats in 0..1 or 0..255."""
+    color = np.asarray(color)
+    if color.dtype.kind != "f":
+        return color / 255.0
+    return color.astype(np.float64) / (255.0 if color.max(initial=0.0) > 1.0 else 1.0)

@@ -103,6 +103,45 @@ def partition_quality(region, segment, num_classes, ignore=IGNORE):
     return mean_iou(partition_confusion(region, segment, num_classes, ignore))
 
 
+def boundary_counts(region, segment, neighbours, ignore=IGNORE):
+    """(recalled, boundary): counts of the points at a class boundary, to be summed over scenes.
+
+    region (N,) with -1 = none, which counts as one more region; segment (N,) with `ignore`;
+    neighbours (N, K) indices of the points next to each, -1 = none (the point itself may be among
+    them). A labelled point is at a class boundary if a neighbour is labelled otherwise, and at a
+    region border if a neighbour is in another region. A boundary point is recalled if it or one of
+    its neighbours is at a region border: what superpixel benchmarks count, with a tolerance of one
+    pixel (Stutz, Hermans & Leibe, CVIU 2018), and benchmarks of superpoints with one edge of the
+    neighbour graph (Landrieu & Boussaha, CVPR 2019).
+    """
+    region, segment = np.ravel(region), np.ravel(segment)
+    if not len(region) == len(segment) == len(neighbours):
+        raise ValueError(
+            f"got {len(region)} region ids, {len(segment)} labels and neighbours of "
+            f"{len(neighbours)} points; lengths must match"
+        )
+    border, boundary = np.zeros(len(region), bool), np.zeros(len(region), bool)
+    itself = np.arange(len(region))
+    columns = [np.where(column < 0, itself, column) for column in np.transpose(neighbours)]
+    for column in columns:
+        border |= region[column] != region
+        boundary |= (segment[column] != segment) & (segment[column] != ignore)
+    boundary &= segment != ignore
+    near = border.copy()
+    for column in columns:
+        near |= border[column]
+    return int((near & boundary).sum()), int(boundary.sum())
+
+
+def boundary_recall(region, segment, neighbours, ignore=IGNORE):
+    """Share of the points at a class boundary that have a region border within one neighbour.
+
+    Arguments as of `boundary_counts`; NaN where there is no class boundary.
+    """
+    recalled, boundary = boundary_counts(region, segment, neighbours, ignore)
+    return recalled / boundary if boundary else float("nan")
+
+
 def iou_table(confusions, names):
     """Text table of the IoU in % per class, one column per {title: confusion (C, C) or larger}.
 

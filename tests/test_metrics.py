@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.metrics import (
+    boundary_counts,
+    boundary_recall,
     confusion,
     confusion_with_misses,
     coverage,
@@ -129,3 +131,51 @@ def test_partition_confusions_add_up_over_scenes():
 def test_majority_vote_needs_equal_lengths():
     with pytest.raises(ValueError, match="3 region ids for 2 labels"):
         majority_vote([0, 0, 1], [1, 2], C)
+
+
+def recall_by_sets(region, segment, neighbours):
+    """The definition of boundary recall, word by word."""
+    around = [[int(j) for j in row if j >= 0] for row in neighbours]
+    everybody = range(len(region))
+    border = {i for i in everybody if any(region[j] != region[i] for j in around[i])}
+    boundary = {
+        i
+        for i in everybody
+        if segment[i] != -1
+        and any(segment[j] != -1 and segment[j] != segment[i] for j in around[i])
+    }
+    recalled = {i for i in boundary if border & {i, *around[i]}}
+    return len(recalled), len(boundary)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_boundary_recall_against_sets(seed):
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 1, 300))  # few classes and regions, so that most have no border
+    segment, region = np.digitize(x, [0.3, 0.5]), np.digitize(x, [0.31, 0.7])
+    segment[rng.random(300) < 0.1], region[rng.random(300) < 0.02] = -1, -1
+    neighbours = np.arange(300)[:, None] + rng.integers(-3, 4, (300, 5))
+    neighbours[(neighbours >= 300) | (rng.random((300, 5)) < 0.1)] = -1
+    counts = boundary_counts(region, segment, neighbours)
+    assert counts == recall_by_sets(region, segment, neighbours)
+    assert 0 < counts[0] < counts[1] < 100
+    assert boundary_recall(region, segment, neighbours) == counts[0] / counts[1]
+
+
+def test_boundary_recall_by_hand():
+    chain = np.array([[i, i - 1, i + 1 if i < 7 else -1] for i in range(8)])  # 0 has -1, too
+    segment = np.array([0, 0, 0, 0, 1, 1, 1, 1])  # 3 and 4 are at the boundary
+    recalls = {1: 0, 2: 0.5, 3: 1, 4: 1, 5: 1, 6: 0.5, 7: 0}  # region border before point i
+    for start, expected in recalls.items():
+        region = (np.arange(8) >= start).astype(int)
+        assert boundary_recall(region, segment, chain) == expected, start
+    assert boundary_recall(np.zeros(8, int), segment, chain) == 0
+    assert boundary_recall(np.full(8, -1), segment, chain) == 0
+    assert boundary_recall(np.where(segment, -1, 0), segment, chain) == 1
+    assert boundary_recall(np.arange(8), segment, chain) == 1
+    unlabelled = np.where(np.arange(8) == 4, -1, segment)  # keeps the classes apart
+    assert boundary_counts(np.arange(8), unlabelled, chain) == (0, 0)
+    assert np.isnan(boundary_recall(np.arange(8), unlabelled, chain))
+    assert boundary_counts([], [], np.empty((0, 3), int)) == (0, 0)
+    with pytest.raises(ValueError, match="8 region ids, 7 labels"):
+        boundary_recall(segment, segment[:7], chain)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.regions import METHODS, fill_unassigned, partition, partition_view
-from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.kernels import (
     FIRST_REFIT,
     MOMENTS,
@@ -29,14 +28,15 @@ def partition_by_numpy(coord, normal, neighbours, max_distance, max_angle, min_s
     """The rule of partition_growing, spelt out point by point, with brute-force neighbours."""
     n = len(coord)
     distance = np.linalg.norm(coord[:, None] - coord[None], axis=-1)
-    table = np.argsort(distance, axis=1, kind="stable")[:, : neighbours + 1]
-    planes = [plane_by_numpy(coord[row]) for row in table]
+    nearest = np.argsort(distance, axis=1, kind="stable")
+    table = nearest[:, : neighbours + 1]
+    around = nearest[:, : 33 if normal is None else neighbours + 1]  # estimates take 32 neighbours
+    planes = [plane_by_numpy(coord[row]) for row in around]
+    unevenness = [math.hypot(p[2], (x - p[0]) @ p[1]) for x, p in zip(coord, planes, strict=True)]
     if normal is None:
         normal = np.array([plane[1] for plane in planes])
     region, count = np.full(n, -1), 0
-    flatness = np.round(np.array([plane[2] for plane in planes]) / max_distance, 7)
-    rows = Cloud(coord).rows  # ties: points that share their neighbourhood
-    for seed in rows[np.argsort(flatness[rows], kind="stable")]:
+    for seed in np.argsort(unevenness):
         if region[seed] >= 0:
             continue
         center, direction, members, next_refit = coord[seed], normal[seed], [seed], FIRST_REFIT

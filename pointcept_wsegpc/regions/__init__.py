@@ -68,6 +68,7 @@ def partition(
             raise ValueError(f"{name} has shape {arrays[name].shape}; coord has {coord.shape}")
     cloud = Cloud(coord, **arrays)
     region = cloud.spread(method(cloud, **settings))
+    cloud.check_unit()  # afterwards: the neighbours are known by then
     return fill_unassigned(coord, region) if (filled if fill is None else fill) else region
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from pointcept_wsegpc.regions.kernels import grow_regions
 
 
-def flattest_first(residual: np.ndarray) -> np.ndarray:
-    """Order of the seeds by residual (M,), a share of the tolerance; equal ones go by row.
+def flattest_first(unevenness: np.ndarray) -> np.ndarray:
+    """Order of the seeds by unevenness (M,), a share of the tolerance; equal ones go by row.
 
     What differs by rounding alone counts as equal, so that exact planes have the same order
-    everywhere. One sort of integers, residual above row, takes a fifth of a stable argsort.
+    everywhere. One sort of integers, unevenness above row, takes a fifth of a stable argsort.
     """
-    levels = np.minimum(residual * 1e7, 2**31 - 1).round().astype(np.int64)
+    levels = np.minimum(unevenness * 1e7, 2**31 - 1).round().astype(np.int64)
     order = np.sort(levels << 32 | np.arange(len(levels)))
     return order & (2**32 - 1)
 
@@ -43,8 +43,7 @@ def partition_growing(
 ) -> np.ndarray:
     """Planar regions (M,) of a Cloud or a DepthView, which decide what None stands for.
 
-    Seeds are taken from the flattest place on: by the RMS distance of a point's neighbourhood to
-    its plane. A point joins if it is within max_distance metres of the region's plane and its
+    Seeds are taken from the flattest place on (`local_planes`). A point joins if it is within max_distance metres of the region's plane and its
     normal within max_angle degrees of the plane's. It is reached through a member that has it among
     its nearest neighbours, so lone points may stay out. Regions below min_size points are given up.
     The neighbours of a pixel are the eight around it.
@@ -55,13 +54,13 @@ def partition_growing(
     if neighbours < 3:
         raise ValueError(f"neighbours is {neighbours}; a plane needs at least 3")
     table = cloud.neighbours(neighbours)
-    normal, residual = cloud.planes(neighbours)
+    normal, unevenness = cloud.planes(neighbours)
     tolerance = cloud.tolerance(max_distance)
     return grow_regions(
         cloud.coord,
         normal,
         table,
-        flattest_first(residual / tolerance),
+        flattest_first(unevenness / tolerance),
         tolerance,
         math.cos(math.radians(max_angle)),
         min_size,

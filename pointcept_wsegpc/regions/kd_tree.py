@@ -55,7 +55,7 @@ def _select(index, value, low, high, rank):
 def build_tree(coord):
     """Tree of finite coordinates (N,3) float64: nodes are halved across their longest side."""
     n, depth = len(coord), 0
-    while (n >> depth) > LEAF:
+    while n > LEAF << depth:
         depth += 1
     nodes = (2 << depth) - 1
     index = np.arange(n).astype(np.int32)

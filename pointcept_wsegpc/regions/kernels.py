@@ -96,26 +96,28 @@ def fit_plane(moments):
 
 @njit(cache=True)
 def local_planes(coord, neighbour):
-    """Normal and planarity of every point from its neighbours.
+    """Normal and unevenness of every point from its neighbours.
 
     coord (N,3) float64 in metres, neighbour (N,K) int32 with -1 = none; a point takes part in its
-    own fit only where the table lists it. Returns normal (N,3), of arbitrary sign, and the RMS
-    distance (N,) in metres of the neighbours to their plane; 0 and inf where there is no plane.
+    own fit only where the table lists it. Returns normal (N,3), of arbitrary sign, and unevenness
+    (N,) in metres: hypot(RMS distance of the neighbours to their plane, the point's own distance
+    to it); 0 and inf where there is no plane. The point's own share also tells points apart that
+    have the same neighbours: a region starts from the one that lies in the plane.
     """
     n = len(coord)
     normal = np.empty((n, 3))
-    residual = np.empty(n)
+    unevenness = np.empty(n)
     moments = np.empty(MOMENTS)
     for i in range(n):
         moments[:] = 0.0
-        x, y, z = coord[i]
+        x, y, z = coord[i, 0], coord[i, 1], coord[i, 2]
         for j in neighbour[i]:
             if j >= 0:  # relative to the point itself: no cancellation far from the origin
                 add_point(moments, coord[j, 0] - x, coord[j, 1] - y, coord[j, 2] - z)
-        plane = fit_plane(moments)
-        normal[i, 0], normal[i, 1], normal[i, 2] = plane[3:6]
-        residual[i] = plane[6]
-    return normal, residual
+        mx, my, mz, nx, ny, nz, thickness, _ = fit_plane(moments)
+        normal[i, 0], normal[i, 1], normal[i, 2] = nx, ny, nz
+        unevenness[i] = math.hypot(thickness, mx * nx + my * ny + mz * nz)
+    return normal, unevenness
 
 
 @njit(cache=True)

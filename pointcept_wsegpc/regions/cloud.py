@@ -34,11 +34,12 @@ class Cloud:
     """
 
     def __init__(self, coord, normal=None, color=None):
+        coord = np.ascontiguousarray(coord, dtype=np.float64)
         self.shape = (len(coord),)  # of what `spread` returns
-        rows, self._place = distinct_rows(np.asarray(coord, dtype=np.float64))
-        self._tree = build_tree(np.ascontiguousarray(coord[rows], dtype=np.float64))
+        rows, self._place = distinct_rows(coord)
+        self._tree = build_tree(coord if len(rows) == len(coord) else coord[rows])
+        self.coord = self._tree.point  # (M,3) metres
         self.rows = rows[self._tree.index]  # (M,) which of the N points each row is
-        self.coord = np.ascontiguousarray(coord[self.rows], dtype=np.float64)  # (M,3) metres
         self.color = None if color is None else unit_range(color)[self.rows]  # (M,3) in 0..1
         self._fits = {}  # k -> normals and unevenness from k neighbours
         self.given_normal = None if normal is None else unit(normal[self.rows])  # (M,3), 0 = none
@@ -145,10 +146,11 @@ def distinct_rows(coord):
     finite = np.isfinite(coord).all(axis=1)
     rows = np.flatnonzero(finite)
     place = np.full(len(coord), len(rows))
-    if not may_repeat(coord[rows]):
+    some = coord if len(rows) == len(coord) else coord[rows]
+    if not may_repeat(some):
         place[rows] = np.arange(len(rows))
         return rows, place
-    _, first, inverse = np.unique(coord[rows], axis=0, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(some, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)  # by first appearance
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

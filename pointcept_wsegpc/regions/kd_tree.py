@@ -18,29 +18,38 @@ STACK = 64  # deeper than a tree of 2^31 points
 class Tree(NamedTuple):
     """A complete binary tree of nodes, children 2i + 1 and 2i + 2; the leaves are its last row."""
 
-    index: np.ndarray  # (N,) int32: the points in the order of the leaves
-    start: np.ndarray  # (nodes,) int32: node i holds index[start[i]:stop[i]]
+    point: np.ndarray  # (N,3): the coordinates in the order of the leaves
+    index: np.ndarray  # (N,) int32: which of the points given each of them is
+    start: np.ndarray  # (nodes,) int32: node i holds point[start[i]:stop[i]]
     stop: np.ndarray
     box: np.ndarray  # (nodes, 6): lower and upper corner of its points
 
 
 @njit(cache=True)
-def _select(index, value, low, high, rank):
-    """Partly sort index[low:high] by value, until index[rank] is where a full sort would put it."""
+def _swap(point, index, i, j):
+    for axis in range(3):
+        point[i, axis], point[j, axis] = point[j, axis], point[i, axis]
+    index[i], index[j] = index[j], index[i]
+
+
+@njit(cache=True)
+def _select(point, index, axis, low, high, rank):
+    """Partly sort the rows low:high along an axis, until row `rank` is what a full sort has there.
+
+    Points (N,3) and their indices (N,) are moved together.
+    """
     high -= 1
     while low < high:
-        first, middle, last = (
-            value[index[low]], value[index[(low + high) // 2]], value[index[high]],
-        )  # fmt: skip
+        first, middle, last = point[low, axis], point[(low + high) // 2, axis], point[high, axis]
         pivot = max(min(first, middle), min(max(first, middle), last))
         i, j = low, high
         while i <= j:
-            while value[index[i]] < pivot:
+            while point[i, axis] < pivot:
                 i += 1
-            while value[index[j]] > pivot:
+            while point[j, axis] > pivot:
                 j -= 1
             if i <= j:
-                index[i], index[j] = index[j], index[i]
+                _swap(point, index, i, j)
                 i += 1
                 j -= 1
         if rank <= j:
@@ -52,33 +61,38 @@ def _select(index, value, low, high, rank):
 
 
 @njit(cache=True)
+def _enclose(point, start, stop, box, node):
+    """Write the bounding box of the points start:stop to box[node]."""
+    box[node, :3], box[node, 3:] = np.inf, -np.inf
+    for i in range(start, stop):
+        for axis in range(3):
+            box[node, axis] = min(box[node, axis], point[i, axis])
+            box[node, 3 + axis] = max(box[node, 3 + axis], point[i, axis])
+
+
+@njit(cache=True)
 def build_tree(coord):
     """Tree of finite coordinates (N,3) float64: nodes are halved across their longest side."""
     n, depth = len(coord), 0
     while n > LEAF << depth:
         depth += 1
     nodes = (2 << depth) - 1
-    index = np.arange(n).astype(np.int32)
+    point, index = coord.copy(), np.arange(n).astype(np.int32)  # moved into the leaves' order
     start, stop = np.zeros(nodes, np.int32), np.zeros(nodes, np.int32)
     box = np.empty((nodes, 6))
-    axes = np.ascontiguousarray(coord.T)
     stop[0] = n
     for node in range(nodes):
         low, high = start[node], stop[node]
-        for axis in range(3):
-            smallest, largest = np.inf, -np.inf
-            for i in index[low:high]:
-                smallest = min(smallest, axes[axis, i])
-                largest = max(largest, axes[axis, i])
-            box[node, axis], box[node, 3 + axis] = smallest, largest
+        _enclose(point, low, high, box, node)
         child = 2 * node + 1
         if child >= nodes:
             continue
         middle = (low + high) // 2
-        _select(index, axes[np.argmax(box[node, 3:] - box[node, :3])], low, high, middle)
+        axis = np.argmax(box[node, 3:] - box[node, :3])
+        _select(point, index, axis, low, high, middle)
         start[child], stop[child] = low, middle
         start[child + 1], stop[child + 1] = middle, high
-    return Tree(index, start, stop, box)
+    return Tree(point, index, start, stop, box)
 
 
 @njit(cache=True)

@@ -1,0 +1,111 @@
+"""What partition methods get to see: neighbours, defaults, and what was wrong with the input."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud, may_repeat, unit_range
+from pointcept_wsegpc.regions.kd_tree import LEAF, build_tree, query_tree
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, LEAF, LEAF + 1, 2 * LEAF + 1, 100, 3333])
+@pytest.mark.parametrize("k", [1, 4, 33])
+def test_the_tree_finds_the_nearest(n, k):
+    rng = np.random.default_rng(n)
+    coord = rng.normal(size=(n, 3)) * [1, 10, 0.1]
+    tree = build_tree(coord)
+    np.testing.assert_array_equal(coord[tree.index], tree.point)
+    table = query_tree(tree.point, tree.start, tree.stop, tree.box, k)
+    expected = np.full((n, k), n)
+    if n:
+        nearest = cKDTree(tree.point).query(tree.point, k)[1]
+        expected = nearest.reshape(n, k)  # scipy drops the axis where k is 1
+    np.testing.assert_array_equal(table, np.where(expected == n, -1, expected))
+
+
+@pytest.mark.parametrize("shape", ["one place", "a line", "a grid"])
+def test_the_tree_survives_ties(shape):
+    coord = {
+        "one place": np.ones((500, 3)),
+        "a line": np.arange(500.0)[:, None] * [1, 2, 3],
+        "a grid": np.indices((8, 8, 8)).reshape(3, -1).T.astype(float),
+    }[shape]
+    tree = build_tree(coord)
+    table = query_tree(tree.point, tree.start, tree.stop, tree.box, 5)
+    found = np.linalg.norm(tree.point[table] - tree.point[:, None], axis=-1)
+    expected = cKDTree(tree.point).query(tree.point, 5)[0]
+    np.testing.assert_allclose(found, expected)
+    assert all(len(set(row)) == 5 for row in table)
+
+
+def test_duplicates_and_bad_points_are_left_out_once():
+    coord = np.random.default_rng(0).normal(size=(50, 3))
+    coord[7], coord[9] = np.nan, np.inf
+    coord[20] = coord[3]
+    coord[21], coord[30] = [0.0, 1, 2], [-0.0, 1, 2]  # one place, two bit patterns
+    cloud = Cloud(coord)
+    assert sorted(cloud.rows) == sorted(set(range(50)) - {7, 9, 20, 30})
+    region = cloud.spread(np.arange(len(cloud)))
+    assert region.dtype == np.int32 and (region[[7, 9]] == -1).all()
+    assert region[20] == region[3] and region[30] == region[21]
+    finite = region >= 0
+    np.testing.assert_array_equal(cloud.coord[region[finite]], coord[finite])
+    np.testing.assert_array_equal(cloud.select(coord), cloud.coord)
+    with pytest.raises(ValueError, match="got 49 values; the cloud has 50 points"):
+        cloud.select(coord[1:])
+
+
+def test_no_false_alarm_of_duplicates_in_a_large_cloud():
+    rng = np.random.default_rng(1)
+    coord = (rng.random((300_000, 3)) * 10).astype(np.float32)  # of few bits each
+    distinct = np.unique(coord, axis=0).astype(np.float64)
+    assert not may_repeat(distinct)
+    assert may_repeat(np.concatenate([distinct, distinct[1234:1235]]))
+
+
+def test_normals_are_estimated_where_missing():
+    rng = np.random.default_rng(2)
+    coord = rng.uniform(0, 1, (400, 3)) * [1, 1, 0]
+    normal = np.tile([0, 1.0, 0], (400, 1))  # on purpose not that of the plane
+    normal[:100], normal[100:150], normal[150] = 0, np.nan, [np.inf, 0, 0]
+    cloud = Cloud(coord, 5 * normal)
+    found = cloud.planes(12)[0]
+    missing = cloud.select(np.arange(400)) < 151
+    np.testing.assert_allclose(np.abs(found[missing]), [[0, 0, 1]] * 151, atol=1e-9)
+    np.testing.assert_array_equal(found[~missing], [[0, 1, 0]] * 249)
+
+
+def test_estimates_use_more_neighbours_than_growth():
+    rng = np.random.default_rng(3)
+    coord = rng.uniform(0, 1, (2000, 3)) * [1, 1, 0] + rng.normal(0, 0.01, (2000, 3))
+    cloud = Cloud(coord)
+    few, many = cloud.planes(12)[0], cloud.planes(FOR_NORMALS)[0]
+    np.testing.assert_array_equal(few, many)
+    assert np.median(np.abs(many[:, 2])) > 0.97
+
+
+@pytest.mark.parametrize("spacing", [0.01, 0.02, 0.04, 0.1])
+def test_default_sizes_follow_the_spacing(spacing):
+    rng = np.random.default_rng(4)
+    side = 2 * spacing * np.sqrt(4000)  # as many points per nearest-neighbour distance
+    coord = rng.uniform(0, side, (4000, 3)) * [1, 1, 0]
+    cloud = Cloud(coord)
+    assert cloud.spacing == pytest.approx(spacing, rel=0.1)
+    area = cloud.min_size / (4000 / side**2)
+    assert cloud.min_size == 12 or area == pytest.approx(0.05, rel=0.2)
+    assert cloud.max_distance == 0.02
+
+
+def test_default_distance_follows_the_noise():
+    rng = np.random.default_rng(5)
+    flat = rng.uniform(0, 2, (5000, 3)) * [1, 1, 0]
+    noise = rng.normal(size=(5000, 1)) * [0, 0, 1]
+    assert Cloud(flat + 0.001 * noise).max_distance == 0.02
+    assert 0.03 < Cloud(flat + 0.015 * noise).max_distance < 0.08
+
+
+def test_colours_are_brought_to_one_range():
+    color = np.array([[0, 51, 255]])
+    expected = [[0, 0.2, 1]]
+    for given in (color.astype(np.uint8), color.astype(np.float32), color / 255):
+        np.testing.assert_allclose(unit_range(given), expected)

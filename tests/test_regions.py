@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions import METHODS, fill_unassigned, partition, partition_view
 from pointcept_wsegpc.regions.kernels import (
     FIRST_REFIT,
@@ -59,16 +60,6 @@ def partition_by_numpy(coord, normal, neighbours, max_distance, max_angle, min_s
         else:
             region[members] = -1
     return region
-
-
-def rand_index(a, b):
-    """Adjusted Rand index of two partitions; 1 = the same up to the names of the ids."""
-    table = np.zeros((a.max() + 2, b.max() + 2))
-    np.add.at(table, (a, b), 1)
-    pairs = lambda x: (x * (x - 1) / 2).sum()  # noqa: E731
-    rows, cols, total = pairs(table.sum(1)), pairs(table.sum(0)), pairs(np.array([len(a)]))
-    expected = rows * cols / total
-    return (pairs(table) - expected) / ((rows + cols) / 2 - expected)
 
 
 def patch(rng, n, axis, offset=0.0, noise=0.003):
@@ -213,7 +204,7 @@ def test_order_of_points_does_not_matter(corner):
     shuffle = np.random.default_rng(6).permutation(len(coord))
     shuffled = np.empty(len(coord), np.int32)
     shuffled[shuffle] = partition(coord[shuffle])
-    assert rand_index(partition(coord), shuffled) >= 0.99
+    assert adjusted_rand_index(partition(coord), shuffled) >= 0.99
 
 
 def test_sign_and_length_of_normals_do_not_matter(corner):

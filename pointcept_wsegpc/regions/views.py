@@ -145,6 +145,12 @@ class DepthView:
         """(M,) how far in metres a pixel may be off the plane of the region that takes it."""
         return np.hypot(max_distance, 3.0 * self._noise * self.select(self._depth) ** 2)
 
+    @property
+    def footprint(self):
+        """(M,) side in metres of what a pixel covers of a surface that faces the camera."""
+        focal = min(self._intrinsic[0, 0], self._intrinsic[1, 1])
+        return self.select(self._depth) / focal
+
     def select(self, array):
         """The rows (M, ...) of something that is there for every pixel, (H, W, ...)."""
         array = np.asarray(array)

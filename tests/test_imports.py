@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "scans": {"base"},
     "regions": {"base"},
     "pictures": {"base"},
+    "region_pictures": {"base", "pictures"},
     "losses": set(),
     "transforms": set(),
     "models": {"losses"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
     "__main__": {"host", "cpu", "version"},
 }
-PURE = ("base", "scans", "regions", "losses", "pictures")
+PURE = ("base", "scans", "regions", "losses", "pictures", "region_pictures")
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 60
 

@@ -1,41 +1,107 @@
 """Regions of a prepared scene: of its points and of every view, with the numbers about them.
 
-N points, R regions, C classes, V views of H x W pixels.
+N points, V views of H x W pixels.
 """
 
-from dataclasses import asdict, dataclass, field
+import contextlib
+import inspect
+import logging
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from ..files import read_json, write_array, write_json
-from ..labels import IGNORE, SCANNET20_NAMES
-from ..metrics import mean_iou, partition_confusion
-from ..schema import read_points, read_view_image, read_views, view_path, write_view_image
-from . import fill_unassigned, partition, partition_view, resolve
+from ..schema import read_view_image, read_views, view_path, write_view_image
+from . import METHODS, fill_unassigned, resolve, settings_of
+from .cloud import Cloud
+from .inputs import read_inputs
+from .quality import add_up, boundary_of, measure
+from .views import DepthView
 
-NUM_CLASSES = len(SCANNET20_NAMES)
+FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene
+POINTS_ONLY = ("file",)  # methods that cannot partition a view
+
+logger = logging.getLogger(__name__)
+
+
+def defaults_of(method):
+    """Settings of a method with their default values; those without one have None."""
+    parameters = inspect.signature(METHODS[method]).parameters
+    defaults = {name: parameters[name].default for name in settings_of(method)}
+    return {name: None if v is inspect.Parameter.empty else v for name, v in defaults.items()}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How points and views are partitioned; other values mean doing it again."""
+    """How points and views are partitioned; other values mean doing it again.
+
+    In the text values of `points`, such as the path of `file`, {scene} and {split} stand for the
+    names of the scene and of its folder. mesh: path of a triangle `.ply` whose vertices are the
+    scene's points, for a method with the setting `faces`.
+    """
 
     method: str = "growing"
-    points: dict = field(default_factory=dict)  # keyword arguments of the method
-    views: dict = field(default_factory=dict)  # of partition_view
-    fill: bool = False  # unassigned points take the region of the nearest assigned one
+    preset: str | None = None
+    points: dict = field(default_factory=dict)  # settings of the method
+    view_method: str | None = None  # None: the method of the points, where it can do views
+    view_preset: str | None = None  # None: the preset of the points, for the same method
+    views: dict = field(default_factory=dict)  # settings of the views' method, and depth_noise
+    fill: bool | None = None  # unassigned ones take the nearest region; None: as the preset says
 
     def __post_init__(self):
         """Raise ValueError for an unknown method or setting, before the first scene is read."""
-        resolve(self.method, None, self.points)
-        resolve("growing", None, {k: v for k, v in self.views.items() if k != "depth_noise"})
+        self.resolved()
+        for name, value in self.points.items():
+            if name in ("path", "mesh") and "{scene}" not in str(value):
+                raise ValueError(
+                    f"{name}={value} is one file for all scenes; write {{scene}} where the name "
+                    "of the scene comes in"
+                )
+
+    def of_points(self):
+        """(method, preset, settings) of the points."""
+        return self.method, self.preset, self.points
+
+    def of_views(self):
+        """(method, preset, settings) of the views, without depth_noise."""
+        method = self.view_method or ("growing" if self.method in POINTS_ONLY else self.method)
+        preset = self.preset if method == self.method else None
+        settings = {key: value for key, value in self.views.items() if key != "depth_noise"}
+        return method, self.view_preset or preset, settings
+
+    @property
+    def depth_noise(self):
+        return self.views.get("depth_noise", 0.0015)
+
+    def resolved(self):
+        """All settings by value, for JSON: presets and defaults are written out.
+
+        None: the method decides, by the points.
+        """
+        views = written_out(*self.of_views(), self.fill)
+        return {
+            "points": written_out(*self.of_points(), self.fill),
+            "views": {**views, "depth_noise": self.depth_noise},
+        }
+
+
+def written_out(method, preset, settings, fill):
+    """{method, every setting, fill} as JSON holds them."""
+    mesh = {key: settings[key] for key in ("mesh",) if key in settings}
+    if mesh and "faces" not in settings_of(method):
+        raise ValueError(f"method {method!r} has no setting 'mesh'")
+    others = {key: value for key, value in settings.items() if key not in mesh}
+    _, given, filled = resolve(method, preset, others)
+    values = {**defaults_of(method), **given, **mesh}
+    values = {k: v for k, v in values.items() if k not in FROM_SCENE}
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+    return {"method": method, **values, "fill": filled if fill is None else fill}
 
 
 def is_extracted(scene, settings):
     """Whether the scene's regions are there, made with the same settings."""
     record = Path(scene) / "regions.json"
-    return record.is_file() and read_json(record)["settings"] == asdict(settings)
+    return record.is_file() and read_json(record).get("settings") == settings.resolved()
 
 
 def extract_regions(scene, settings):
@@ -47,84 +113,110 @@ def extract_regions(scene, settings):
     (scene / "regions.json").unlink(missing_ok=True)
     for killed in (*scene.glob(".region.npy.*"), *scene.glob("views/.*.region.png.*")):
         killed.unlink()  # what an atomic write leaves behind when its process dies
-    record = {
-        "settings": asdict(settings),
-        "points": extract_points(scene, settings),
-        "views": extract_views(scene, settings),
-    }
+    with collected_warnings() as warnings:
+        record = {
+            "settings": settings.resolved(),
+            "points": extract_points(scene, settings),
+            "views": extract_views(scene, settings),
+            "warnings": warnings,
+        }
     write_json(scene / "regions.json", record)
+    for warning in warnings:
+        logger.warning("%s/%s: %s", scene.parent.name, scene.name, warning)
     return record
+
+
+@contextlib.contextmanager
+def collected_warnings():
+    """A list to which every message that the methods log as a warning is added, once."""
+    messages = []
+
+    def collect(record):
+        if record.getMessage() not in messages:
+            messages.append(record.getMessage())
+
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = collect
+    methods = logging.getLogger(__package__)
+    propagate, methods.propagate = methods.propagate, False
+    methods.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        methods.removeHandler(handler)
+        methods.propagate = propagate
 
 
 def extract_points(scene, settings):
     """Partition the points of a scene into region.npy; returns the numbers."""
-    labelled = (scene / "segment20.npy").is_file()
-    keys = ["coord", "normal", "color"] + ["segment20"] * labelled
-    points = read_points(scene, keys)
-    coord = points["coord"]
-    region = partition(
-        coord, points["normal"], points["color"], method=settings.method, **settings.points
-    )
-    if settings.fill:
-        region = fill_unassigned(coord, region)
-    write_array(scene / "region.npy", region.astype(np.int32))
-    numbers = {
-        "regions": int(region.max(initial=-1)) + 1,
-        "unassigned": float((region < 0).mean()) if len(region) else 0.0,
+    points, given = read_inputs(scene, settings.method, settings.points)
+    started = time.perf_counter()
+    cloud = Cloud(points["coord"], points["normal"], points["color"])
+    region = run(cloud, settings.method, settings.preset, given, settings.fill)
+    seconds = time.perf_counter() - started
+    cloud.check_unit()
+    write_array(scene / "region.npy", region)
+    segment = points.get("segment20")
+    boundary = (0, 0) if segment is None else boundary_of(cloud, region, segment)
+    tally = measure(region, segment, boundary, seconds)
+    return {
+        "spacing": cloud.spacing,
+        "derived": derived(cloud, settings.resolved()["points"]),
+        **tally.summary(),
+        "counts": tally.to_json(),
     }
-    if labelled:
-        numbers |= _quality(partition_confusion(region, points["segment20"], NUM_CLASSES))
-    return numbers
 
 
 def extract_views(scene, settings):
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
     views = read_views(scene)
-    regions, unassigned, pixels = 0, 0, 0
-    total = np.zeros((NUM_CLASSES + 1, NUM_CLASSES + 1), dtype=np.int64)
+    tallies, found = [], {}
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        depth = read_view_image(scene, frame, "depth", views.size)
-        region = partition_view(depth, intrinsic, **settings.views)
-        write_view_image(scene, frame, "region", region)
-        regions += int(region.max(initial=-1)) + 1
-        seen = depth > 0
-        unassigned, pixels = unassigned + int((region[seen] < 0).sum()), pixels + int(seen.sum())
+        images = {k: read_view_image(scene, frame, k, views.size) for k in ("depth", "color")}
         if view_path(scene, frame, "label").is_file():
-            label = read_view_image(scene, frame, "label", views.size)
-            # Pixels without depth have no region by definition; the partition is not to blame.
-            total += partition_confusion(region, np.where(seen, label, IGNORE), NUM_CLASSES)
-    numbers = {
-        "views": len(views),
-        "regions": regions / max(len(views), 1),  # per view
-        "unassigned": unassigned / max(pixels, 1),  # of the pixels with depth
-    }
-    return numbers | (_quality(total) if total.any() else {})
+            images["label"] = read_view_image(scene, frame, "label", views.size)
+        region, tally, found = partition_images(images, intrinsic, settings)
+        write_view_image(scene, frame, "region", region)
+        tallies.append(tally)
+    total = add_up(tallies)
+    return {"views": len(views), "derived": found, **total.summary(), "counts": total.to_json()}
 
 
-def _quality(confusion):
-    """Majority-vote mIoU, and the three counts per class that give it over many scenes."""
-    return {
-        "quality": mean_iou(confusion),
-        "counts": {
-            "intersection": np.diag(confusion).tolist(),
-            "target": confusion.sum(1).tolist(),
-            "predicted": confusion.sum(0).tolist(),
-        },
-    }
+def partition_images(images, intrinsic, settings):
+    """Regions (H,W) of one view, the Tally of its pixels with depth, and `derived` of it.
 
-
-def pooled_quality(numbers):
-    """Majority-vote mIoU over all scenes, from what `extract_points` or `_views` returned.
-
-    NaN where no scene has labels.
+    images: depth (H,W) m, color (H,W,3), and where there are labels label (H,W).
     """
-    counts = [entry["counts"] for entry in numbers if "counts" in entry]
-    if not counts:
-        return float("nan")
-    intersection, target, predicted = (
-        np.sum([entry[key] for entry in counts], axis=0)
-        for key in ("intersection", "target", "predicted")
-    )
-    union = target + predicted - intersection
-    occurs = target > 0
-    return float((intersection[occurs] / union[occurs]).mean()) if occurs.any() else float("nan")
+    method, preset, given = settings.of_views()
+    label = images.get("label")
+    if "segment" in settings_of(method):
+        if label is None:
+            raise ValueError(f"method {method!r} needs labels, and a view has no label image")
+        given = {**given, "segment": label}
+    started = time.perf_counter()
+    view = DepthView(images["depth"], intrinsic, images["color"], settings.depth_noise)
+    region = run(view, method, preset, given, settings.fill)
+    seconds = time.perf_counter() - started
+    # Pixels without depth have no region by definition; the partition is not to blame.
+    segment = None if label is None else view.select(label)
+    boundary = (0, 0) if label is None else boundary_of(view, region, label)
+    tally = measure(view.select(region), segment, boundary, seconds)
+    return region, tally, derived(view, settings.resolved()["views"])
+
+
+def run(cloud, method, preset, settings, fill):
+    """Regions of all points of a Cloud, (N,), or all pixels of a DepthView, (H,W)."""
+    function, settings, filled = resolve(method, preset, settings)
+    try:
+        region = function(cloud, **settings)
+    except ImportError as error:  # a package that only this method needs
+        raise ValueError(str(error)) from error
+    if filled if fill is None else fill:
+        region = fill_unassigned(cloud.coord, region)
+    return cloud.spread(region)
+
+
+def derived(cloud, resolved):
+    """The values that a Cloud or DepthView gave to settings that were left to it."""
+    names = [name for name in ("max_distance", "min_size") if resolved.get(name, 0) is None]
+    return {name: getattr(cloud, name) for name in names}

@@ -1,0 +1,169 @@
+"""Pictures of partitions: scenes coloured by region, in a grid of panels with titles.
+
+N points, R regions, pictures H x W. Drawn with Pillow alone.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .files import atomic_path
+from .labels import IGNORE, SCANNET20_NAMES
+from .pictures import PANEL, label_colors, paint, shade, visible_points
+from .schema import read_points, read_region
+
+# As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
+REGION_COLORS = np.array(
+    [
+        (93, 165, 228), (210, 228, 165), (255, 165, 129), (210, 138, 246), (48, 192, 147),
+        (255, 201, 30), (156, 93, 120), (30, 120, 255), (255, 129, 30), (57, 120, 111),
+        (255, 201, 246), (228, 57, 57), (156, 210, 39), (30, 237, 255), (147, 111, 30),
+        (210, 30, 165), (30, 138, 30), (255, 111, 156), (30, 246, 138), (138, 156, 102),
+    ]
+)  # fmt: skip
+CLASS_COLORS = label_colors(SCANNET20_NAMES)
+UNASSIGNED = (40, 40, 40)
+CLEARLY_DIFFERENT = 130  # distance of two colours in RGB
+NEAR = (1, 6)  # pixels between regions that must not look alike
+
+TITLE, GAP, FONT_SIZE, LINE = 46, 12, 17, 22  # pixels
+
+
+def region_colors(ids):
+    """Colours (R + 1, 3) uint8 of the regions in a picture (H,W) of ids, -1 = none.
+
+    Regions that lie side by side get clearly different colours as far as there are enough; the
+    same picture gives the same colours. The last one, dark, is that of -1.
+    """
+    count = int(ids.max(initial=-1)) + 1
+    apart = np.linalg.norm(REGION_COLORS[:, None] - REGION_COLORS, axis=-1)
+    chosen, used = np.full(count, -1), np.zeros(len(REGION_COLORS), int)
+    beside = regions_beside(ids, count)
+    area = np.bincount(ids[ids >= 0], minlength=count)
+    for region in np.argsort(-area, kind="stable"):
+        taken = chosen[beside[region]]
+        distance = apart[:, taken[taken >= 0]].min(axis=1, initial=CLEARLY_DIFFERENT)
+        best = np.flatnonzero(distance == distance.max())
+        chosen[region] = best[used[best].argmin()]
+        used[chosen[region]] += 1
+    return np.array([*REGION_COLORS[chosen], UNASSIGNED], np.uint8)
+
+
+def regions_beside(ids, count):
+    """For each region the ids of those that are NEAR it in a picture (H,W) of ids."""
+    pairs = []
+    for shift in NEAR:
+        for a, b in ((ids[shift:], ids[:-shift]), (ids[:, shift:], ids[:, :-shift])):
+            differ = (a != b) & (a >= 0) & (b >= 0)
+            pairs += [a[differ] * count + b[differ], b[differ] * count + a[differ]]
+    first, second = np.divmod(np.unique(np.concatenate(pairs)), max(count, 1))
+    return np.split(second, np.searchsorted(first, np.arange(1, count)))
+
+
+class Scene:
+    """Points as one picture shows them, in as many colourings as wanted.
+
+    coord (N,3) metres, z up; normal (N,3) out of the surfaces: those seen from behind are left out.
+    """
+
+    def __init__(self, coord, normal):
+        self._rows = np.flatnonzero(np.isfinite(coord).all(axis=1))
+        self._normal = np.nan_to_num(np.asarray(normal, np.float64)[self._rows])
+        self._shown = visible_points(np.asarray(coord, np.float64)[self._rows], self._normal)
+
+    def in_colors(self, color):
+        """Picture (H,W,3) uint8 in the points' own colours (N,3)."""
+        return paint(self._shown, color[self._rows])
+
+    def in_regions(self, region):
+        """Picture (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
+        region = region[self._rows]
+        ids = np.where(self._shown >= 0, region[self._shown], -1)
+        colors = region_colors(ids)
+        # An id that is not seen has no colour.
+        return self.in_labels(np.where(region < len(colors) - 1, region, -1), colors, select=False)
+
+    def in_labels(self, label, colors, select=True):
+        """Picture (H,W,3) uint8 of labels (N,) in a table of colours, the last one for -1."""
+        label = label[self._rows] if select else label
+        return paint(self._shown, shade(colors[label], self._normal))
+
+
+def draw_grid(path, rows, legend=()):
+    """Write one picture: rows of (picture (H,W,3), title), and below them legend (name, colour)."""
+    height, width = PANEL
+    columns = max(len(row) for row in rows)
+    full = columns * (width + GAP) + GAP
+    font = load_font()
+    places = legend_places(legend, font, full)
+    below = places[-1][1] + 2 * LINE if places else 0
+    size = (full, len(rows) * (height + TITLE + GAP) + GAP + below)
+    canvas = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(canvas)
+    for i, row in enumerate(rows):
+        for j, (picture, title) in enumerate(row):
+            left, top = GAP + j * (width + GAP), GAP + i * (height + TITLE + GAP)
+            lines = wrap(title, font, width)
+            draw.multiline_text((left, top), lines, "black", font, spacing=LINE - FONT_SIZE)
+            canvas.paste(Image.fromarray(picture), (left, top + TITLE))
+    top = size[1] - below
+    for (name, color), (x, y) in zip(legend, places, strict=True):
+        draw.rectangle((x, top + y + 3, x + 14, top + y + 17), tuple(map(int, color)))
+        draw.text((x + 20, top + y), name, "black", font)
+    with atomic_path(Path(path)) as temporary:
+        canvas.save(temporary)
+
+
+def draw_report(path, scenes):
+    """Write a picture with a row for each of {title: (folder, caption of its regions)}.
+
+    A row shows a prepared scene's colours, its regions, and its labels where there are any.
+    """
+    rows, present = [], set()
+    for title, (folder, caption) in scenes.items():
+        labelled = (Path(folder) / "segment20.npy").is_file()
+        points = read_points(folder, ["coord", "normal", "color", *["segment20"] * labelled])
+        scene = Scene(points["coord"], points["normal"])
+        region = read_region(folder, len(points["coord"]))
+        row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]
+        if labelled:
+            row.append((scene.in_labels(points["segment20"], CLASS_COLORS), "labels"))
+            present |= set(np.unique(points["segment20"]).tolist())
+        rows.append(row)
+    names = {**dict(enumerate(SCANNET20_NAMES)), IGNORE: "no label"}
+    legend = [(names[label], CLASS_COLORS[label]) for label in names if label in present]
+    draw_grid(path, rows, [("unassigned", UNASSIGNED), *legend])
+
+
+def load_font():
+    try:
+        return ImageFont.load_default(FONT_SIZE)
+    except TypeError:  # Pillow before 10.1 has one size
+        return ImageFont.load_default()
+
+
+def wrap(text, font, width):
+    """Text with line breaks, so that no line is wider than `width` pixels; words stay whole."""
+    lines = []
+    for paragraph in text.split("\n"):
+        lines.append("")
+        for word in paragraph.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if font.getlength(longer) <= width or not lines[-1]:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    return "\n".join(lines)
+
+
+def legend_places(legend, font, width):
+    """Where (x, y) each entry of the legend starts, row by row."""
+    places, x, y = [], GAP, 0
+    for name, _ in legend:
+        length = 20 + font.getlength(name) + 2 * GAP
+        if x + length > width and x > GAP:
+            x, y = GAP, y + LINE
+        places.append((x, y))
+        x += length
+    return places

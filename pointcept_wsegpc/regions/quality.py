@@ -1,0 +1,162 @@
+"""Numbers about partitions: how many regions, how large, how true to the labels, how fast.
+
+N points (or pixels), R regions, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from ..labels import SCANNET20_NAMES
+from ..metrics import boundary_counts, partition_confusion
+
+NUM_CLASSES = len(SCANNET20_NAMES)
+BOUNDARY_NEIGHBOURS = 8
+SIZE_BINS = 32  # of region sizes: bin i holds 2^i to 2^(i+1) - 1 points
+
+
+def no_sizes():
+    return np.zeros(SIZE_BINS, np.int64)
+
+
+def no_points():
+    return np.zeros(NUM_CLASSES + 1, np.int64)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of one partition, or with `+` of several together, and what follows from them.
+
+    The share of a class that the regions get right is counted as its majority vote does
+    (metrics.partition_quality); the last entry of those three arrays stands for "no region".
+    """
+
+    partitions: int = 0
+    points: int = 0
+    unassigned: int = 0
+    regions: int = 0
+    largest: int = 0  # points of the largest region of each partition
+    sizes: np.ndarray = field(
+        default_factory=no_sizes
+    )  # regions by the binary logarithm of their points
+    intersection: np.ndarray = field(default_factory=no_points)
+    target: np.ndarray = field(default_factory=no_points)
+    predicted: np.ndarray = field(default_factory=no_points)
+    boundary: int = 0  # points at a class boundary
+    recalled: int = 0  # of them, those with a region border beside them
+    seconds: float = 0.0  # of partitioning alone
+
+    def __add__(self, other):
+        return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def regions_each(self):
+        return _ratio(self.regions, self.partitions)
+
+    @property
+    def unassigned_share(self):
+        return _ratio(self.unassigned, self.points)
+
+    @property
+    def largest_share(self):
+        return _ratio(self.largest, self.points)
+
+    @property
+    def median_size(self):
+        """Points of the median region, interpolated in its bin of `sizes`; NaN for no region."""
+        if not self.regions:
+            return float("nan")
+        below = np.concatenate([[0], np.cumsum(self.sizes)])
+        bin_ = int(np.searchsorted(below[1:], self.regions / 2))
+        within = (self.regions / 2 - below[bin_]) / self.sizes[bin_]
+        return float(2 ** (bin_ + within))
+
+    @property
+    def quality(self):
+        """Majority-vote mIoU over the classes that occur; NaN where nothing is labelled."""
+        occurs = self.target > 0
+        union = self.target + self.predicted - self.intersection
+        iou = self.intersection[occurs] / union[occurs]
+        return float(iou.mean()) if len(iou) else float("nan")
+
+    @property
+    def boundary_recall(self):
+        return _ratio(self.recalled, self.boundary)
+
+    @property
+    def speed(self):
+        """Points per second."""
+        return _ratio(self.points, self.seconds)
+
+    def summary(self):
+        """What follows from the counts, by name, for JSON; without what has no value."""
+        values = {
+            "regions": self.regions_each,
+            "unassigned": self.unassigned_share,
+            "largest": self.largest_share,
+            "median_size": self.median_size,
+            "quality": self.quality,
+            "boundary_recall": self.boundary_recall,
+            "seconds": self.seconds,
+            "points_per_second": self.speed,
+        }
+        return {name: value for name, value in values.items() if not np.isnan(value)}
+
+    def to_json(self):
+        return {f.name: np.asarray(getattr(self, f.name)).tolist() for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, counts):
+        arrays = {"sizes", "intersection", "target", "predicted"}
+        return cls(**{k: np.asarray(v) if k in arrays else v for k, v in counts.items()})
+
+
+def _ratio(part, whole):
+    return float(part / whole) if whole else float("nan")
+
+
+def add_up(tallies):
+    """One Tally of all."""
+    return sum(tallies, Tally())
+
+
+def measure(region, segment=None, boundary=(0, 0), seconds=0.0):
+    """Tally of one partition.
+
+    region (N,), -1 = unassigned; segment (N,) true classes, IGNORE = none, or None; boundary: what
+    `boundary_of` returns.
+    """
+    size = np.bincount(region[region >= 0])
+    size = size[size > 0]
+    counts = {}
+    if segment is not None:
+        confusion = partition_confusion(region, segment, NUM_CLASSES)
+        counts = {
+            "intersection": np.diag(confusion),
+            "target": confusion.sum(1),
+            "predicted": confusion.sum(0),
+        }
+    return Tally(
+        partitions=1,
+        points=len(region),
+        unassigned=int((region < 0).sum()),
+        regions=len(size),
+        largest=int(size.max(initial=0)),
+        sizes=np.bincount(np.frexp(size)[1] - 1, minlength=SIZE_BINS),
+        recalled=boundary[0],
+        boundary=boundary[1],
+        seconds=seconds,
+        **counts,
+    )
+
+
+def boundary_of(cloud, region, segment):
+    """(recalled, boundary) of a partition of a Cloud or DepthView; metrics.boundary_counts.
+
+    region, segment: of all its points (N,) or pixels (H,W). Beside a point are its 8 nearest,
+    beside a pixel the 8 around it.
+    """
+    neighbours = cloud.neighbours(BOUNDARY_NEIGHBOURS)
+    return boundary_counts(cloud.select(region), cloud.select(segment), neighbours)

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Show what a setting of a partition method does: one cloud, a picture for every value.
+
+    tools/sweep_regions.py data/train/scene0000_00 --vary max_angle=10,20,40 --out angles.png
+    tools/sweep_regions.py room.ply --method graph --vary threshold=0.01,0.1 min_size=5,50,500
+
+Each setting that varies is one row of the picture, the others stay as --set and --preset say.
+The cloud is a prepared scene or a .ply file of points or of a mesh, in metres with z up.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from extract_regions import setting
+from pointcept_wsegpc.region_pictures import Scene, draw_grid
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.inputs import from_files, read_inputs
+from pointcept_wsegpc.regions.quality import measure
+from pointcept_wsegpc.regions.report_text import caption
+from pointcept_wsegpc.regions.scenes import run, written_out
+from pointcept_wsegpc.scans.mesh import vertex_normals
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cloud", type=Path, help="folder of a prepared scene, or a .ply file")
+    parser.add_argument(
+        "--vary", nargs="+", type=setting, action="extend", required=True, metavar="KEY=A,B,C",
+        help="a setting and its values; None is what the method takes by itself",
+    )  # fmt: skip
+    parser.add_argument("--method", default="growing", help="default growing")
+    parser.add_argument("--preset", help="settings of the method known by a name")
+    parser.add_argument(
+        "--set", nargs="+", type=setting, action="extend", default=[], metavar="KEY=VALUE",
+        help="settings that stay",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fill", action=argparse.BooleanOptionalAction,
+        help="give unassigned points the nearest region; default: as the preset says",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default="sweep.png", help="default sweep.png")
+    return parser.parse_args()
+
+
+def values_of(text):
+    """'10,20' has become (10, 20); 'a,b' and a single value have not."""
+    if isinstance(text, str):
+        return text.split(",")
+    return list(text) if isinstance(text, (tuple, list)) else [text]
+
+
+def read_cloud(path, method, settings):
+    """Point arrays by name, and the settings of the method with what files fill in."""
+    path = path.expanduser().resolve()
+    if path.suffix == ".ply":
+        points = read_ply(path)
+        return points, from_files(settings, len(points["coord"]), path.stem, path.parent.name)
+    return read_inputs(path, method, settings)
+
+
+def read_ply(path):
+    """coord (N,3), and color, normal (N,3) where the file or its faces give them, of a .ply."""
+    from plyfile import PlyData, PlyParseError
+
+    try:
+        ply = PlyData.read(str(path))
+        vertex = ply["vertex"].data
+        coord = np.stack([vertex[axis] for axis in "xyz"], axis=1)
+    except (PlyParseError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: expected vertices with x y z ({error})") from error
+    points = {"coord": coord}
+    for key, names in {"color": ("red", "green", "blue"), "normal": ("nx", "ny", "nz")}.items():
+        if set(names) <= set(vertex.dtype.names):
+            points[key] = np.stack([vertex[name] for name in names], axis=1)
+    if "normal" not in points and "face" in ply and len(ply["face"].data):
+        face = np.stack(list(ply["face"].data[ply["face"].data.dtype.names[0]]))
+        points["normal"] = vertex_normals(coord, face)
+    return points
+
+
+def to_the_middle(cloud):
+    """Estimated normals (N,3) that point into the room: good enough for a picture."""
+    normal, _ = cloud.planes(12)
+    inwards = np.median(cloud.coord, axis=0) - cloud.coord
+    normal = np.where((normal * inwards).sum(1, keepdims=True) < 0, -normal, normal)
+    spread = np.zeros((*cloud.shape, 3))
+    spread[cloud.rows] = normal
+    return spread
+
+
+def sweep(args, points, given, cloud):
+    """For every setting that varies (title, numbers, region) of each of its values."""
+    for key, text in args.vary:
+        results = []
+        for value in values_of(text):
+            settings = {**given, key: value}
+            used = written_out(args.method, args.preset, settings, args.fill)
+            started = perf_counter()
+            region = run(cloud, args.method, args.preset, settings, args.fill)
+            tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
+            shown = getattr(cloud, key, None) if used[key] is None else used[key]
+            title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
+            results.append((title + " (default)" * (value is None), tally.summary(), region))
+        yield results
+
+
+def main():
+    args = parse_arguments()
+    for key, text in args.vary:  # before anything is read
+        for value in values_of(text):
+            written_out(args.method, args.preset, {**dict(args.set), key: value}, args.fill)
+    points, given = read_cloud(args.cloud, args.method, dict(args.set))
+    cloud = Cloud(points["coord"], points.get("normal"), points.get("color"))
+    normal = points["normal"] if "normal" in points else to_the_middle(cloud)
+    scene = Scene(points["coord"], normal)
+    color = points.get("color", np.full((len(normal), 3), 190, np.uint8))
+    rows = []
+    for results in sweep(args, points, given, cloud):
+        row = [(scene.in_colors(color), f"{args.cloud.name}\n{args.method}")]
+        for title, numbers, region in results:
+            print(f"{title:<28} {caption(numbers)}", flush=True)
+            row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
+        rows.append(row)
+    cloud.check_unit()
+    draw_grid(args.out, rows)
+    print(f"written: {args.out}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, ValueError) as error:
+        sys.exit(f"sweep_regions: {error}")
+    except KeyboardInterrupt:
+        sys.exit("sweep_regions: interrupted")

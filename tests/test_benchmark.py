@@ -3,7 +3,7 @@
 Times are reported, never judged: they depend on what else the machine does.
 """
 
-import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -17,7 +17,8 @@ import torch
 import pointcept_wsegpc.register  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
-NUMBERS = ("seconds", "textbook_seconds", "textbook_parts", "bytes", "textbook_bytes")
+CGAL = importlib.util.find_spec("CGAL") is not None
+NUMBERS = ("seconds", "other_seconds", "other_parts", "bytes", "other_bytes")
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,18 @@ def test_report_has_every_row(cache):
     report = json.loads(target.read_text())
     names = [row["name"] for row in report["rows"]]
     assert names == [
-        "sample", "rpc_3d", "rpc_2d", "guidance", "ema", "regions_3d", "regions_2d", "export"
+        "sample", "rpc_3d", "rpc_2d", "guidance", "ema", "regions_3d", "regions_2d",
+        "regions_cgal_40k", "regions_cgal_150k", "regions_growth", "export",
     ]  # fmt: skip
     for row in report["rows"]:
         assert row["work"] in run.stdout and row["name"] in run.stdout
-        assert row["seconds"] > 0 and row["textbook_seconds"] > 0
+        assert row["seconds"] > 0
         assert set(NUMBERS) <= row.keys()
+        if CGAL or "cgal" not in row["name"]:
+            assert row["other_seconds"] > 0
+    for row in report["rows"][7:10]:
+        assert f"{row['name']}: {row['summary']}" in run.stdout
+    assert report["rows"][9]["growth"] > 1 and report["rows"][9]["points_per_second"] > 0
     assert report["machine"]["threads"] == 1
     assert torch.__version__ in run.stdout
 
@@ -60,7 +67,7 @@ def test_report_has_every_row(cache):
 def test_consistency_is_the_same(build, name):
     case = build(name)
     loss, grad, count, kept = case.ours()
-    plain_loss, plain_grad, plain_count = case.textbook()
+    plain_loss, plain_grad, plain_count = case.other()
     assert 0.25 < kept < 0.75
     assert loss.item() == pytest.approx(plain_loss.item(), rel=1e-4)
     np.testing.assert_allclose(grad, plain_grad, atol=1e-8, rtol=1e-3)
@@ -69,13 +76,13 @@ def test_consistency_is_the_same(build, name):
 
 def test_guidance_is_the_same(build):
     case = build("guidance")
-    for ours, plain in zip(case.ours(), case.textbook(), strict=True):
+    for ours, plain in zip(case.ours(), case.other(), strict=True):
         np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-7)
 
 
 def test_ema_is_the_same(build):
     case = build("ema")
-    ours, plain = case.ours(), case.textbook()
+    ours, plain = case.ours(), case.other()
     assert ours.keys() == plain.keys()
     for name, value in ours.items():
         np.testing.assert_allclose(value, plain[name], rtol=1e-5, atol=1e-6)
@@ -83,7 +90,7 @@ def test_ema_is_the_same(build):
 
 def test_export_is_the_same(build):
     case = build("export")
-    (label, confidence), (plain_label, plain_confidence) = case.ours(), case.textbook()
+    (label, confidence), (plain_label, plain_confidence) = case.ours(), case.other()
     np.testing.assert_array_equal(label, plain_label)
     np.testing.assert_allclose(confidence, plain_confidence, rtol=1e-4)
 
@@ -91,7 +98,7 @@ def test_export_is_the_same(build):
 def test_samples_have_the_same_entries(build):
     """Random draws differ; names, kinds, widths and rough sizes do not."""
     case = build("sample")
-    ours, plain = case.ours(), case.textbook()
+    ours, plain = case.ours(), case.other()
     assert ours.keys() == plain.keys()
     for name in ours.keys() - {"name"}:
         assert ours[name].ndim == plain[name].ndim, name
@@ -110,3 +117,57 @@ def test_plain_region_growing_finds_two_planes(build):
     assert majority[0] != majority[1]
     for part, own in zip(np.split(region, 2), majority, strict=True):
         assert (part == own).mean() > 0.8
+
+
+@pytest.mark.skipif(not CGAL, reason="the optional package cgal is not installed")
+def test_cgal_finds_the_same_either_way(build):
+    case = build("regions_cgal_40k")
+    cgal = importlib.import_module("pointcept_wsegpc.regions.cgal")
+    textbook, region_cases = (
+        importlib.import_module(f"benchmarks.{name}") for name in ("textbook", "region_cases")
+    )
+    rng = np.random.default_rng(0)
+    coord = rng.uniform(0, 1, (400, 3)).astype(np.float32)
+    normal = np.tile(np.float32([0, 0.6, 0.8]), (400, 1))
+    settings = {**region_cases.SETTINGS, "min_size": 5}
+    by_file = cgal.grow_by_cgal(coord, normal, **settings)
+    by_point = cgal.detect_regions(textbook.cgal_points(coord, normal), **settings)
+    np.testing.assert_array_equal(by_file, by_point)
+    assert by_file.max() > 3
+    row = {"seconds": 1.0, "other_seconds": 2.5}
+    found = case.findings(row, 1)
+    assert found["faster"] == 2.5 and "2.5 x as fast as CGAL" in found["summary"]
+    assert 0 < found["rand_index"] <= 1 and 0 < found["quality"] <= 1
+
+
+def test_without_cgal_the_row_says_so(build, monkeypatch):
+    monkeypatch.setitem(sys.modules, "CGAL", None)
+    case = build("regions_cgal_150k")
+    assert case.other is None and case.ours().max() >= 0
+    measure, benchmark = (importlib.import_module(n) for n in ("benchmarks.measure", "benchmark"))
+    assert measure.peak_memory(lambda: case, "other") is None
+    row = {"name": "regions_cgal_150k", "work": case.work, "seconds": 1.0, "other_seconds": None,
+           "other_parts": 1, "bytes": 2**20, "other_bytes": None}  # fmt: skip
+    row |= case.findings(row, 1)
+    report = {"rows": [row], "repeat": 1, "machine": {}}
+    assert benchmark.table(report).count("not installed") == 2
+
+
+def test_a_building_is_no_copies(build, cache):
+    case = build("regions_growth")
+    inputs = importlib.import_module("benchmarks.inputs")
+    coord, normal = inputs.building(cache, inputs.QUICK)
+    sizes = inputs.QUICK
+    assert coord.shape == normal.shape == (sizes.room * sizes.rooms, 3)
+    assert len(case.ours()) == len(coord) and len(case.other()) == sizes.room
+    np.testing.assert_array_equal(inputs.building(cache, sizes)[0], coord)
+    np.testing.assert_allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-3)
+    rooms = coord.reshape(sizes.rooms, sizes.room, 3).astype(float)
+    low, high = rooms.min(axis=1)[:, :2], rooms.max(axis=1)[:, :2]
+    for i in range(sizes.rooms):
+        for j in range(i):
+            assert (low[i] > high[j]).any() or (low[j] > high[i]).any()  # side by side
+            assert np.ptp(rooms[i] - rooms[j], axis=0).max() > 0.002
+    found = case.findings({"seconds": 2.0, "other_seconds": 1.8, "bytes": 100 * len(coord)}, 1)
+    assert found["growth"] == pytest.approx(2.0 / 0.18)
+    assert found["bytes_per_point"] == 100 and "11.1 x the time" in found["summary"]

@@ -87,7 +87,7 @@ def test_normals_are_estimated_and_their_sign_is_free(cgal):
     theirs = partition_cgal(Cloud(coord, normal), **SETTINGS)
     np.testing.assert_array_equal(partition_cgal(Cloud(coord, flipped), **SETTINGS), theirs)
     bare = Cloud(coord)
-    estimated = Cloud(coord, np.empty_like(coord))
+    estimated = Cloud(coord, np.zeros_like(coord))
     estimated.given_normal = bare.planes(SETTINGS["neighbours"])[0]
     region = partition_cgal(bare, **SETTINGS)
     assert region.max() >= 5

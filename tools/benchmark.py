@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Time ours beside a plain textbook version of the same work, in one process.
+"""Time ours beside another version of the same work, in one process.
 
     tools/benchmark.py                        # every case, one thread
     tools/benchmark.py --only rpc_2d --threads 2 --json rpc.json
 
-Times are the shortest of --repeat calls taken in turn. Memory is what one call adds to that of its
-inputs, at its peak, each in a process of its own. The plain region growing runs in Python on a part
-of the points, and its time is scaled up by their number (*).
+The other version is a plain textbook one; for regions_cgal_* it is CGAL's (pip install cgal), for
+regions_growth ours with fewer points. Times are the shortest of --repeat calls taken in turn.
+Memory is what one call adds to that of its inputs, at its peak, each in a process of its own. Where
+the other version does a part of the work, its time is scaled up (*).
 """
 
 import argparse
@@ -18,7 +19,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("sample", "rpc_3d", "rpc_2d", "guidance", "ema", "regions_3d", "regions_2d", "export")
+NAMES = (
+    "sample", "rpc_3d", "rpc_2d", "guidance", "ema", "regions_3d", "regions_2d",
+    "regions_cgal_40k", "regions_cgal_150k", "regions_growth", "export",
+)  # fmt: skip
 DEFAULT_CACHE = Path(tempfile.gettempdir()) / "wsegpc-benchmark"
 
 
@@ -58,50 +62,59 @@ def run(args):
     builders = {name: functools.partial(CASES[name], sizes, args.cache) for name in args.only}
     # First all memory: a child must be forked before this process has started any thread.
     memory = {
-        name: [measure.peak_memory(build, which) for which in ("ours", "textbook")]
+        name: [measure.peak_memory(build, which) for which in ("ours", "other")]
         for name, build in tqdm(builders.items(), desc="memory", leave=False)
     }
     rows = []
     for name, build in tqdm(builders.items(), desc="time", leave=False):
         case = build()
-        ours, textbook = measure.best_times([case.ours, case.textbook], args.repeat)
-        rows.append(
-            {
-                "name": name,
-                "work": case.work,
-                "seconds": ours / case.calls,
-                "textbook_seconds": textbook / case.calls * case.parts,
-                "textbook_parts": case.parts,
-                "bytes": memory[name][0],
-                "textbook_bytes": memory[name][1],
-            }
-        )
+        calls = [case.ours] if case.other is None else [case.ours, case.other]
+        ours, *other = measure.best_times(calls, args.repeat)
+        row = {
+            "name": name,
+            "work": case.work,
+            "seconds": ours / case.calls,
+            "other_seconds": other[0] / case.calls * case.parts if other else None,
+            "other_parts": case.parts,
+            "bytes": memory[name][0],
+            "other_bytes": memory[name][1],
+        }
+        if case.findings:
+            row |= case.findings(row, args.repeat)
+        rows.append(row)
     return {"machine": measure.describe_machine(), "repeat": args.repeat, "rows": rows}
 
 
 def table(report):
-    """The report as text, one line per case."""
+    """The report as text, one line per case, then the lines that some have to add."""
     lines = [
-        f"{'case':12}{'work':44}{'ours':>10}{'textbook':>11}{'faster':>9}"
-        f"{'ours':>10}{'textbook':>10}{'share':>7}"
+        f"{'case':18}{'work':44}{'ours':>10}{'other':>11}{'faster':>9}"
+        f"{'ours':>10}{'other':>10}{'share':>7}"
     ]
     for row in report["rows"]:
-        ours, textbook = row["seconds"], row["textbook_seconds"]
-        scaled = "*" if row["textbook_parts"] != 1 else " "
         lines.append(
-            f"{row['name']:12}{row['work']:44}{ours:>8.4f} s{textbook:>8.4f} s{scaled}"
-            f"{textbook / ours:>7.1f} x{memory_text(row)}"
+            f"{row['name']:18}{row['work']:44}{row['seconds']:>8.4f} s"
+            f"{time_text(row)}{memory_text(row)}"
         )
+    lines += [f"{row['name']}: {row['summary']}" for row in report["rows"] if "summary" in row]
     machine = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
     return "\n".join([*lines, f"shortest of {report['repeat']}; {machine}"])
 
 
+def time_text(row):
+    other = row["other_seconds"]
+    if other is None:
+        return f"{'not installed':>20}"
+    scaled = "*" if row["other_parts"] != 1 else " "
+    return f"{other:>8.4f} s{scaled}{other / row['seconds']:>7.1f} x"
+
+
 def memory_text(row):
-    ours, textbook = row["bytes"], row["textbook_bytes"]
-    if ours is None or row["textbook_parts"] != 1:  # a part of the work says nothing of the whole
-        return ""
-    share = f"{ours / textbook:>6.0%}" if textbook else ""
-    return f"{ours / 2**20:>6.0f} MiB{textbook / 2**20:>6.0f} MiB{share}"
+    ours, other = row["bytes"], row["other_bytes"]
+    if ours is None or other is None or row["other_parts"] != 1:
+        return ""  # a part of the work says nothing of the whole
+    share = f"{ours / other:>6.0%}" if other else ""
+    return f"{ours / 2**20:>6.0f} MiB{other / 2**20:>6.0f} MiB{share}"
 
 
 def main():

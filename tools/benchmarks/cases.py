@@ -2,7 +2,7 @@
 
 import pointcept_wsegpc.register  # noqa: F401  puts Pointcept on the path, ours in its registries
 
-from . import loss_cases, scene_cases
+from . import loss_cases, region_cases, scene_cases
 
 CASES = {
     "sample": scene_cases.sample_case,
@@ -10,7 +10,10 @@ CASES = {
     "rpc_2d": loss_cases.rpc_2d_case,
     "guidance": loss_cases.guidance_case,
     "ema": loss_cases.ema_case,
-    "regions_3d": scene_cases.regions_3d_case,
-    "regions_2d": scene_cases.regions_2d_case,
+    "regions_3d": region_cases.regions_3d_case,
+    "regions_2d": region_cases.regions_2d_case,
+    "regions_cgal_40k": region_cases.regions_cgal_40k_case,
+    "regions_cgal_150k": region_cases.regions_cgal_150k_case,
+    "regions_growth": region_cases.regions_growth_case,
     "export": scene_cases.export_case,
 }

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions import scenes
 from pointcept_wsegpc.scans.capture import find_captures
@@ -36,6 +37,9 @@ class Sizes:
     channels: int = 2048
     networks: tuple = ("18A", "resnet50")
     growing_share: int = 15  # the plain region growing gets 1 point in so many
+    few: int = 40_000  # points of a scene, for CGAL; the other is one of `points`
+    room: int = 100_000  # points of one room of a building of `rooms`
+    rooms: int = 10
 
 
 QUICK = Sizes(
@@ -52,6 +56,8 @@ QUICK = Sizes(
     channels=64,
     networks=("14A", "resnet18"),
     growing_share=2,
+    few=2000,
+    room=2500,
 )
 
 
@@ -79,6 +85,34 @@ def prepared_scene(cache, sizes):
     scenes.extract_regions(capture.target, scenes.Settings())
     write_json(finished, {"data_root": str(data_root)})
     return data_root
+
+
+def first_scene(cache, sizes):
+    """Folder of the one scene."""
+    return schema.scene_dirs(prepared_scene(cache, sizes), "train")[0]
+
+
+def building(cache, sizes):
+    """Copies of a room side by side, coord (N,3) m and normal (N,3), the first room first.
+
+    Each is turned a little and has noise of its own, so that no two are the same to the program.
+    """
+    rng = np.random.default_rng(0)
+    scene = schema.read_points(first_scene(cache, sizes), ["coord", "normal"])
+    part = np.sort(rng.choice(len(scene["coord"]), sizes.room, replace=False))
+    room, normal = (scene[name][part].astype(np.float64) for name in ("coord", "normal"))
+    room -= room.mean(axis=0)
+    step = 1.1 * np.linalg.norm(np.ptp(room[:, :2], axis=0))  # whatever the turn
+    coords, normals = [], []
+    for i in range(sizes.rooms):
+        angle = rng.uniform(0, 0.2)
+        turn = np.array(
+            [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+        )
+        coords.append(room @ turn.T + [i // 2 * step, i % 2 * step, 0])
+        coords[-1] += rng.normal(0, 0.001, room.shape)
+        normals.append(normal @ turn.T)
+    return tuple(np.concatenate(arrays).astype(np.float32) for arrays in (coords, normals))
 
 
 def cell_regions(coord, num_regions, rng, unassigned=0.05):

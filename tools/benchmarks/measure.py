@@ -18,15 +18,17 @@ from pointcept_wsegpc.host import find_engine
 
 @dataclass(frozen=True)
 class Case:
-    """Two versions of one piece of work. A call is `calls` pieces; the textbook version does one
-    part in `parts` of it, and its time counts so many times. Both leave nothing behind and return
-    what they computed, for tests/test_benchmark.py to compare."""
+    """Ours and another version of one piece of work. A call is `calls` pieces; the other version
+    does one part in `parts` of it, and its time counts so many times. Both leave nothing behind and
+    return what they computed, for tests/test_benchmark.py to compare."""
 
     work: str
     ours: Callable
-    textbook: Callable
+    other: Callable | None  # None: it needs a package that is not installed
     calls: int = 1
     parts: float = 1
+    # (row of the report, repeat) -> what else there is to say: numbers, and a line "summary".
+    findings: Callable | None = None
 
 
 def best_times(calls, repeat):
@@ -46,8 +48,9 @@ def best_times(calls, repeat):
 
 
 def peak_memory(build, which):
-    """Bytes by which one call of `which` ("ours", "textbook") of the case that `build()` returns
-    raises the resident memory above that of its inputs; None where the system does not tell.
+    """Bytes by which one call of `which` ("ours", "other") of the case that `build()` returns
+    raises the resident memory above that of its inputs; None where the system does not tell, or
+    where there is no other version.
 
     It runs in a forked child, so that what one version leaves behind cannot hide the other's peak,
     and after a first call, so that libraries and caches that stay are not counted.
@@ -69,6 +72,8 @@ def peak_memory(build, which):
 
 def _measure_peak(build, which, send):
     call = getattr(build(), which)
+    if call is None:
+        return send.send(None)
     call()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # glibc: free memory goes back to the system

@@ -1,4 +1,4 @@
-"""Cases of what reads or writes a prepared scene: samples, regions, export."""
+"""Cases of what reads or writes a prepared scene: samples, export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,12 @@ from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
 
 from pointcept_wsegpc import schema
-from pointcept_wsegpc.camera import back_project
 from pointcept_wsegpc.datasets.multiview import IMAGENET_MEAN, IMAGENET_STD
 from pointcept_wsegpc.hooks.pseudo_labels import label_scene
 from pointcept_wsegpc.labels import SCANNET20_NAMES
-from pointcept_wsegpc.regions import partition, partition_view
 
 from . import inputs, textbook
-from .inputs import views_text
+from .inputs import first_scene, views_text
 from .measure import Case
 from .textbook_sample import TextbookDataset
 
@@ -50,40 +48,6 @@ def sample_case(sizes, cache):
 
     points = len(schema.read_points(scene)["coord"])
     return Case(f"{points} points, {views_text(sizes)}", ours, plainly, calls=SEEDS)
-
-
-def regions_3d_case(sizes, cache):
-    """Region growing of a cloud; the plain one gets a random part of its points."""
-    points = schema.read_points(first_scene(cache, sizes))
-    coord, normal = points["coord"], points["normal"]
-    rng = np.random.default_rng(0)
-    part = rng.choice(len(coord), len(coord) // sizes.growing_share, replace=False)
-    # As dense as the whole cloud relative to the distance at which points belong together.
-    distance = 0.04 * np.sqrt(sizes.growing_share)
-    return Case(
-        f"{len(coord)} points",
-        lambda: partition(coord, normal),
-        lambda: textbook.grow_regions(coord[part], normal[part], max_distance=distance),
-        parts=len(coord) / len(part),
-    )
-
-
-def regions_2d_case(sizes, cache):
-    """Region growing of a view; the plain one gets a part of its pixels, lifted to points."""
-    scene = first_scene(cache, sizes)
-    views = schema.read_views(scene)
-    middle = len(views) // 2
-    intrinsic = views.intrinsic[middle]
-    depth = schema.read_view_image(scene, views.frame[middle], "depth", views.size)
-    step = int(np.ceil(np.sqrt(sizes.growing_share)))
-    part = back_project(depth, intrinsic)[::step, ::step].reshape(-1, 3)
-    part = part[part[:, 2] > 0].astype(np.float64)
-    return Case(
-        f"{views.size[1]}x{views.size[0]}",
-        lambda: partition_view(depth, intrinsic),
-        lambda: textbook.grow_regions(part, max_distance=0.04 * step),
-        parts=np.count_nonzero(depth) / len(part),
-    )
 
 
 def export_case(sizes, cache):
@@ -129,7 +93,3 @@ class Predicted:
 
     def infer(self, batch, network):
         return {"seg_logits": self.logits}
-
-
-def first_scene(cache, sizes):
-    return schema.scene_dirs(inputs.prepared_scene(cache, sizes), "train")[0]

@@ -110,6 +110,19 @@ def grow_regions(coord, normal=None, k=12, max_distance=0.04, max_angle=20.0, mi
     return region
 
 
+def cgal_points(coord, normal):
+    """CGAL's Point_set_3 of coord (N, 3) and normal (N, 3), by the calls that the binding has."""
+    from CGAL.CGAL_Kernel import Point_3, Vector_3
+    from CGAL.CGAL_Point_set_3 import Point_set_3
+
+    points = Point_set_3()
+    points.reserve(len(coord))
+    points.add_normal_map()
+    for place, direction in zip(coord.tolist(), normal.tolist(), strict=True):
+        points.insert(Point_3(*place), Vector_3(*direction))
+    return points
+
+
 # ---------------------------------------------------------------------------------- export
 
 

@@ -1,0 +1,152 @@
+"""Graph-based segmentation: segments that bend less inside than they do against each other.
+
+After Felzenszwalb & Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004 (F&H), on
+the neighbours of points or pixels, or on the edges of a mesh, with the weights that ScanNet's
+segmentator introduced. N points given, M rows of a Cloud or a DepthView, E edges, F faces.
+
+Its segments, as in `*.segs.json`, are those of partition_graph with threshold 0.01, min_size 20 and
+convex, given the faces of its mesh and no normals. What differs: ties; points at one place, which
+are one here; faces without area, left out here; and what stays below min_size for want of edges,
+which is a segment there and unassigned here. With given normals or without faces it is the same
+rule on something else.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pointcept_wsegpc.regions.graph_kernels import (
+    WEIGHT_STEP,
+    join_segments,
+    table_edges,
+    weigh_edges,
+)
+
+HIGHEST = 2**31 - 1  # level of a sort key
+
+
+def partition_graph(
+    cloud,
+    *,
+    neighbours: int = 8,
+    threshold: float = 0.03,
+    min_size: int | None = None,
+    max_distance: float | None = None,
+    faces: np.ndarray | None = None,
+    convex: bool = False,
+) -> np.ndarray:
+    """Segments (M,) of the graph of nearest neighbours, or of the mesh whose faces are given.
+
+    An edge weighs 1 - |cos| of the angle between the normals of its ends. From the lightest on, an
+    edge joins two segments if it weighs no more than the heaviest inside either + threshold / size:
+    a larger threshold gives larger segments. Two single points join at 0.03 up to 14 degrees, at
+    0.1 up to 26. Segments below min_size rows (None: the cloud's default) are then joined along the
+    edges in the same order, and so are rows without a normal; what stays smaller for want of edges
+    is unassigned, -1.
+
+    No edge joins rows more than max_distance metres off each other's tangent plane: a picture and
+    its wall, the two sides of a depth step. None stands for half of the cloud's default, as
+    neighbours are nearer to each other's plane than a region's members to the region's. There is no
+    bound on length: a sparse stretch of floor is no gap. A pixel's neighbours are the eight around.
+
+    faces (F,3): triangles over the N points, all turned the same way. Their edges take the place of
+    the neighbours', and max_distance binds only if given. Normals that are missing come from them.
+
+    convex: outward bends count little, as between the faces of a box. The weight is 1 - cos, with
+    sign, squared where the edge is convex (see weigh_edges). It takes normals that point outwards,
+    given or from faces. Raises ValueError without, and for any setting out of range.
+    """
+    min_size = cloud.min_size if min_size is None else min_size
+    check_settings(neighbours, threshold, min_size, max_distance)
+    if faces is not None:
+        corner = rows_of_faces(cloud, faces)
+        tail, head = mesh_edges(corner)
+        normal = normals_on_mesh(cloud, corner)
+        max_distance = math.inf if max_distance is None else max_distance
+    elif convex and cloud.given_normal is None:
+        raise ValueError("convex needs normals that point outwards; give normals or faces")
+    else:
+        tail, head = table_edges(cloud.neighbours(neighbours))
+        normal = cloud.given_normal if convex else cloud.planes(neighbours)[0]
+        max_distance = cloud.max_distance / 2 if max_distance is None else max_distance
+    weight, length = weigh_edges(
+        cloud.coord, normal, tail, head, cloud.tolerance(max_distance), convex, faces is not None
+    )
+    linked = np.flatnonzero(length >= 0)
+    order = linked[lightest_first(weight[linked], length[linked])]
+    return join_segments(len(cloud), tail, head, weight, order, float(threshold), min_size)
+
+
+def check_settings(neighbours, threshold, min_size, max_distance):
+    if neighbours < 1:
+        raise ValueError(f"neighbours is {neighbours}; an edge needs at least 1")
+    if not 0 <= threshold < math.inf:
+        raise ValueError(f"threshold is {threshold}; give a finite weight of at least 0")
+    if min_size < 1:
+        raise ValueError(f"min_size is {min_size}; give a number of points, at least 1")
+    if max_distance is not None and not max_distance > 0:
+        raise ValueError(f"max_distance is {max_distance}; give a length above 0, in metres")
+
+
+def rows_of_faces(cloud, faces):
+    """Rows (F',3) at the corners of the faces (F,3), without those that touch a left-out point."""
+    faces = np.asarray(faces)
+    if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
+        raise ValueError(
+            f"faces are {faces.dtype} of shape {faces.shape}; expected integers of shape (F, 3)"
+        )
+    row = cloud.spread(np.arange(len(cloud))).ravel()
+    if faces.size and not 0 <= faces.min() <= faces.max() < len(row):
+        raise ValueError(
+            f"faces name the points {faces.min()} to {faces.max()}; there are {len(row)}, from 0 on"
+        )
+    corner = row[faces]
+    return corner[(corner >= 0).all(axis=1)]
+
+
+def mesh_edges(corner):
+    """Tail (E,) and head (E,) of the edges of faces (F,3): from 0 to 1, 0 to 2 and 2 to 1.
+
+    An edge is there twice where two faces meet. The lighter of the two decides: if it does not join
+    its segments, one of them grows no more (F&H, lemma 1).
+    """
+    tail, head = corner[:, [0, 0, 2]].ravel(), corner[:, [1, 2, 1]].ravel()
+    proper = tail != head
+    return tail[proper], head[proper]
+
+
+def normals_on_mesh(cloud, corner):
+    """Normals (M,3): those given; elsewhere the mean of the adjacent faces' unit normals.
+
+    That is shorter than 1 at a crease, as in the segmentator, which adds to the weights there.
+    """
+    normal = np.zeros((len(cloud), 3)) if cloud.given_normal is None else cloud.given_normal
+    missing = ~normal.any(axis=1, keepdims=True)
+    if not missing.any():
+        return normal
+    a, b, c = (cloud.coord[corner[:, i]] for i in range(3))
+    of_face = np.cross(b - a, c - a)
+    length = np.linalg.norm(of_face, axis=1)
+    corner, of_face = corner[length > 0], of_face[length > 0] / length[length > 0, None]
+    row, each = corner.ravel(), np.repeat(of_face, 3, axis=0)
+    count = np.maximum(np.bincount(row, minlength=len(cloud)), 1)
+    total = [np.bincount(row, each[:, axis], minlength=len(cloud)) for axis in range(3)]
+    return np.where(missing, np.stack(total, axis=1) / count[:, None], normal)
+
+
+def lightest_first(weight, length):
+    """Order (E,) of edges by weight, then length, then as they are. Two sorts of integers."""
+    if len(weight) == 0:
+        return np.zeros(0, np.int64)
+    levels = np.rint(length * (HIGHEST / max(length.max(), np.finfo(float).tiny)))
+    shortest = stable_order(levels)
+    return shortest[stable_order(np.minimum(weight[shortest] / WEIGHT_STEP, HIGHEST))]
+
+
+def stable_order(levels):
+    """Indices that sort whole numbers 0..HIGHEST, equal ones as they are."""
+    key = levels.astype(np.int64) << 32 | np.arange(len(levels))
+    key.sort()
+    return key & (2**32 - 1)

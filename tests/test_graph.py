@@ -1,0 +1,414 @@
+"""Graph-based segmentation against its definition, spelt out slowly, and on made-up surfaces."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.graph import lightest_first, partition_graph
+from pointcept_wsegpc.regions.graph_kernels import WEIGHT_STEP
+from pointcept_wsegpc.regions.views import DepthView
+
+SEGMENTATOR = {"threshold": 0.01, "min_size": 20, "convex": True}
+
+
+def segments(coord, normal=None, **settings):
+    """Segments (N,) of points."""
+    cloud = Cloud(np.asarray(coord), normal)
+    return cloud.spread(partition_graph(cloud, **settings))
+
+
+def canonical(region):
+    """The same partition with ids by first appearance; -1 stays."""
+    names = {-1: -1}
+    return np.array([names.setdefault(r, len(names) - 1) for r in np.asarray(region).tolist()])
+
+
+def rand_index(a, b):
+    """Adjusted Rand index of two partitions; -1 is one more id."""
+    table = np.zeros((a.max() + 2, b.max() + 2))
+    np.add.at(table, (a, b), 1)
+    pairs = lambda x: (x * (x - 1) / 2).sum()  # noqa: E731
+    rows, cols, total = pairs(table.sum(1)), pairs(table.sum(0)), pairs(np.array([len(a)]))
+    expected = rows * cols / total
+    return (pairs(table) - expected) / ((rows + cols) / 2 - expected)
+
+
+def random_rotation(rng):
+    q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    return q * np.sign(np.linalg.det(q))
+
+
+# --- the paper, spelt out ---------------------------------------------------------------------
+
+
+def internal_difference(members, edges):
+    """Eq. 1: the largest weight of a minimum spanning tree of the component."""
+    inside = sorted((w, a, b) for w, a, b in edges if a in members and b in members)
+    tree, largest = {m: {m} for m in members}, 0.0
+    for w, a, b in inside:
+        if tree[a] is not tree[b]:
+            largest = w
+            tree[a] |= tree[b]
+            for member in tree[b]:
+                tree[member] = tree[a]
+    return largest
+
+
+def segment_by_definition(n, edges, threshold, min_size):
+    """Algorithm 1 on edges [(weight, tail, head)] in order; then small components are joined."""
+    component = {i: frozenset([i]) for i in range(n)}
+
+    def join(a, b):
+        union = component[a] | component[b]
+        component.update(dict.fromkeys(union, union))
+
+    for w, a, b in edges:
+        pair = component[a], component[b]
+        bounds = [internal_difference(c, edges) + threshold / len(c) for c in pair]
+        if pair[0] != pair[1] and w <= min(bounds):  # eq. 3, 4
+            join(a, b)
+    for _, a, b in edges:
+        if component[a] != component[b] and min(len(component[a]), len(component[b])) < min_size:
+            join(a, b)
+    large = [min(component[i]) if len(component[i]) >= min_size else -1 for i in range(n)]
+    return canonical(large)
+
+
+def edges_of_neighbours(coord, normal, k, max_distance):
+    """[(weight, tail, head)] in order of weight, then length, with brute-force neighbours."""
+    distance = np.linalg.norm(coord[:, None] - coord[None], axis=-1)
+    nearest = np.argsort(distance, axis=1)[:, 1 : k + 1]
+    pairs = {tuple(sorted((i, int(j)))) for i, row in enumerate(nearest) for j in row}
+    edges = []
+    for a, b in pairs:
+        step = coord[b] - coord[a]
+        if min(abs(normal[a] @ step), abs(normal[b] @ step)) <= max_distance:
+            weight = round((1 - abs(normal[a] @ normal[b])) / WEIGHT_STEP) * WEIGHT_STEP
+            edges.append((weight, distance[a, b], a, b))
+    return [(w, a, b) for w, _, a, b in sorted(edges)]
+
+
+@pytest.mark.parametrize(
+    "threshold, min_size, max_distance, spread",
+    [(0.1, 1, math.inf, 0.3), (0.5, 6, 0.2, 0.5), (0.02, 3, 0.1, 0.1), (2.0, 1, 0.05, 1.0)],
+)
+def test_graph_is_the_definition_spelt_out(threshold, min_size, max_distance, spread):
+    rng = np.random.default_rng(0)
+    n = 70
+    coord = rng.uniform(size=(n, 3)) * [1, 1, 0.3]
+    normal = np.eye(3)[(coord[:, 0] > 0.5).astype(int)] + spread * rng.normal(size=(n, 3))
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    edges = edges_of_neighbours(coord, normal, 5, max_distance)
+    expected = segment_by_definition(n, edges, threshold, min_size)
+    settings = {"threshold": threshold, "min_size": min_size, "max_distance": max_distance}
+    region = segments(coord, normal, neighbours=5, **settings)
+    assert 2 <= expected.max() < n - 2  # neither all joined nor none
+    np.testing.assert_array_equal(canonical(region), expected)
+
+
+def test_edges_go_by_weight_then_length_then_place():
+    weight = np.array([0.5, 0.0, np.inf, 0.5, 0.5, 4.0, 0.0])
+    length = np.array([2.0, 3.0, 1.0, 1.0, 2.0, 9.0, 0.0])
+    np.testing.assert_array_equal(lightest_first(weight, length), [6, 1, 3, 0, 4, 5, 2])
+    assert len(lightest_first(weight[:0], length[:0])) == 0
+
+
+# --- surfaces ---------------------------------------------------------------------------------
+
+
+def sheet(rng, n, noise=0.002):
+    """n points on the unit square z = 0 with a little noise."""
+    return np.column_stack([rng.uniform(size=(n, 2)), rng.normal(0, noise, n)])
+
+
+@pytest.fixture
+def corner():
+    """Three perpendicular walls of 600 points with noisy normals, and the wall of every point."""
+    rng = np.random.default_rng(1)
+    coord = np.concatenate([np.roll(sheet(rng, 600), shift, axis=1) for shift in range(3)])
+    wall = np.repeat(np.arange(3), 600)
+    normal = np.eye(3)[[2, 0, 1]][wall] + rng.normal(0, 0.05, coord.shape)
+    return coord, normal, wall
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_perpendicular_walls_separate(corner, given):
+    coord, normal, wall = corner
+    region = segments(coord, normal if given else None, threshold=0.5)
+    largest = [np.bincount(region[(wall == w) & (region >= 0)]).argmax() for w in range(3)]
+    assert len(set(largest)) == 3
+    assert (region == np.array(largest)[wall]).mean() > 0.9
+
+
+def test_parallel_planes_separate_by_distance():
+    rng = np.random.default_rng(2)
+    height = np.repeat([0, 0.03], 500)
+    coord = np.column_stack([rng.uniform(size=(1000, 2)), height])
+    normal = np.tile([0, 0, 1.0], (1000, 1))  # nearest neighbours of both planes are mixed
+    region = segments(coord, normal, max_distance=0.02)
+    low, high = (set(region[height == h]) - {-1} for h in (0, 0.03))
+    assert low and high and not low & high
+    assert (region >= 0).mean() > 0.95
+    assert (segments(coord, normal, max_distance=0.04) == 0).all()
+
+
+def test_a_larger_threshold_gives_larger_segments(corner):
+    coord, normal, _ = corner
+    counts = [segments(coord, normal, threshold=t, min_size=1).max() for t in (0, 0.01, 0.1, 1)]
+    assert counts == sorted(counts, reverse=True) and len(set(counts)) == 4
+
+
+def test_no_segment_is_small_and_ids_are_contiguous(corner):
+    coord, normal, _ = corner
+    coord = np.concatenate([coord, coord[:10] + 50.0])  # an island
+    normal = np.concatenate([normal, normal[:10]])
+    region = segments(coord, normal, min_size=40, neighbours=5)
+    counts = np.bincount(region[region >= 0])
+    assert counts.min() >= 40 and len(counts) > 3
+    assert region.dtype == np.int32
+    np.testing.assert_array_equal(np.flatnonzero(region < 0), np.arange(1800, 1810))
+
+
+def test_points_without_normal_glue_nothing():
+    rng = np.random.default_rng(3)
+    coord = sheet(rng, 900, 0)
+    bend = coord[:, 0] > 0.5
+    normal = np.where(bend[:, None], [1.0, 0, 0], [0, 0, 1.0])
+    seam = abs(coord[:, 0] - 0.5) < 0.05
+    cloud = Cloud(coord, normal)
+    cloud.given_normal[seam[cloud.rows]] = 0  # and nothing estimates them
+    cloud.planes = lambda k: (cloud.given_normal, None)
+    region = cloud.spread(partition_graph(cloud, threshold=10.0, min_size=20, max_distance=9.0))
+    left, right = region[~seam & ~bend], region[~seam & bend]
+    assert len(set(left)) == len(set(right)) == 1 and left[0] != right[0]
+    assert (region[seam] >= 0).all()
+
+
+# --- invariances ------------------------------------------------------------------------------
+
+
+def test_order_of_points_does_not_matter(corner):
+    coord, normal, _ = corner
+    shuffle = np.random.default_rng(4).permutation(len(coord))
+    shuffled = np.empty(len(coord), np.int32)
+    shuffled[shuffle] = segments(coord[shuffle], normal[shuffle])
+    assert rand_index(segments(coord, normal), shuffled) >= 0.99
+
+
+@pytest.mark.parametrize("convex", [False, True])
+def test_motion_and_scale_do_not_matter(corner, convex):
+    coord, normal, _ = corner
+    rotation = random_rotation(np.random.default_rng(5))
+    settings = {"convex": convex, "min_size": 25, "threshold": 0.05}
+    expected = segments(coord, normal, max_distance=0.01, **settings)
+    moved = segments(3 * coord @ rotation.T + 7, normal @ rotation.T, max_distance=0.03, **settings)
+    assert expected.max() >= 2
+    assert rand_index(expected, moved) >= 0.99
+
+
+def test_sign_of_normals_matters_only_to_convex(corner):
+    coord, normal, _ = corner
+    sign = np.random.default_rng(6).choice([-1.0, 1.0], size=(len(coord), 1))
+    np.testing.assert_array_equal(segments(coord, normal), segments(coord, normal * sign))
+    inside_out = segments(coord, -normal, convex=True)
+    assert not np.array_equal(segments(coord, normal, convex=True), inside_out)
+
+
+# --- meshes -----------------------------------------------------------------------------------
+
+
+def folded_sheet(rows, columns, angle, rng=None):
+    """coord (N,3), faces (F,3) of a grid bent about its middle row by an angle in degrees.
+
+    The normals of the faces point up; a positive angle bends down, which is convex.
+    """
+    y, x = np.indices((rows, columns)).reshape(2, -1).astype(float)
+    if rng is not None:
+        x, y = x + rng.uniform(-0.2, 0.2, x.shape), y + rng.uniform(-0.2, 0.2, y.shape)
+    beyond = np.maximum(y - (rows - 1) / 2, 0)
+    bend = math.radians(angle)
+    coord = np.stack([x, y + beyond * (math.cos(bend) - 1), -beyond * math.sin(bend)], axis=1)
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (
+        v.ravel() for v in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:])
+    )
+    return coord, np.concatenate([np.stack([a, b, d], axis=1), np.stack([a, d, c], axis=1)])
+
+
+def segmentator_by_rule(coord, faces, threshold, min_size):
+    """What ScanNet's segmentator does, face by face: means of unit normals, one weight per face
+    and edge, which is squared where the second end sees the first behind its plane.
+    """
+    n = len(coord)
+    around = [[] for _ in range(n)]
+    for face in faces:
+        a, b, c = coord[face]
+        normal = np.cross(b - a, c - a)
+        for vertex in face:
+            around[vertex].append(normal / np.linalg.norm(normal))
+    normal = [np.mean(normals, axis=0) for normals in around]
+    edges = []
+    for i, j, k in faces.tolist():
+        for a, b in ((i, j), (i, k), (k, j)):
+            step = coord[b] - coord[a]
+            weight = 1 - normal[a] @ normal[b]
+            if normal[b] @ step > 0:
+                weight *= weight
+            weight = round(weight / WEIGHT_STEP) * WEIGHT_STEP
+            edges.append((weight, np.linalg.norm(step), a, b))
+    edges = [(w, a, b) for w, _, a, b in sorted(edges)]
+    return segment_by_definition(n, edges, threshold, min_size)
+
+
+@pytest.mark.parametrize("angle, count", [(12, 1), (-12, 2)])
+def test_segmentator_joins_over_a_convex_edge_only(angle, count):
+    coord, faces = folded_sheet(9, 8, angle)
+    region = segments(coord, faces=faces, **SEGMENTATOR)
+    assert region.max() + 1 == count
+
+
+def test_convex_joins_a_pillar_but_not_a_niche():
+    turn, height = np.indices((24, 12)).reshape(2, -1)
+    turn = turn / 23 * math.pi + 0.01 * height  # half a cylinder, 8 degrees from point to point
+    outwards = np.column_stack([np.cos(turn), np.sin(turn), np.zeros_like(turn)])
+    coord = outwards + np.column_stack([np.zeros((288, 2)), 0.15 * height])
+    settings = {**SEGMENTATOR, "min_size": 12}
+    assert (segments(coord, outwards, **settings) == 0).all()
+    assert segments(coord, -outwards, **settings).max() >= 5
+
+
+@pytest.mark.parametrize("angle", [20, -20, 3])
+def test_segmentator_is_its_rule_spelt_out(angle):
+    rng = np.random.default_rng(7)
+    coord, faces = folded_sheet(9, 8, angle, rng)
+    coord[:, 2] += rng.normal(0, 0.05, len(coord))
+    counts = set()
+    for threshold, min_size in itertools.product((0.001, 0.01, 0.1), (1, 5)):
+        expected = segmentator_by_rule(coord, faces, threshold, min_size)
+        region = segments(coord, faces=faces, threshold=threshold, min_size=min_size, convex=True)
+        np.testing.assert_array_equal(canonical(region), expected)
+        counts.add(int(expected.max()) + 1)
+    assert len(counts) >= 3
+
+
+def test_mesh_edges_take_the_place_of_neighbours():
+    rng = np.random.default_rng(8)
+    coord, faces = folded_sheet(6, 12, 0, rng)
+    middle = (faces // 12).max(axis=1) == 3  # a slit: the row of faces between rows 2 and 3
+    normal = np.tile([0, 0, 1.0], (72, 1))
+    slit = segments(coord, normal, faces=faces[~middle], min_size=5)
+    np.testing.assert_array_equal(slit, np.repeat([0, 1], 36) ^ slit[0])
+    assert (segments(coord, normal, faces=faces, min_size=5) == 0).all()
+    assert (segments(coord, normal, min_size=5) == 0).all()
+
+
+def test_max_distance_binds_on_a_mesh_where_it_is_given():
+    coord, faces = folded_sheet(6, 6, 0)
+    coord[18:, 2] += 0.5  # a step that the mesh bridges
+    normal = np.tile([0, 0, 1.0], (36, 1))
+    assert (segments(coord, normal, faces=faces) == 0).all()
+    assert segments(coord, normal, faces=faces, max_distance=0.4).max() == 1
+
+
+def test_given_normals_win_over_those_of_faces():
+    coord, faces = folded_sheet(6, 6, 0)
+    normal = np.where(np.arange(36)[:, None] < 18, [0, 0, 1.0], [1.0, 0, 0])
+    assert segments(coord, faces=faces, min_size=5).max() == 0
+    assert segments(coord, normal, faces=faces, min_size=5).max() == 1
+    normal[18:] = np.nan  # those come from the faces
+    assert segments(coord, normal, faces=faces, min_size=5).max() == 0
+
+
+def test_faces_at_left_out_or_coincident_points():
+    coord, faces = folded_sheet(6, 6, 0)
+    expected = segments(coord, faces=faces, **SEGMENTATOR)
+    twice = np.concatenate([coord, coord])  # every second face names the copies
+    faces_twice = faces + 36 * (np.arange(len(faces)) % 2)[:, None]
+    faces_twice = np.concatenate([faces_twice, [[0, 36, 1], [2, 2, 3]]])  # without area
+    region = segments(twice, faces=faces_twice, **SEGMENTATOR)
+    np.testing.assert_array_equal(region, np.tile(expected, 2))
+    coord[14] = np.nan
+    region = segments(coord, faces=faces, **SEGMENTATOR)
+    assert region[14] == -1 and (np.delete(region, 14) == 0).all()
+
+
+def test_faces_on_a_view_name_pixels():
+    view = DepthView(np.full((5, 6), 2.0), [[50, 0, 2.5], [0, 50, 2], [0, 0, 1]])
+    _, faces = folded_sheet(5, 6, 0)
+    assert (partition_graph(view, faces=faces, min_size=30) == 0).all()
+
+
+# --- views ------------------------------------------------------------------------------------
+
+
+def test_view_separates_a_box_from_the_wall_behind():
+    depth = np.full((48, 64), 3.0)
+    depth[20:35, 20:40] = 2.5
+    depth[5, 5] = 0
+    view = DepthView(depth, [[57, 0, 31.5], [0, 57, 23.5], [0, 0, 1]])
+    region = view.spread(partition_graph(view))
+    assert region[5, 5] == -1
+    box = region[20:35, 20:40]
+    assert (box == box[0, 0]).all() and (region == box[0, 0]).sum() == 300
+    assert region.max() == 1
+
+
+# --- degenerate input -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_hardly_any_points(n):
+    coord = np.random.default_rng(9).normal(size=(n, 3))
+    np.testing.assert_array_equal(segments(coord), np.full(n, -1))
+    normal = np.tile([0, 0, 1.0], (n, 1))
+    alone = segments(coord, normal, min_size=1, threshold=0, max_distance=1e-9)
+    np.testing.assert_array_equal(np.sort(alone), np.arange(n))
+    together = segments(coord, normal, min_size=1, max_distance=math.inf)
+    np.testing.assert_array_equal(together, np.zeros(n))
+    faces = np.zeros((0, 3), int)
+    np.testing.assert_array_equal(np.sort(segments(coord, faces=faces, min_size=1)), np.arange(n))
+
+
+def test_coplanar_points_are_one_segment():
+    rng = np.random.default_rng(10)
+    coord = sheet(rng, 700, 0) @ random_rotation(rng) + 100.0
+    np.testing.assert_array_equal(segments(coord), np.zeros(700))
+
+
+def test_points_on_a_line_have_no_normals_and_still_end():
+    coord = np.outer(np.sort(np.random.default_rng(11).uniform(size=200)), [1, 2, 3])
+    region = segments(coord, min_size=10, max_distance=10.0)
+    assert np.bincount(region).min() >= 10 and region.max() > 3
+
+
+def test_bad_points_stay_unassigned_and_disturb_nobody(corner):
+    coord, normal, _ = corner
+    bad = np.insert(coord, [5, 70], [[np.nan, 0, 0], [0, np.inf, 0]], axis=0)
+    region = segments(bad, np.insert(normal, [5, 70], [[0, 0, 1]] * 2, axis=0))
+    np.testing.assert_array_equal(region[[5, 71]], [-1, -1])
+    np.testing.assert_array_equal(np.delete(region, [5, 71]), segments(coord, normal))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"neighbours": 0}, "neighbours is 0"),
+        ({"threshold": -0.1}, "threshold is -0.1"),
+        ({"threshold": math.nan}, "threshold is nan"),
+        ({"min_size": 0}, "min_size is 0"),
+        ({"max_distance": 0}, "max_distance is 0"),
+        ({"convex": True}, "convex needs normals that point outwards; give normals or faces"),
+        ({"faces": [[0, 1, 4]]}, "faces name the points 0 to 4; there are 4, from 0 on"),
+        ({"faces": [[0, 1, -1]]}, "faces name the points -1 to 1"),
+        ({"faces": [[0, 1]]}, r"faces are int64 of shape \(1, 2\)"),
+        ({"faces": [[0.0, 1, 2]]}, r"faces are float64 of shape \(1, 3\)"),
+        ({"faces": []}, r"faces are float64 of shape \(0,\)"),
+    ],
+)
+def test_wrong_settings_are_named(settings, message):
+    coord = np.random.default_rng(12).normal(size=(4, 3))
+    with pytest.raises(ValueError, match=message):
+        segments(coord, **settings)

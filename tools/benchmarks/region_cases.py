@@ -88,9 +88,9 @@ def regions_cgal_case(sizes, cache):
             "other_quality": partition_quality(other_region, segment, len(SCANNET20_NAMES)),
         }
         summary = (
-            "{faster:.1f} x as fast as CGAL that reads its points from a file, "
-            "{faster_by_point:.1f} x as CGAL that gets one by a call (at least 3); "
-            "adjusted Rand index {rand_index:.3f} (at least 0.9); "
+            "{faster:.1f} x as fast as CGAL given its points in a file, "
+            "{faster_by_point:.1f} x given one by a call of the binding (bar: 3); "
+            "adjusted Rand index {rand_index:.3f} (bar: 0.9); "
             "partition quality {quality:.3f}, CGAL's {other_quality:.3f}"
         )
         return {**numbers, "summary": summary.format(**numbers)}
@@ -114,9 +114,9 @@ def regions_growth_case(sizes, cache):
         if row["bytes"] is not None:
             memory = f"{numbers['bytes_per_point'] * 1e6 / 2**20:.0f} MiB"
         summary = (
-            f"{sizes.rooms} x the points take {numbers['growth']:.1f} x the time (at most 12); "
+            f"{sizes.rooms} x the points take {numbers['growth']:.1f} x the time (bar: 12); "
             f"{numbers['points_per_second']:,.0f} points/s; memory for a million points {memory} "
-            "(at most 1024 MiB)"
+            "(bar: 1024 MiB)"
         )
         return {**numbers, "summary": summary}
 

@@ -11,8 +11,12 @@ import inspect
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.regions.cgal import partition_cgal
 from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.file import partition_file
+from pointcept_wsegpc.regions.graph import partition_graph
 from pointcept_wsegpc.regions.growing import partition_growing
+from pointcept_wsegpc.regions.oracle import partition_oracle
 from pointcept_wsegpc.regions.views import DepthView
 
 __all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view", "settings_of"]
@@ -20,6 +24,10 @@ __all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view
 # Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
 METHODS = {
     "growing": partition_growing,
+    "graph": partition_graph,
+    "cgal": partition_cgal,
+    "file": partition_file,
+    "oracle": partition_oracle,
 }
 # Settings known by a name, per method; `fill` is that of `partition`.
 PRESETS = {
@@ -32,6 +40,10 @@ PRESETS = {
             "min_size": 50,
             "fill": True,
         },
+    },
+    "graph": {
+        # ScanNet's segmentator, exactly so on the faces of its mesh (see partition_graph).
+        "segmentator": {"threshold": 0.01, "min_size": 20, "convex": True},
     },
 }
 

@@ -23,6 +23,16 @@ SHOWN_KEYS = 12  # of a file, in an error
 LONGEST_NUMBER = 40  # characters
 
 
+def partition_file(cloud, *, path, key: str | None = None) -> np.ndarray:
+    """Regions (M,) of a Cloud from a file: see `read_regions`. A DepthView has none, ValueError.
+
+    Of points at one place, the first one's region counts.
+    """
+    if len(cloud.shape) != 1:
+        raise ValueError(f"{path} holds regions of points; choose another method for views")
+    return renumber(cloud.select(read_regions(path, *cloud.shape, key)))
+
+
 def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
     """Region (N,) int32 of every point: contiguous from 0 in the order of the file's ids.
 
@@ -40,7 +50,12 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; expected {num_points} region ids: write it again")
     ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
-    region = np.full(num_points, -1, np.int32)
+    return renumber(ids)
+
+
+def renumber(ids):
+    """Region (N,) int32 of ids (N,): without gaps, in the order of the ids; negative ones are -1."""
+    region = np.full(len(ids), -1, np.int32)
     assigned = ids >= 0
     region[assigned] = np.unique(ids[assigned], return_inverse=True)[1]
     return region

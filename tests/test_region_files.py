@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pointcept_wsegpc.regions import partition, partition_view
 from pointcept_wsegpc.regions.file import read_regions
 
 IDS = np.array([40, 7, -1, 7, 2**40, 40, -5, 9])
@@ -279,3 +280,16 @@ def test_errors_are_one_line_and_name_the_path(tmp_path):
         message = str(caught.value)
         assert str(tmp_path / name) in message and "\n" not in message
         assert "weights_only" not in message  # no advice to run the file
+
+
+def test_a_file_is_a_method_of_partition(tmp_path):
+    path = tmp_path / "sp.npy"
+    coord = np.random.default_rng(0).normal(size=(6, 3))
+    np.save(path, [7, 7, -1, 3, 9, 9])
+    np.testing.assert_array_equal(partition(coord, method="file", path=path), [1, 1, -1, 0, 2, 2])
+    coord[4], coord[3] = coord[5], np.nan  # one place; nowhere, so that region 3 has no point
+    np.testing.assert_array_equal(partition(coord, method="file", path=path), [0, 0, -1, -1, 1, 1])
+    with pytest.raises(ValueError, match="holds 6 region ids, the scene has 5 points"):
+        partition(coord[:5], method="file", path=path)
+    with pytest.raises(ValueError, match="holds regions of points"):
+        partition_view(np.ones((4, 4)), np.eye(3), method="file", path=path)

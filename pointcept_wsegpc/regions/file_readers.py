@@ -1,0 +1,185 @@
+"""Readers of the files that hold region ids, by suffix: what they hold, not yet checked. N points.
+
+Nothing that a file holds is ever run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import zipfile
+
+import numpy as np
+
+# What superpoint projects call the ids in a file of several things.
+USUAL_KEYS = (
+    "superpoint", "superpoints", "super_point", "super_points", "sp", "spp", "super_index",
+    "segIndices", "segids", "segments", "region", "regions",
+)  # fmt: skip
+SHOWN_KEYS = 12  # of a file, in an error
+LONGEST_NUMBER = 40  # characters
+
+
+def choose(names, key, path):
+    """The name of the entry that holds the ids: the key, the only one, the only usual one."""
+    key = key if key is None else str(key)
+    if key is None:
+        usual = [name for name in names if name in USUAL_KEYS] if len(names) > 1 else names
+        if len(usual) == 1:
+            return usual[0]
+    elif key in names:
+        return key
+    shown = ", ".join(names[:SHOWN_KEYS]) + ", ..." * (len(names) > SHOWN_KEYS) or "none"
+    wrong = "several things" if key is None else f"no {key!r}"
+    raise ValueError(f"{path} holds {wrong}; choose the region ids by their key, of: {shown}")
+
+
+def pick(content, key, path):
+    """The entry of a dict or a list that holds the ids; an array, or a list of ids, as it is."""
+    if isinstance(content, (list, tuple)) and not all(isinstance(x, (int, float)) for x in content):
+        content = dict(enumerate(content))
+    if isinstance(content, dict):
+        content = {str(name): entry for name, entry in content.items()}
+        return content[choose(list(content), key, path)]
+    if key is not None:
+        raise ValueError(f"{path} holds one array without a name; leave out the key {key!r}")
+    return content
+
+
+@contextlib.contextmanager
+def named(path, kind):
+    """Whatever a parser raises on a file that is not what it seems, as a ValueError with the path.
+
+    A damaged file can make them raise anything.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(
+            f"{path} can't be read as {kind} ({reason}); is it damaged or cut off? Write it again"
+        ) from error
+
+
+def read_segs(path, key, num_points):
+    """ScanNet: {"segIndices": an id per vertex of the mesh, ...}."""
+    with named(path, "JSON"):
+        content = json.loads(path.read_bytes())
+    return pick(content, key, path)
+
+
+def read_npy(path, key, num_points):
+    with named(path, "a .npy array"), path.open("rb") as file:
+        content = np.lib.format.read_array(file, allow_pickle=False)
+    return pick(content, key, path)
+
+
+def read_npz(path, key, num_points):
+    with named(path, "an .npz archive"):
+        zipfile.ZipFile(path).close()  # np.load would take anything else for what it looks like
+        archive = np.load(path, allow_pickle=False)
+    with archive:
+        name = choose(archive.files, key, path)
+        with named(path, f"an .npz archive with an array {name!r}"):
+            return archive[name]
+
+
+def read_torch(path, key, num_points):
+    """What torch.save wrote, of tensors, numpy arrays and plain containers alone."""
+    import torch
+
+    try:
+        with numpy_allowed(torch):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # as in `named`; torch's own advice is to run the file
+        found = re.search(r"(?:GLOBAL|class) (\S+)", str(error))
+        reason = f"it asks for {found[1]}, which could run a program" if found else "damaged?"
+        raise ValueError(
+            f"{path} can't be read as tensors and numpy arrays ({reason}); "
+            "save the region ids with np.save where it was made"
+        ) from error
+    return pick(content, key, path)
+
+
+def numpy_allowed(torch):
+    """Context in which torch.load makes numpy arrays of numbers, besides tensors.
+
+    Before version 2.6 torch could not be told so under both names that numpy gave the function.
+    """
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        return contextlib.nullcontext()
+    make_array = np.zeros(0).__reduce__()[0]
+    return torch.serialization.safe_globals(
+        [
+            (make_array, "numpy.core.multiarray._reconstruct"),  # written by numpy 1
+            (make_array, "numpy._core.multiarray._reconstruct"),
+            np.ndarray,
+            np.dtype,
+            *{type(np.dtype(code)) for code in "bhilqBHILQefd?"},
+        ]
+    )
+
+
+def read_text(path, key, num_points):
+    """One id per line; or what WyPR's program writes: see `members_to_ids`."""
+    with named(path, "text"):
+        rows = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
+    while rows and not rows[-1]:
+        rows.pop()
+    if any(len(row) > 1 for row in rows):
+        return pick(members_to_ids(rows, path, num_points), key, path)
+    if [] in rows:
+        raise ValueError(
+            f"{path} has an empty line {rows.index([]) + 1}; expected one region id per line"
+        )
+    return pick(numbers([row[0] for row in rows], path), key, path)
+
+
+def members_to_ids(rows, path, num_points):
+    """Ids (N,) from the layout of WyPR's program: a line per region with the indices of its points
+    from 0, an empty line, a line with those of no region. Every point occurs once.
+    """
+    end = rows.index([]) if [] in rows else len(rows)
+    member = numbers([token for row in rows for token in row], path)
+    times = np.zeros(num_points, np.int64)
+    known = member.dtype.kind == "i" and member.min() >= 0 and member.max() < num_points
+    if known:
+        times = np.bincount(member, minlength=num_points)
+    if end < len(rows) - 2 or (times != 1).any() or not known:
+        raise ValueError(
+            f"{path} names {np.count_nonzero(times == 1)} of {num_points} points once, as point "
+            "indices per region (WyPR's output); expected all: is it of another cloud, cut off, or "
+            "written twice (that program appends)? Otherwise write one region id per line"
+        )
+    line = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    ids = np.empty(num_points, np.int64)
+    ids[member] = np.where(line < end, line, -1)
+    return ids
+
+
+def numbers(tokens, path):
+    """Tokens of a text as int64, or as float64 where not all are integers."""
+    if tokens and len(max(tokens, key=len)) <= LONGEST_NUMBER:  # an array takes the longest of all
+        for dtype in (np.int64, np.float64):
+            with contextlib.suppress(ValueError, OverflowError):
+                return np.array(tokens).astype(dtype)
+    for token in tokens:
+        try:
+            float(token[: LONGEST_NUMBER + 1])
+        except ValueError:
+            raise ValueError(
+                f"{path} holds {token[:LONGEST_NUMBER]!r}; expected numbers alone, region ids"
+            ) from None
+    raise ValueError(f"{path} holds no region ids; expected some numbers, each below 2^63")
+
+
+# By suffix: functions of (path, key, num_points) that return an array or what should be one.
+READERS = {
+    ".json": read_segs,
+    ".txt": read_text,
+    ".pth": read_torch,
+    ".pt": read_torch,
+    ".npy": read_npy,
+    ".npz": read_npz,
+}

@@ -41,7 +41,7 @@ def region_colors(ids):
     chosen, used = np.full(count, -1), np.zeros(len(REGION_COLORS), int)
     beside = regions_beside(ids, count)
     area = np.bincount(ids[ids >= 0], minlength=count)
-    for region in np.argsort(-area, kind="stable"):
+    for region in np.argsort(-area, kind="stable")[: np.count_nonzero(area)]:
         taken = chosen[beside[region]]
         distance = apart[:, taken[taken >= 0]].min(axis=1, initial=CLEARLY_DIFFERENT)
         best = np.flatnonzero(distance == distance.max())
@@ -79,7 +79,8 @@ class Scene:
     def in_regions(self, region):
         """Picture (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
         region = region[self._rows]
-        ids = np.where(self._shown >= 0, region[self._shown], -1)
+        ids = np.full(self._shown.shape, -1)
+        ids[self._shown >= 0] = region[self._shown[self._shown >= 0]]
         colors = region_colors(ids)
         # An id that is not seen has no colour.
         return self.in_labels(np.where(region < len(colors) - 1, region, -1), colors, select=False)

@@ -3,6 +3,8 @@
 `build` makes the numbers, ready for JSON; report_text.py puts them into words.
 """
 
+import operator
+
 import numpy as np
 
 from ..files import read_json
@@ -10,14 +12,15 @@ from .quality import Tally, add_up
 
 WORST = 5  # scenes that the report names
 KINDS = {"points": ("scene", "points"), "views": ("view", "pixels")}  # one of them, made of what
-# What is said to be off in a scene: number, from where on (below a negative one), in words, and
-# whether settings are to be raised or lowered.
+# What is said to be off in a scene: a number, its bound, how that reads, and whether settings are
+# to be raised or lowered.
 CHECKS = (
-    ("unassigned", 0.2, "over a fifth of the {unit} is unassigned", "raise"),
-    ("largest", 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
-    ("regions", -10, "there are fewer than 10 regions a {one}", "lower"),
-    ("median_size", -20, "half of the regions have fewer than 20 {unit}: shattered", "raise"),
-)
+    ("unassigned", operator.gt, 0.2, "over a fifth of the {unit} is unassigned", "raise"),
+    ("largest", operator.gt, 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
+    ("regions", operator.lt, 10, "there are fewer than 10 regions a {one}", "lower"),
+    ("median_size", operator.lt, 20,
+     "half of the regions have fewer than 20 {unit}: shattered", "raise"),
+)  # fmt: skip
 SCENE_ONLY = ("largest", "regions")  # a view of a wall is one region, rightly
 # Settings that make regions larger where they are raised, smaller where they are lowered.
 COARSENESS = ("threshold", "seed_spacing", "max_distance", "max_angle")
@@ -95,7 +98,7 @@ def worst_first(records):
 
     def badness(name):
         points = records[name]["points"]
-        return ("quality" not in points, points.get("quality", -points["unassigned"]), name)
+        return ("quality" not in points, points.get("quality", -points.get("unassigned", 0)), name)
 
     return sorted(records, key=badness)
 
@@ -117,8 +120,9 @@ def advice(report):
         lines.append(f"scenes were made with {len(report['settings'])} different settings")
     if report["warnings"]:
         name, (message, *_) = next(iter(report["warnings"].items()))
-        lines.append(f"{len(report['warnings'])} scenes have warnings, {name}: {message}")
-    for kind in KINDS:
+        count = f"{len(report['warnings'])} of {report['scenes']} scenes"
+        lines.append(f"warnings in {count}, {name}: {message}")
+    for kind in KINDS if report["scenes"] else ():
         numbers = {name: entry[kind] for name, entry in report["per_scene"].items()}
         for check in CHECKS:
             if kind == "points" or check[0] not in SCENE_ONLY:
@@ -128,15 +132,13 @@ def advice(report):
 
 def remarks(kind, numbers, check, settings):
     """The line, if any, about one of CHECKS; numbers {scene: its numbers}."""
-    key, bound, words, change = check
-    sign = 1 if bound > 0 else -1
-    off = {name: n[key] for name, n in numbers.items() if sign * n.get(key, 0) > bound}
-    off = {name: value for name, value in off.items() if value == value}
+    key, beyond, bound, words, change = check
+    off = {name: n[key] for name, n in numbers.items() if key in n and beyond(n[key], bound)}
     if not off:
         return []
     one, unit = KINDS[kind]
-    worst = max(off, key=lambda name: sign * off[name])
-    value = f"{off[worst]:.0%}" if bound < 1 and sign > 0 else f"{off[worst]:.0f}"
+    worst = (max if beyond is operator.gt else min)(off, key=off.get)
+    value = f"{off[worst]:.0%}" if bound < 1 else f"{off[worst]:.0f}"
     what = f"in {len(off)} of {len(numbers)} scenes {words.format(one=one, unit=unit)}"
     return [f"{kind}: {what} ({worst}: {value}); {remedy(kind, key, change, settings)}"]
 

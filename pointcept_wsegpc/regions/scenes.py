@@ -19,6 +19,7 @@ from .quality import add_up, boundary_of, measure
 from .views import DepthView
 
 FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene
+NO_DEFAULT = inspect.Parameter.empty
 POINTS_ONLY = ("file",)  # methods that cannot partition a view
 
 logger = logging.getLogger(__name__)
@@ -26,9 +27,18 @@ logger = logging.getLogger(__name__)
 
 def defaults_of(method):
     """Settings of a method with their default values; those without one have None."""
+    return {name: None if v is NO_DEFAULT else v for name, v in _defaults(method).items()}
+
+
+def required_by(method):
+    """Settings that a method cannot do without and that scenes do not have."""
+    missing = [name for name, value in _defaults(method).items() if value is NO_DEFAULT]
+    return [name for name in missing if name not in FROM_SCENE]
+
+
+def _defaults(method):
     parameters = inspect.signature(METHODS[method]).parameters
-    defaults = {name: parameters[name].default for name in settings_of(method)}
-    return {name: None if v is inspect.Parameter.empty else v for name, v in defaults.items()}
+    return {name: parameters[name].default for name in settings_of(method)}
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,9 @@ def written_out(method, preset, settings, fill):
         raise ValueError(f"method {method!r} has no setting 'mesh'")
     others = {key: value for key, value in settings.items() if key not in mesh}
     _, given, filled = resolve(method, preset, others)
+    for name in required_by(method):
+        if name not in given:
+            raise ValueError(f"method {method!r} needs the setting {name}")
     values = {**defaults_of(method), **given, **mesh}
     values = {k: v for k, v in values.items() if k not in FROM_SCENE}
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -1,0 +1,115 @@
+"""Colours of regions and the grid of panels. Pictures H x W, R regions."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pointcept_wsegpc.pictures import PANEL
+from pointcept_wsegpc.region_pictures import (
+    CLEARLY_DIFFERENT,
+    UNASSIGNED,
+    Scene,
+    draw_grid,
+    draw_report,
+    load_font,
+    region_colors,
+    regions_beside,
+    wrap,
+)
+
+
+def mosaic(seed, size=80, cells=60):
+    """Ids (H,W) of the nearest of some places, with a gap of unassigned pixels."""
+    rng = np.random.default_rng(seed)
+    places = rng.uniform(0, size, (cells, 2))
+    pixel = np.stack(np.indices((size, size)), -1)
+    ids = np.linalg.norm(pixel[:, :, None] - places, axis=-1).argmin(-1)
+    ids[:, size // 2] = -1
+    return ids
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_regions_side_by_side_look_different(seed):
+    ids = mosaic(seed)
+    colors = region_colors(ids).astype(int)
+    assert colors.shape == (61, 3) and tuple(colors[-1]) == UNASSIGNED
+    for a, b in ((ids[1:], ids[:-1]), (ids[:, 1:], ids[:, :-1])):
+        differ = (a != b) & (a >= 0) & (b >= 0)
+        distance = np.linalg.norm(colors[a[differ]] - colors[b[differ]], axis=-1)
+        assert distance.min() >= CLEARLY_DIFFERENT - 40
+    assert len(np.unique(colors[:-1], axis=0)) > 10
+    assert (region_colors(ids.copy()) == colors).all()
+    assert np.abs(colors[:-1] - UNASSIGNED).sum(1).min() > 100
+
+
+def test_beside_against_loop():
+    ids = mosaic(0, size=20, cells=9)
+    expected = [set() for _ in range(9)]
+    for shift in (1, 6):
+        for i in range(20):
+            for j in range(20):
+                for k, m in ((i + shift, j), (i, j + shift)):
+                    if k < 20 and m < 20 and -1 not in (pair := (ids[i, j], ids[k, m])):
+                        expected[pair[0]].add(pair[1])
+                        expected[pair[1]].add(pair[0])
+    found = regions_beside(ids, 9)
+    assert [set(f.tolist()) for f in found] == [e - {i} for i, e in enumerate(expected)]
+
+
+@pytest.mark.parametrize("ids", [np.full((3, 4), -1), np.full((3, 4), 0), np.full((3, 4), 3)])
+def test_few_regions(ids):
+    colors = region_colors(ids)
+    assert len(colors) == ids.max() + 2 and tuple(colors[-1]) == UNASSIGNED
+
+
+def test_scene_is_drawn_whatever_its_points():
+    rng = np.random.default_rng(0)
+    coord = rng.uniform(0, 3, (500, 3)).astype(np.float32)
+    coord[:, 2] = 0
+    coord[7], coord[9, 1] = np.nan, np.inf
+    normal = np.tile([0, 0, 1.0], (500, 1))
+    normal[3] = np.nan
+    scene = Scene(coord, normal)
+    region = np.where(coord[:, 0] > 1.5, 1, -1)
+    region[:5] = 10**6  # ids need not be contiguous, or seen
+    picture = scene.in_regions(region)
+    assert picture.shape == (*PANEL, 3)
+    assert (picture <= UNASSIGNED).all(-1).mean() > 0.05  # shaded
+    colors = np.full((500, 3), (10, 200, 30), np.uint8)
+    assert (scene.in_colors(colors) == (10, 200, 30)).all(-1).mean() > 0.1
+    for n in (0, 1):  # no point, and one that is NaN
+        nothing = Scene(coord[7 : 7 + n], normal[:n])
+        assert (nothing.in_regions(np.zeros(n, int)) == 255).all()
+
+
+def test_grid_and_its_text(tmp_path):
+    panel = np.zeros((*PANEL, 3), np.uint8)
+    title = "max_angle=10: 143 regions, 3 % unassigned, largest 31 %, quality 0.83, and more words"
+    rows = [[(panel, title), (panel, "b")], [(panel, "c")]]
+    legend = [(f"class {i}", (255, 0, 0)) for i in range(30)]
+    draw_grid(tmp_path / "a.png", rows, legend)
+    draw_grid(tmp_path / "b.png", rows)
+    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
+        assert a.width == b.width and a.height > b.height > 2 * PANEL[0]
+        picture = np.asarray(a)
+    white = (picture == 255).all(-1)
+    assert white[:, :4].all() and white[:, -4:].all() and white[-4:].all() and white[:4].all()
+    assert not white[b.height :].all()
+
+
+def test_lines_break_between_words():
+    font = load_font()
+    text = wrap("one two three four five six\nseven", font, 90)
+    assert text.replace("\n", " ") == "one two three four five six seven"
+    assert text.endswith("\nseven") and len(text.split("\n")) > 3
+    assert max(font.getlength(line) for line in text.split("\n")) <= 90
+    assert wrap("indivisibleindivisible", font, 20) == "indivisibleindivisible"
+
+
+def test_rows_of_a_report(prepared_root, tmp_path):
+    scenes = sorted(prepared_root.glob("*/scene*"))[:2]
+    draw_report(tmp_path / "a.png", {s.name: (s, "regions") for s in scenes})
+    with Image.open(tmp_path / "a.png") as picture:
+        picture = np.asarray(picture)
+    assert picture.shape[1] > 3 * PANEL[1]
+    assert (picture <= UNASSIGNED).all(-1).sum() > 100

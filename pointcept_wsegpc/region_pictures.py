@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .files import atomic_path
 from .labels import IGNORE, SCANNET20_NAMES
 from .pictures import PANEL, label_colors, paint, shade, visible_points
-from .schema import read_points, read_region
+from .schema import read_points, read_region, read_view_image, read_views
 
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
 REGION_COLORS = np.array(
@@ -119,7 +119,8 @@ def draw_grid(path, rows, legend=()):
 def draw_report(path, scenes):
     """Write a picture with a row for each of {title: (folder, caption of its regions)}.
 
-    A row shows a prepared scene's colours, its regions, and its labels where there are any.
+    A row shows a prepared scene's colours, its regions, its labels where there are any, and the
+    view in the middle of the capture with its regions.
     """
     rows, present = [], set()
     for title, (folder, caption) in scenes.items():
@@ -131,10 +132,31 @@ def draw_report(path, scenes):
         if labelled:
             row.append((scene.in_labels(points["segment20"], CLASS_COLORS), "labels"))
             present |= set(np.unique(points["segment20"]).tolist())
-        rows.append(row)
+        rows.append(row + view_panels(folder))
     names = {**dict(enumerate(SCANNET20_NAMES)), IGNORE: "no label"}
     legend = [(names[label], CLASS_COLORS[label]) for label in names if label in present]
     draw_grid(path, rows, [("unassigned", UNASSIGNED), *legend])
+
+
+def view_panels(folder):
+    """The middle one of a scene's views and its regions, as panels; none for a scene without."""
+    views = read_views(folder)
+    if not len(views):
+        return []
+    frame = views.frame[len(views) // 2]
+    color, ids = (read_view_image(folder, frame, key, views.size) for key in ("color", "region"))
+    title = f"{ids.max() + 1} regions, {100 * (ids < 0).mean():.0f} % unassigned or without depth"
+    panels = (color, f"view {frame:06d}"), (region_colors(ids)[ids], title)
+    return [(in_panel(picture), title) for picture, title in panels]
+
+
+def in_panel(picture):
+    """Picture (H,W,3) uint8 as large as a panel allows, on white."""
+    scale = min(PANEL[0] / picture.shape[0], PANEL[1] / picture.shape[1])
+    size = round(scale * picture.shape[1]), round(scale * picture.shape[0])
+    panel = np.full((*PANEL, 3), 255, np.uint8)
+    panel[: size[1], : size[0]] = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
+    return panel
 
 
 def load_font():

@@ -348,4 +348,4 @@ def test_list_of_methods():
     assert done.returncode == 0
     for name in METHODS:
         assert f"\n{name}: " in f"\n{done.stdout}"
-    assert "max_angle=20.0" in done.stdout and "preset wypr" in done.stdout
+    assert "max_angle=20.0" in done.stdout and "--preset wypr: " in done.stdout

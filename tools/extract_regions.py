@@ -20,7 +20,14 @@ from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
 from pointcept_wsegpc.regions import METHODS, PRESETS, report, report_text
-from pointcept_wsegpc.regions.scenes import Settings, defaults_of, extract_regions, is_extracted
+from pointcept_wsegpc.regions.scenes import (
+    FROM_SCENE,
+    Settings,
+    defaults_of,
+    extract_regions,
+    is_extracted,
+    required_by,
+)
 from pointcept_wsegpc.schema import scene_dirs
 
 SPLITS = ("train", "val", "test")
@@ -31,12 +38,24 @@ class ListMethods(argparse.Action):
     """Print every method with its settings and presets, and end."""
 
     def __call__(self, parser, *_):
+        print(
+            "Settings with the values that they have where nothing else is said; auto: by the data"
+        )
         for name, function in METHODS.items():
-            print(f"{name}: {(function.__doc__ or '').strip().splitlines()[0]}")
-            print(f"    settings  {words(defaults_of(name)) or 'none'}")
+            summary = (function.__doc__ or "").strip().splitlines()[0].replace(" (M,)", "")
+            print(f"\n{name}: {summary}\n    {words(listed_settings(name)) or 'no settings'}")
             for preset, values in PRESETS.get(name, {}).items():
-                print(f"    preset {preset}  {words(values)}")
+                print(f"    --preset {preset}: {words(values)}")
         parser.exit()
+
+
+def listed_settings(method):
+    """What can be set, by name; `mesh` stands for faces, and what scenes have is left out."""
+    settings = {k: "auto" if v is None else v for k, v in defaults_of(method).items()}
+    settings |= dict.fromkeys(required_by(method), "(needed)")
+    if "faces" in settings:
+        settings["mesh"] = "none"
+    return {name: value for name, value in settings.items() if name not in FROM_SCENE}
 
 
 def words(settings):

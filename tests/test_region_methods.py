@@ -1,0 +1,98 @@
+"""What every partition method keeps to, whatever the cloud or the view."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.regions import METHODS, PRESETS, partition, partition_view, settings_of
+
+OF_THE_CLOUD = [name for name in METHODS if name not in ("file", "oracle")]
+CLOUDS = {
+    "none": np.zeros((0, 3)),
+    "one": np.zeros((1, 3)),
+    "two": np.eye(3)[:2],
+    "fewer than k": np.random.default_rng(0).normal(size=(5, 3)),
+    "one place": np.ones((40, 3)),
+    "a line": np.linspace(0, 1, 200)[:, None] * [1, 2, 3],
+    "a plane": np.random.default_rng(1).uniform(0, 1, (500, 3)) * [1, 1, 0],
+    "a grid": np.indices((12, 12, 3)).reshape(3, -1).T * 0.02,
+    "far away": np.random.default_rng(2).uniform(0, 1, (500, 3)) * [1, 1, 0.01] + 1e6,
+    "an outlier": np.concatenate([np.random.default_rng(3).uniform(0, 1, (300, 3)), [[1e7, 0, 0]]]),
+    "no number": np.full((10, 3), np.nan),
+}
+
+
+@pytest.fixture(params=OF_THE_CLOUD)
+def method(request):
+    if request.param == "cgal" and importlib.util.find_spec("CGAL") is None:
+        pytest.skip("needs the optional package cgal")
+    return request.param
+
+
+def check(region, shape):
+    assert region.dtype == np.int32 and region.shape == shape
+    ids = np.unique(region[region >= 0])
+    np.testing.assert_array_equal(ids, np.arange(len(ids)))
+    assert region.min(initial=0) >= -1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", CLOUDS)
+def test_any_cloud_gets_contiguous_ids(method, name):
+    coord = CLOUDS[name]
+    normal = np.tile([0, 0, 1.0], (len(coord), 1))
+    color = np.random.default_rng(4).integers(0, 256, coord.shape).astype(np.uint8)
+    for arrays in ((None, None), (normal, color), (0 * normal, None), (np.nan * normal, color)):
+        region = partition(coord, *arrays, method)
+        check(region, (len(coord),))
+        np.testing.assert_array_equal(region, partition(coord.copy(), *arrays, method))
+        filled = partition(coord, *arrays, method, fill=True)
+        check(filled, (len(coord),))
+        assert (filled >= 0).all() or (region == -1).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_view_gets_contiguous_ids(method):
+    rng = np.random.default_rng(5)
+    intrinsic = np.array([[40.0, 0, 31.5], [0, 40, 23.5], [0, 0, 1]])
+    steps = 1 + np.indices((48, 64)).sum(0) // 20 * 0.5
+    holes = np.where(rng.random((48, 64)) < 0.3, 0, steps)
+    wild = rng.choice([0, -1, np.nan, np.inf, 1, 1e9], (48, 64))
+    color = rng.integers(0, 256, (48, 64, 3)).astype(np.uint8)
+    for depth in (steps, holes, wild, 0 * steps, steps[:0], steps[:1], steps[:, :1]):
+        region = partition_view(depth, intrinsic, color[: depth.shape[0], : depth.shape[1]], method)
+        check(region, depth.shape)
+        assert (region[~(np.isfinite(depth) & (depth > 0))] == -1).all()
+
+
+def test_every_preset_is_of_settings_that_exist():
+    assert set(PRESETS) <= set(METHODS)
+    for method, presets in PRESETS.items():
+        for preset in presets.values():
+            assert set(preset) - {"fill"} <= set(settings_of(method))
+
+
+def test_a_preset_gives_way_to_settings():
+    coord = np.random.default_rng(6).uniform(0, 1, (1000, 3)) * [1, 1, 0.3]
+    wypr = partition(coord, preset="wypr")
+    np.testing.assert_array_equal(
+        wypr,
+        partition(coord, neighbours=12, max_distance=2, max_angle=20, min_size=50, fill=True),
+    )
+    assert (partition(coord, preset="wypr", fill=False) == -1).any()
+    assert (partition(coord, preset="wypr", min_size=1001) == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"preset": "segmentator"}, "method 'growing' has no preset 'segmentator'; known: wypr"),
+        ({"method": "oracle", "preset": "wypr"}, "'oracle' has no preset 'wypr'; known: none"),
+        ({"angle": 3}, "method 'growing' has no setting 'angle'; known: neighbours, max_dist"),
+        ({"color": np.zeros((3, 3))}, r"color has shape \(3, 3\); coord has \(4, 3\)"),
+    ],
+)
+def test_wrong_arguments_get_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        partition(np.zeros((4, 3)), **arguments)

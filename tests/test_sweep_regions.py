@@ -109,3 +109,16 @@ def test_bad_clouds_get_one_line(tmp_path):
         result = run_tool(tmp_path / name, "--vary", "max_angle=10")
         assert result.returncode != 0 and message in result.stderr, result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_methods_side_by_side(prepared_root, tmp_path):
+    scene = prepared_root / "train/scene0000_00"
+    methods = "method=growing,growing:wypr,graph,oracle"
+    done = run_tool(scene, "--vary", methods, "--out", tmp_path / "methods.png")
+    assert done.returncode == 0, done.stderr
+    titles = [line.split("  ")[0] for line in done.stdout.splitlines()[:4]]
+    assert titles == ["method=growing", "method=growing:wypr", "method=graph", "method=oracle"]
+    assert "0 % unassigned" in done.stdout.splitlines()[1]  # the preset fills
+    assert "quality 1.00" in done.stdout.splitlines()[3]
+    wrong = run_tool(scene, "--vary", "method=growing:segmentator")
+    assert wrong.returncode == 1 and "has no preset 'segmentator'" in wrong.stderr

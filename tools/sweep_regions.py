@@ -3,6 +3,7 @@
 
     tools/sweep_regions.py data/train/scene0000_00 --vary max_angle=10,20,40 --out angles.png
     tools/sweep_regions.py room.ply --method graph --vary threshold=0.01,0.1 min_size=5,50,500
+    tools/sweep_regions.py room.ply --vary method=growing,growing:wypr,supervoxel
 
 Each setting that varies is one row of the picture, the others stay as --set and --preset say.
 The cloud is a prepared scene or a .ply file of points or of a mesh, in metres with z up.
@@ -32,7 +33,8 @@ def parse_arguments():
     parser.add_argument("cloud", type=Path, help="folder of a prepared scene, or a .ply file")
     parser.add_argument(
         "--vary", nargs="+", type=setting, action="extend", required=True, metavar="KEY=A,B,C",
-        help="a setting and its values; None is what the method takes by itself",
+        help="a setting and its values; None is what the method takes by itself. "
+        "method=A,B:PRESET compares methods",
     )  # fmt: skip
     parser.add_argument("--method", default="growing", help="default growing")
     parser.add_argument("--preset", help="settings of the method known by a name")
@@ -94,36 +96,45 @@ def to_the_middle(cloud):
     return spread
 
 
-def sweep(args, points, given, cloud):
-    """For every setting that varies (title, numbers, region) of each of its values."""
-    for key, text in args.vary:
-        results = []
-        for value in values_of(text):
-            settings = {**given, key: value}
-            used = written_out(args.method, args.preset, settings, args.fill)
-            started = perf_counter()
-            region = run(cloud, args.method, args.preset, settings, args.fill)
-            tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
+def choices(args, key, value):
+    """(method, preset, settings) with one value of what varies."""
+    settings = dict(args.set)
+    if key != "method":
+        return args.method, args.preset, {**settings, key: value}
+    method, _, preset = str(value).partition(":")
+    return method, preset or None, settings
+
+
+def sweep(args, key, text, cloud):
+    """(title, numbers, region) of each value of a setting that varies."""
+    for value in values_of(text):
+        method, preset, settings = choices(args, key, value)
+        used = written_out(method, preset, settings, args.fill)
+        points, given = read_cloud(args.cloud, method, settings)
+        started = perf_counter()
+        region = run(cloud, method, preset, given, args.fill)
+        tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
+        shown = value
+        if key != "method":
             shown = getattr(cloud, key, None) if used[key] is None else used[key]
-            title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
-            results.append((title + " (default)" * (value is None), tally.summary(), region))
-        yield results
+        title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
+        yield title + " (default)" * (value is None), tally.summary(), region
 
 
 def main():
     args = parse_arguments()
     for key, text in args.vary:  # before anything is read
         for value in values_of(text):
-            written_out(args.method, args.preset, {**dict(args.set), key: value}, args.fill)
-    points, given = read_cloud(args.cloud, args.method, dict(args.set))
+            written_out(*choices(args, key, value), args.fill)
+    points, _ = read_cloud(args.cloud, args.method, {})
     cloud = Cloud(points["coord"], points.get("normal"), points.get("color"))
     normal = points["normal"] if "normal" in points else to_the_middle(cloud)
     scene = Scene(points["coord"], normal)
     color = points.get("color", np.full((len(normal), 3), 190, np.uint8))
     rows = []
-    for results in sweep(args, points, given, cloud):
-        row = [(scene.in_colors(color), f"{args.cloud.name}\n{args.method}")]
-        for title, numbers, region in results:
+    for key, text in args.vary:
+        row = [(scene.in_colors(color), f"{args.cloud.name}\n{args.method * (key != 'method')}")]
+        for title, numbers, region in sweep(args, key, text, cloud):
             print(f"{title:<28} {caption(numbers)}", flush=True)
             row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
         rows.append(row)

@@ -14,9 +14,9 @@ from pointcept_wsegpc.regions.file_readers import READERS, named
 
 
 def partition_file(cloud, *, path, key: str | None = None) -> np.ndarray:
-    """Regions (M,) of a Cloud from a file: see `read_regions`. A DepthView has none, ValueError.
+    """Regions (M,) of a Cloud that another program made: see `read_regions`.
 
-    Of points at one place, the first one's region counts.
+    Of points at one place, the first one's region counts. Raises ValueError for a DepthView.
     """
     if len(cloud.shape) != 1:
         raise ValueError(f"{path} holds regions of points; choose another method for views")

@@ -41,12 +41,12 @@ def partition_growing(
     max_angle: float = 20.0,
     min_size: int | None = None,
 ) -> np.ndarray:
-    """Planar regions (M,) of a Cloud or a DepthView, which decide what None stands for.
+    """Planar regions (M,) of a Cloud or a DepthView, grown from its flattest places.
 
     Seeds are taken from the flattest place on (`local_planes`). A point joins if it is within
     max_distance metres of the region's plane and its normal within max_angle degrees of the
     plane's. It is reached through a member that has it among its nearest neighbours, so lone points
-    may stay out. Regions below min_size points are given up.
+    may stay out. Regions below min_size points are given up. None: the cloud or view decides.
     The neighbours of a pixel are the eight around it.
     """
     max_distance = cloud.max_distance if max_distance is None else max_distance

@@ -1,0 +1,167 @@
+"""Planes grown from supervoxels; clutter keeps its supervoxels. S supervoxels, R regions.
+
+Region growing (growing.py) with supervoxels in the place of points: a plane is the least-squares
+plane of all points of its supervoxels, and a supervoxel is judged by all of its points.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from pointcept_wsegpc.regions import growing
+from pointcept_wsegpc.regions.supervoxel import check_settings, check_weights, supervoxels
+from pointcept_wsegpc.regions.supervoxel_elements import elements_of
+from pointcept_wsegpc.regions.supervoxel_kernels import mean_features
+
+RMS_SHARE = 1 / 3  # RMS distance of points of which nearly all are within the distance: 3 sigma
+LEAST_POINTS = 10  # of a supervoxel that a plane may start from
+REFIT_GROWTH = 1.1  # the plane is fitted anew each time it has this many times the points
+
+
+@njit(cache=True)
+def fit_plane(moments):
+    """Plane n . x = d of the least squares of moments (10,), as n, d and the RMS distance to it."""
+    center = moments[1:4] / moments[0]
+    matrix = np.empty((3, 3))
+    k = 4
+    for i in range(3):
+        for j in range(i, 3):
+            matrix[i, j] = matrix[j, i] = moments[k] / moments[0] - center[i] * center[j]
+            k += 1
+    values, vectors = np.linalg.eigh(matrix)
+    x, y, z = vectors[0, 0], vectors[1, 0], vectors[2, 0]
+    offset = x * center[0] + y * center[1] + z * center[2]
+    return x, y, z, offset, math.sqrt(max(values[0], 0.0))
+
+
+@njit(cache=True)
+def thicknesses(moments):
+    """RMS distance (S,) of the points of every supervoxel to their plane."""
+    thickness = np.empty(len(moments))
+    for s in range(len(moments)):
+        thickness[s] = fit_plane(moments[s])[4]
+    return thickness
+
+
+@njit(cache=True)
+def square_distance(moments, s, x, y, z, offset):
+    """Mean squared distance of the points of a supervoxel to the plane (x, y, z) . p = offset."""
+    first = x * moments[s, 1] + y * moments[s, 2] + z * moments[s, 3]
+    second = (
+        x * (x * moments[s, 4] + 2.0 * (y * moments[s, 5] + z * moments[s, 6]))
+        + y * (y * moments[s, 7] + 2.0 * z * moments[s, 8])
+        + z * z * moments[s, 9]
+    )
+    return (second - 2.0 * offset * first) / moments[s, 0] + offset * offset
+
+
+@njit(cache=True)
+def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
+    """Region (S,) int32 of every supervoxel, contiguous from 0 in the order found.
+
+    moments (S,10): sums over the points of 1, x, y, z, xx, xy, xz, yy, yz, zz; normal (S,3) unit,
+    any sign. adjacent[start[s]:start[s + 1]] are next to s. order: all supervoxels, in the order
+    in which they are tried as seeds. tolerance (S,): largest RMS distance in metres of the points
+    of a supervoxel to the plane that takes it; min_cos: least |cosine| of the two normals.
+    """
+    region = np.full(len(normal), np.int32(-1), np.int32)
+    queue = np.empty(len(normal), np.int32)
+    count = 0
+    for seed in order:
+        if region[seed] >= 0:
+            continue
+        region[seed], queue[0], head, size = count, seed, 0, 1
+        total = moments[seed].copy()
+        refit = total[0] * REFIT_GROWTH
+        x, y, z, offset, rms = fit_plane(total)
+        while head < size and rms <= tolerance[seed]:
+            i = queue[head]
+            head += 1
+            for a in range(start[i], start[i + 1]):
+                j = adjacent[a]
+                if region[j] >= 0:
+                    continue
+                if abs(normal[j, 0] * x + normal[j, 1] * y + normal[j, 2] * z) < min_cos:
+                    continue
+                if square_distance(moments, j, x, y, z, offset) > tolerance[j] ** 2:
+                    continue
+                region[j], queue[size] = count, j
+                size += 1
+                total += moments[j]
+                if total[0] >= refit:
+                    refit = total[0] * REFIT_GROWTH
+                    x, y, z, offset = fit_plane(total)[:4]
+        count += 1
+    return region
+
+
+def partition_supervoxel_growing(
+    cloud,
+    *,
+    voxel_size: float | None = None,
+    seed_spacing: float | None = None,
+    color_weight: float = 1.0,
+    distance_weight: float = 0.1,
+    normal_weight: float = 1.0,
+    rounds: int = 5,
+    min_size: int = 4,
+    max_distance: float | None = None,
+    max_angle: float = 20.0,
+) -> np.ndarray:
+    """Regions (M,) of a Cloud or a DepthView: supervoxels, and the planes that they make up.
+
+    The first seven settings are those of `partition_supervoxel`. Seeds are tried from the flattest
+    supervoxel on, by the standard error of its plane: RMS distance of its points by the square root
+    of their number. One that is next to a member joins if the RMS distance of its points to the
+    plane is at most a third of max_distance, so that nearly all are within it, and its mean normal
+    within max_angle degrees of the plane's. What grows into no plane stays a region of its own.
+    max_distance None: the cloud decides.
+    """
+    check_settings(voxel_size, seed_spacing, rounds, min_size)
+    weights = check_weights(color_weight, distance_weight, normal_weight)
+    max_distance = cloud.max_distance if max_distance is None else max_distance
+    growing.check_settings(max_distance, max_angle, min_size)
+    if len(cloud) == 0:
+        return np.empty(0, np.int32)
+    elements = elements_of(cloud, voxel_size, seed_spacing)
+    owner = supervoxels(elements, weights, rounds, min_size)
+    count = int(owner.max()) + 1
+    group = owner[elements.index]
+    moments = moments_of(cloud.coord - cloud.coord.mean(axis=0), group, count)
+    tolerance = sums(group, cloud.tolerance(max_distance), count) / moments[:, 0] * RMS_SHARE
+    error = thicknesses(moments) / (tolerance * np.sqrt(moments[:, 0]))
+    region = grow_planes(
+        moments,
+        mean_features(elements.feature, owner, count)[:, 6:],
+        *adjacency(elements.table, owner, count),
+        growing.flattest_first(np.where(moments[:, 0] < LEAST_POINTS, np.inf, error)),
+        tolerance,
+        math.cos(math.radians(max_angle)),
+    )
+    return np.append(region, np.int32(-1))[group]
+
+
+def sums(group, value, count):
+    """Sum (count,) of the values (M,) of every group (M,); -1 = none."""
+    return np.bincount(group + 1, value, count + 1)[1:]
+
+
+def moments_of(coord, group, count):
+    """Moments (count,10) of the points (M,3) of every group (M,), in the order of `grow_planes`."""
+    x, y, z = coord.T
+    products = (np.ones_like(x), x, y, z, x * x, x * y, x * z, y * y, y * z, z * z)
+    return np.stack([sums(group, product, count) for product in products], axis=1)
+
+
+def adjacency(table, owner, count):
+    """Which supervoxels have elements next to each other: those next to s are, ascending,
+    adjacent[start[s]:start[s + 1]]. Returns start (count + 1,) and adjacent.
+    """
+    i, column = np.nonzero(table >= 0)
+    a, b = owner[i].astype(np.int64), owner[table[i, column]]
+    border = (a != b) & (a >= 0) & (b >= 0)
+    a, b = np.divmod(np.unique(a[border] * count + b[border]), count)
+    return np.searchsorted(a, np.arange(count + 1)), b

@@ -1,0 +1,249 @@
+"""The compiled core of supervoxels. E elements (voxels or pixels), S supervoxels.
+
+An element has a feature (E,9): coordinates in metres, colour, and a unit normal of any sign, 0 =
+none. What is next to it is listed in a table (E,K) int32, itself first, -1 = none; entries go both
+ways. Distances are integers, so that what differs by rounding alone is a tie; ties go to the lower
+index.
+
+What calls each other stays in this one file: numba's cache sees no change in another.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+STEPS = 2.0**32  # integer distances: steps per 1
+FARTHEST = 2.0**62 / STEPS
+FREE = np.iinfo(np.int64).max  # distance of an element that has no supervoxel yet
+FIXED = -1  # and of one that no other supervoxel can take
+MOST_SQUARINGS = 30
+FEATURES = 9
+
+
+@njit(cache=True)
+def principal_axis(xx, xy, xz, yy, yz, zz):
+    """Eigenvector of length 1 to the largest eigenvalue of a symmetric 3x3 matrix with none below
+    0, by squaring it until one direction is left; 0 for the matrix 0. Its sign is arbitrary.
+    """
+    if not xx + yy + zz > 0.0:
+        return 0.0, 0.0, 0.0
+    for _ in range(MOST_SQUARINGS):
+        trace = xx + yy + zz
+        scale = 1.0 / (trace * trace)
+        xx, xy, xz, yy, yz, zz = (
+            (xx * xx + xy * xy + xz * xz) * scale,
+            (xx * xy + xy * yy + xz * yz) * scale,
+            (xx * xz + xy * yz + xz * zz) * scale,
+            (xy * xy + yy * yy + yz * yz) * scale,
+            (xy * xz + yy * yz + yz * zz) * scale,
+            (xz * xz + yz * yz + zz * zz) * scale,
+        )
+        if xx + yy + zz > 1.0 - 1e-15:  # of a matrix of rank 1
+            break
+    if xx >= yy and xx >= zz:
+        x, y, z = xx, xy, xz
+    elif yy >= zz:
+        x, y, z = xy, yy, yz
+    else:
+        x, y, z = xz, yz, zz
+    length = math.sqrt(x * x + y * y + z * z)
+    return x / length, y / length, z / length
+
+
+@njit(cache=True)
+def mean_features(feature, group, count):
+    """Mean features (count,9) of the groups (E,) that rows belong to; -1 = none.
+
+    The mean of normals of arbitrary sign is the principal axis of the sum of n n^T: the direction
+    that the squared cosines to them are largest for.
+    """
+    mean = np.zeros((count, FEATURES))
+    scatter = np.zeros((count, 6))
+    size = np.zeros(count)
+    for i in range(len(group)):
+        g = group[i]
+        if g < 0:
+            continue
+        size[g] += 1.0
+        for k in range(6):
+            mean[g, k] += feature[i, k]
+        x, y, z = feature[i, 6], feature[i, 7], feature[i, 8]
+        scatter[g, 0] += x * x
+        scatter[g, 1] += x * y
+        scatter[g, 2] += x * z
+        scatter[g, 3] += y * y
+        scatter[g, 4] += y * z
+        scatter[g, 5] += z * z
+    for g in range(count):
+        for k in range(6):
+            mean[g, k] /= size[g]
+        mean[g, 6], mean[g, 7], mean[g, 8] = principal_axis(
+            scatter[g, 0], scatter[g, 1], scatter[g, 2],
+            scatter[g, 3], scatter[g, 4], scatter[g, 5],
+        )  # fmt: skip
+    return mean
+
+
+@njit(cache=True)
+def squared_distance(a, i, b, j, space, color, normal):
+    """Weighted squared distance of two features, a[i] and b[j], as an integer of STEPS per 1."""
+    x, y, z = a[i, 0] - b[j, 0], a[i, 1] - b[j, 1], a[i, 2] - b[j, 2]
+    p, q, r = a[i, 3] - b[j, 3], a[i, 4] - b[j, 4], a[i, 5] - b[j, 5]
+    bend = 1.0 - abs(a[i, 6] * b[j, 6] + a[i, 7] * b[j, 7] + a[i, 8] * b[j, 8])
+    total = space * (x * x + y * y + z * z) + color * (p * p + q * q + r * r) + normal * bend * bend
+    return np.int64(math.floor(min(total, FARTHEST) * STEPS + 0.5))
+
+
+@njit(cache=True)
+def gradient(i, feature, table, color, normal):
+    """Mean squared distance in colour and normal from an element to those next to it."""
+    total, count = 0, 0
+    for k in range(1, table.shape[1]):
+        if table[i, k] >= 0:
+            total += squared_distance(feature, i, feature, table[i, k], 0.0, color, normal)
+            count += 1
+    return total // max(count, 1)
+
+
+@njit(cache=True)
+def place_seeds(seed, needed, feature, table, spacing, color, normal):
+    """Seeds that stay (S,), each moved to the lowest gradient among itself and those next to it.
+
+    seed (S,) elements. One stays if it is connected to needed[seed] elements, itself among them,
+    within half of its spacing.
+    """
+    reached = np.full(len(table), -1, np.int32)
+    queue = np.empty(len(table), np.int32)
+    kept = 0
+    placed = np.empty(len(seed), np.int64)
+    for s in range(len(seed)):
+        start = seed[s]
+        limit = (0.5 * spacing[start]) ** 2
+        queue[0], head, size = start, 0, 1
+        reached[start] = s
+        while head < size < needed[start]:
+            for j in table[queue[head]]:
+                if j < 0 or reached[j] == s:
+                    continue
+                reached[j] = s
+                x = feature[j, 0] - feature[start, 0]
+                y = feature[j, 1] - feature[start, 1]
+                z = feature[j, 2] - feature[start, 2]
+                if x * x + y * y + z * z <= limit:
+                    queue[size] = j
+                    size += 1
+            head += 1
+        if size < needed[start]:
+            continue
+        best, lowest = start, gradient(start, feature, table, color, normal)
+        for j in table[start]:
+            if j < 0 or j == start:
+                continue
+            value = gradient(j, feature, table, color, normal)
+            if value < lowest or (value == lowest and best != start and j < best):
+                best, lowest = j, value
+        placed[kept] = best
+        kept += 1
+    return placed[:kept]
+
+
+@njit(cache=True)
+def flow(owner, best, feature, table, center, space, color, normal, fix):
+    """Let supervoxels spread over the table, one layer of elements at a time, until none changes.
+
+    owner (E,): supervoxel of every element, -1 = none; best (E,): its integer distance to the
+    center (S,9) of that, FREE or FIXED. Both are written to. In a layer, all elements that changed
+    hands in the one before offer what is next to them their supervoxel; of the offers, and what it
+    has, an element takes the nearest. fix: what is taken is never given away again.
+    """
+    n, k = table.shape
+    front, coming = np.flatnonzero(owner >= 0).astype(np.int32), np.empty(n, np.int32)
+    front = np.concatenate((front, np.empty(n - len(front), np.int32)))
+    count = np.count_nonzero(owner >= 0)
+    giver = np.empty(n, np.int32)
+    seen, layer = np.zeros(n, np.int32), 0
+    while count > 0:
+        layer += 1
+        changed = 0
+        for f in range(count):
+            giver[f] = owner[front[f]]
+        for f in range(count):
+            s = giver[f]
+            for m in range(1, k):
+                j = table[front[f], m]
+                if j < 0 or best[j] == FIXED or owner[j] == s:
+                    continue
+                d = squared_distance(feature, j, center, s, space[s], color, normal)
+                if d < best[j] or (d == best[j] and s < owner[j]):
+                    best[j], owner[j] = d, s
+                    if seen[j] != layer:
+                        seen[j] = layer
+                        coming[changed] = j
+                        changed += 1
+        if fix:
+            for f in range(changed):
+                best[coming[f]] = FIXED
+        front, coming, count = coming, front, changed
+
+
+@njit(cache=True)
+def nearest_members(owner, feature, center, space):
+    """Element (S,) of every supervoxel that lies nearest to its center."""
+    seed = np.full(len(center), -1)
+    lowest = np.full(len(center), FREE)
+    for i in range(len(owner)):
+        s = owner[i]
+        if s >= 0:
+            d = squared_distance(feature, i, center, s, space[s], 0.0, 0.0)
+            if d < lowest[s]:
+                seed[s], lowest[s] = i, d
+    return seed
+
+
+@njit(cache=True)
+def connected(owner, table, seed):
+    """Mark (E,) of the elements that their own supervoxel connects to its seed."""
+    joined = np.zeros(len(owner), np.bool_)
+    queue = np.empty(len(owner), np.int32)
+    size = len(seed)
+    for s in range(size):
+        queue[s] = seed[s]
+        joined[seed[s]] = True
+    head = 0
+    while head < size:
+        i = queue[head]
+        head += 1
+        for j in table[i]:
+            if j >= 0 and not joined[j] and owner[j] == owner[i]:
+                joined[j] = True
+                queue[size] = j
+                size += 1
+    return joined
+
+
+@njit(cache=True)
+def cluster(feature, table, seed, space, color, normal, rounds):
+    """Supervoxel (E,) int32 of every element; -1 where the table leads to no seed.
+
+    seed (S,) elements, all different; space (S,), color, normal: weights of the squared distance.
+    A round starts from the seeds alone, which stay with their supervoxel; then centers become the
+    mean of what was taken, and seeds move to the member nearest to it. After the last one, what
+    another supervoxel has cut off from the seed goes to one that is next to it.
+    """
+    n, count = len(table), len(seed)
+    owner, best = np.empty(n, np.int32), np.empty(n, np.int64)
+    center = feature[seed]
+    for i in range(rounds):
+        if i > 0:
+            center = mean_features(feature, owner, count)
+            seed = nearest_members(owner, feature, center, space)
+        owner[:], best[:] = -1, FREE
+        owner[seed], best[seed] = np.arange(count).astype(np.int32), FIXED
+        flow(owner, best, feature, table, center, space, color, normal, False)
+    joined = connected(owner, table, seed)
+    owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
+    flow(owner, best, feature, table, center, space, color, normal, True)
+    return owner

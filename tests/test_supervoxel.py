@@ -1,0 +1,611 @@
+"""Supervoxels against a plain version of the same rule, and on made-up surfaces."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from pointcept_wsegpc.regions import supervoxel_elements
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.supervoxel import (
+    CELL_SHIFT,
+    SEED_SHARE,
+    components,
+    partition_supervoxel,
+    supervoxels,
+)
+from pointcept_wsegpc.regions.supervoxel_elements import Elements, elements_of, lab
+from pointcept_wsegpc.regions.supervoxel_growing import (
+    LEAST_POINTS,
+    REFIT_GROWTH,
+    RMS_SHARE,
+    partition_supervoxel_growing,
+)
+from pointcept_wsegpc.regions.supervoxel_kernels import place_seeds, principal_axis
+from pointcept_wsegpc.regions.views import DepthView
+
+METHODS = [partition_supervoxel, partition_supervoxel_growing]
+
+
+def patch(rng, n, axis, offset=0.0, noise=0.002, side=2.0):
+    """n points spread over the square [0,side]^2 m across an axis, and their normal."""
+    points = rng.uniform(0, side, (n, 3))
+    points[:, axis] = offset + rng.normal(0, noise, n)
+    return points, np.tile(np.eye(3)[axis], (n, 1))
+
+
+@pytest.fixture
+def corner():
+    """Three perpendicular walls of 3000 points: coord, normal, and the wall of every point."""
+    rng = np.random.default_rng(4)
+    walls = [patch(rng, 3000, axis) for axis in range(3)]
+    coord, normal = (np.concatenate(arrays) for arrays in zip(*walls, strict=True))
+    return coord, normal, np.repeat(range(3), 3000)
+
+
+def purity(region, label):
+    """Share of the points that have the label most frequent in their region."""
+    counts = np.zeros((region.max() + 2, label.max() + 1))
+    np.add.at(counts, (region, label), 1)
+    return counts[:-1].max(axis=1).sum() / len(label)
+
+
+@pytest.fixture
+def room():
+    """Three walls that meet, a ball before them and loose points: coord, normal, color."""
+    rng = np.random.default_rng(3)
+    ball = rng.normal(size=(150, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    loose = rng.uniform(0.1, 2, (40, 3)), rng.normal(size=(40, 3))
+    parts = [*(patch(rng, 400, axis) for axis in range(3)), (1.2 + 0.4 * ball, ball), loose]
+    coord, normal = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    normal += rng.normal(0, 0.05, normal.shape)
+    normal *= rng.choice([-1, 1], (len(normal), 1))
+    color = rng.uniform(0, 1, (len(parts), 3))[np.repeat(range(5), [len(p[0]) for p in parts])]
+    return coord, normal, np.clip(color + rng.normal(0, 0.05, color.shape), 0, 1)
+
+
+def run(coord, normal=None, color=None, method=partition_supervoxel, **settings):
+    cloud = Cloud(coord, normal, color)
+    return cloud.spread(method(cloud, **settings))
+
+
+# --- the rule, spelt out ------------------------------------------------------------------------
+
+
+def axis_by_numpy(normals):
+    return np.linalg.eigh(normals.T @ normals)[1][:, 2]
+
+
+class Oracle:
+    """Supervoxels of voxels, one voxel, offer and layer at a time."""
+
+    def __init__(self, coord, normal, color, voxel_size, seed_spacing, weights):
+        low = coord.min(axis=0) - voxel_size / 4
+        cells = [tuple(c) for c in np.floor((coord - low) / voxel_size).astype(int)]
+        self.voxels = sorted(set(cells))
+        self.voxel = np.array([self.voxels.index(c) for c in cells])
+        members = [self.voxel == v for v in range(len(self.voxels))]
+        self.feature = [
+            (coord[m].mean(0) - low, lab(color[m].mean(0)), axis_by_numpy(normal[m]))
+            for m in members
+        ]
+        self.near = [
+            [j for j, b in enumerate(self.voxels) if a != b and np.abs(np.subtract(a, b)).max() < 2]
+            for a in self.voxels
+        ]
+        self.voxel_size, self.seed_spacing = voxel_size, seed_spacing
+        self.weights = np.array(weights) / sum(weights)
+
+    def distance(self, a, b, terms=(1, 1, 1)):
+        """Squared, of two features, by some of its terms: colour, space, normal."""
+        off = np.linalg.norm(a[0] - b[0]) / self.seed_spacing
+        all_terms = [((a[1] - b[1]) ** 2).sum(), off**2, (1 - abs(a[2] @ b[2])) ** 2]
+        return round(float(self.weights * terms @ all_terms) * 2**32)
+
+    def gradient(self, v):
+        steps = [self.distance(self.feature[v], self.feature[j], (1, 0, 1)) for j in self.near[v]]
+        return sum(steps) // len(steps) if steps else 0
+
+    def seeds(self):
+        low = np.min([f[0] for f in self.feature], axis=0)
+        nearest = {}
+        for v, (place, *_) in enumerate(self.feature):
+            position = (place - low) / self.seed_spacing + CELL_SHIFT
+            off = round(float(((position % 1 - 0.5) ** 2).sum()) * 1e7)
+            cell = tuple(np.floor(position))
+            nearest[cell] = min(nearest.get(cell, (off, v)), (off, v))
+        radius = self.seed_spacing / 2
+        needed = math.ceil(SEED_SHARE * math.pi * (radius / self.voxel_size) ** 2)
+        placed = set()
+        for _, v in nearest.values():
+            reached, places = [v], [f[0] for f in self.feature]
+            for i in reached:  # grows while it is walked
+                reached += [
+                    j for j in self.near[i]
+                    if j not in reached and np.linalg.norm(places[j] - places[v]) <= radius
+                ]  # fmt: skip
+            if len(reached) >= needed:
+                choice = [v, *sorted(self.near[v])]
+                placed.add(min(choice, key=self.gradient))
+        return sorted(placed)
+
+    def flow(self, owner, best, centers, fix):
+        front = list(owner)
+        while front:
+            offers = {}
+            for i in front:
+                for j in self.near[i]:
+                    offer = (self.distance(self.feature[j], centers[owner[i]]), owner[i])
+                    offers[j] = min(offers.get(j, offer), offer)
+            front = []
+            for j, offer in offers.items():
+                if j not in owner or (best[j] is not None and offer < (best[j], owner[j])):
+                    best[j], owner[j] = offer
+                    front.append(j)
+            if fix:
+                best.update(dict.fromkeys(front))
+
+    def part(self, v):
+        """Voxels connected to v, and how many points they have."""
+        part = [v]
+        for i in part:  # grows while it is walked
+            part += [j for j in self.near[i] if j not in part]
+        return part, np.isin(self.voxel, part).sum()
+
+    def cluster(self, rounds, min_size):
+        seeds, owner = [v for v in self.seeds() if self.part(v)[1] >= min_size], {}
+        centers = [self.feature[v] for v in seeds]
+        for i in range(rounds):
+            if i:
+                groups = [[v for v in sorted(owner) if owner[v] == s] for s in range(len(seeds))]
+                for s, group in enumerate(groups):
+                    place, color, normal = (
+                        np.array(x) for x in zip(*(self.feature[v] for v in group), strict=True)
+                    )
+                    centers[s] = (place.mean(0), color.mean(0), axis_by_numpy(normal))
+                off = lambda v: self.distance(self.feature[v], centers[owner[v]], [0, 1, 0])  # noqa: E731, B023
+                seeds = [min(group, key=off) for group in groups]
+            owner = {v: s for s, v in enumerate(seeds)}
+            best = dict.fromkeys(owner)  # None: fixed
+            self.flow(owner, best, centers, fix=False)
+        kept = list(seeds)
+        for i in kept:
+            kept += [j for j in self.near[i] if j not in kept and owner.get(j) == owner[i]]
+        owner = {v: owner[v] for v in kept}
+        self.flow(owner, dict.fromkeys(owner), centers, fix=True)
+        return owner
+
+    def partition(self, rounds, min_size):
+        owner = self.cluster(rounds, min_size)
+        for v in range(len(self.voxels)):
+            if v not in owner:
+                part, points = self.part(v)
+                label = max(owner.values(), default=-1) + 1 if points >= min_size else -1
+                owner.update(dict.fromkeys(part, label))
+        return np.array([owner[v] for v in self.voxel])
+
+
+@pytest.mark.parametrize(
+    ("weights", "rounds"), [((1, 0.1, 1), 1), ((1, 0.1, 1), 5), ((0, 1, 0.5), 3), ((5, 0.02, 1), 3)]
+)
+def test_agrees_with_the_rule_spelt_out(room, weights, rounds):
+    coord, normal, color = room
+    normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    oracle = Oracle(coord, normal, color, 0.12, 0.8, weights)
+    expected = oracle.partition(rounds, min_size=3)
+    settings = dict(zip(("color_weight", "distance_weight", "normal_weight"), weights, strict=True))
+    region = run(
+        coord, normal, color, voxel_size=0.12, seed_spacing=0.8, rounds=rounds, min_size=3,
+        **settings,
+    )  # fmt: skip
+    np.testing.assert_array_equal(region, expected)
+    assert region.max() > 10 and (region < 0).any()
+
+
+def lattice():
+    """Points of a flat grid, where every distance occurs many times, up to rounding."""
+    return 0.1 * np.stack(np.meshgrid(range(24), range(19), [0]), axis=-1).reshape(-1, 3)
+
+
+def test_ties_go_by_the_rule_spelt_out():
+    coord = lattice()
+    normal, color = np.tile([0, 0, 1.0], (len(coord), 1)), np.full_like(coord, 0.5)
+    expected = Oracle(coord, normal, color, 0.1, 0.8, (1, 0.1, 1)).partition(3, min_size=1)
+    region = run(coord, normal, color, voxel_size=0.1, seed_spacing=0.8, rounds=3, min_size=1)
+    np.testing.assert_array_equal(region, expected)
+
+
+def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
+    """The rule of partition_supervoxel_growing over given supervoxels (M,)."""
+
+    def fit(points):
+        values, vectors = np.linalg.eigh(np.cov(points.T, bias=True))
+        return points.mean(axis=0), vectors[:, 0], math.sqrt(max(values[0], 0))
+
+    points = [coord[owner == s] for s in range(owner.max() + 1)]
+    limit = max_distance * RMS_SHARE
+    error = [
+        fit(p)[2] / limit / math.sqrt(len(p)) if len(p) >= LEAST_POINTS else math.inf
+        for p in points
+    ]
+    region, count = np.full(len(points), -1), 0
+    for seed in np.argsort(error, kind="stable"):
+        if region[seed] >= 0:
+            continue
+        region[seed], members, fitted = count, [seed], len(points[seed])
+        center, direction, rms = fit(points[seed])
+        for i in members if rms <= limit else []:  # grows while it is walked
+            for j in near[i]:
+                angle = math.degrees(math.acos(min(1.0, abs(normal[j] @ direction))))
+                off = math.sqrt((((points[j] - center) @ direction) ** 2).mean())
+                if region[j] >= 0 or angle > max_angle or off > limit:
+                    continue
+                region[j] = count
+                members.append(j)
+                size = sum(len(points[m]) for m in members)
+                if size >= fitted * REFIT_GROWTH:
+                    fitted = size
+                    center, direction, _ = fit(np.concatenate([points[m] for m in members]))
+        count += 1
+    return np.append(region, -1)[owner]
+
+
+@pytest.mark.parametrize(("max_distance", "max_angle"), [(0.02, 20.0), (0.2, 5.0)])
+def test_growing_agrees_with_the_rule_spelt_out(room, max_distance, max_angle):
+    coord, normal, color = room
+    cloud = Cloud(coord, normal, color)
+    sizes = {"voxel_size": 0.12, "seed_spacing": 0.4}
+    owner = partition_supervoxel(cloud, **sizes)
+    elements = elements_of(cloud, **sizes)
+    voxel_owner = np.zeros(len(elements.table), int)
+    voxel_owner[elements.index] = owner
+    near = [set() for _ in range(owner.max() + 1)]
+    for row in elements.table:
+        for a, b in itertools.combinations(set(voxel_owner[row[row >= 0]]) - {-1}, 2):
+            if voxel_owner[row[0]] in (a, b):
+                near[a].add(b), near[b].add(a)
+    near = [sorted(n) for n in near]
+    mean = [axis_by_numpy(elements.feature[voxel_owner == s, 6:]) for s in range(len(near))]
+    expected = planes_by_numpy(cloud.coord, owner, mean, near, max_distance, max_angle)
+    settings = {"max_distance": max_distance, "max_angle": max_angle}
+    region = partition_supervoxel_growing(cloud, **sizes, **settings)
+    np.testing.assert_array_equal(region, expected)
+    assert 3 < region.max() < owner.max() - 10
+
+
+def test_principal_axis_agrees_with_numpy():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        normals = rng.normal(size=3) + 0.3 * rng.normal(size=(rng.integers(1, 9), 3))
+        normals *= rng.choice([-1, 1], (len(normals), 1))
+        x, y, z = normals.T
+        axis = principal_axis(x @ x, x @ y, x @ z, y @ y, y @ z, z @ z)
+        assert abs(axis @ axis_by_numpy(normals)) == pytest.approx(1, abs=1e-9)
+    assert principal_axis(0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("color", "expected"),
+    [
+        ((1, 1, 1), (1, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((1, 0, 0), (0.5324, 0.8009, 0.6720)),
+        ((0, 0, 1), (0.3230, 0.7919, -1.0786)),
+        ((0.5, 0.5, 0.5), (0.5339, 0, 0)),
+    ],
+)
+def test_lab(color, expected):
+    np.testing.assert_allclose(lab(np.array(color, float)), expected, atol=2e-3)
+
+
+# --- properties ---------------------------------------------------------------------------------
+
+
+def check_connected(elements, region):
+    """Ids are contiguous, and what has one id is connected in the table of the elements."""
+    assert set(np.unique(region)) - {-1} == set(range(region.max() + 1))
+    of = np.zeros(len(elements.table), int)
+    of[elements.index] = region
+    np.testing.assert_array_equal(of[elements.index], region)  # no element is divided
+    i, column = np.nonzero(elements.table >= 0)
+    j = elements.table[i, column]
+    inside = of[i] == of[j]
+    graph = coo_matrix((np.ones(inside.sum()), (i[inside], j[inside])), (len(of), len(of)))
+    _, part = connected_components(graph)
+    assert len(np.unique(part[of >= 0])) == region.max() + 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("color_weight", [0.0, 1.0, 50.0])
+def test_regions_are_contiguous_and_connected(room, method, color_weight):
+    cloud = Cloud(*room)
+    sizes = {"voxel_size": 0.1, "seed_spacing": 0.5}
+    region = method(cloud, **sizes, color_weight=color_weight)
+    check_connected(elements_of(cloud, **sizes), region)
+    assert region.max() > 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("sizes", [{}, {"voxel_size": 0.1, "seed_spacing": 0.5}])
+def test_order_sign_place_and_repetition_do_not_matter(room, method, sizes):
+    coord, normal, color = room
+    expected = run(coord, normal, color, method, **sizes)
+    rng = np.random.default_rng(1)
+    order = rng.permutation(len(coord))
+    flip = rng.choice([-1.0, 1.0], (len(coord), 1))
+    mixed = run(coord[order], (normal * flip)[order], color[order], method, **sizes)
+    np.testing.assert_array_equal(mixed, expected[order])  # ids are the same, too
+    moved = run(coord + np.array([-7.3, 120.1, 3.7]), normal, color, method, **sizes)
+    np.testing.assert_array_equal(moved, expected)
+    twice = (np.concatenate([x, x]) for x in room)
+    np.testing.assert_array_equal(run(*twice, method, **sizes), np.tile(expected, 2))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [0.01, 100 / 3])
+def test_scale_does_not_matter(room, method, scale):
+    coord, normal, color = room
+    more = {} if method is partition_supervoxel else {"max_distance": 0.03 * scale}
+    less = {} if method is partition_supervoxel else {"max_distance": 0.03}
+    scaled = run(coord * scale, normal, color, method, **more)
+    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
+    more |= {"voxel_size": 0.1 * scale, "seed_spacing": 0.5 * scale}
+    less |= {"voxel_size": 0.1, "seed_spacing": 0.5}
+    scaled = run(coord * scale, normal, color, method, **more)
+    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("sizes", [{}, {"voxel_size": 0.1, "seed_spacing": 0.8, "rounds": 1}])
+def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
+    coord = lattice()
+    normal = np.tile([0, 0, 1.0], (len(coord), 1))
+    expected = run(coord, normal, method=method, **sizes)
+    order = np.random.default_rng(0).permutation(len(coord))
+    shift = np.array([0.3, -17.7, 1e4])
+    moved = run(coord[order] + shift, normal[order], method=method, **sizes)
+    np.testing.assert_array_equal(moved, expected[order])
+    if method is partition_supervoxel:
+        assert 2 <= expected.max() < 40
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_region_crosses_a_gap(method):
+    """Two sheets, three voxels apart, of one direction and colour."""
+    rng = np.random.default_rng(5)
+    sheets = [patch(rng, 3000, 2, offset, noise=0.0)[0] for offset in (0.0, 0.3)]
+    region = run(np.concatenate(sheets), voxel_size=0.1, seed_spacing=0.8, method=method)
+    assert (region >= 0).all()
+    assert not set(region[:3000]) & set(region[3000:])
+
+
+def test_regions_end_where_a_picture_on_the_wall_does():
+    rng = np.random.default_rng(6)
+    coord, normal = patch(rng, 6000, 0)
+    picture = (np.abs(coord[:, 1:] - [0.93, 1.11]) < [0.37, 0.22]).all(axis=1)
+    color = np.where(picture[:, None], [0.7, 0.3, 0.2], [0.8, 0.8, 0.75])
+    color = color + rng.normal(0, 0.02, color.shape)
+    share = {}
+    for name, given in {"color": color, "none": None}.items():
+        region = run(coord, normal, given, voxel_size=0.04, seed_spacing=0.35)
+        inside = np.bincount(region, picture) / np.bincount(region)
+        share[name] = np.minimum(inside, 1 - inside)[region].mean()  # points on the wrong side
+    # A few points share a voxel with the other side; the picture is a tenth of the wall.
+    assert share["color"] < 0.012 and share["none"] > 3 * share["color"]
+
+
+def test_regions_end_at_an_edge_between_walls(corner):
+    coord, normal, wall = corner
+    sizes = {"voxel_size": 0.06, "seed_spacing": 0.4}
+    share = [
+        purity(run(coord, given, **sizes, normal_weight=weight), wall)
+        for given, weight in [(normal, 1.0), (None, 1.0), (normal, 0.0)]
+    ]
+    # Voxels at an edge have points of two walls.
+    assert share[0] > 0.98 and share[1] > 0.96 and share[2] < share[0] - 0.02
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_color_its_weight_plays_no_part(room, method):
+    coord, normal, _ = room
+    expected = run(coord, normal, None, method, color_weight=0.0)
+    np.testing.assert_array_equal(run(coord, normal, None, method, color_weight=9.0), expected)
+    grey = np.full_like(coord, 0.5)
+    np.testing.assert_array_equal(run(coord, normal, grey, method, color_weight=9.0), expected)
+    assert expected.max() > 10
+
+
+def test_more_spacing_makes_fewer_larger_regions(room):
+    counts = [run(*room, voxel_size=0.08, seed_spacing=s).max() for s in (0.2, 0.4, 0.8)]
+    assert counts[0] > 1.5 * counts[1] > 2 * counts[2]
+
+
+def test_growing_makes_whole_walls_and_leaves_clutter(corner):
+    coord, normal, wall = corner
+    rng = np.random.default_rng(0)
+    ball = rng.normal(size=(1500, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    coord, normal = np.concatenate([coord, 1.2 + 0.4 * ball]), np.concatenate([normal, ball])
+    sizes = {"voxel_size": 0.06, "seed_spacing": 0.25}
+    patches = run(coord, normal, **sizes)
+    region = run(coord, normal, method=partition_supervoxel_growing, **sizes, max_distance=0.02)
+    largest = [np.bincount(region[:9000][wall == w] + 1)[1:] for w in range(3)]
+    assert (
+        min(count.max() for count in largest) > 2500
+    )  # of 3000; at edges, voxels have points of two walls
+    assert len({count.argmax() for count in largest}) == 3
+    assert len(set(region[9000:])) > 0.6 * len(set(patches[9000:]))
+    pairs = np.unique(np.stack([patches, region]), axis=1)
+    assert pairs.shape[1] == len(np.unique(patches))  # regions are unions of supervoxels
+
+
+def test_seeds_move_to_the_lowest_gradient_and_need_elements_around():
+    """Two bars of 9 elements, along which the colour changes ever less."""
+    feature = np.zeros((18, 9))
+    feature[:, 0] = [*range(9), *range(100, 109)]
+    feature[:, 3] = np.tile(np.sqrt(np.arange(9)), 2)
+    table = np.stack([np.arange(18), np.arange(-1, 17), np.arange(1, 19)], axis=1).astype(np.int32)
+    table[[0, 8, 9, 17], [1, 2, 1, 2]] = -1
+    needed = np.repeat([5.0, 6.0], 9)  # 5 are within half of 4.2 around the middle
+    args = needed, feature, table, np.full(18, 4.2), 1.0, 1.0
+    assert place_seeds(np.array([4, 13]), *args).tolist() == [5]
+    assert place_seeds(np.array([1]), *args).tolist() == []
+
+
+def test_components():
+    table = np.array([[0, 3, -1], [1, 2, -1], [2, 1, 4], [3, 0, -1], [4, -1, 2], [5, -1, -1]])
+    assert components(table.astype(np.int32)).tolist() == [0, 1, 1, 0, 1, 2]
+
+
+def test_what_has_no_seed_becomes_a_region_where_it_is_large_enough():
+    """A bar of 30 voxels, and loose ends of 5 in two cells, 1 and 1, of 5, 9 and 2 points."""
+    coord = np.zeros((37, 3))
+    coord[:, 0] = [*range(30), *range(105, 110), 120, 140]
+    table = np.stack([np.arange(37), np.arange(-1, 36), np.arange(1, 38)], axis=1)
+    table[[0, 29, 30, 34, 35, 35, 36, 36], [1, 2, 1, 2, 1, 2, 1, 2]] = -1
+    feature = np.concatenate([coord, np.zeros((37, 3)), np.tile([0, 0, 1.0], (37, 1))], axis=1)
+    size = np.array([1] * 35 + [9, 2])
+    spacing = np.full(37, 12.0)  # a seed needs ceil(0.05 pi 6^2) = 6 voxels
+    elements = Elements(feature, table.astype(np.int32), spacing, np.ones(37), None, size)
+    weights = {"color": 0.4, "distance": 0.2, "normal": 0.4}
+    owner = supervoxels(elements, weights, rounds=2, min_size=3)
+    assert set(owner[:30]) == {0, 1, 2}
+    assert owner[30:].tolist() == [3] * 5 + [4, -1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_stray_points_stay_unassigned_unless_they_are_enough(method):
+    rng = np.random.default_rng(2)
+    stray = 9.0 + rng.normal(0, 1e-4, (3, 3))
+    coord = np.concatenate([patch(rng, 2000, 2)[0], stray])
+    settings = {"voxel_size": 0.12}
+    region = run(coord, method=method, **settings)
+    assert (region[:2000] >= 0).all() and (region[2000:] == -1).all()
+    region = run(coord, method=method, **settings, min_size=3)
+    assert (region[2000:] == region.max()).all() and (region[:2000] < region.max()).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("coord", "regions"),
+    [
+        (np.empty((0, 3)), 0),
+        (np.ones((1, 3)), 1),
+        (np.ones((2, 3)), 1),
+        (np.array([[0.0, 0, 0], [1.0, 0, 0]]), None),
+        (np.full((50, 3), -3.0), 1),
+        (np.linspace([0, 0, 0], [1, 2, 3], 100), None),
+        (np.full((5, 3), np.nan), 0),
+        (np.array([[0.0, 0, 0], [np.nan, 0, 0], [0, np.inf, 0]]), 1),
+    ],
+)
+def test_degenerate_clouds(method, coord, regions):
+    region = run(coord, method=method, min_size=1)
+    finite = np.isfinite(coord).all(axis=1)
+    assert region.shape == (len(coord),) and region.dtype == np.int32
+    assert ((region >= 0) == finite).all()
+    assert set(region[finite]) == set(range(region.max(initial=-1) + 1))
+    if regions is not None:
+        assert region.max(initial=-1) + 1 == regions
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"voxel_size": 0}, "voxel_size is 0;"),
+        ({"voxel_size": math.nan}, "voxel_size is nan"),
+        ({"seed_spacing": -1.0}, "seed_spacing is -1.0"),
+        ({"voxel_size": 0.2, "seed_spacing": 0.1}, "less than the voxel_size of 0.2"),
+        ({"voxel_size": 1e-9, "seed_spacing": 1.0}, "give a larger voxel_size"),
+        ({"color_weight": -0.1}, "color_weight is -0.1"),
+        ({"normal_weight": math.inf}, "normal_weight is inf"),
+        ({"color_weight": 0, "distance_weight": 0, "normal_weight": 0}, "are all 0"),
+        ({"rounds": 0}, "rounds is 0"),
+        ({"min_size": 0}, "min_size is 0"),
+    ],
+)
+def test_bad_settings(room, method, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(*room, method, **settings)
+
+
+@pytest.mark.parametrize("settings", [{"max_distance": 0.0}, {"max_angle": 91.0}])
+def test_bad_settings_of_growing(room, settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        run(*room, partition_supervoxel_growing, **settings)
+
+
+# --- views --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def view():
+    """A box 1.5 m ahead of a wall at 2 m, left half of the wall blue: depth, intrinsic, color."""
+    intrinsic = np.array([[90.0, 0, 47.5], [0, 90, 35.5], [0, 0, 1]])
+    depth = np.full((72, 96), 2.0)
+    depth[20:50, 30:70] = 1.5
+    depth[:, 90:] = 0  # invalid
+    color = np.full((72, 96, 3), 0.7)
+    color[:, :48] = [0.2, 0.3, 0.8]
+    color[20:50, 30:70] = 0.7
+    return depth, intrinsic, color
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_view_regions_stop_at_depth_edges(view, method):
+    depth, intrinsic, color = view
+    cloud = DepthView(depth, intrinsic, color)
+    rows = method(cloud)
+    check_connected(elements_of(cloud, None, None), rows)
+    region = cloud.spread(rows)
+    assert ((region >= 0) == (depth > 0)).all()
+    assert not set(region[depth == 1.5]) & set(region[depth == 2.0])
+
+
+def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
+    depth, intrinsic, _ = view
+    table = elements_of(DepthView(depth, intrinsic), None, None).table
+    z = depth[depth > 0]
+    linked = table >= 0
+    assert (z[table] == z[:, None])[linked].all()
+    flat = np.full((6, 7), 2.0)  # 8 neighbours inside, 5 at sides, 3 in corners; and itself
+    table = elements_of(DepthView(flat, intrinsic), None, None).table
+    assert (table >= 0).sum() == 20 * 9 + 18 * 6 + 4 * 4
+    np.testing.assert_array_equal(table[:, 0], np.arange(42))
+
+
+def test_view_supervoxels_end_at_colour_edges(view):
+    depth, intrinsic, color = view
+    cloud = DepthView(depth, intrinsic, color)
+    rows = partition_supervoxel(cloud)
+    blue = cloud.color[:, 2] > 0.75
+    assert 20 < rows.max() < 300
+    assert not set(rows[blue]) & set(rows[~blue])
+
+
+def test_view_supervoxels_have_pixels_enough_where_they_are_sparse(monkeypatch):
+    """A floor that recedes from 1 m to 12 m, where pixels are 12 times as large."""
+    intrinsic = np.array([[90.0, 0, 47.5], [0, 90, 0], [0, 0, 1]])
+    depth = np.tile(90 / np.linspace(90, 7.5, 72)[:, None], (1, 96))
+    cloud = DepthView(depth, intrinsic, depth_noise=0.0)
+
+    def pixels(row):
+        region = cloud.spread(partition_supervoxel(cloud, seed_spacing=0.12))
+        assert (region >= 0).mean() > 0.99
+        return np.median(np.bincount(region[region >= 0])[np.unique(region[row])])
+
+    near = pixels(5)
+    assert pixels(60) >= 12
+    monkeypatch.setattr(supervoxel_elements, "LEAST_SEED_PIXELS", 0.0)
+    assert pixels(60) < 12 and pixels(5) == near
+
+
+def test_empty_view():
+    cloud = DepthView(np.zeros((4, 5)), np.eye(3))
+    for method in METHODS:
+        assert len(method(cloud)) == 0

@@ -366,7 +366,7 @@ def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
     normal = np.tile([0, 0, 1.0], (len(coord), 1))
     expected = run(coord, normal, method=method, **sizes)
     order = np.random.default_rng(0).permutation(len(coord))
-    shift = np.array([0.3, -17.7, 1e4])
+    shift = np.array([12345.67, -98765.4, 1e4])
     moved = run(coord[order] + shift, normal[order], method=method, **sizes)
     np.testing.assert_array_equal(moved, expected[order])
     if method is partition_supervoxel:

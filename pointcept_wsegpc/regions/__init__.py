@@ -17,6 +17,8 @@ from pointcept_wsegpc.regions.file import partition_file
 from pointcept_wsegpc.regions.graph import partition_graph
 from pointcept_wsegpc.regions.growing import partition_growing
 from pointcept_wsegpc.regions.oracle import partition_oracle
+from pointcept_wsegpc.regions.supervoxel import partition_supervoxel
+from pointcept_wsegpc.regions.supervoxel_growing import partition_supervoxel_growing
 from pointcept_wsegpc.regions.views import DepthView
 
 __all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view", "settings_of"]
@@ -24,6 +26,8 @@ __all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view
 # Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
 METHODS = {
     "growing": partition_growing,
+    "supervoxel": partition_supervoxel,
+    "supervoxel+growing": partition_supervoxel_growing,
     "graph": partition_graph,
     "cgal": partition_cgal,
     "file": partition_file,

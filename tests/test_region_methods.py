@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.regions import METHODS, PRESETS, partition, partition_view, settings_of
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.methods import from_data
+from pointcept_wsegpc.regions.scenes import defaults_of
 
 OF_THE_CLOUD = [name for name in METHODS if name not in ("file", "oracle")]
 CLOUDS = {
@@ -96,3 +99,38 @@ def test_a_preset_gives_way_to_settings():
 def test_wrong_arguments_get_one_line(arguments, message):
     with pytest.raises(ValueError, match=message):
         partition(np.zeros((4, 3)), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_angle": "wide"}, "max_angle is 'wide'; give a number"),
+        ({"max_angle": None}, "max_angle is None; give a number"),
+        ({"max_distance": float("nan")}, "max_distance is nan"),
+        ({"max_distance": float("inf")}, "max_distance is inf"),
+        ({"min_size": 2.5}, "min_size is 2.5; give a whole number"),
+        ({"neighbours": True}, "neighbours is True; give a whole number"),
+        ({"method": "graph", "convex": 1}, "convex is 1; give True or False"),
+    ],
+)
+def test_values_of_the_wrong_kind_get_one_line(settings, message):
+    with pytest.raises(ValueError, match=message):
+        partition(np.zeros((4, 3)), **settings)
+
+
+def test_numbers_of_numpy_are_numbers():
+    coord = CLOUDS["a plane"]
+    settings = {"max_angle": np.float32(20), "min_size": np.int64(12), "max_distance": None}
+    assert (partition(coord, **settings) == 0).all()
+
+
+def test_what_the_data_decide_is_what_the_methods_take():
+    coord = np.random.default_rng(7).uniform(0, 1, (3000, 3)) * [1, 1, 0]
+    coord = np.concatenate([coord, coord[:, [2, 0, 1]]])
+    cloud = Cloud(coord)
+    for method in set(METHODS) - {"cgal", "file", "oracle"}:
+        defaults = {**dict.fromkeys(settings_of(method), 0), **defaults_of(method)}
+        found = from_data(cloud, method, **defaults)
+        assert set(found) == {k for k, v in defaults.items() if v is None and k != "faces"}
+        expected = partition(coord, method=method)
+        np.testing.assert_array_equal(partition(coord, method=method, **found), expected)

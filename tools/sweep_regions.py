@@ -20,6 +20,7 @@ from extract_regions import setting
 from pointcept_wsegpc.region_pictures import Scene, draw_grid
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.inputs import from_files, read_inputs
+from pointcept_wsegpc.regions.methods import from_data
 from pointcept_wsegpc.regions.quality import measure
 from pointcept_wsegpc.regions.report_text import caption
 from pointcept_wsegpc.regions.scenes import run, written_out
@@ -100,7 +101,7 @@ def choices(args, key, value):
     """(method, preset, settings) with one value of what varies."""
     settings = dict(args.set)
     if key != "method":
-        return args.method, args.preset, {**settings, key: value}
+        return args.method, args.preset, {**settings, key: value} if value is not None else settings
     method, _, preset = str(value).partition(":")
     return method, preset or None, settings
 
@@ -114,9 +115,7 @@ def sweep(args, key, text, cloud):
         started = perf_counter()
         region = run(cloud, method, preset, given, args.fill)
         tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
-        shown = value
-        if key != "method":
-            shown = getattr(cloud, key, None) if used[key] is None else used[key]
+        shown = {**used, **from_data(cloud, **used)}.get(key, value) if key != "method" else value
         title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
         yield title + " (default)" * (value is None), tally.summary(), region
 

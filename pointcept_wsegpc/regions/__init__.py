@@ -6,50 +6,22 @@ class (Eq. 2-3). Regions are ids from 0 to R - 1 without gaps; -1 = unassigned.
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.regions.cgal import partition_cgal
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.file import partition_file
-from pointcept_wsegpc.regions.graph import partition_graph
-from pointcept_wsegpc.regions.growing import partition_growing
-from pointcept_wsegpc.regions.oracle import partition_oracle
-from pointcept_wsegpc.regions.supervoxel import partition_supervoxel
-from pointcept_wsegpc.regions.supervoxel_growing import partition_supervoxel_growing
+from pointcept_wsegpc.regions.methods import METHODS, PRESETS, resolve, settings_of
 from pointcept_wsegpc.regions.views import DepthView
 
-__all__ = ["METHODS", "PRESETS", "fill_unassigned", "partition", "partition_view", "settings_of"]
-
-# Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
-METHODS = {
-    "growing": partition_growing,
-    "supervoxel": partition_supervoxel,
-    "supervoxel+growing": partition_supervoxel_growing,
-    "graph": partition_graph,
-    "cgal": partition_cgal,
-    "file": partition_file,
-    "oracle": partition_oracle,
-}
-# Settings known by a name, per method; `fill` is that of `partition`.
-PRESETS = {
-    "growing": {
-        # WyPR (Ren et al., CVPR 2021): a distance that never binds indoors, then filled.
-        "wypr": {
-            "neighbours": 12,
-            "max_distance": 2.0,
-            "max_angle": 20.0,
-            "min_size": 50,
-            "fill": True,
-        },
-    },
-    "graph": {
-        # ScanNet's segmentator, exactly so on the faces of its mesh (see partition_graph).
-        "segmentator": {"threshold": 0.01, "min_size": 20, "convex": True},
-    },
-}
+__all__ = [
+    "METHODS",
+    "PRESETS",
+    "fill_unassigned",
+    "partition",
+    "partition_view",
+    "resolve",
+    "settings_of",
+]
 
 
 def partition(
@@ -112,32 +84,6 @@ def partition_view(
     if filled if fill is None else fill:
         region = fill_unassigned(view.coord, region)
     return view.spread(region)
-
-
-def resolve(method, preset, settings):
-    """(function, its settings, whether to fill) of a method and a preset by their names.
-
-    Raises ValueError for an unknown name of a method, preset or setting.
-    """
-    if method not in METHODS:
-        known = ", ".join(METHODS)
-        raise ValueError(f"unknown partition method {method!r}; known: {known}")
-    known = PRESETS.get(method, {})
-    if preset is not None and preset not in known:
-        names = ", ".join(known) or "none"
-        raise ValueError(f"method {method!r} has no preset {preset!r}; known: {names}")
-    unknown = sorted(set(settings) - set(settings_of(method)))
-    if unknown:
-        names = ", ".join(settings_of(method))
-        raise ValueError(f"method {method!r} has no setting {unknown[0]!r}; known: {names}")
-    settings = {**known.get(preset, {}), **settings}
-    return METHODS[method], settings, settings.pop("fill", False)
-
-
-def settings_of(method: str) -> list[str]:
-    """Names of the settings of a method."""
-    parameters = inspect.signature(METHODS[method]).parameters.values()
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
 
 def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -24,6 +24,9 @@ from pointcept_wsegpc.regions.graph_kernels import (
     weigh_edges,
 )
 
+# Neighbours are nearer to each other's plane than a region's members to the region's: the default
+# of max_distance, as a share of the cloud's.
+PLANE_SHARE = 0.5
 HIGHEST = 2**31 - 1  # level of a sort key
 
 
@@ -47,9 +50,9 @@ def partition_graph(
     is unassigned, -1.
 
     No edge joins rows more than max_distance metres off each other's tangent plane: a picture and
-    its wall, the two sides of a depth step. None stands for half of the cloud's default, as
-    neighbours are nearer to each other's plane than a region's members to the region's. There is no
-    bound on length: a sparse stretch of floor is no gap. A pixel's neighbours are the eight around.
+    its wall, the two sides of a depth step. None: half of what the cloud has for regions. There is
+    no bound on length: a sparse stretch of floor is no gap. A pixel's neighbours are the eight
+    around it.
 
     faces (F,3): triangles over the N points, all turned the same way. Their edges take the place of
     the neighbours', and max_distance binds only if given. Normals that are missing come from them.
@@ -70,7 +73,7 @@ def partition_graph(
     else:
         tail, head = table_edges(cloud.neighbours(neighbours))
         normal = cloud.given_normal if convex else cloud.planes(neighbours)[0]
-        max_distance = cloud.max_distance / 2 if max_distance is None else max_distance
+        max_distance = PLANE_SHARE * cloud.max_distance if max_distance is None else max_distance
     weight, length = weigh_edges(
         cloud.coord, normal, tail, head, cloud.tolerance(max_distance), convex, faces is not None
     )

@@ -25,7 +25,7 @@ def flattest_first(unevenness: np.ndarray) -> np.ndarray:
 
 
 def check_settings(max_distance: float, max_angle: float, min_size: int) -> None:
-    if not max_distance > 0:
+    if not 0 < max_distance < math.inf:
         raise ValueError(f"max_distance is {max_distance}; give a length above 0, in metres")
     if not 0 < max_angle <= 90:
         raise ValueError(f"max_angle is {max_angle}; give an angle above 0, up to 90 degrees")

@@ -15,6 +15,7 @@ from ..schema import read_view_image, read_views, view_path, write_view_image
 from . import METHODS, fill_unassigned, resolve, settings_of
 from .cloud import Cloud
 from .inputs import read_inputs
+from .methods import from_data
 from .quality import add_up, boundary_of, measure
 from .views import DepthView
 
@@ -174,7 +175,7 @@ def extract_points(scene, settings):
     tally = measure(region, segment, boundary, seconds)
     return {
         "spacing": cloud.spacing,
-        "derived": derived(cloud, settings.resolved()["points"]),
+        "derived": from_data(cloud, **settings.resolved()["points"]),
         **tally.summary(),
         "counts": tally.to_json(),
     }
@@ -196,7 +197,7 @@ def extract_views(scene, settings):
 
 
 def partition_images(images, intrinsic, settings):
-    """Regions (H,W) of one view, the Tally of its pixels with depth, and `derived` of it.
+    """Regions (H,W) of one view, the Tally of its pixels with depth, and `from_data` of it.
 
     images: depth (H,W) m, color (H,W,3), and where there are labels label (H,W).
     """
@@ -214,7 +215,7 @@ def partition_images(images, intrinsic, settings):
     segment = None if label is None else view.select(label)
     boundary = (0, 0) if label is None else boundary_of(view, region, label)
     tally = measure(view.select(region), segment, boundary, seconds)
-    return region, tally, derived(view, settings.resolved()["views"])
+    return region, tally, from_data(view, **settings.resolved()["views"])
 
 
 def run(cloud, method, preset, settings, fill):
@@ -227,9 +228,3 @@ def run(cloud, method, preset, settings, fill):
     if filled if fill is None else fill:
         region = fill_unassigned(cloud.coord, region)
     return cloud.spread(region)
-
-
-def derived(cloud, resolved):
-    """The values that a Cloud or DepthView gave to settings that were left to it."""
-    names = [name for name in ("max_distance", "min_size") if resolved.get(name, 0) is None]
-    return {name: getattr(cloud, name) for name in names}

@@ -91,7 +91,7 @@ def test_grid_and_its_text(tmp_path):
     draw_grid(tmp_path / "b.png", rows)
     with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
         assert a.width == b.width and a.height > b.height > 2 * PANEL[0]
-        picture = np.asarray(a)
+        picture = np.asarray(a.convert("RGB"))
     white = (picture == 255).all(-1)
     assert white[:, :4].all() and white[:, -4:].all() and white[-4:].all() and white[:4].all()
     assert not white[b.height :].all()
@@ -110,6 +110,6 @@ def test_rows_of_a_report(prepared_root, tmp_path):
     scenes = sorted(prepared_root.glob("*/scene*"))[:2]
     draw_report(tmp_path / "a.png", {s.name: (s, "regions") for s in scenes})
     with Image.open(tmp_path / "a.png") as picture:
-        picture = np.asarray(picture)
+        picture = np.asarray(picture.convert("RGB"))
     assert picture.shape[1] > 3 * PANEL[1]
     assert (picture <= UNASSIGNED).all(-1).sum() > 100

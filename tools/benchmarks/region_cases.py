@@ -15,7 +15,7 @@ from . import inputs, textbook
 from .inputs import first_scene
 from .measure import Case, best_times
 
-# For CGAL and ours alike.
+# For all versions alike.
 SETTINGS = {"neighbours": 12, "max_distance": 0.04, "max_angle": 20.0, "min_size": 50}
 
 
@@ -29,7 +29,7 @@ def regions_3d_case(sizes, cache):
     distance = 0.04 * np.sqrt(sizes.growing_share)
     return Case(
         f"{len(coord)} points",
-        lambda: partition(coord, normal),
+        lambda: partition(coord, normal, **SETTINGS),
         lambda: textbook.grow_regions(coord[part], normal[part], max_distance=distance),
         parts=len(coord) / len(part),
     )

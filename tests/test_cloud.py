@@ -92,7 +92,7 @@ def test_default_sizes_follow_the_spacing(spacing):
     cloud = Cloud(coord)
     assert cloud.spacing == pytest.approx(spacing, rel=0.1)
     area = cloud.min_size / (4000 / side**2)
-    assert cloud.min_size == 12 or area == pytest.approx(0.05, rel=0.2)
+    assert cloud.min_size == 6 or area == pytest.approx(0.05, rel=0.2)
     assert cloud.max_distance == 0.02
 
 

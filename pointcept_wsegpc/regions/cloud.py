@@ -111,12 +111,12 @@ class Cloud:
 
     @property
     def min_size(self):
-        """Default of the fewest points of a region: 0.05 square metres of surface, at least 12.
+        """Default of the fewest points of a region: 0.05 square metres of surface, at least 6.
 
         Points on a surface lie about twice as far apart as nearest neighbours do.
         """
         spacing = self.spacing
-        return max(12, round(0.05 / (2.0 * spacing) ** 2)) if spacing else 12
+        return max(6, round(0.05 / (2.0 * spacing) ** 2)) if spacing else 6
 
     def tolerance(self, max_distance):
         """(M,) how far in metres a point may be off the plane of the region that takes it."""

@@ -18,8 +18,8 @@ CHECKS = (
     ("unassigned", operator.gt, 0.2, "over a fifth of the {unit} is unassigned", "raise"),
     ("largest", operator.gt, 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
     ("regions", operator.lt, 10, "there are fewer than 10 regions a {one}", "lower"),
-    ("median_size", operator.lt, 20,
-     "half of the regions have fewer than 20 {unit}: shattered", "raise"),
+    ("median_size", operator.lt, 10,
+     "half of the regions have fewer than 10 {unit}: shattered", "raise"),
 )  # fmt: skip
 SCENE_ONLY = ("largest", "regions")  # a view of a wall is one region, rightly
 # Settings that make regions larger where they are raised, smaller where they are lowered.

@@ -1,15 +1,16 @@
 """Long jobs, one per scene: worker processes, shards, resume, progress, collected failures."""
 
+import contextlib
+import itertools
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 logger = logging.getLogger(__name__)
@@ -84,9 +85,9 @@ def run_jobs(
 ) -> Outcome:
     """Call `function(jobs[name])` for every job of the shard; a failure ends that job only.
 
-    `function`, its arguments and results are pickled where workers > 1. Jobs for which
-    `is_done(jobs[name])` holds are skipped. Raises ValueError for workers < 1, and passes
-    KeyboardInterrupt on.
+    So does a worker process that crashes or is killed. `function`, its arguments and results are
+    pickled where workers > 1. Jobs for which `is_done(jobs[name])` holds are skipped. Raises
+    ValueError for workers < 1, and passes KeyboardInterrupt on, at once.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}; give at least 1")
@@ -97,7 +98,7 @@ def run_jobs(
     skipped = set(outcome.skipped)
     todo = {name: jobs[name] for name in mine if name not in skipped}
     results = _in_process(function, todo) if workers == 1 else _pooled(function, todo, workers)
-    with _progress(len(mine), len(skipped), title) as bar:
+    with contextlib.closing(results), _progress(len(mine), len(skipped), title) as bar:
         for name, result, error in results:
             if error is None:
                 outcome.done[name] = result
@@ -132,28 +133,75 @@ def _in_process(function, jobs):
 
 
 def _pooled(function, jobs, workers):
-    # Spawned, not forked: a fork of a process with threads (BLAS, numba) may deadlock.
-    pool = ProcessPoolExecutor(
-        min(workers, max(len(jobs), 1)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_tie_to_parent,
-    )
+    """Results of worker processes, as they come. A worker that dies fails the job that it was at;
+    another takes its place.
+    """
+    waiting = iter(jobs.items())
+    processes, names = {}, {}  # of the workers: their processes, and what each is at
     try:
-        futures = {pool.submit(_attempt, function, job): name for name, job in jobs.items()}
-        for future in as_completed(futures):
-            try:
-                result, error = future.result()
-            except BrokenProcessPool:
-                result, error = None, "a worker died (out of memory?); run again to go on"
-            yield futures[future], result, error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for name, job in itertools.islice(waiting, workers):
+            names[_start_worker(processes, function, job)] = name
+        while names:
+            for pipe in multiprocessing.connection.wait(names):
+                name = names.pop(pipe)
+                try:
+                    result, error = pipe.recv()
+                except (EOFError, OSError):
+                    result, error = None, _cause_of_death(processes.pop(pipe))
+                yield name, result, error
+                for name, job in itertools.islice(waiting, 1):
+                    names[_next_job(processes, pipe, function, job)] = name
+    finally:  # also at Ctrl-C: every file is atomic, so none is harmed
+        for process in processes.values():
+            process.kill()
+        for process in processes.values():
+            process.join()
 
 
-def _tie_to_parent():
-    """End this worker at Ctrl-C and with its parent, at any moment: files are atomic."""
+def _start_worker(processes, function, job):
+    """The pipe to a new worker, which is at its first job; adds its process to {pipe: process}."""
+    # Spawned, not forked: a fork of a process with threads (BLAS, numba) may deadlock.
+    context = multiprocessing.get_context("spawn")
+    pipe, far_end = context.Pipe()
+    processes[pipe] = context.Process(target=_work, args=(far_end, function), daemon=True)
+    processes[pipe].start()
+    pipe.send(job)
+    far_end.close()  # so that the pipe ends with the worker
+    return pipe
+
+
+def _next_job(processes, pipe, function, job):
+    """The pipe to the worker that is at the job: this one, or a new one if it is dead."""
+    if pipe in processes:
+        try:
+            pipe.send(job)
+        except OSError:
+            processes.pop(pipe).join()
+        else:
+            return pipe
+    return _start_worker(processes, function, job)
+
+
+def _cause_of_death(process):
+    """A line that says how a worker process died."""
+    process.join()
+    if process.exitcode == -signal.SIGKILL:
+        return "its process was killed (out of memory?); run again with fewer --workers"
+    if process.exitcode < 0:
+        return f"its process died ({signal.strsignal(-process.exitcode)})"
+    return f"its process ended with status {process.exitcode}"
+
+
+def _work(pipe, function):
+    """In a worker process: do the jobs that come through the pipe, until it ends.
+
+    The process ends at Ctrl-C and with its parent, at any moment.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_exit_after_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            pipe.send(_attempt(function, pipe.recv()))
 
 
 def _exit_after_parent():

@@ -3,8 +3,10 @@
 import argparse
 import functools
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,8 +32,14 @@ def square(value):
 
 
 def die(value):
-    if value == 1:
-        os._exit(1)
+    """End the process in one of the ways in which a process ends; numbers pass, slowly."""
+    if value == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if value == "crashed":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if value == "ended":
+        os._exit(3)
+    time.sleep(0.02)
     return value
 
 
@@ -52,9 +60,48 @@ def test_failures_are_collected_and_end_only_their_job(workers):
     ]
 
 
-def test_a_dying_worker_is_a_failure_not_a_hang():
-    outcome = run_jobs(die, {"a": 0, "b": 1}, workers=2)
-    assert "a worker died" in outcome.failed["b"] and outcome.exit_status == 1
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_worker_that_dies_fails_its_own_job_only(workers):
+    deaths = {"a": "killed", "e": "crashed", "h": "ended", "i": "killed"}
+    jobs = {name: i for i, name in enumerate("abcdefghij")} | deaths
+    outcome = run_jobs(die, jobs, workers=workers)
+    assert outcome.done == {"b": 1, "c": 2, "d": 3, "f": 5, "g": 6, "j": 9}
+    assert set(outcome.failed) == set(deaths) and outcome.exit_status == 1
+    assert "killed (out of memory?)" in outcome.failed["a"]
+    assert outcome.failed["e"] == "its process died (Segmentation fault)"
+    assert outcome.failed["h"] == "its process ended with status 3"
+
+
+def test_results_that_cannot_be_sent_are_failures():
+    outcome = run_jobs(make_a_lock, {"a": 0}, workers=2)
+    assert outcome.failed == {"a": "its process ended with status 1"}
+
+
+def make_a_lock(_):
+    return threading.Lock()
+
+
+def test_ctrl_c_ends_everything_at_once(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, pathlib, sys, time\n"
+        "from pointcept_wsegpc.jobs import run_jobs\n"
+        "def wait(folder):\n"
+        "    (pathlib.Path(folder) / f'pid{os.getpid()}').touch()\n"
+        "    time.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        f"    run_jobs(wait, dict.fromkeys('abcd', {str(tmp_path)!r}), workers=2)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 20
+    while len(pids := list(tmp_path.glob("pid*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGINT)  # to the parent alone; Ctrl-C reaches its workers too
+    _, errors = parent.communicate(timeout=10)
+    assert b"KeyboardInterrupt" in errors and len(pids) == 2
+    assert not any(is_running(Path("/proc") / pid.name.removeprefix("pid")) for pid in pids)
+    assert len(list(tmp_path.glob("pid*"))) == 2  # no other job was begun
 
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):

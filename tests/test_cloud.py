@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud, may_repeat, unit_range
+from pointcept_wsegpc.metrics import adjusted_rand_index
+from pointcept_wsegpc.regions import partition
+from pointcept_wsegpc.regions.clean import may_repeat, unit_range
+from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud
 from pointcept_wsegpc.regions.kd_tree import LEAF, build_tree, query_tree
 
 
@@ -87,11 +90,11 @@ def test_estimates_use_more_neighbours_than_growth():
 @pytest.mark.parametrize("spacing", [0.01, 0.02, 0.04, 0.1])
 def test_default_sizes_follow_the_spacing(spacing):
     rng = np.random.default_rng(4)
-    side = 2 * spacing * np.sqrt(4000)  # as many points per nearest-neighbour distance
-    coord = rng.uniform(0, side, (4000, 3)) * [1, 1, 0]
+    side = 2 * spacing * np.sqrt(9000)  # as many points per nearest-neighbour distance
+    coord = rng.uniform(0, side, (9000, 3)) * [1, 1, 0]
     cloud = Cloud(coord)
     assert cloud.spacing == pytest.approx(spacing, rel=0.1)
-    area = cloud.min_size / (4000 / side**2)
+    area = cloud.min_size / (9000 / side**2)
     assert cloud.min_size == 6 or area == pytest.approx(0.05, rel=0.2)
     assert cloud.max_distance == 0.02
 
@@ -109,3 +112,102 @@ def test_colours_are_brought_to_one_range():
     expected = [[0, 0.2, 1]]
     for given in (color.astype(np.uint8), color.astype(np.float32), color / 255):
         np.testing.assert_allclose(unit_range(given), expected)
+
+
+def test_colours_without_a_number_are_the_mean_of_the_others():
+    color = np.array([[0.0, 0.5, 1.0], [np.nan, 0, 0], [0.5, 0.5, 0.0], [0, np.inf, 0]])
+    expected = [[0, 0.5, 1], [0.25, 0.5, 0.5], [0.5, 0.5, 0], [0.25, 0.5, 0.5]]
+    np.testing.assert_allclose(unit_range(color), expected)
+    assert unit_range(np.full((4, 3), np.nan)) is None
+    assert Cloud(np.eye(3), color=np.full((3, 3), np.nan)).color is None
+
+
+@pytest.mark.parametrize(
+    ("color", "message"),
+    [
+        (np.array([[0, 0, 65535]], np.uint16), "color goes from 0 to 65535; give uint8"),
+        (np.array([[-1.0, 0, 1]]), "color goes from -1.0 to 1.0; give uint8, or floats in 0..1"),
+        (np.array([["red", "", ""]]), "color is of type <U3"),
+    ],
+)
+def test_colours_of_no_known_range_are_refused(color, message):
+    with pytest.raises(ValueError, match=message):
+        unit_range(color)
+    assert unit_range(np.array([[1.005, 0.5, -0.005]])).tolist() == [[1, 0.5, 0]]  # rounding
+
+
+def test_two_scans_on_each_other_are_as_dense_as_both():
+    rng = np.random.default_rng(6)
+    once = rng.uniform(0, 4, (10_000, 3)) * [1, 1, 0]
+    cloud = Cloud(np.concatenate([once, once + rng.normal(0, 1e-5, once.shape)]))
+    assert 0.5 < cloud.spacing / Cloud(once).spacing < 1
+    assert 1 <= cloud.min_size / Cloud(once).min_size < 4
+    small = Cloud(rng.uniform(0, 0.1, (1000, 3)) * [1, 1, 0])
+    assert small.min_size == 1000 // 50
+    fine = Cloud(rng.uniform(0, 0.4, (80_000, 3)) * [1, 1, 0])
+    assert fine.spacing < 0.002 and fine.min_size == 1000
+
+
+def test_points_on_a_line_have_no_normal():
+    place = np.random.default_rng(7).uniform(0, 5, 500)
+    line = np.float32(place[:, None] * [0.3, 0.5, 0.8] + 20)
+    assert not Cloud(line).planes(12)[0].any()
+
+
+def test_one_query_serves_all(monkeypatch):
+    coord = np.random.default_rng(8).uniform(0, 1, (600, 3)) * [1, 1, 0.1]
+    asked = []
+
+    def count(*arguments):
+        asked.append(arguments[-1])
+        return query_tree(*arguments)
+
+    monkeypatch.setattr("pointcept_wsegpc.regions.cloud.query_tree", count)
+    for i, normal in enumerate((None, np.zeros((600, 3)), np.tile([0, 0, 1.0], (600, 1)))):
+        partition(coord, normal)
+        assert len(asked) == i + 1
+    np.testing.assert_array_equal(partition(coord, 0 * coord), partition(coord))
+
+
+def test_no_table_is_made_that_no_memory_holds():
+    coord = np.random.default_rng(9).uniform(0, 1, (2000, 3)) * [1, 1, 0]
+    with pytest.raises(ValueError, match="neighbours is 2000000; give at most 1000"):
+        partition(coord, neighbours=2_000_000)
+    with pytest.raises(ValueError, match="give a whole number up to 2147483647"):
+        partition(coord, min_size=10**30)
+    assert (partition(coord, min_size=2**31 - 1) == -1).all()
+    assert (
+        partition(coord[:10], np.tile([0, 0, 1], (10, 1)), neighbours=999, min_size=3) == 0
+    ).all()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e-12, 1e12, 1e29, 1e200])
+@pytest.mark.parametrize("method", ["growing", "graph"])
+def test_no_scale_is_too_small_or_too_large(method, scale):
+    coord = np.random.default_rng(10).uniform(0, 1, (300, 3)) * [1, 1, 0.2]
+    region = partition(coord * scale, None, None, method, fill=True)
+    np.testing.assert_array_equal(np.unique(region[region >= 0]), range(region.max() + 1))
+    if scale == 1e200:
+        assert (region == -1).all()  # as good as infinite
+
+
+def test_the_order_of_many_points_does_not_matter():
+    rng = np.random.default_rng(11)
+    floor = rng.uniform(0, 3, (12_000, 3)) * [1, 1, 0]
+    coord = np.concatenate([floor, floor[:6000, [2, 0, 1]] + [0, 0.013, 0.017]])
+    order = rng.permutation(len(coord))
+    assert Cloud(coord).spacing == Cloud(coord[order]).spacing
+    for method in ("growing", "supervoxel", "graph"):
+        some, other = partition(coord, method=method)[order], partition(coord[order], method=method)
+        assert adjusted_rand_index(some, other) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("factor", "remedy"), [(1000, "divide millimetres by 1000"), (1e-3, "scale the cloud")]
+)
+def test_a_cloud_in_another_unit_is_warned_of(caplog, factor, remedy):
+    coord = np.random.default_rng(12).uniform(0, 1, (2000, 3)) * [1, 1, 0]
+    partition(coord)
+    assert not caplog.messages
+    partition(coord * factor)
+    assert len(caplog.messages) == 1 and remedy in caplog.messages[0]

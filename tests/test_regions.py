@@ -261,6 +261,10 @@ def test_bad_points_stay_unassigned_and_disturb_nobody(corner):
         ({"max_angle": 91}, "max_angle is 91"),
         ({"min_size": 0}, "min_size is 0"),
         ({"neighbours": 2}, "neighbours is 2"),
+        ({"fill": "yes"}, "fill is 'yes'; give True, False or None"),
+        ({"method": "oracle"}, "method 'oracle' needs the setting segment"),
+        ({"method": "file"}, "method 'file' needs the setting path"),
+        ({"method": "file", "path": 3}, "path is 3; give a path"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
@@ -348,13 +352,24 @@ def test_view_separates_a_box_from_the_wall_behind():
 
 def test_view_without_depth_or_pixels():
     intrinsic = view_intrinsic(64, 48)
-    for invalid in (0.0, np.nan, np.inf, -1.0):
+    for invalid in (0.0, np.nan, np.inf, -1.0, 1e300, 1e-300):
         assert (partition_view(np.full((48, 64), invalid), intrinsic) == -1).all()
     assert partition_view(np.zeros((0, 5)), intrinsic).shape == (0, 5)
     assert (partition_view(np.ones((1, 40)), intrinsic) == -1).all()  # a line is no plane
     one = np.zeros((48, 64))
     one[3, 3] = 1
     assert (partition_view(one, intrinsic, min_size=1) == -1).all()
+
+
+def test_a_view_is_filled_and_warned_of(caplog):
+    depth = np.full((48, 64), 2.0)
+    depth[20, 20], depth[:5] = 1.5, 0
+    holes = partition_view(depth, view_intrinsic(64, 48))
+    filled = partition_view(depth, view_intrinsic(64, 48), fill=True)
+    assert holes[20, 20] == -1 and (filled[5:] == 0).all() and (filled[:5] == -1).all()
+    assert not caplog.messages
+    partition_view(1000 * depth, view_intrinsic(64, 48))
+    assert "the median depth is 2e+03; rooms in metres" in caplog.text
 
 
 def test_view_min_size_counts_pixels():
@@ -370,7 +385,11 @@ def test_view_min_size_counts_pixels():
         ({"depth": np.zeros(5)}, r"depth has shape \(5,\)"),
         ({"intrinsic": np.eye(4)}, r"intrinsic has shape \(4, 4\)"),
         ({"intrinsic": np.zeros((3, 3))}, "focal lengths are 0.0 and 0.0"),
+        ({"intrinsic": np.tri(3)}, "last row 0 0 1"),
+        ({"intrinsic": np.diag([np.inf, 1, 1])}, "expected finite"),
+        ({"color": np.zeros((4, 4, 4))}, r"color has shape \(4, 4, 4\); expected \(4, 4, 3\)"),
         ({"depth_noise": -1.0}, "depth_noise is -1.0"),
+        ({"depth_noise": "low"}, "depth_noise is low"),
         ({"max_angle": 0}, "max_angle is 0"),
     ],
 )

@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.regions.clean import is_finite
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import METHODS, PRESETS, resolve, settings_of
-from pointcept_wsegpc.regions.views import DepthView
+from pointcept_wsegpc.regions.methods import METHODS, PRESETS, check_complete, resolve, settings_of
+from pointcept_wsegpc.regions.views import DEPTH_NOISE, DepthView
 
 __all__ = [
     "METHODS",
     "PRESETS",
+    "apply",
     "fill_unassigned",
     "partition",
     "partition_view",
@@ -43,7 +45,6 @@ def partition(
     PRESETS). fill: give unassigned points the region of the nearest assigned one. The same input
     gives the same regions, always. Raises ValueError for a wrong shape, method or setting.
     """
-    method, settings, filled = resolve(method, preset, settings)
     coord = np.asarray(coord)
     if coord.ndim != 2 or coord.shape[1] != 3:
         raise ValueError(f"coord has shape {coord.shape}; expected (N, 3)")
@@ -55,9 +56,9 @@ def partition(
         if arrays[name].shape != coord.shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}; coord has {coord.shape}")
     cloud = Cloud(coord, **arrays)
-    region = cloud.spread(method(cloud, **settings))
+    region = apply(cloud, method, preset, settings, fill)
     cloud.check_unit()  # afterwards: the neighbours are known by then
-    return fill_unassigned(coord, region) if (filled if fill is None else fill) else region
+    return region
 
 
 def partition_view(
@@ -68,7 +69,7 @@ def partition_view(
     *,
     preset: str | None = None,
     fill: bool | None = None,
-    depth_noise: float = 0.0015,
+    depth_noise: float = DEPTH_NOISE,
     **settings,
 ) -> np.ndarray:
     """Partition a view into regions: (H,W) int32, contiguous from 0, -1 = none.
@@ -78,12 +79,24 @@ def partition_view(
     image. depth_noise: standard deviation of depth per squared metre of it (0.0015 / m is a
     structured-light sensor's). The rest is that of `partition`.
     """
-    method, settings, filled = resolve(method, preset, settings)
     view = DepthView(depth, intrinsic, color, depth_noise)
-    region = method(view, **settings)
+    view.check_unit()
+    return apply(view, method, preset, settings, fill)
+
+
+def apply(cloud, method, preset=None, settings=None, fill=None):
+    """Region of all N points of a Cloud, (N,), or all pixels of a DepthView, (H,W), int32.
+
+    method, preset, fill: as in `partition`; settings: a dict. Raises ValueError for wrong ones.
+    """
+    function, settings, filled = resolve(method, preset, settings or {})
+    check_complete(method, settings)
+    if fill not in (None, True, False):
+        raise ValueError(f"fill is {fill!r}; give True, False or None")
+    region = function(cloud, **settings)
     if filled if fill is None else fill:
-        region = fill_unassigned(view.coord, region)
-    return view.spread(region)
+        region = fill_unassigned(cloud.coord, region)
+    return cloud.spread(region)
 
 
 def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -97,7 +110,7 @@ def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:
     if region.shape != (len(coord),):
         raise ValueError(f"region has shape {region.shape}; coord has {len(coord)} points")
     filled = region.astype(np.int32)
-    finite = np.isfinite(coord).all(axis=1)
+    finite = is_finite(coord)
     assigned = np.flatnonzero(finite & (region >= 0))
     missing = np.flatnonzero(finite & (region < 0))
     if len(assigned) and len(missing):

@@ -45,9 +45,7 @@ def partition_cgal(
     """
     max_distance = cloud.max_distance if max_distance is None else max_distance
     min_size = cloud.min_size if min_size is None else min_size
-    check_settings(max_distance, max_angle, min_size)
-    if neighbours < 3:
-        raise ValueError(f"neighbours is {neighbours}; a plane needs at least 3")
+    check_settings(max_distance, max_angle, min_size, neighbours)
     normal = cloud.given_normal
     if normal is None or not normal.any(axis=1).all():
         normal, _ = cloud.planes(neighbours)
@@ -92,11 +90,11 @@ def detect_regions(points, neighbours, max_distance, max_angle, min_size):
     binding("CGAL_Shape_detection").region_growing(
         points,
         region,
-        min_size,
-        max_distance,
+        int(min_size),
+        float(max_distance),
         -1,  # cluster_epsilon: a radius in place of the number of neighbours
         math.cos(math.radians(max_angle)),
-        neighbours + 1,  # CGAL counts a point among its own neighbours
+        int(neighbours) + 1,  # CGAL counts a point among its own neighbours
     )
     return np.fromiter(map(region.get, range(points.size())), np.int32, points.size())
 

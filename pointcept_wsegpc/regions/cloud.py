@@ -8,19 +8,24 @@ range: those are dealt with here, once. `views.DepthView` is the same for the pi
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 
 import numpy as np
 
+from pointcept_wsegpc.regions.clean import distinct_rows, unit, unit_range
 from pointcept_wsegpc.regions.kd_tree import build_tree, query_tree
 from pointcept_wsegpc.regions.kernels import local_planes
 
 FOR_NORMALS = 32  # neighbours that a normal is estimated from; more cost time and gain little
 FOR_NOISE = 12
-SPACING_SAMPLE = 10_000
+MOST_NEIGHBOURS = 1000  # what a table is made for
 LIKELY_SPACING = (0.0005, 0.5)  # metres; outside, the unit is likely wrong
-# Multipliers of a hash of three numbers, without order or meaning.
-ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+# Two scans that lie on each other have neighbours much nearer than most: the spacing is at least
+# this share of the side of the square that a point covers, told by its 8 nearest. Random points
+# have 0.47, a grid has 1.
+LEAST_SHARE, FOR_SHARE = 0.4, 8
+LARGEST_MIN_SIZE = 1000  # a region given up has cost as many steps, and so has each of its points
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +45,14 @@ class Cloud:
         self._tree = build_tree(coord if len(rows) == len(coord) else coord[rows])
         self.coord = self._tree.point  # (M,3) metres
         self.rows = rows[self._tree.index]  # (M,) which of the N points each row is
-        self.color = None if color is None else unit_range(color)[self.rows]  # (M,3) in 0..1
+        color = None if color is None else unit_range(color)
+        self.color = None if color is None else color[self.rows]  # (M,3) in 0..1
+        self._table = None
         self._fits = {}  # k -> normals and unevenness from k neighbours
-        self.given_normal = None if normal is None else unit(normal[self.rows])  # (M,3), 0 = none
+        normal = None if normal is None else unit(normal[self.rows])
+        known = np.zeros(len(rows), bool) if normal is None else normal.any(axis=1)
+        self.given_normal = normal if known.any() else None  # (M,3), 0 = none
+        self._wanted = FOR_NOISE if known.all() else FOR_NORMALS
 
     def __len__(self):
         return len(self.coord)
@@ -50,11 +60,14 @@ class Cloud:
     def neighbours(self, k):
         """(M, k+1) int32: every row with its k nearest, itself first; -1 = no more.
 
-        Ask for the largest k first: a smaller one is a part of it.
+        There are no more columns than rows. Raises ValueError for k above MOST_NEIGHBOURS.
         """
-        if not hasattr(self, "_table") or self._table.shape[1] <= k:
+        if k > MOST_NEIGHBOURS:
+            raise ValueError(f"neighbours is {k}; give at most {MOST_NEIGHBOURS}")
+        if self._table is None or self._table.shape[1] <= min(k, len(self) - 1):
+            k_all = min(max(k, self._wanted), max(len(self) - 1, 0))  # defaults ask for these
             tree = self._tree
-            self._table = query_tree(self.coord, tree.start, tree.stop, tree.box, k + 1)
+            self._table = query_tree(self.coord, tree.start, tree.stop, tree.box, k_all + 1)
         return self._table[:, : k + 1]
 
     def planes(self, k):
@@ -79,24 +92,30 @@ class Cloud:
 
     @cached_property
     def spacing(self):
-        """Median distance in metres from a point to its nearest neighbour; 0 for fewer than 2.
-
-        Every so many-th of more than SPACING_SAMPLE points is asked.
-        """
+        """Median distance in metres from a point to its nearest neighbour; 0 for fewer than 2."""
         if len(self) < 2:
             return 0.0
-        rows = np.arange(0, len(self), max(1, len(self) // SPACING_SAMPLE))
-        nearest = self.neighbours(1)[rows, 1]
-        return float(np.median(np.linalg.norm(self.coord[rows] - self.coord[nearest], axis=1)))
+        table = self.neighbours(FOR_SHARE)
+        nearest, farthest = (self._median_distance(table[:, i]) for i in (1, -1))
+        share = farthest * math.sqrt(math.pi / (table.shape[1] - 1))
+        return max(nearest, LEAST_SHARE * share)
+
+    def _median_distance(self, other):
+        """Median distance in metres from the rows to other rows (M,)."""
+        return math.sqrt(np.median(((self.coord - self.coord[other]) ** 2).sum(axis=1)))
 
     def check_unit(self):
         """Warn, in the log, where the spacing tells that coordinates are not metres."""
-        if len(self) > 1 and not LIKELY_SPACING[0] <= self.spacing <= LIKELY_SPACING[1]:
-            logger.warning(
-                "points lie %.3g apart; scans in metres have 0.005 to 0.1: is the unit metres? "
-                "Divide millimetres by 1000",
-                self.spacing,
-            )
+        if len(self) < 2 or LIKELY_SPACING[0] <= self.spacing <= LIKELY_SPACING[1]:
+            return
+        large = self.spacing > LIKELY_SPACING[1]
+        remedy = "divide millimetres by 1000" if large else "scale the cloud to metres"
+        logger.warning(
+            "points lie %.3g apart; scans in metres have 0.005 to 0.1: is the unit metres? "
+            "Otherwise %s",
+            self.spacing,
+            remedy,
+        )
 
     @cached_property
     def max_distance(self):
@@ -111,12 +130,14 @@ class Cloud:
 
     @property
     def min_size(self):
-        """Default of the fewest points of a region: 0.05 square metres of surface, at least 6.
+        """Default of the fewest points of a region: 0.05 square metres of surface.
 
-        Points on a surface lie about twice as far apart as nearest neighbours do.
+        Points on a surface lie about twice as far apart as nearest neighbours do. At least 6, at
+        most a fiftieth of a small cloud, and never above LARGEST_MIN_SIZE.
         """
-        spacing = self.spacing
-        return max(6, round(0.05 / (2.0 * spacing) ** 2)) if spacing else 6
+        most = min(len(self) // 50, LARGEST_MIN_SIZE)
+        covering = 0.05 / (2.0 * self.spacing) ** 2 if self.spacing else most
+        return max(6, round(min(covering, most)))
 
     def tolerance(self, max_distance):
         """(M,) how far in metres a point may be off the plane of the region that takes it."""
@@ -137,47 +158,3 @@ class Cloud:
         distinct = np.full(len(self) + 1, -1, np.int32)
         distinct[self._tree.index] = region
         return distinct[self._place]
-
-
-def distinct_rows(coord):
-    """Indices (M,) of the finite and distinct points of (N,3), and for each of the N points its
-    place in them (N,); M = left out.
-    """
-    finite = np.isfinite(coord).all(axis=1)
-    rows = np.flatnonzero(finite)
-    place = np.full(len(coord), len(rows))
-    some = coord if len(rows) == len(coord) else coord[rows]
-    if not may_repeat(some):
-        place[rows] = np.arange(len(rows))
-        return rows, place
-    _, first, inverse = np.unique(some, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)  # by first appearance
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    place[:] = len(order)
-    place[rows] = rank[inverse.ravel()]
-    return rows[first[order]], place
-
-
-def may_repeat(coord):
-    """Whether any two of the points (M,3) are equal; now and then True although none are."""
-    bits = (np.ascontiguousarray(coord) + 0.0).view(np.uint64)  # + 0.0: -0 and 0 are one place
-    bits ^= bits >> np.uint64(29)  # float32 left the lower bits empty
-    key = np.sort((bits * ODD).sum(axis=1, dtype=np.uint64))
-    return bool((key[1:] == key[:-1]).any())
-
-
-def unit(normal):
-    """Normals (M,3) at length 1, in float64; zero, NaN and infinite ones become zero."""
-    normal = np.asarray(normal, dtype=np.float64)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    usable = np.isfinite(length) & (length > 0)
-    return np.divide(normal, length, out=np.zeros_like(normal), where=usable)
-
-
-def unit_range(color):
-    """Colours (N,3) in 0..1 as float64, from uint8 or from floats in 0..1 or 0..255."""
-    color = np.asarray(color)
-    if color.dtype.kind != "f":
-        return color / 255.0
-    return color.astype(np.float64) / (255.0 if color.max(initial=0.0) > 1.0 else 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 from pointcept_wsegpc.regions.file_readers import READERS, named
 
 
-def partition_file(cloud, *, path, key: str | None = None) -> np.ndarray:
+def partition_file(cloud, *, path: str | Path, key: str | int | None = None) -> np.ndarray:
     """Regions (M,) of a Cloud that another program made: see `read_regions`.
 
     Of points at one place, the first one's region counts. Raises ValueError for a DepthView.

@@ -24,13 +24,18 @@ def flattest_first(unevenness: np.ndarray) -> np.ndarray:
     return order & (2**32 - 1)
 
 
-def check_settings(max_distance: float, max_angle: float, min_size: int) -> None:
+def check_settings(
+    max_distance: float, max_angle: float, min_size: int, neighbours: int = 3
+) -> None:
+    """Raise ValueError for a setting out of range."""
     if not 0 < max_distance < math.inf:
         raise ValueError(f"max_distance is {max_distance}; give a length above 0, in metres")
     if not 0 < max_angle <= 90:
         raise ValueError(f"max_angle is {max_angle}; give an angle above 0, up to 90 degrees")
     if min_size < 1:
         raise ValueError(f"min_size is {min_size}; give a number of points, at least 1")
+    if neighbours < 3:
+        raise ValueError(f"neighbours is {neighbours}; a plane needs at least 3")
 
 
 def partition_growing(
@@ -51,11 +56,9 @@ def partition_growing(
     """
     max_distance = cloud.max_distance if max_distance is None else max_distance
     min_size = cloud.min_size if min_size is None else min_size
-    check_settings(max_distance, max_angle, min_size)
-    if neighbours < 3:
-        raise ValueError(f"neighbours is {neighbours}; a plane needs at least 3")
-    table = cloud.neighbours(neighbours)
+    check_settings(max_distance, max_angle, min_size, neighbours)
     normal, unevenness = cloud.planes(neighbours)
+    table = cloud.neighbours(neighbours)
     tolerance = cloud.tolerance(max_distance)
     return grow_regions(
         cloud.coord,

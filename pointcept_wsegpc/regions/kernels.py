@@ -17,8 +17,10 @@ from numba import njit
 
 MOMENTS = 10
 # Below this share of the largest variance, the two smaller ones count as equal: the points lie on
-# a line or in a ball, and no plane is better than another.
-DEGENERATE = 1e-10
+# a line or in a ball, and no plane is better than another. Points of float32 on a line differ by
+# less, far from the origin too.
+DEGENERATE = 1e-7
+NO_SPREAD = 1e-60  # square metres; what is below has powers that underflow
 # A region's plane is fitted anew each time it has grown by REFIT_GROWTH, from FIRST_REFIT points
 # on, and taken if the region is REFIT_ASPECT times as wide as it is thick (both RMS). Before that
 # the seed's own normal, the flattest of its surroundings, is the better estimate.
@@ -48,7 +50,7 @@ def eigenvalues(xx, xy, xz, yy, yz, zz):
     mean = (xx + yy + zz) / 3.0
     a, b, c = xx - mean, yy - mean, zz - mean
     spread = math.sqrt((a * a + b * b + c * c + 2.0 * (xy * xy + xz * xz + yz * yz)) / 6.0)
-    if spread == 0.0:
+    if not spread > NO_SPREAD:
         return mean, mean, mean
     determinant = a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)
     cosine = min(1.0, max(-1.0, determinant / (2.0 * spread**3)))
@@ -79,7 +81,7 @@ def fit_plane(moments):
     xy, xz = moments[5] / count - mx * my, moments[6] / count - mx * mz
     yz, zz = moments[8] / count - my * mz, moments[9] / count - mz * mz
     low, middle, high = eigenvalues(xx, xy, xz, yy, yz, zz)
-    if middle - low <= DEGENERATE * high:
+    if not middle - low > DEGENERATE * high:
         return mx, my, mz, 0.0, 0.0, 0.0, np.inf, 0.0
     # The rows of (A - low I) span the plane; their longest cross product is the best-determined.
     nx, ny, nz = cross(xx - low, xy, xz, xy, yy - low, yz)
@@ -139,10 +141,10 @@ def grow_from_seed(seed, label, coord, normal, neighbour, tolerance, min_cos, re
             if j < 0 or region[j] >= 0:
                 continue
             cosine = abs(normal[j, 0] * nx + normal[j, 1] * ny + normal[j, 2] * nz)
-            if cosine < min_cos:
+            if not cosine >= min_cos:
                 continue
             x, y, z = coord[j, 0] - x0, coord[j, 1] - y0, coord[j, 2] - z0
-            if abs((x - px) * nx + (y - py) * ny + (z - pz) * nz) > tolerance[j]:
+            if not abs((x - px) * nx + (y - py) * ny + (z - pz) * nz) <= tolerance[j]:
                 continue
             region[j] = label
             member[size] = j

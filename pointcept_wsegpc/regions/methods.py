@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import os
 
 from pointcept_wsegpc.regions.cgal import partition_cgal
 from pointcept_wsegpc.regions.cloud import Cloud
@@ -25,6 +26,7 @@ METHODS = {
     "file": partition_file,
     "oracle": partition_oracle,
 }
+LARGEST_INT = 2**31 - 1
 # Settings known by a name, per method; `fill` is that of `partition`.
 PRESETS = {
     "growing": {
@@ -68,6 +70,14 @@ def resolve(method, preset, settings):
     return METHODS[method], settings, settings.pop("fill", False)
 
 
+def check_complete(method, settings):
+    """Raise ValueError where a setting is missing that the method cannot do without."""
+    for name, parameter in inspect.signature(METHODS[method]).parameters.items():
+        needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+        if needed and settings.get(name) is None:
+            raise ValueError(f"method {method!r} needs the setting {name}")
+
+
 def settings_of(method: str) -> list[str]:
     """Names of the settings of a method."""
     parameters = inspect.signature(METHODS[method]).parameters.values()
@@ -75,7 +85,7 @@ def settings_of(method: str) -> list[str]:
 
 
 def check_kind(name, value, annotation):
-    """Raise ValueError for a number, switch or None where the annotation of a setting has none."""
+    """Raise ValueError for a number, switch, path or None where the annotation has none."""
     kinds = str(annotation).split(" | ")
     if value is None and "None" in kinds:
         return
@@ -85,6 +95,10 @@ def check_kind(name, value, annotation):
         raise ValueError(f"{name} is {value!r}; give a whole number")
     if "float" in kinds and (not isinstance(value, numbers.Real) or isinstance(value, bool)):
         raise ValueError(f"{name} is {value!r}; give a number")
+    if "int" in kinds and abs(value) > LARGEST_INT:
+        raise ValueError(f"{name} is {value}; give a whole number up to {LARGEST_INT}")
+    if "Path" in kinds and not isinstance(value, (str, os.PathLike)):
+        raise ValueError(f"{name} is {value!r}; give a path")
 
 
 def from_data(cloud, method, **settings):

@@ -5,19 +5,26 @@ H x W pixels, M of them with depth. Pixel centres are at integer coordinates.
 
 from __future__ import annotations
 
+import logging
 import math
+import numbers
 
 import numpy as np
 from numba import njit
 
 from pointcept_wsegpc.camera import back_project
-from pointcept_wsegpc.regions.cloud import unit_range
+from pointcept_wsegpc.regions.clean import unit_range
 
 # A depth step between pixels that is steeper than a surface at this slope (tangent of the angle
 # between its normal and the optical axis, about 72 degrees) is the edge of something.
 MAX_SLOPE = 3.0
 NORMAL_ERROR = math.radians(5)  # what depth noise may tilt a normal by, one standard deviation
 MAX_RADIUS = 7  # pixels
+DEPTH_NOISE = 0.0015  # standard deviation of depth per squared metre of it; structured light's
+DEPTHS = (1e-6, 1e6)  # metres; outside there is none
+LIKELY_DEPTH = (0.1, 30.0)  # metres; outside, the unit of a median depth is likely wrong
+
+logger = logging.getLogger(__name__)
 
 
 def window_radius(depth: np.ndarray, focal: float, depth_noise: float) -> np.ndarray:
@@ -107,19 +114,36 @@ class DepthView:
     max_distance = 0.04  # metres
     given_normal = None
 
-    def __init__(self, depth, intrinsic, color=None, depth_noise=0.0015):
+    def __init__(self, depth, intrinsic, color=None, depth_noise=DEPTH_NOISE):
         depth, intrinsic = check_view(depth, intrinsic)
-        if not depth_noise >= 0:
+        if not isinstance(depth_noise, numbers.Real) or not 0 <= depth_noise < math.inf:
             raise ValueError(f"depth_noise is {depth_noise}; give a noise per metre of at least 0")
         self.shape = depth.shape
         self.rows = np.flatnonzero(depth)  # (M,) which pixel each row is
         self.coord = back_project(depth, intrinsic).reshape(-1, 3)[self.rows].astype(np.float64)
-        self.color = None if color is None else self.select(unit_range(color))
+        self.color = None if color is None else self._select_color(color)
         self.min_size = max(12, depth.size // 1500)  # pixels; 51 at 320 x 240
         self._depth, self._intrinsic, self._noise = depth, intrinsic, depth_noise
 
     def __len__(self):
         return len(self.rows)
+
+    def _select_color(self, color):
+        color = np.asarray(color)
+        if color.shape != (*self.shape, 3):
+            raise ValueError(f"color has shape {color.shape}; expected {(*self.shape, 3)}")
+        color = unit_range(color)
+        return None if color is None else self.select(color)
+
+    def check_unit(self):
+        """Warn, in the log, where the depths tell that they are not metres."""
+        median = float(np.median(self.coord[:, 2])) if len(self) else 1.0
+        if not LIKELY_DEPTH[0] <= median <= LIKELY_DEPTH[1]:
+            logger.warning(
+                "the median depth is %.3g; rooms in metres have 0.5 to 10: is the unit metres? "
+                "Otherwise divide millimetres by 1000",
+                median,
+            )
 
     def neighbours(self, k):
         """(M, 9) int32: every row, then the rows around it, -1 = none. There are 8, whatever k."""
@@ -187,4 +211,6 @@ def check_view(depth, intrinsic):
         raise ValueError(
             f"focal lengths are {intrinsic[0, 0]} and {intrinsic[1, 1]}; expected both above 0"
         )
-    return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0), intrinsic
+    if not np.isfinite(intrinsic).all() or (intrinsic[2] != (0, 0, 1)).any():
+        raise ValueError(f"intrinsic is {intrinsic.tolist()}; expected finite, last row 0 0 1")
+    return np.where((depth > DEPTHS[0]) & (depth < DEPTHS[1]), depth, 0.0), intrinsic

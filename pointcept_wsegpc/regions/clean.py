@@ -1,0 +1,76 @@
+"""What can be wrong with the arrays of a cloud, dealt with once: NaN, duplicates, lengths, ranges.
+
+N points given, M distinct finite ones of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LARGEST = 1e30  # metres; beyond, a coordinate is as good as infinite: its powers overflow
+DARKEST, BRIGHTEST = -0.01, 1.01  # of floats in 0..1 that somebody has computed with
+# Multipliers of a hash of three numbers, without order or meaning.
+ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+
+def is_finite(coord):
+    """(N,) which of the points (N,3) have coordinates that can be computed with."""
+    return (np.abs(coord) < LARGEST).all(axis=1)
+
+
+def distinct_rows(coord):
+    """Indices (M,) of the finite and distinct points of (N,3), and for each of the N points its
+    place in them (N,); M = left out.
+    """
+    rows = np.flatnonzero(is_finite(coord))
+    place = np.full(len(coord), len(rows))
+    some = coord if len(rows) == len(coord) else coord[rows]
+    if not may_repeat(some):
+        place[rows] = np.arange(len(rows))
+        return rows, place
+    _, first, inverse = np.unique(some, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # by first appearance
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    place[:] = len(order)
+    place[rows] = rank[inverse.ravel()]
+    return rows[first[order]], place
+
+
+def may_repeat(coord):
+    """Whether any two of the points (M,3) are equal; now and then True although none are."""
+    bits = (np.ascontiguousarray(coord) + 0.0).view(np.uint64)  # + 0.0: -0 and 0 are one place
+    bits ^= bits >> np.uint64(29)  # float32 left the lower bits empty
+    key = np.sort((bits * ODD).sum(axis=1, dtype=np.uint64))
+    return bool((key[1:] == key[:-1]).any())
+
+
+def unit(normal):
+    """Normals (M,3) at length 1, in float64; zero, NaN and infinite ones become zero."""
+    normal = np.asarray(normal, dtype=np.float64)
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    usable = np.isfinite(length) & (length > 0)
+    return np.divide(normal, length, out=np.zeros_like(normal), where=usable)
+
+
+def unit_range(color):
+    """Colours (N,3) in 0..1 as float64, from whole numbers 0..255 or floats in 0..1 or 0..255.
+
+    A colour that is NaN or infinite becomes the mean of the others; None where there are none.
+    Raises ValueError for another type or range.
+    """
+    color = np.asarray(color)
+    if color.dtype.kind not in "uif":
+        raise ValueError(f"color is of type {color.dtype}; give uint8, or floats in 0..1 or 0..255")
+    finite = np.isfinite(color).all(axis=-1)
+    if not finite.any():
+        return None
+    if not finite.all():
+        color = np.where(finite[..., None], color, color[finite].mean(axis=0))
+    low, high = color.min(), color.max()
+    if low < DARKEST or high > 255:
+        raise ValueError(
+            f"color goes from {low} to {high}; give uint8, or floats in 0..1 or 0..255"
+        )
+    whole = color.dtype.kind != "f" or high > BRIGHTEST
+    return np.clip(color / (255.0 if whole else 1.0), 0.0, 1.0)

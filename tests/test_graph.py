@@ -107,6 +107,22 @@ def test_edges_go_by_weight_then_length_then_place():
     assert len(lightest_first(weight[:0], length[:0])) == 0
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-40, 1e-300, 1e30])
+def test_one_long_edge_makes_no_others_equal(unit):
+    length = unit * np.array([0.03, 0.01, 0.02, 0.01 + 1e-7, 1e15])
+    np.testing.assert_array_equal(lightest_first(np.zeros(5), length), [1, 3, 2, 0, 4])
+
+
+def test_a_far_point_changes_nothing_for_the_others(corner):
+    coord, _, _ = corner
+    normal = np.tile([0, 0, 1.0], (len(coord), 1))  # all edges weigh the same: length decides
+    settings = {"threshold": 0.0, "min_size": 30, "max_distance": 0.02}
+    expected = segments(coord, normal, **settings)
+    more = np.concatenate([coord, [[1e12, 0, 0]]]), np.concatenate([normal, [[1.0, 0, 0]]])
+    assert expected.max() > 10
+    np.testing.assert_array_equal(canonical(segments(*more, **settings)[:-1]), canonical(expected))
+
+
 # --- surfaces ---------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from pointcept_wsegpc.regions.graph_kernels import (
 # Neighbours are nearer to each other's plane than a region's members to the region's: the default
 # of max_distance, as a share of the cloud's.
 PLANE_SHARE = 0.5
-HIGHEST = 2**31 - 1  # level of a sort key
+HIGHEST = 2**31 - 1  # of a whole number that is sorted by
 
 
 def partition_graph(
@@ -140,11 +140,15 @@ def normals_on_mesh(cloud, corner):
 
 
 def lightest_first(weight, length):
-    """Order (E,) of edges by weight, then length, then as they are. Two sorts of integers."""
+    """Order (E,) of edges by weight, then length, then as they are. Two sorts of integers.
+
+    Lengths count to the 7 digits of a float32, relative to each: far points make none equal.
+    """
     if len(weight) == 0:
         return np.zeros(0, np.int64)
-    levels = np.rint(length * (HIGHEST / max(length.max(), np.finfo(float).tiny)))
-    shortest = stable_order(levels)
+    share = length / max(length.max(), np.finfo(float).tiny)  # any unit, any scale
+    # The bits of floats above 0, read as integers, are in the order of the floats.
+    shortest = stable_order(share.astype(np.float32).view(np.int32))
     return shortest[stable_order(np.minimum(weight[shortest] / WEIGHT_STEP, HIGHEST))]
 
 

@@ -63,7 +63,7 @@ def weigh_edges(coord, normal, tail, head, tolerance, convex, tail_only):
         if size_b > 0.0:
             off = min(off, abs(ahead))
         length[e] = math.sqrt(square)
-        if min(off, length[e]) > max(tolerance[a], tolerance[b]):
+        if not min(off, length[e]) <= max(tolerance[a], tolerance[b]):
             length[e] = -1.0
         bend = 1.0 - (dot if convex else abs(dot))
         if convex and ahead > 0.0 and (tail_only or behind > 0.0):
@@ -98,7 +98,7 @@ def join_segments(rows, tail, head, weight, order, threshold, min_size):
             if joins_small:
                 if size[a] >= min_size and size[b] >= min_size:
                     continue
-            elif weight[e] > min(limit[a], limit[b]):
+            elif not weight[e] <= min(limit[a], limit[b]):
                 continue
             if size[a] < size[b]:
                 a, b = b, a

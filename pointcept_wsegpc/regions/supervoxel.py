@@ -12,7 +12,15 @@ import numpy as np
 from numba import njit
 
 from pointcept_wsegpc.regions.supervoxel_elements import elements_of, grid_keys
-from pointcept_wsegpc.regions.supervoxel_kernels import cluster, place_seeds
+from pointcept_wsegpc.regions.supervoxel_kernels import (
+    FIXED,
+    FREE,
+    connected,
+    flow,
+    mean_features,
+    nearest_members,
+    place_seeds,
+)
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
 CELL_SHIFT = 1 / 16  # where the grid of seeds starts, in cells: no lattice has points on faces
@@ -80,14 +88,48 @@ def supervoxels(elements, weights, rounds, min_size):
     color, normal = weights["color"], weights["normal"]
     part = components(table)
     stray = (np.bincount(part, elements.size) < min_size)[part]
-    needed = np.ceil(SEED_SHARE * math.pi * (0.5 * spacing / pitch) ** 2)
+    with np.errstate(over="ignore"):  # inf: more than there are
+        needed = np.ceil(SEED_SHARE * math.pi * (0.5 * spacing / pitch) ** 2)
     seed = seeds_of_cells(feature[:, :3], spacing)
     seed = place_seeds(seed[~stray[seed]], needed, feature, table, spacing, color, normal)
     seed = np.unique(seed)  # two may have moved to one element
-    space = weights["distance"] / spacing[seed] ** 2
+    space = math.sqrt(weights["distance"]) / spacing[seed]
     owner = cluster(feature, table, seed, space, color, normal, rounds)
     left = (owner < 0) & ~stray  # whole parts, since a seed is spread over all of its part
     owner[left] = len(seed) + np.unique(part[left], return_inverse=True)[1]
+    return owner
+
+
+def cluster(feature, table, seed, space, color, normal, rounds):
+    """Supervoxel (E,) int32 of every element; -1 where the table leads to no seed.
+
+    seed (S,) elements, all different; space (S,), color, normal: as in `squared_distance`. A round
+    starts from the seeds alone, which stay with their supervoxel; then centers become the mean of
+    what was taken, and seeds move to the member nearest to it. After the last one, what another
+    supervoxel has cut off from the seed goes to one that is next to it.
+
+    A round depends on nothing but what the one before took. Once that repeats, so do all to come:
+    whole cycles of them are left out. Brent's algorithm meets a cycle of any length.
+    """
+    number = np.arange(len(seed), dtype=np.int32)
+    center, owner = feature[seed], None
+    done, known, since = 0, None, 0  # known: what round `since` took
+    while done < rounds:
+        if owner is not None:
+            center = mean_features(feature, owner, len(seed))
+            seed = nearest_members(owner, feature, center, space)
+        owner = np.full(len(table), -1, np.int32)
+        best = np.full(len(table), FREE)
+        owner[seed], best[seed] = number, FIXED
+        flow(owner, best, feature, table, center, space, color, normal, False)
+        done += 1
+        if known is not None and (owner == known).all():
+            rounds = done + (rounds - done) % (done - since)
+        elif done >= 2 * since:
+            known, since = owner, done
+    joined = connected(owner, table, seed)
+    owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
+    flow(owner, best, feature, table, center, space, color, normal, True)
     return owner
 
 

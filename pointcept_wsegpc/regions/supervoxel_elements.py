@@ -55,11 +55,13 @@ def voxel_elements(cloud, voxel_size, seed_spacing):
         )
     # The grid starts a quarter of a voxel below the lowest coordinates: so it moves with the
     # cloud, and points on a lattice lie inside voxels, not on their faces.
-    low = cloud.coord.min(axis=0) - voxel_size / 4
-    key, (rows, columns) = grid_keys((cloud.coord - low) / voxel_size)
+    coord = cloud.coord - cloud.coord.min(axis=0)
+    with np.errstate(over="ignore"):  # inf: too many voxels, as grid_keys will say
+        position = coord / voxel_size + 0.25
+    key, (rows, columns) = grid_keys(position)
     key, index, size = np.unique(key, return_inverse=True, return_counts=True)
     color = np.zeros_like(cloud.coord) if cloud.color is None else cloud.color
-    feature = np.concatenate([cloud.coord - low, color, normal], axis=1)
+    feature = np.concatenate([coord, color, normal], axis=1)
     feature = mean_features(feature, index, len(key))
     if cloud.color is not None:
         feature[:, 3:6] = lab(feature[:, 3:6])
@@ -75,8 +77,8 @@ def grid_keys(position):
     """
     cell = np.floor(position)
     sides = cell.max(axis=0) + 3  # an empty cell at either end
-    if not sides.prod() < LARGEST_GRID:
-        sides = " x ".join(f"{side:.0f}" for side in sides)
+    if not sides.max() < LARGEST_GRID or not sides.prod() < LARGEST_GRID:
+        sides = " x ".join(f"{side:.6g}" for side in sides)
         raise ValueError(
             f"the cloud spans {sides} voxels; give a larger voxel_size or leave out far points"
         )

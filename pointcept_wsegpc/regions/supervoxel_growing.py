@@ -84,9 +84,10 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
                 j = adjacent[a]
                 if region[j] >= 0:
                     continue
-                if abs(normal[j, 0] * x + normal[j, 1] * y + normal[j, 2] * z) < min_cos:
+                cosine = abs(normal[j, 0] * x + normal[j, 1] * y + normal[j, 2] * z)
+                if not cosine >= min_cos:
                     continue
-                if square_distance(moments, j, x, y, z, offset) > tolerance[j] ** 2:
+                if not square_distance(moments, j, x, y, z, offset) <= tolerance[j] ** 2:
                     continue
                 region[j], queue[size] = count, j
                 size += 1

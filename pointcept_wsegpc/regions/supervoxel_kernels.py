@@ -89,12 +89,19 @@ def mean_features(feature, group, count):
 
 @njit(cache=True)
 def squared_distance(a, i, b, j, space, color, normal):
-    """Weighted squared distance of two features, a[i] and b[j], as an integer of STEPS per 1."""
-    x, y, z = a[i, 0] - b[j, 0], a[i, 1] - b[j, 1], a[i, 2] - b[j, 2]
+    """Weighted squared distance of two features, a[i] and b[j], as an integer of STEPS per 1.
+
+    space: per metre, to be squared; color, normal: weights of squares.
+    """
+    x = space * (a[i, 0] - b[j, 0])
+    y = space * (a[i, 1] - b[j, 1])
+    z = space * (a[i, 2] - b[j, 2])
     p, q, r = a[i, 3] - b[j, 3], a[i, 4] - b[j, 4], a[i, 5] - b[j, 5]
     bend = 1.0 - abs(a[i, 6] * b[j, 6] + a[i, 7] * b[j, 7] + a[i, 8] * b[j, 8])
-    total = space * (x * x + y * y + z * z) + color * (p * p + q * q + r * r) + normal * bend * bend
-    return np.int64(math.floor(min(total, FARTHEST) * STEPS + 0.5))
+    total = x * x + y * y + z * z + color * (p * p + q * q + r * r) + normal * bend * bend
+    if not total < FARTHEST:
+        total = FARTHEST
+    return np.int64(math.floor(total * STEPS + 0.5))
 
 
 @njit(cache=True)
@@ -222,28 +229,3 @@ def connected(owner, table, seed):
                 queue[size] = j
                 size += 1
     return joined
-
-
-@njit(cache=True)
-def cluster(feature, table, seed, space, color, normal, rounds):
-    """Supervoxel (E,) int32 of every element; -1 where the table leads to no seed.
-
-    seed (S,) elements, all different; space (S,), color, normal: weights of the squared distance.
-    A round starts from the seeds alone, which stay with their supervoxel; then centers become the
-    mean of what was taken, and seeds move to the member nearest to it. After the last one, what
-    another supervoxel has cut off from the seed goes to one that is next to it.
-    """
-    n, count = len(table), len(seed)
-    owner, best = np.empty(n, np.int32), np.empty(n, np.int64)
-    center = feature[seed]
-    for i in range(rounds):
-        if i > 0:
-            center = mean_features(feature, owner, count)
-            seed = nearest_members(owner, feature, center, space)
-        owner[:], best[:] = -1, FREE
-        owner[seed], best[seed] = np.arange(count).astype(np.int32), FIXED
-        flow(owner, best, feature, table, center, space, color, normal, False)
-    joined = connected(owner, table, seed)
-    owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
-    flow(owner, best, feature, table, center, space, color, normal, True)
-    return owner

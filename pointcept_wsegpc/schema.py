@@ -124,7 +124,10 @@ def view_path(scene, frame, kind):
 
 
 def write_view_image(scene, frame, kind, image):
-    """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, or ids (H, W)."""
+    """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, or ids (H, W).
+
+    Depth that does not fit is stored as none. Raises ValueError for ids that do not fit.
+    """
     options = {"quality": 92} if kind == "color" else {"compress_level": 3}
     if kind == "depth":
         millimetres = np.rint(np.asarray(image) * DEPTH_SCALE)
@@ -132,7 +135,13 @@ def write_view_image(scene, frame, kind, image):
             np.uint16
         )
     elif kind in ("region", "label"):
-        image = np.where(np.asarray(image) < 0, IGNORE_PIXEL, image).astype(np.uint16)
+        ids = np.asarray(image)
+        if ids.max(initial=-1) >= IGNORE_PIXEL:
+            raise ValueError(
+                f"{kind} image of view {frame} has the id {ids.max()}; 16 bits hold up to "
+                f"{IGNORE_PIXEL - 1}: make fewer and larger regions"
+            )
+        image = np.where(ids < 0, IGNORE_PIXEL, ids).astype(np.uint16)
     with atomic_path(view_path(scene, frame, kind)) as temporary:
         Image.fromarray(np.ascontiguousarray(image)).save(temporary, **options)
 

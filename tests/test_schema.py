@@ -155,6 +155,19 @@ def test_view_images_round_trip(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("kind", ["region", "label"])
+def test_ids_that_16_bits_do_not_hold(tmp_path, kind):
+    ids = np.array([[0, 65534], [-1, 7]])
+    schema.write_view_image(tmp_path, 2, kind, ids)
+    assert (schema.read_view_image(tmp_path, 2, kind) == ids).all()
+    for too_many in (65535, 65536, 70000):
+        ids[0, 0] = too_many
+        message = f"{kind} image of view 2 has the id {too_many}; 16 bits hold up to 65534"
+        with pytest.raises(ValueError, match=message):
+            schema.write_view_image(tmp_path, 2, kind, ids)
+    assert (schema.read_view_image(tmp_path, 2, kind)[0] == [0, 65534]).all()
+
+
 @pytest.mark.parametrize("kind", ["depth", "region", "label"])
 def test_view_images_that_do_not_fit(tmp_path, kind):
     schema.write_view_image(tmp_path, 1, kind, np.ones((4, 6)))

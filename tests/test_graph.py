@@ -115,11 +115,12 @@ def test_one_long_edge_makes_no_others_equal(unit):
 
 def test_a_far_point_changes_nothing_for_the_others(corner):
     coord, _, _ = corner
-    normal = np.eye(3)[np.random.default_rng(0).integers(3, size=len(coord))]
+    angle = np.radians(60 * np.random.default_rng(0).integers(3, size=len(coord)))
+    normal = np.column_stack([np.cos(angle), np.sin(angle), 0 * angle])
     settings = {"threshold": 0.0, "min_size": 30, "max_distance": math.inf}
-    # Edges weigh 0 or 1: which of those of 1 join small segments, length decides.
+    # Edges weigh 0 or 0.5: which of the latter join small segments, length decides.
     expected = segments(coord, normal, **settings)
-    more = np.concatenate([coord, [[1e12, 0, 0]]]), np.concatenate([normal, [[1.0, 0, 0]]])
+    more = np.concatenate([coord, [[1e12, 0, 0]]]), np.concatenate([normal, [[0, 0, 1.0]]])
     assert expected.max() >= 8
     np.testing.assert_array_equal(canonical(segments(*more, **settings)[:-1]), canonical(expected))
 

@@ -27,7 +27,7 @@ from pointcept_wsegpc.regions.graph_kernels import (
 # Neighbours are nearer to each other's plane than a region's members to the region's: the default
 # of max_distance, as a share of the cloud's.
 PLANE_SHARE = 0.5
-HIGHEST = 2**31 - 1  # of a whole number that is sorted by
+HIGHEST = 2**31 - 1  # weight in steps that edges are sorted by
 
 
 def partition_graph(
@@ -140,20 +140,23 @@ def normals_on_mesh(cloud, corner):
 
 
 def lightest_first(weight, length):
-    """Order (E,) of edges by weight, then length, then as they are. Two sorts of integers.
-
-    Lengths count to the 7 digits of a float32, relative to each: far points make none equal.
-    """
+    """Order (E,) of edges by weight, then length, then as they are. Two sorts of integers."""
     if len(weight) == 0:
         return np.zeros(0, np.int64)
-    share = length / max(length.max(), np.finfo(float).tiny)  # any unit, any scale
-    # The bits of floats above 0, read as integers, are in the order of the floats.
-    shortest = stable_order(share.astype(np.float32).view(np.int32))
-    return shortest[stable_order(np.minimum(weight[shortest] / WEIGHT_STEP, HIGHEST))]
+    share = length / max(length.max(), np.finfo(float).tiny)
+    # The bits of floats from 0 to 1, read as integers, are in the order of the floats.
+    shortest = stable_order(share.view(np.int64))
+    weight = np.minimum(weight[shortest] / WEIGHT_STEP, HIGHEST)
+    return shortest[stable_order(weight.astype(np.int64) << 31)]
 
 
-def stable_order(levels):
-    """Indices that sort whole numbers 0..HIGHEST, equal ones as they are."""
-    key = levels.astype(np.int64) << 32 | np.arange(len(levels))
+def stable_order(level):
+    """Indices that sort integers (E,) from 0 to 2^62, equal ones as they are.
+
+    As many of the lowest bits as an index takes are rounded away: what is left of a float of a
+    million tells 9 digits, so that what differs by rounding alone is equal.
+    """
+    low = (1 << len(level).bit_length()) - 1
+    key = (level + (low >> 1)) & ~low | np.arange(len(level))
     key.sort()
-    return key & (2**32 - 1)
+    return key & low

@@ -163,8 +163,9 @@ def _start_worker(processes, function, job):
     # Spawned, not forked: a fork of a process with threads (BLAS, numba) may deadlock.
     context = multiprocessing.get_context("spawn")
     pipe, far_end = context.Pipe()
-    processes[pipe] = context.Process(target=_work, args=(far_end, function), daemon=True)
-    processes[pipe].start()
+    process = context.Process(target=_work, args=(far_end, function), daemon=True)
+    process.start()
+    processes[pipe] = process
     pipe.send(job)
     far_end.close()  # so that the pipe ends with the worker
     return pipe

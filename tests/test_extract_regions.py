@@ -1,5 +1,6 @@
 """Regions of prepared scenes: files, numbers, resume. Two planes, so two regions are the truth."""
 
+import copy
 import logging
 import os
 import shutil
@@ -15,8 +16,12 @@ from PIL import Image
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
-from pointcept_wsegpc.regions import METHODS, report, scenes
-from pointcept_wsegpc.regions.scenes import Settings, extract_regions, is_extracted
+from pointcept_wsegpc.regions import METHODS, partition, report, scenes
+from pointcept_wsegpc.regions.inputs import read_faces
+from pointcept_wsegpc.regions.listing import listing
+from pointcept_wsegpc.regions.records import finished_record, is_extracted
+from pointcept_wsegpc.regions.scenes import extract_regions
+from pointcept_wsegpc.regions.settings import Settings
 from pointcept_wsegpc.scans.capture import Capture
 from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
 from pointcept_wsegpc.scans.scannet import prepare_scene
@@ -93,15 +98,6 @@ def test_settings_reach_the_methods(tmp_path):
     assert filled["views"]["unassigned"] == 0 < some["views"]["unassigned"]
 
 
-def test_unknown_settings_are_refused_before_the_start():
-    with pytest.raises(ValueError, match=r"unknown partition method 'magic'; known: .*growing"):
-        Settings(method="magic")
-    with pytest.raises(ValueError, match=r"no setting 'max_angel'; known: .*max_angle"):
-        Settings(points={"max_angel": 3})
-    with pytest.raises(ValueError, match="method 'growing' has no setting 'x'"):
-        Settings(views={"x": 3})
-
-
 def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
     scene = prepared(tmp_path)
     assert not is_extracted(scene, Settings())
@@ -160,6 +156,8 @@ def test_the_tool(tmp_path):
         (("--set", "max_angle"), "expected KEY=VALUE"),
         (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),
+        (("--set", "max_angle=500"), "max_angle is 500"),
+        (("--view-set", "mesh={scene}.ply"), "views have no mesh"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
@@ -169,28 +167,6 @@ def test_bad_arguments_get_one_line(tmp_path, arguments, message):
 
 
 # --------------------------------------------------------------------------- any method
-
-
-def test_presets_and_defaults_are_recorded_by_value():
-    wypr = {"neighbours": 12, "max_distance": 2.0, "max_angle": 20.0, "min_size": 50}
-    by_name = Settings(preset="wypr").resolved()
-    assert by_name["points"] == {"method": "growing", **wypr, "fill": True}
-    assert by_name["views"] == {**by_name["points"], "depth_noise": 0.0015}
-    assert by_name == Settings(points=wypr, views=wypr, fill=True).resolved()
-    assert by_name != Settings(preset="wypr", fill=False).resolved()
-    with pytest.raises(ValueError, match="no preset 'wipr'"):
-        Settings(preset="wipr")
-
-
-def test_a_record_of_an_older_version_is_not_finished(tmp_path):
-    scene = prepared(tmp_path)
-    old = {"settings": {"method": "growing"}, "points": {"regions": 2}, "views": {"views": 2}}
-    write_json(scene / "regions.json", old)
-    assert not is_extracted(scene, Settings())
-    for wanted in (None, Settings()):
-        assert report.read_records({"train/a": scene}, wanted) == ({}, ["train/a"])
-    done = run_tool(tmp_path / "out", "--report-only")
-    assert done.returncode == 0 and "no finished scene" in done.stdout
 
 
 def from_file(cloud, *, path, key=None):
@@ -226,10 +202,6 @@ def test_files_of_regions_are_found_by_the_scene_name(tmp_path, methods):
     with pytest.raises(ValueError, match=rf"{len(ids) - 1} values; the cloud has {len(ids)}"):
         extract_regions(scene, settings)
     assert not is_extracted(scene, settings)
-    with pytest.raises(ValueError, match="'file' needs the setting path"):
-        Settings("file")
-    with pytest.raises(ValueError, match=r"one file for all scenes; write \{scene\}"):
-        Settings("file", points={"path": "regions.npy"})
 
 
 def test_a_mesh_becomes_faces(tmp_path, methods):
@@ -244,10 +216,8 @@ def test_a_mesh_becomes_faces(tmp_path, methods):
         np.save(scene / f"{key}.npy", np.load(scene / f"{key}.npy")[:-5])
     with pytest.raises(ValueError, match=r"vh_clean_2\.ply has 8000 vertices, the scene 7995"):
         extract_regions(scene, with_mesh)
-    with pytest.raises(FileNotFoundError, match="mesh none/scene0000_00 is missing"):
-        extract_regions(scene, Settings("faces", points={"mesh": "none/{scene}"}))
-    with pytest.raises(ValueError, match="'growing' has no setting 'mesh'"):
-        Settings(points={"mesh": mesh})
+    with pytest.raises(FileNotFoundError, match="mesh /none/scene0000_00 is missing"):
+        extract_regions(scene, Settings("faces", points={"mesh": "/none/{scene}"}))
 
 
 def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
@@ -261,15 +231,6 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
         extract_regions(scene, Settings("labels"))
     record = extract_regions(scene, Settings("growing", view_method="labels"))
     assert record["views"]["quality"] == 1 and "quality" not in record["points"]
-
-
-def test_a_missing_package_is_one_line(tmp_path, monkeypatch):
-    def needs_package(cloud):
-        raise ImportError("method 'x' needs the package x; install it")
-
-    monkeypatch.setitem(METHODS, "x", needs_package)
-    with pytest.raises(ValueError, match="needs the package x"):
-        extract_regions(prepared(tmp_path), Settings("x"))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -298,6 +259,242 @@ def test_logging_is_left_as_it_was(caplog):
     assert messages == ["one", "two"] and not caplog.records
     logger.warning("afterwards")
     assert messages == ["one", "two"] and caplog.messages == ["afterwards"]
+
+
+# --------------------------------------------------------------------- finished or not
+
+
+def some_scene(root_copy):
+    return root_copy / "train/scene0000_00"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", "null", "3", '{"settings": ', "\0", '{"settings": {}}', "[" * 100_000,
+        # what the first version wrote
+        '{"settings": {"method": "growing", "points": {}, "views": {}, "fill": false},'
+        ' "points": {"regions": 71, "counts": {"intersection": [3], "target": [4]}},'
+        ' "views": {"views": 18, "regions": 19.5, "counts": {}}}',
+    ],
+)  # fmt: skip
+def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(root_copy, content):
+    scene = some_scene(root_copy)
+    (scene / "regions.json").write_text(content)
+    assert not is_extracted(scene, Settings())
+    for wanted in (None, Settings()):
+        assert report.read_records({"train/a": scene}, wanted) == ({}, ["train/a"])
+
+
+def test_a_record_without_one_of_its_parts_is_none(root_copy):
+    scene = some_scene(root_copy)
+    record = read_json(scene / "regions.json")
+    assert finished_record(scene) == record
+    parts = [("settings",), ("warnings",), ("settings", "views"), ("settings", "points", "method")]
+    for kind in ("points", "views"):
+        parts += [(kind,), (kind, "counts"), (kind, "derived"), (kind, "counts", "sizes")]
+    parts += [("points", "spacing"), ("views", "views"), ("points", "counts", "seconds")]
+    for *path, last in parts:
+        for odd in ([], "odd", None, "gone", {"a": "b"}):
+            broken = copy.deepcopy(record)
+            part = broken
+            for key in path:
+                part = part[key]
+            if odd == "gone":
+                del part[last]
+            elif (last, odd) in (("warnings", []), ("method", "odd")):  # as good as any
+                continue
+            else:
+                part[last] = odd
+            write_json(scene / "regions.json", broken)
+            assert finished_record(scene) is None, (path, last, odd)
+    write_json(scene / "regions.json", record)
+    assert finished_record(scene) == record
+
+
+def test_counts_that_contradict_each_other_are_none(root_copy):
+    scene = some_scene(root_copy)
+    record = read_json(scene / "regions.json")
+    record["points"]["counts"]["sizes"][3] += 1
+    write_json(scene / "regions.json", record)
+    assert finished_record(scene) is None
+
+
+def test_a_scene_is_finished_only_with_all_its_files(root_copy):
+    scene = some_scene(root_copy)
+    region = np.load(scene / "region.npy")
+
+    def damage():
+        yield (scene / "region.npy").unlink()
+        yield np.save(scene / "region.npy", region[1:])
+        yield (scene / "region.npy").write_bytes(b"")
+        yield (scene / "region.npy").write_bytes((scene / "coord.npy").read_bytes()[:-9])
+        yield np.save(scene / "region.npy", np.array(3))
+        np.save(scene / "region.npy", region)
+        image = next(scene.glob("views/*.region.png"))
+        yield image.rename(scene / "away")
+        (scene / "away").rename(image)
+        yield (scene / "views.npz").write_bytes((scene / "views.npz").read_bytes()[:99])
+
+    assert finished_record(scene) is not None
+    for _ in damage():
+        assert finished_record(scene) is None
+        assert report.read_records({"a": scene}) == ({}, ["a"])
+
+
+def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path, methods):
+    scene = prepared(tmp_path)
+    source = tmp_path / "scene0000_00.npy"
+    ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
+    np.save(source, ids)
+    settings = Settings("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
+    extract_regions(scene, settings)
+    assert is_extracted(scene, settings)
+    np.save(source, ids[::-1])
+    os.utime(source, (1, 1))
+    assert not is_extracted(scene, settings)
+    assert finished_record(scene) is not None  # for a report on what is there
+    extract_regions(scene, settings)
+    assert (np.load(scene / "region.npy") == ids[::-1]).all()
+    assert is_extracted(scene, settings)
+    source.unlink()  # nothing newer to read
+    assert is_extracted(scene, settings)
+
+
+def test_what_fails_leaves_the_old_regions_and_their_record(root_copy):
+    scene = some_scene(root_copy)
+    record, region = read_json(scene / "regions.json"), np.load(scene / "region.npy")
+    color = (scene / "color.npy").read_bytes()
+    (scene / "color.npy").write_bytes(color[:-5])
+    with pytest.raises(ValueError, match=r"color\.npy is damaged"):
+        extract_regions(scene, Settings())
+    assert finished_record(scene) == record and (np.load(scene / "region.npy") == region).all()
+    (scene / "color.npy").write_bytes(color)
+    next(scene.glob("views/*.depth.png")).write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"depth\.png"):
+        extract_regions(scene, Settings())
+    assert finished_record(scene) is None  # the points' regions are new, the views' are old
+
+
+# --------------------------------------------------------------------- damaged, missing
+
+
+def spoil_array(name, change):
+    def spoil(scene):
+        np.save(scene / f"{name}.npy", change(np.load(scene / f"{name}.npy")))
+
+    return spoil
+
+
+def cut_off(pattern, count=100):
+    def spoil(scene):
+        path = sorted(scene.glob(pattern))[0]
+        path.write_bytes(path.read_bytes()[:count])
+
+    return spoil
+
+
+def change_label_image(value):
+    def spoil(scene):
+        views = schema.read_views(scene)
+        image = schema.read_view_image(scene, views.frame[0], "label")
+        image[3, 4] = value
+        schema.write_view_image(scene, views.frame[0], "label", image)
+
+    return spoil
+
+
+def change_views(**changes):
+    def spoil(scene):
+        with np.load(scene / "views.npz") as stored:
+            arrays = {**stored, **changes}
+        arrays = {key: array for key, array in arrays.items() if array is not None}
+        np.savez(scene / "views.npz", **arrays)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "file", "message"),
+    [
+        (cut_off("coord.npy"), "coord.npy", "is damaged"),
+        (cut_off("coord.npy", 0), "coord.npy", "is damaged"),
+        (spoil_array("coord", lambda a: a[0, 0]), "coord.npy", "is damaged"),
+        (spoil_array("coord", lambda a: a[:, :2]), "coord.npy", r"shape \(\d+, 2\); expected"),
+        (spoil_array("coord", lambda a: a.astype(str)), "coord.npy", "expected numbers"),
+        (spoil_array("normal", lambda a: a.astype(object)), "normal.npy", "is damaged"),
+        (spoil_array("color", lambda a: a[:, 0]), "color.npy", "expected numbers"),
+        (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
+        (spoil_array("segment20", lambda a: a[:, None]), "segment20.npy", "expected integers"),
+        (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
+         "holds the label 255; expected classes from 0 to 19, -1 for none"),
+        (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",
+         "holds the label -100"),
+        (spoil_array("segment20", lambda a: np.where(a == 0, 20, a)), "segment20.npy",
+         "holds the label 20"),
+        (change_label_image(255), ".label.png", "holds the label 255"),
+        (cut_off("views/*.label.png"), ".label.png", "damaged|truncated|identify"),
+        (cut_off("views/*.depth.png"), ".depth.png", "damaged|truncated|identify"),
+        (cut_off("views/*.jpg", 500), ".jpg", "damaged|truncated|identify"),
+        (cut_off("views.npz"), "views.npz", "is damaged"),
+        (change_views(frame=None), "views.npz", "is damaged"),
+        (change_views(intrinsic=np.eye(3)), "views.npz", "is damaged"),
+        (change_views(frame=np.array(3)), "views.npz", "is damaged"),
+        (change_views(size=np.array(3)), "views.npz", "is damaged"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):
+    spoil(some_scene(root_copy))
+    with pytest.raises(ValueError, match=message) as caught:
+        extract_regions(some_scene(root_copy), Settings())
+    assert file in str(caught.value) and str(some_scene(root_copy)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_scene_fails_and_the_others_go_on(root_copy):
+    cut_off("views.npz")(some_scene(root_copy))
+    done = run_tool(root_copy, "--split", "train")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "2 done, 0 already finished, 1 failed" in done.stdout
+    assert "failed train/scene0000_00: " in done.stdout and "views.npz is damaged" in done.stdout
+
+
+def test_normals_and_colors_may_be_missing(root_copy):
+    scene = some_scene(root_copy)
+    coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
+    for name in ("normal", "color"):
+        (scene / f"{name}.npy").unlink()
+    extract_regions(scene, Settings("supervoxel"))
+    region = np.load(scene / "region.npy")
+    assert (region == partition(coord, method="supervoxel")).all()
+    assert (region != partition(coord, normal, method="supervoxel")).any()
+
+
+# ------------------------------------------------------------------------- segmentator
+
+
+def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy):
+    done = run_tool(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "preset 'segmentator' cannot partition views; they get 'graph' without" in done.stdout
+    scene = root_copy / "val/scene0003_00"
+    coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
+    region = partition(coord, normal, method="graph", preset="segmentator")
+    assert (np.load(scene / "region.npy") == region).all()
+    settings = read_json(scene / "regions.json")["settings"]
+    assert settings["points"]["convex"] and not settings["views"]["convex"]
+
+
+def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
+    scene = prepared(tmp_path)
+    coord, color = (np.load(scene / f"{name}.npy") for name in ("coord", "color"))
+    rng = np.random.default_rng(0)
+    np.save(scene / "normal.npy", rng.normal(size=coord.shape).astype(np.float32))
+    mesh = tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply"
+    extract_regions(scene, Settings("graph", "segmentator", {"mesh": mesh}))
+    faces = read_faces(str(mesh).replace("{scene}", scene.name), len(coord))
+    expected = partition(coord, None, color, "graph", preset="segmentator", faces=faces)
+    assert (np.load(scene / "region.npy") == expected).all()
 
 
 # ------------------------------------------------------------------------------- report
@@ -343,9 +540,48 @@ def test_report_of_what_is_there(prepared_root, tmp_path):
     assert "2 different settings" in run_tool(root, "--report-only").stdout
 
 
+def test_report_of_nothing_is_none(root_copy):
+    for record in root_copy.glob("*/*/regions.json"):
+        record.write_text("[]")
+    done = run_tool(root_copy, "--report-only")
+    assert done.returncode == 1 and "no finished scene" in done.stdout and not done.stderr
+    assert "written:" not in done.stdout and "5 scenes are not extracted" in done.stdout
+    assert not list(root_copy.glob("regions-report/*"))
+
+
+def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
+    (root_copy / "train/scene0001_00/coord.npy").unlink()
+    (root_copy / "val/lost").mkdir()
+    (root_copy / "val/.hidden").mkdir()
+    (root_copy / "val/notes.txt").touch()
+    done = run_tool(root_copy, "--report-only")
+    assert done.returncode == 0
+    assert "2 folders have no coord.npy, prepare them first: train/scene0001_00, val/lost" in (
+        done.stdout
+    )
+    missing = read_json(root_copy / "regions-report/report.json")["missing"]
+    assert missing == ["train/scene0001_00", "val/lost"]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(root_copy):
+    before = (some_scene(root_copy) / "regions.json").read_bytes()
+    (root_copy / "taken").touch()
+    done = run_tool(root_copy, "--force", "--report", root_copy / "taken")
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1 and "no report can be written to" in line and "taken" in line
+    assert (some_scene(root_copy) / "regions.json").read_bytes() == before
+
+
+def test_a_picture_that_cannot_be_drawn_is_not_called_written(root_copy):
+    for image in root_copy.glob("*/*/views/*.jpg"):
+        image.write_bytes(b"no image")
+    done = run_tool(root_copy, "--report-only")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "report.txt, report.json; no report.png: " in done.stdout
+    assert not (root_copy / "regions-report/report.png").exists()
+
+
 def test_list_of_methods():
     done = run_tool("--list-methods")
     assert done.returncode == 0
-    for name in METHODS:
-        assert f"\n{name}: " in f"\n{done.stdout}"
-    assert "max_angle=20.0" in done.stdout and "--preset wypr: " in done.stdout
+    assert done.stdout == listing() + "\n"

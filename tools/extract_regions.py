@@ -14,52 +14,30 @@ import argparse
 import ast
 import functools
 import sys
+import tempfile
 from pathlib import Path
 
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
-from pointcept_wsegpc.regions import METHODS, PRESETS, report, report_text
-from pointcept_wsegpc.regions.scenes import (
-    FROM_SCENE,
-    Settings,
-    defaults_of,
-    extract_regions,
-    is_extracted,
-    required_by,
-)
+from pointcept_wsegpc.regions import report, report_text
+from pointcept_wsegpc.regions.listing import listing
+from pointcept_wsegpc.regions.records import is_extracted
+from pointcept_wsegpc.regions.scenes import extract_regions
+from pointcept_wsegpc.regions.settings import Settings
 from pointcept_wsegpc.schema import scene_dirs
 
 SPLITS = ("train", "val", "test")
 REPORT_FOLDER = "regions-report"  # in the data root
+LISTED = 20  # folders, in a message
 
 
 class ListMethods(argparse.Action):
     """Print every method with its settings and presets, and end."""
 
     def __call__(self, parser, *_):
-        print(
-            "Settings with the values that they have where nothing else is said; auto: by the data"
-        )
-        for name, function in METHODS.items():
-            summary = (function.__doc__ or "").strip().splitlines()[0].replace(" (M,)", "")
-            print(f"\n{name}: {summary}\n    {words(listed_settings(name)) or 'no settings'}")
-            for preset, values in PRESETS.get(name, {}).items():
-                print(f"    --preset {preset}: {words(values)}")
+        print(listing())
         parser.exit()
-
-
-def listed_settings(method):
-    """What can be set, by name; `mesh` stands for faces, and what scenes have is left out."""
-    settings = {k: "auto" if v is None else v for k, v in defaults_of(method).items()}
-    settings |= dict.fromkeys(required_by(method), "(needed)")
-    if "faces" in settings:
-        settings["mesh"] = "none"
-    return {name: value for name, value in settings.items() if name not in FROM_SCENE}
-
-
-def words(settings):
-    return "  ".join(f"{name}={value}" for name, value in settings.items())
 
 
 def parse_arguments():
@@ -86,8 +64,12 @@ def parse_arguments():
 def add_setting_arguments(parser):
     parser.add_argument("--method", default="growing", help="default growing")
     parser.add_argument("--preset", help="settings of the method known by a name")
-    parser.add_argument("--view-method", help="default: that of the points, if it can do views")
-    parser.add_argument("--view-preset", help="default: that of the points, for the same method")
+    parser.add_argument(
+        "--view-method", help="default: that of the points, if it can do views, else growing"
+    )
+    parser.add_argument(
+        "--view-preset", help="default: that of the points, for the same method, if it can do views"
+    )
     for flag, target in (("--set", "points"), ("--view-set", "views")):
         parser.add_argument(
             flag, nargs="+", type=setting, action="extend", default=[], metavar="KEY=VALUE",
@@ -111,8 +93,19 @@ def setting(text):
         return key, value
 
 
+def find_scenes(root, splits):
+    """{split/name: folder} of the prepared scenes, and the names of other folders beside them."""
+    splits = splits or [split for split in SPLITS if (root / split).is_dir()] or SPLITS
+    scenes = {f"{path.parent.name}/{path.name}": path for path in scene_dirs(root, splits)}
+    folders = [p for split in splits for p in sorted((root / split).glob("[!.]*"))]
+    names = [f"{path.parent.name}/{path.name}" for path in folders if path.is_dir()]
+    return scenes, [name for name in names if name not in scenes]
+
+
 def extract(args, settings, scenes):
     """Partition the scenes {name: folder} of this shard; returns their outcome."""
+    if settings.note_on_views():
+        print(settings.note_on_views())
     finished = functools.partial(is_extracted, settings=settings)
     outcome = run_jobs(
         functools.partial(extract_regions, settings=settings),
@@ -126,19 +119,40 @@ def extract(args, settings, scenes):
     return outcome
 
 
+def make_folder(folder):
+    """Make the folder of a report; ValueError, before all the work, where none can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(
+            f"no report can be written to {folder} ({error.strerror}); give another --report FOLDER"
+        ) from error
+
+
 def write_report(folder, root, records, missing):
-    """report.txt, report.json and report.png of the scenes' records; prints the text."""
+    """report.txt, report.json and report.png of the scenes' records; prints the text.
+
+    Returns whether all of them are written.
+    """
     numbers = report.build(records, missing)
     text = report_text.text(numbers, f"Regions of {root}")
+    print(text)
+    if not records:
+        print(f"{len(missing)} scenes are not extracted; no report is written")
+        return False
     write_json(folder / "report.json", numbers)
     with atomic_path(folder / "report.txt") as temporary:
         Path(temporary).write_text(text + "\n", encoding="utf-8")
-    chosen = report.three_scenes(records)
-    if chosen:
-        captions = {name: report_text.caption(records[name]["points"]) for name in chosen}
-        rows = {name: (root / name, captions[name]) for name in chosen}
-        draw_report(folder / "report.png", rows)
-    print(f"{text}\n\nwritten: {folder}/report.txt, report.json, report.png")
+    print(f"\nwritten: {folder}/report.txt, report.json", end="")
+    captions = {n: report_text.caption(records[n]["points"]) for n in report.three_scenes(records)}
+    try:
+        draw_report(folder / "report.png", {n: (root / n, line) for n, line in captions.items()})
+    except (OSError, ValueError) as error:
+        print(f"; no report.png: {error}")
+        return False
+    print(", report.png")
+    return True
 
 
 def main():
@@ -148,22 +162,28 @@ def main():
         args.view_method, args.view_preset, dict(args.view_set), args.fill,
     )  # fmt: skip
     root = Path(args.root).expanduser().resolve()
-    splits = args.split or [s for s in SPLITS if (root / s).is_dir()] or list(SPLITS)
-    scenes = {f"{path.parent.name}/{path.name}": path for path in scene_dirs(root, splits)}
+    scenes, others = find_scenes(root, args.split)
+    if others:
+        some = ", ".join(others[:LISTED]) + ", …" * (len(others) > LISTED)
+        print(f"{len(others)} folders have no coord.npy, prepare them first: {some}")
+    reports = args.report is not None or args.report_only
+    folder = Path(args.report).expanduser() if args.report else root / REPORT_FOLDER
+    if reports:
+        make_folder(folder)
     status = 0
     if not args.report_only:
         outcome = extract(args, settings, scenes)
         status = outcome.exit_status
-        names = [*outcome.done, *outcome.skipped]
-        if names and args.report is None:
-            records, _ = report.read_records({name: scenes[name] for name in names}, settings)
-            numbers = report.build(records)
-            print(report_text.short(numbers))
-    if args.report is not None or args.report_only:
-        folder = Path(args.report).expanduser() if args.report else root / REPORT_FOLDER
-        write_report(folder, root, *report.read_records(
-            scenes, None if args.report_only else settings
-        ))  # fmt: skip
+        if not reports:
+            mine = {name: scenes[name] for name in (*outcome.done, *outcome.skipped)}
+            records, _ = report.read_records(mine, settings)
+            if records:
+                print(report_text.short(report.build(records)))
+    if reports:
+        wanted = None if args.report_only else settings
+        records, missing = report.read_records(scenes, wanted)
+        complete = write_report(folder, root, records, [*missing, *others])
+        status = status or int(not complete)
     return status
 
 

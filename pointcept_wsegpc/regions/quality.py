@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ..labels import SCANNET20_NAMES
-from ..metrics import boundary_counts, partition_confusion
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.metrics import boundary_counts, partition_confusion
 
 NUM_CLASSES = len(SCANNET20_NAMES)
 BOUNDARY_NEIGHBOURS = 8
@@ -109,8 +109,23 @@ class Tally:
 
     @classmethod
     def from_json(cls, counts):
-        arrays = {"sizes", "intersection", "target", "predicted"}
-        return cls(**{k: np.asarray(v) if k in arrays else v for k, v in counts.items()})
+        """The tally that `to_json` made this of; ValueError for anything else."""
+        empty = {f.name: np.asarray(getattr(cls(), f.name)) for f in fields(cls)}
+        if not isinstance(counts, dict) or counts.keys() != empty.keys():
+            raise ValueError(f"got {counts!r:.60}; expected the counts {', '.join(empty)}")
+        values = {name: np.asarray(value) for name, value in counts.items()}
+        for name, value in values.items():
+            kinds = "if" if name == "seconds" else "i"
+            if (
+                value.shape != empty[name].shape
+                or value.dtype.kind not in kinds
+                or (value < 0).any()
+            ):
+                raise ValueError(f"{name} is {counts[name]!r:.60}; expected counts")
+        tally = cls(**{k: value if value.ndim else value.item() for k, value in values.items()})
+        if tally.sizes.sum() != tally.regions:
+            raise ValueError(f"{tally.regions} regions, but {tally.sizes.sum()} by size")
+        return tally
 
 
 def _ratio(part, whole):

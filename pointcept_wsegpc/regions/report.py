@@ -7,8 +7,8 @@ import operator
 
 import numpy as np
 
-from ..files import read_json
-from .quality import Tally, add_up
+from pointcept_wsegpc.regions.quality import Tally, add_up
+from pointcept_wsegpc.regions.records import finished_record
 
 WORST = 5  # scenes that the report names
 KINDS = {"points": ("scene", "points"), "views": ("view", "pixels")}  # one of them, made of what
@@ -29,15 +29,10 @@ COARSENESS = ("threshold", "seed_spacing", "max_distance", "max_angle")
 def read_records(scenes, settings=None):
     """{name: record} of the finished ones of {name: folder}, and the names of the others.
 
-    settings: what counts as finished (scenes.Settings), None: whatever they were made with.
+    settings: what counts as finished (Settings), None: whatever they were made with.
     """
-    records = {}
-    for name, folder in scenes.items():
-        path = folder / "regions.json"
-        record = read_json(path) if path.is_file() else {}
-        wanted = record.get("settings") if settings is None else settings.resolved()
-        if "counts" in record.get("views", {}) and record.get("settings") == wanted:
-            records[name] = record
+    found = {name: finished_record(folder, settings) for name, folder in scenes.items()}
+    records = {name: record for name, record in found.items() if record is not None}
     return records, [name for name in scenes if name not in records]
 
 

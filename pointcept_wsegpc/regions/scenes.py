@@ -4,137 +4,42 @@ N points, V views of H x W pixels.
 """
 
 import contextlib
-import inspect
 import logging
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..files import read_json, write_array, write_json
-from ..schema import read_view_image, read_views, view_path, write_view_image
-from . import METHODS, fill_unassigned, resolve, settings_of
-from .cloud import Cloud
-from .inputs import read_inputs
-from .methods import from_data
-from .quality import add_up, boundary_of, measure
-from .views import DepthView
-
-FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene
-NO_DEFAULT = inspect.Parameter.empty
-POINTS_ONLY = ("file",)  # methods that cannot partition a view
+from pointcept_wsegpc.files import write_array, write_json
+from pointcept_wsegpc.regions import apply, records, settings_of
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.inputs import read_frames, read_images, read_inputs
+from pointcept_wsegpc.regions.methods import from_data
+from pointcept_wsegpc.regions.quality import add_up, boundary_of, measure
+from pointcept_wsegpc.regions.settings import Settings, defaults_of  # noqa: F401
+from pointcept_wsegpc.regions.views import DepthView
+from pointcept_wsegpc.schema import write_view_image
 
 logger = logging.getLogger(__name__)
 
 
-def defaults_of(method):
-    """Settings of a method with their default values; those without one have None."""
-    return {name: None if v is NO_DEFAULT else v for name, v in _defaults(method).items()}
-
-
-def required_by(method):
-    """Settings that a method cannot do without and that scenes do not have."""
-    missing = [name for name, value in _defaults(method).items() if value is NO_DEFAULT]
-    return [name for name in missing if name not in FROM_SCENE]
-
-
-def _defaults(method):
-    parameters = inspect.signature(METHODS[method]).parameters
-    return {name: parameters[name].default for name in settings_of(method)}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How points and views are partitioned; other values mean doing it again.
-
-    In the text values of `points`, such as the path of `file`, {scene} and {split} stand for the
-    names of the scene and of its folder. mesh: path of a triangle `.ply` whose vertices are the
-    scene's points, for a method with the setting `faces`.
-    """
-
-    method: str = "growing"
-    preset: str | None = None
-    points: dict = field(default_factory=dict)  # settings of the method
-    view_method: str | None = None  # None: the method of the points, where it can do views
-    view_preset: str | None = None  # None: the preset of the points, for the same method
-    views: dict = field(default_factory=dict)  # settings of the views' method, and depth_noise
-    fill: bool | None = None  # unassigned ones take the nearest region; None: as the preset says
-
-    def __post_init__(self):
-        """Raise ValueError for an unknown method or setting, before the first scene is read."""
-        self.resolved()
-        for name, value in self.points.items():
-            if name in ("path", "mesh") and "{scene}" not in str(value):
-                raise ValueError(
-                    f"{name}={value} is one file for all scenes; write {{scene}} where the name "
-                    "of the scene comes in"
-                )
-
-    def of_points(self):
-        """(method, preset, settings) of the points."""
-        return self.method, self.preset, self.points
-
-    def of_views(self):
-        """(method, preset, settings) of the views, without depth_noise."""
-        method = self.view_method or ("growing" if self.method in POINTS_ONLY else self.method)
-        preset = self.preset if method == self.method else None
-        settings = {key: value for key, value in self.views.items() if key != "depth_noise"}
-        return method, self.view_preset or preset, settings
-
-    @property
-    def depth_noise(self):
-        return self.views.get("depth_noise", 0.0015)
-
-    def resolved(self):
-        """All settings by value, for JSON: presets and defaults are written out.
-
-        None: the method decides, by the points.
-        """
-        views = written_out(*self.of_views(), self.fill)
-        return {
-            "points": written_out(*self.of_points(), self.fill),
-            "views": {**views, "depth_noise": self.depth_noise},
-        }
-
-
-def written_out(method, preset, settings, fill):
-    """{method, every setting, fill} as JSON holds them."""
-    mesh = {key: settings[key] for key in ("mesh",) if key in settings}
-    if mesh and "faces" not in settings_of(method):
-        raise ValueError(f"method {method!r} has no setting 'mesh'")
-    others = {key: value for key, value in settings.items() if key not in mesh}
-    _, given, filled = resolve(method, preset, others)
-    for name in required_by(method):
-        if name not in given:
-            raise ValueError(f"method {method!r} needs the setting {name}")
-    values = {**defaults_of(method), **given, **mesh}
-    values = {k: v for k, v in values.items() if k not in FROM_SCENE}
-    values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-    return {"method": method, **values, "fill": filled if fill is None else fill}
-
-
-def is_extracted(scene, settings):
-    """Whether the scene's regions are there, made with the same settings."""
-    record = Path(scene) / "regions.json"
-    return record.is_file() and read_json(record).get("settings") == settings.resolved()
-
-
-def extract_regions(scene, settings):
+def extract_regions(scene, settings: Settings):
     """Write region.npy and views/*.region.png of a scene; returns what regions.json records.
 
-    regions.json is written last: it marks a scene as finished.
+    regions.json is written last: it marks a scene as finished. The old one goes when the old
+    regions do, and stays where the points cannot be partitioned.
     """
     scene = Path(scene)
-    (scene / "regions.json").unlink(missing_ok=True)
-    for killed in (*scene.glob(".region.npy.*"), *scene.glob("views/.*.region.png.*")):
+    for killed in (*scene.glob(".region*"), *scene.glob("views/.*.region.png.*")):
         killed.unlink()  # what an atomic write leaves behind when its process dies
+    sources = records.sources_of(scene, settings)
     with collected_warnings() as warnings:
         record = {
             "settings": settings.resolved(),
+            "sources": sources,
             "points": extract_points(scene, settings),
             "views": extract_views(scene, settings),
             "warnings": warnings,
         }
-    write_json(scene / "regions.json", record)
+    write_json(scene / records.NAME, record)
     for warning in warnings:
         logger.warning("%s/%s: %s", scene.parent.name, scene.name, warning)
     return record
@@ -163,16 +68,18 @@ def collected_warnings():
 
 def extract_points(scene, settings):
     """Partition the points of a scene into region.npy; returns the numbers."""
-    points, given = read_inputs(scene, settings.method, settings.points)
+    method, preset, given = settings.of_points()
+    points, given = read_inputs(scene, method, given)
     started = time.perf_counter()
     cloud = Cloud(points["coord"], points["normal"], points["color"])
-    region = run(cloud, settings.method, settings.preset, given, settings.fill)
+    region = apply(cloud, method, preset, given, settings.fill)
     seconds = time.perf_counter() - started
     cloud.check_unit()
-    write_array(scene / "region.npy", region)
     segment = points.get("segment20")
     boundary = (0, 0) if segment is None else boundary_of(cloud, region, segment)
     tally = measure(region, segment, boundary, seconds)
+    (scene / records.NAME).unlink(missing_ok=True)
+    write_array(scene / "region.npy", region)
     return {
         "spacing": cloud.spacing,
         "derived": from_data(cloud, **settings.resolved()["points"]),
@@ -183,12 +90,10 @@ def extract_points(scene, settings):
 
 def extract_views(scene, settings):
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
-    views = read_views(scene)
+    views = read_frames(scene)
     tallies, found = [], {}
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        images = {k: read_view_image(scene, frame, k, views.size) for k in ("depth", "color")}
-        if view_path(scene, frame, "label").is_file():
-            images["label"] = read_view_image(scene, frame, "label", views.size)
+        images = read_images(scene, frame, views.size)
         region, tally, found = partition_images(images, intrinsic, settings)
         write_view_image(scene, frame, "region", region)
         tallies.append(tally)
@@ -209,22 +114,10 @@ def partition_images(images, intrinsic, settings):
         given = {**given, "segment": label}
     started = time.perf_counter()
     view = DepthView(images["depth"], intrinsic, images["color"], settings.depth_noise)
-    region = run(view, method, preset, given, settings.fill)
+    region = apply(view, method, preset, given, settings.fill)
     seconds = time.perf_counter() - started
     # Pixels without depth have no region by definition; the partition is not to blame.
     segment = None if label is None else view.select(label)
     boundary = (0, 0) if label is None else boundary_of(view, region, label)
     tally = measure(view.select(region), segment, boundary, seconds)
     return region, tally, from_data(view, **settings.resolved()["views"])
-
-
-def run(cloud, method, preset, settings, fill):
-    """Regions of all points of a Cloud, (N,), or all pixels of a DepthView, (H,W)."""
-    function, settings, filled = resolve(method, preset, settings)
-    try:
-        region = function(cloud, **settings)
-    except ImportError as error:  # a package that only this method needs
-        raise ValueError(str(error)) from error
-    if filled if fill is None else fill:
-        region = fill_unassigned(cloud.coord, region)
-    return cloud.spread(region)

@@ -1,0 +1,104 @@
+"""What regions.json records of a scene, and whether the scene is finished. V views.
+
+A record that is damaged, or of another version, is none: the scene is not finished.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.regions.inputs import filled_in
+from pointcept_wsegpc.regions.quality import Tally
+from pointcept_wsegpc.regions.settings import FILES
+from pointcept_wsegpc.schema import read_views, view_path
+
+NAME = "regions.json"
+
+
+def is_extracted(scene, settings):
+    """Whether the scene's regions are there, made with the same settings from the same files."""
+    return finished_record(scene, settings) is not None
+
+
+def finished_record(scene, settings=None):
+    """The record of a scene whose regions are all there; None where they are not.
+
+    settings: those that they have to be made with (Settings); None: whatever they are.
+    """
+    scene = Path(scene)
+    record = read_record(scene)
+    if record is None or not has_regions(scene):
+        return None
+    if settings is not None:
+        same = record["settings"] == settings.resolved()
+        if not same or changed(record["sources"], sources_of(scene, settings)):
+            return None
+    return record
+
+
+def read_record(scene):
+    """The record of a scene; None where there is none that makes sense to this version."""
+    try:
+        record = read_json(Path(scene) / NAME)
+        warnings, settings = record["warnings"], record["settings"]
+        words = [*warnings, settings["points"]["method"], settings["views"]["method"]]
+        if not isinstance(warnings, list) or not all(isinstance(word, str) for word in words):
+            raise TypeError(f"{words} are not all strings")
+        return {
+            "settings": settings,
+            "sources": dict(record.get("sources", {})),
+            "points": read_numbers(record["points"], "spacing"),
+            "views": read_numbers(record["views"], "views"),
+            "warnings": warnings,
+        }
+    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
+            ValueError):  # fmt: skip
+        return None
+
+
+def read_numbers(entry, own):
+    """What is recorded of points or views; what follows from the counts is computed anew.
+
+    own: the name of the number that only one of them has.
+    """
+    tally = Tally.from_json(entry["counts"])
+    derived = {str(name): float(value) for name, value in entry["derived"].items()}
+    return {
+        own: float(entry[own]),
+        "derived": derived,
+        **tally.summary(),
+        "counts": tally.to_json(),
+    }
+
+
+def has_regions(scene):
+    """Whether every point and every view has its regions; no array is read."""
+    try:
+        views = read_views(scene)
+        points, region = (np.load(scene / f"{k}.npy", mmap_mode="r") for k in ("coord", "region"))
+        there = [view_path(scene, frame, "region").is_file() for frame in views.frame]
+        return region.shape == points.shape[:1] and all(there)
+    except Exception:  # damage can make the readers raise anything
+        return False
+
+
+def sources_of(scene, settings):
+    """{setting: [path, bytes, time of change]} of the files beside a scene that regions are made
+    from; for those that are missing, the path alone.
+    """
+    sources = {}
+    for key in FILES:
+        if key in settings.points:
+            path = Path(filled_in(settings.points[key], scene.name, scene.parent.name))
+            sources[key] = [str(path)]
+            if path.is_file():
+                status = os.stat(path)
+                sources[key] += [status.st_size, status.st_mtime_ns]
+    return sources
+
+
+def changed(before, now):
+    """Whether a source has changed since; one that is gone has not."""
+    return any(len(now[key]) > 1 and now[key] != before.get(key) for key in now)

@@ -1,4 +1,4 @@
-"""What must hold for region growing on any cloud, tried on random ones."""
+"""What must hold for region growing and graph-based segmentation on any cloud, on random ones."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,15 @@ from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 
 SAME = 0.99  # adjusted Rand index
+METHODS = st.sampled_from(["growing", "graph"])
 
 
 @st.composite
 def clouds(draw):
-    """(coord (N,3), normal (N,3) or None, settings): noisy patches of planes and balls in a room.
+    """(coord (N,3), normal (N,3) or None, settings with the method): noisy patches of planes and
+    balls in a room.
 
-    No two distances or residuals are equal, so the order of points decides nothing.
+    No two distances, residuals or weights are equal, so the order of points decides nothing.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     noise = draw(st.sampled_from([0.001, 0.01, 0.03]))
@@ -37,11 +39,15 @@ def clouds(draw):
         coord.append(rotation.apply(points) + rng.uniform(-2, 2, 3))
         normal.append(rotation.apply(direction + rng.normal(0, 0.05, (count, 3))))
     given_settings = {
+        "method": draw(METHODS),
         "neighbours": draw(st.integers(4, 20)),
         "max_distance": draw(st.sampled_from([0.02, 0.05, 0.2, 2.0])),
-        "max_angle": draw(st.floats(5, 60)),
         "min_size": draw(st.integers(1, 60)),
     }
+    if given_settings["method"] == "growing":
+        given_settings["max_angle"] = draw(st.floats(5, 60))
+    else:
+        given_settings["threshold"] = draw(st.sampled_from([0.0, 0.003, 0.03, 0.3]))
     normal = np.concatenate(normal) if draw(st.booleans()) else None
     return np.concatenate(coord), normal, given_settings
 
@@ -50,7 +56,7 @@ def turned(normal, rotation):
     return None if normal is None else rotation.apply(normal)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(clouds(), st.integers(0, 2**32 - 1))
 def test_the_order_of_the_points_does_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -62,7 +68,7 @@ def test_the_order_of_the_points_does_not_matter(cloud, seed):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), shuffled) >= SAME
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(clouds(), st.integers(0, 2**31 - 1))
 def test_a_rigid_motion_does_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -72,7 +78,7 @@ def test_a_rigid_motion_does_not_matter(cloud, seed):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), region) >= SAME
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(clouds(), st.floats(0.2, 5))
 def test_the_scale_does_not_matter(cloud, scale):
     coord, normal, given_settings = cloud
@@ -81,7 +87,7 @@ def test_the_scale_does_not_matter(cloud, scale):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), region) >= SAME
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(clouds(), st.integers(0, 2**32 - 1))
 def test_sign_and_length_of_normals_do_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -92,7 +98,7 @@ def test_sign_and_length_of_normals_do_not_matter(cloud, seed):
     np.testing.assert_array_equal(partition(coord, normal * factor, **given_settings), expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(clouds())
 def test_ids_are_contiguous_and_regions_connected_and_large_enough(cloud):
     coord, normal, given_settings = cloud

@@ -9,7 +9,7 @@ from pointcept_wsegpc.metrics import boundary_recall, partition_quality
 from pointcept_wsegpc.regions import report, report_text
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.quality import Tally, add_up, boundary_of, measure
-from pointcept_wsegpc.regions.scenes import Settings
+from pointcept_wsegpc.regions.settings import Settings
 
 
 def random_scenes(count=3, n=300):
@@ -66,6 +66,24 @@ def test_json_and_back():
     again = Tally.from_json(json.loads(json.dumps(tally.to_json())))
     assert again.summary() == tally.summary() and (again.sizes == tally.sizes).all()
     assert add_up([again, tally]).quality == pytest.approx(tally.quality)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": -1}, {"points": 1.5}, {"points": "10"}, {"points": [10]}, {"points": None},
+        {"points": 10**30}, {"seconds": "1"}, {"seconds": float("nan")}, {"sizes": [1, 2]},
+        {"sizes": [0] * 32}, {"target": [0.5] * 21}, {"target": [[1], [2, 3]]}, {"odd": 3},
+    ],
+)  # fmt: skip
+def test_counts_that_no_tally_has_are_refused(change):
+    counts = measure(np.arange(10) // 3, np.arange(10)).to_json()
+    assert Tally.from_json(counts).to_json() == counts
+    with pytest.raises(ValueError):
+        Tally.from_json({**counts, **change})
+    for wrong in ([], None, {}, {k: v for k, v in counts.items() if k != "boundary"}):
+        with pytest.raises(ValueError, match="expected the counts partitions, points, "):
+            Tally.from_json(wrong)
 
 
 # ------------------------------------------------------------------------------- report

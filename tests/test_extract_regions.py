@@ -310,6 +310,9 @@ def test_a_record_without_one_of_its_parts_is_none(root_copy):
             assert finished_record(scene) is None, (path, last, odd)
     write_json(scene / "regions.json", record)
     assert finished_record(scene) == record
+    del record["sources"]  # not recorded before there were any
+    write_json(scene / "regions.json", record)
+    assert finished_record(scene) == {**record, "sources": {}}
 
 
 def test_counts_that_contradict_each_other_are_none(root_copy):
@@ -556,7 +559,7 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
     (root_copy / "val/notes.txt").touch()
     done = run_tool(root_copy, "--report-only")
     assert done.returncode == 0
-    assert "2 folders have no coord.npy, prepare them first: train/scene0001_00, val/lost" in (
+    assert "2 of 6 folders have no coord.npy, prepare them first: train/scene0001_00, val/lost" in (
         done.stdout
     )
     missing = read_json(root_copy / "regions-report/report.json")["missing"]

@@ -165,7 +165,8 @@ def main():
     scenes, others = find_scenes(root, args.split)
     if others:
         some = ", ".join(others[:LISTED]) + ", …" * (len(others) > LISTED)
-        print(f"{len(others)} folders have no coord.npy, prepare them first: {some}")
+        count = f"{len(others)} of {len(scenes) + len(others)} folders"
+        print(f"{count} have no coord.npy, prepare them first: {some}")
     reports = args.report is not None or args.report_only
     folder = Path(args.report).expanduser() if args.report else root / REPORT_FOLDER
     if reports:

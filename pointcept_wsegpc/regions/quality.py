@@ -116,11 +116,8 @@ class Tally:
         values = {name: np.asarray(value) for name, value in counts.items()}
         for name, value in values.items():
             kinds = "if" if name == "seconds" else "i"
-            if (
-                value.shape != empty[name].shape
-                or value.dtype.kind not in kinds
-                or (value < 0).any()
-            ):
+            counted = value.shape == empty[name].shape and value.dtype.kind in kinds
+            if not counted or not (value >= 0).all():
                 raise ValueError(f"{name} is {counts[name]!r:.60}; expected counts")
         tally = cls(**{k: value if value.ndim else value.item() for k, value in values.items()})
         if tally.sizes.sum() != tally.regions:

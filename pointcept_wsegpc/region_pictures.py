@@ -11,7 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from .files import atomic_path
 from .labels import IGNORE, SCANNET20_NAMES
 from .pictures import PANEL, label_colors, paint, shade, visible_points
-from .schema import read_points, read_region, read_view_image, read_views
+from .regions.clean import unit_range
+from .regions.cloud import Cloud
+from .regions.inputs import read_inputs
+from .schema import read_region, read_view_image, read_views
 
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
 REGION_COLORS = np.array(
@@ -24,7 +27,9 @@ REGION_COLORS = np.array(
 )  # fmt: skip
 CLASS_COLORS = label_colors(SCANNET20_NAMES)
 UNASSIGNED = (40, 40, 40)
+GREY = (190, 190, 190)  # of points without colours
 CLEARLY_DIFFERENT = 130  # distance of two colours in RGB
+FOR_NORMALS = 12  # neighbours that a missing normal is estimated from, at least
 NEAR = (1, 6)  # pixels between regions that must not look alike
 
 TITLE, GAP, FONT_SIZE, LINE = 46, 12, 17, 22  # pixels
@@ -52,7 +57,7 @@ def region_colors(ids):
 
 def regions_beside(ids, count):
     """For each region the ids of those that are NEAR it in a picture (H,W) of ids."""
-    pairs = []
+    pairs, ids = [], ids.astype(np.int64)  # their products with count are large
     for shift in NEAR:
         for a, b in ((ids[shift:], ids[:-shift]), (ids[:, shift:], ids[:, :-shift])):
             differ = (a != b) & (a >= 0) & (b >= 0)
@@ -65,16 +70,21 @@ class Scene:
     """Points as one picture shows them, in as many colourings as wanted.
 
     coord (N,3) metres, z up; normal (N,3) out of the surfaces: those seen from behind are left out.
+    None: estimated.
     """
 
-    def __init__(self, coord, normal):
+    def __init__(self, coord, normal=None):
+        normal = normals_inwards(Cloud(coord)) if normal is None else normal
         self._rows = np.flatnonzero(np.isfinite(coord).all(axis=1))
         self._normal = np.nan_to_num(np.asarray(normal, np.float64)[self._rows])
         self._shown = visible_points(np.asarray(coord, np.float64)[self._rows], self._normal)
 
     def in_colors(self, color):
-        """Picture (H,W,3) uint8 in the points' own colours (N,3)."""
-        return paint(self._shown, color[self._rows])
+        """Picture (H,W,3) uint8 in the points' own colours (N,3), uint8 or floats; None: grey."""
+        color = None if color is None else unit_range(color)
+        if color is None:
+            return self.in_labels(np.zeros(len(self._rows), int), np.array([GREY]), select=False)
+        return paint(self._shown, np.rint(255 * color[self._rows]).astype(np.uint8))
 
     def in_regions(self, region):
         """Picture (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
@@ -91,8 +101,21 @@ class Scene:
         return paint(self._shown, shade(colors[label], self._normal))
 
 
+def normals_inwards(cloud):
+    """Normals (N,3) of a Cloud's points that point to its middle, as those of a room do; 0 = none.
+
+    Good enough for a picture.
+    """
+    normal, _ = cloud.planes(FOR_NORMALS)
+    spread = np.zeros((*cloud.shape, 3))
+    if len(cloud):
+        inwards = np.median(cloud.coord, axis=0) - cloud.coord
+        spread[cloud.rows] = np.where((normal * inwards).sum(1, keepdims=True) < 0, -normal, normal)
+    return spread
+
+
 def draw_grid(path, rows, legend=()):
-    """Write one picture: rows of (picture (H,W,3), title), and below them legend (name, colour)."""
+    """Write one .png: rows of (picture (H,W,3), title), and below them legend (name, colour)."""
     height, width = PANEL
     columns = max(len(row) for row in rows)
     full = columns * (width + GAP) + GAP
@@ -114,23 +137,22 @@ def draw_grid(path, rows, legend=()):
         draw.text((x + 20, top + y), name, "black", font)
     with atomic_path(Path(path)) as temporary:
         # 256 colours: a third of the bytes, and nobody sees it.
-        canvas.quantize(256, dither=Image.Dither.NONE).save(temporary, optimize=True)
+        canvas.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", optimize=True)
 
 
 def draw_report(path, scenes):
     """Write a picture with a row for each of {title: (folder, caption of its regions)}.
 
     A row shows a prepared scene's colours, its regions, its labels where there are any, and the
-    view in the middle of the capture with its regions.
+    view in the middle of the capture with its regions. Colours and normals may be missing.
     """
     rows, present = [], set()
     for title, (folder, caption) in scenes.items():
-        labelled = (Path(folder) / "segment20.npy").is_file()
-        points = read_points(folder, ["coord", "normal", "color", *["segment20"] * labelled])
+        points, _ = read_inputs(Path(folder), "growing", {})
         scene = Scene(points["coord"], points["normal"])
         region = read_region(folder, len(points["coord"]))
         row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]
-        if labelled:
+        if "segment20" in points:
             row.append((scene.in_labels(points["segment20"], CLASS_COLORS), "labels"))
             present |= set(np.unique(points["segment20"]).tolist())
         rows.append(row + view_panels(folder))

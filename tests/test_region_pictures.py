@@ -2,20 +2,25 @@
 
 import numpy as np
 import pytest
+import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc.pictures import PANEL
 from pointcept_wsegpc.region_pictures import (
     CLEARLY_DIFFERENT,
+    GAP,
+    TITLE,
     UNASSIGNED,
     Scene,
     draw_grid,
     draw_report,
     load_font,
+    normals_inwards,
     region_colors,
     regions_beside,
     wrap,
 )
+from pointcept_wsegpc.regions.cloud import Cloud
 
 
 def mosaic(seed, size=80, cells=60):
@@ -56,6 +61,15 @@ def test_beside_against_loop():
     assert [set(f.tolist()) for f in found] == [e - {i} for i, e in enumerate(expected)]
 
 
+def test_beside_among_more_regions_than_the_root_of_an_integer():
+    count = 60_000
+    ids = np.array([[count - 1, count - 2, -1, 0]], np.int32)
+    beside = regions_beside(ids, count)
+    assert len(beside) == count
+    found = {i: b.tolist() for i, b in enumerate(beside) if len(b)}
+    assert found == {count - 2: [count - 1], count - 1: [count - 2]}
+
+
 @pytest.mark.parametrize("ids", [np.full((3, 4), -1), np.full((3, 4), 0), np.full((3, 4), 3)])
 def test_few_regions(ids):
     colors = region_colors(ids)
@@ -80,6 +94,30 @@ def test_scene_is_drawn_whatever_its_points():
     for n in (0, 1):  # no point, and one that is NaN
         nothing = Scene(coord[7 : 7 + n], normal[:n])
         assert (nothing.in_regions(np.zeros(n, int)) == 255).all()
+
+
+def test_normals_for_a_picture_point_into_the_room():
+    coord, surface, _ = raw_scan.room()
+    coord[5] = np.nan
+    normal = normals_inwards(Cloud(coord))
+    assert normal.shape == coord.shape and (normal[5] == 0).all()
+    floor, wall = surface == raw_scan.FLOOR, surface == raw_scan.WALL
+    assert np.median(normal[floor][:, 2]) == pytest.approx(1)
+    assert np.median(normal[wall][:, 1]) == pytest.approx(-1)
+    assert normals_inwards(Cloud(coord[5:6])).tolist() == [[0, 0, 0]]
+
+
+def test_a_scene_without_normals_and_colours_is_grey():
+    coord, _, _ = raw_scan.room()
+    scene, given = Scene(coord), Scene(coord, normals_inwards(Cloud(coord)))
+    grey = scene.in_colors(None)
+    np.testing.assert_array_equal(grey, given.in_colors(None))
+    drawn = (grey < 250).all(-1)
+    assert drawn.mean() > 0.2 and np.ptp(grey[drawn].astype(int), axis=-1).max() == 0
+    red = np.tile([255, 0, 51], (len(coord), 1))
+    for color in (red.astype(np.uint8), red / 255):
+        picture = scene.in_colors(color)[drawn]  # mixed with white along the edges
+        assert (picture == red[0]).all(axis=1).mean() > 0.9
 
 
 def test_grid_and_its_text(tmp_path):
@@ -113,3 +151,17 @@ def test_rows_of_a_report(prepared_root, tmp_path):
         picture = np.asarray(picture.convert("RGB"))
     assert picture.shape[1] > 3 * PANEL[1]
     assert (picture <= UNASSIGNED).all(-1).sum() > 100
+
+
+def test_a_report_without_normals_and_colours(root_copy, tmp_path):
+    scene = next(root_copy.glob("train/scene*"))
+    draw_report(tmp_path / "a.png", {"scene": (scene, "regions")})
+    for name in ("normal", "color"):
+        (scene / f"{name}.npy").unlink()
+    draw_report(tmp_path / "b.png", {"scene": (scene, "regions")})
+    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
+        assert a.size == b.size
+        a, b = (np.asarray(picture.convert("RGB")).astype(int) for picture in (a, b))
+    panel = np.s_[TITLE + GAP : TITLE + PANEL[0], GAP : PANEL[1]]
+    # 256 colours for all panels together: grey is not quite grey.
+    assert np.ptp(a[panel], axis=-1).mean() > 10 and np.ptp(b[panel], axis=-1).max() < 30

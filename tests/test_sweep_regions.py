@@ -13,7 +13,6 @@ from plyfile import PlyData, PlyElement
 
 import sweep_regions
 from pointcept_wsegpc.pictures import PANEL
-from pointcept_wsegpc.regions.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,13 +74,73 @@ def test_ply_files(tmp_path):
     assert set(sweep_regions.read_ply(tmp_path / "normals.ply")) == {"coord", "normal"}
 
 
-def test_normals_for_a_picture_point_into_the_room():
-    coord, surface, _ = raw_scan.room()
-    normal = sweep_regions.to_the_middle(Cloud(coord))
-    assert normal.shape == coord.shape
-    floor, wall = surface == raw_scan.FLOOR, surface == raw_scan.WALL
-    assert np.median(normal[floor][:, 2]) == pytest.approx(1)
-    assert np.median(normal[wall][:, 1]) == pytest.approx(-1)
+def write_polygons(path, coord, polygons, name="vertex_indices"):
+    vertex = np.array([tuple(c) for c in coord], [(axis, "f4") for axis in "xyz"])
+    face = np.empty(len(polygons), [(name, object)])
+    face[name] = [np.array(polygon, np.int32) for polygon in polygons]
+    elements = [PlyElement.describe(vertex, "vertex"), PlyElement.describe(face, "face")]
+    PlyData(elements).write(str(path))
+
+
+def test_polygons_become_triangles(tmp_path):
+    coord = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [9, 9, 9]])
+    polygons = [[0, 1, 2, 3], [0, 3, 5], [0, 5, 4], [2, 3], []]
+    write_polygons(tmp_path / "a.ply", coord, polygons)
+    normal = sweep_regions.read_ply(tmp_path / "a.ply")["normal"]
+    diagonal = [0.5**0.5, 0, 0.5**0.5]
+    expected = [diagonal, [0, 0, 1], [0, 0, 1], diagonal, [1, 0, 0], [1, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(normal, expected, atol=1e-6)
+    write_polygons(tmp_path / "a.ply", coord, [[6, 5, 4, 3, 2]], "vertex_index")
+    face = PlyData.read(str(tmp_path / "a.ply"))["face"].data
+    assert sweep_regions.triangles(face, 7).tolist() == [[6, 5, 4], [6, 4, 3], [6, 3, 2]]
+
+
+@pytest.mark.parametrize(
+    ("polygons", "name", "message"),
+    [
+        ([[0, 1, 2], [1, 2, 50]], "vertex_indices", "faces name the points 0 to 50 of 50"),
+        ([[0, 1, 2], [1, -2, 3, 4]], "vertex_indices", "faces name the points -2 to 4 of 50"),
+        ([[0, 1, 2]], "corners", "expected faces with vertex_indices"),
+    ],
+)
+def test_bad_faces_get_one_line(tmp_path, polygons, name, message):
+    coord = np.random.default_rng(0).uniform(0, 1, (50, 3))
+    write_polygons(tmp_path / "a.ply", coord, polygons, name)
+    with pytest.raises(ValueError, match=rf"a\.ply: {message}; mend its faces, or leave them out$"):
+        sweep_regions.read_ply(tmp_path / "a.ply")
+
+
+def test_a_scene_without_normals_and_colours(root_copy, tmp_path):
+    scene = root_copy / "train/scene0000_00"
+    expected = run_tool(scene, "--vary", "max_angle=10", "--out", tmp_path / "a.png")
+    for name in ("normal", "color"):
+        (scene / f"{name}.npy").unlink()
+    done = run_tool(scene, "--vary", "max_angle=10", "method=supervoxel", "--out", "b.png",
+                    cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(", quality 0.") == 2
+    assert done.stdout.splitlines()[0] != expected.stdout.splitlines()[0]  # other normals
+    with Image.open(tmp_path / "b.png") as picture:
+        first = np.asarray(picture.convert("RGB"))[: PANEL[0], : PANEL[1]].astype(int)
+    assert np.ptp(first, axis=-1).max() < 30  # grey, as far as 256 colours have it
+    assert ((first < 200) & (first > 90)).all(-1).mean() > 0.2
+
+
+def test_a_mesh_brings_its_own_normals(tmp_path):
+    coord, surface, face = raw_scan.room()
+    raw_scan.write_mesh(tmp_path / "mesh.ply", coord, surface, face)
+    points, settings = sweep_regions.read_cloud(
+        tmp_path / "mesh.ply", "graph", {"mesh": str(tmp_path / "{scene}.ply")}
+    )
+    assert points["normal"] is None
+    np.testing.assert_array_equal(settings["faces"], face)
+
+
+@pytest.mark.parametrize("out", ["a.jpg", "a", "folder.png"])
+def test_a_picture_that_cannot_be_written_is_told_before_the_work(tmp_path, out):
+    (tmp_path / "folder.png").mkdir()
+    result = run_tool("nowhere", "--vary", "max_angle=10", "--out", out, cwd=tmp_path)
+    assert result.returncode == 2 and "the picture is a .png; give such a name" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,6 +151,8 @@ def test_normals_for_a_picture_point_into_the_room():
         (("--vary", "max_angle=0,10"), "max_angle is 0; give an angle"),
         (("--vary", "max_angle=1", "--method", "magic"), "unknown partition method 'magic'"),
         (("--vary", "max_angle=1", "--preset", "x"), "no preset 'x'"),
+        (("--vary", "neighbours=4,8", "--method", "oracle"), "'oracle' needs labels, which"),
+        (("--vary", "method=growing,oracle"), "'oracle' needs labels, which"),
         ((), "--vary"),
     ],
 )

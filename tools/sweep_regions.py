@@ -6,7 +6,8 @@
     tools/sweep_regions.py room.ply --vary method=growing,growing:wypr,supervoxel
 
 Each setting that varies is one row of the picture, the others stay as --set and --preset say.
-The cloud is a prepared scene or a .ply file of points or of a mesh, in metres with z up.
+The cloud is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Normals
+that it does not have are estimated, or come from the faces of the mesh.
 """
 
 import argparse
@@ -17,13 +18,15 @@ from time import perf_counter
 import numpy as np
 
 from extract_regions import setting
-from pointcept_wsegpc.region_pictures import Scene, draw_grid
+from pointcept_wsegpc.region_pictures import Scene, draw_grid, normals_inwards
+from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.inputs import from_files, read_inputs
 from pointcept_wsegpc.regions.methods import from_data
 from pointcept_wsegpc.regions.quality import measure
 from pointcept_wsegpc.regions.report_text import caption
-from pointcept_wsegpc.regions.scenes import run, written_out
+from pointcept_wsegpc.regions.settings import written_out
+from pointcept_wsegpc.regions.trial import try_on_points
 from pointcept_wsegpc.scans.mesh import vertex_normals
 
 
@@ -47,8 +50,16 @@ def parse_arguments():
         "--fill", action=argparse.BooleanOptionalAction,
         help="give unassigned points the nearest region; default: as the preset says",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default="sweep.png", help="default sweep.png")
+    parser.add_argument("--out", type=png, default="sweep.png", help="default sweep.png")
     return parser.parse_args()
+
+
+def png(text):
+    """The path of a picture; told before the work starts where it is none that is written."""
+    path = Path(text).expanduser()
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: the picture is a .png; give such a name")
+    return path
 
 
 def values_of(text):
@@ -61,8 +72,12 @@ def values_of(text):
 def read_cloud(path, method, settings):
     """Point arrays by name, and the settings of the method with what files fill in."""
     path = path.expanduser().resolve()
-    if path.suffix == ".ply":
+    if path.suffix.lower() == ".ply":
+        if "segment" in settings_of(method):
+            raise ValueError(f"method {method!r} needs labels, which {path} has not; take a scene")
         points = read_ply(path)
+        if "mesh" in settings:
+            points["normal"] = None
         return points, from_files(settings, len(points["coord"]), path.stem, path.parent.name)
     return read_inputs(path, method, settings)
 
@@ -74,27 +89,35 @@ def read_ply(path):
     try:
         ply = PlyData.read(str(path))
         vertex = ply["vertex"].data
-        coord = np.stack([vertex[axis] for axis in "xyz"], axis=1)
-    except (PlyParseError, KeyError, ValueError) as error:
+        coord = np.stack([vertex[axis].astype(np.float64) for axis in "xyz"], axis=1)
+    except (PlyParseError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected vertices with x y z ({error})") from error
     points = {"coord": coord}
     for key, names in {"color": ("red", "green", "blue"), "normal": ("nx", "ny", "nz")}.items():
         if set(names) <= set(vertex.dtype.names):
             points[key] = np.stack([vertex[name] for name in names], axis=1)
     if "normal" not in points and "face" in ply and len(ply["face"].data):
-        face = np.stack(list(ply["face"].data[ply["face"].data.dtype.names[0]]))
-        points["normal"] = vertex_normals(coord, face)
+        try:
+            points["normal"] = vertex_normals(coord, triangles(ply["face"].data, len(coord)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}; mend its faces, or leave them out") from error
     return points
 
 
-def to_the_middle(cloud):
-    """Estimated normals (N,3) that point into the room: good enough for a picture."""
-    normal, _ = cloud.planes(12)
-    inwards = np.median(cloud.coord, axis=0) - cloud.coord
-    normal = np.where((normal * inwards).sum(1, keepdims=True) < 0, -normal, normal)
-    spread = np.zeros((*cloud.shape, 3))
-    spread[cloud.rows] = normal
-    return spread
+def triangles(face, num_points):
+    """Triangles (F,3) of the polygons of a .ply, each a fan from its first corner."""
+    names = [name for name in ("vertex_indices", "vertex_index") if name in face.dtype.names]
+    if not names:
+        raise ValueError("expected faces with vertex_indices")
+    polygons = [np.asarray(polygon, np.int64) for polygon in face[names[0]]]
+    fans = [np.empty((0, 3), np.int64)]
+    for sides in {len(polygon) for polygon in polygons} - {0, 1, 2}:
+        corner = np.stack([polygon for polygon in polygons if len(polygon) == sides])
+        fans += [corner[:, [0, i, i + 1]] for i in range(1, sides - 1)]
+    fans = np.concatenate(fans)
+    if fans.size and not 0 <= fans.min() <= fans.max() < num_points:
+        raise ValueError(f"faces name the points {fans.min()} to {fans.max()} of {num_points}")
+    return fans
 
 
 def choices(args, key, value):
@@ -106,14 +129,19 @@ def choices(args, key, value):
     return method, preset or None, settings
 
 
+def cloud_of(points):
+    return Cloud(points["coord"], points.get("normal"), points.get("color"))
+
+
 def sweep(args, key, text, cloud):
     """(title, numbers, region) of each value of a setting that varies."""
     for value in values_of(text):
         method, preset, settings = choices(args, key, value)
         used = written_out(method, preset, settings, args.fill)
         points, given = read_cloud(args.cloud, method, settings)
+        own = cloud_of(points) if "mesh" in settings else cloud  # whose normals are the mesh's
         started = perf_counter()
-        region = run(cloud, method, preset, given, args.fill)
+        region = apply(own, method, preset, given, args.fill)
         tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
         shown = {**used, **from_data(cloud, **used)}.get(key, value) if key != "method" else value
         title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
@@ -124,15 +152,16 @@ def main():
     args = parse_arguments()
     for key, text in args.vary:  # before anything is read
         for value in values_of(text):
-            written_out(*choices(args, key, value), args.fill)
+            method, preset, settings = choices(args, key, value)
+            written_out(method, preset, settings, args.fill)
+            try_on_points(method, preset, settings, args.fill)
     points, _ = read_cloud(args.cloud, args.method, {})
-    cloud = Cloud(points["coord"], points.get("normal"), points.get("color"))
-    normal = points["normal"] if "normal" in points else to_the_middle(cloud)
-    scene = Scene(points["coord"], normal)
-    color = points.get("color", np.full((len(normal), 3), 190, np.uint8))
+    cloud, normal = cloud_of(points), points.get("normal")
+    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
     rows = []
     for key, text in args.vary:
-        row = [(scene.in_colors(color), f"{args.cloud.name}\n{args.method * (key != 'method')}")]
+        title = f"{args.cloud.name}\n{args.method * (key != 'method')}"
+        row = [(scene.in_colors(points.get("color")), title)]
         for title, numbers, region in sweep(args, key, text, cloud):
             print(f"{title:<28} {caption(numbers)}", flush=True)
             row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))

@@ -381,6 +381,13 @@ def test_hardly_any_points(n):
     np.testing.assert_array_equal(np.sort(segments(coord, faces=faces, min_size=1)), np.arange(n))
 
 
+def test_more_neighbours_than_points_are_all_of_them():
+    coord = np.random.default_rng(13).uniform(size=(30, 3)) * [1, 1, 0.05]
+    settings = {"min_size": 3, "threshold": 0.1}
+    expected = segments(coord, neighbours=29, **settings)
+    np.testing.assert_array_equal(segments(coord, neighbours=1000, **settings), expected)
+
+
 def test_coplanar_points_are_one_segment():
     rng = np.random.default_rng(10)
     coord = sheet(rng, 700, 0) @ random_rotation(rng) + 100.0

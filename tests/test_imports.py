@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "scans": {"base"},
     "regions": {"base"},
     "pictures": {"base"},
-    "region_pictures": {"base", "pictures"},
+    "region_pictures": {"base", "pictures", "regions"},
     "losses": set(),
     "transforms": set(),
     "models": {"losses"},

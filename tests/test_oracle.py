@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.labels import IGNORE
+from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.oracle import partition_oracle
 from pointcept_wsegpc.regions.views import DepthView
@@ -85,6 +86,22 @@ def test_ids_are_contiguous_and_do_not_mix_classes():
     assert counts.min() >= 1 and len(counts) > 10
     for r in range(len(counts)):
         assert len(np.unique(segment[region == r])) == 1
+
+
+def test_labels_reach_it_by_the_name_of_the_method(two_chairs):
+    coord, segment, instance = two_chairs
+    expected = oracle(coord, segment=segment, instance=instance % 2 + segment % 2)
+    region = partition(
+        coord, method="oracle", segment=segment, instance=instance % 2 + segment % 2, neighbours=8
+    )
+    np.testing.assert_array_equal(region, expected)
+
+
+def test_more_neighbours_than_points_are_all_of_them():
+    coord = np.random.default_rng(3).uniform(size=(30, 3))
+    segment = np.arange(30) % 2
+    expected = oracle(coord, segment=segment, neighbours=29)
+    np.testing.assert_array_equal(oracle(coord, segment=segment, neighbours=1000), expected)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

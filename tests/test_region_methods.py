@@ -8,7 +8,7 @@ import pytest
 from pointcept_wsegpc.regions import METHODS, PRESETS, partition, partition_view, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.scenes import defaults_of
+from pointcept_wsegpc.regions.settings import defaults_of
 
 OF_THE_CLOUD = [name for name in METHODS if name not in ("file", "oracle")]
 CLOUDS = {
@@ -23,6 +23,10 @@ CLOUDS = {
     "far away": np.random.default_rng(2).uniform(0, 1, (500, 3)) * [1, 1, 0.01] + 1e6,
     "an outlier": np.concatenate([np.random.default_rng(3).uniform(0, 1, (300, 3)), [[1e7, 0, 0]]]),
     "no number": np.full((10, 3), np.nan),
+    "tiny": np.random.default_rng(5).uniform(0, 1e-40, (300, 3)) * [1, 1, 0.1],
+    "smaller": np.random.default_rng(6).uniform(0, 1e-200, (300, 3)) * [1, 1, 0.1],
+    "denormal": np.random.default_rng(7).integers(0, 50, (300, 3)) * 5e-324,
+    "huge": np.random.default_rng(8).uniform(-1e30, 1e30, (300, 3)) * [1, 1, 0.1],
 }
 
 
@@ -76,6 +80,13 @@ def test_every_preset_is_of_settings_that_exist():
             assert set(preset) - {"fill"} <= set(settings_of(method))
 
 
+def test_presets_are_what_others_published():
+    """WyPR's shape detection and the defaults of ScanNet's segmentator."""
+    wypr = {"neighbours": 12, "max_distance": 2.0, "max_angle": 20.0, "min_size": 50, "fill": True}
+    segmentator = {"threshold": 0.01, "min_size": 20, "convex": True}
+    assert PRESETS == {"growing": {"wypr": wypr}, "graph": {"segmentator": segmentator}}
+
+
 def test_a_preset_gives_way_to_settings():
     coord = np.random.default_rng(6).uniform(0, 1, (1000, 3)) * [1, 1, 0.3]
     wypr = partition(coord, preset="wypr")
@@ -111,11 +122,30 @@ def test_wrong_arguments_get_one_line(arguments, message):
         ({"min_size": 2.5}, "min_size is 2.5; give a whole number"),
         ({"neighbours": True}, "neighbours is True; give a whole number"),
         ({"method": "graph", "convex": 1}, "convex is 1; give True or False"),
+        ({"min_size": 2**31}, "min_size is 2147483648; give a whole number up to 2147483647"),
+        ({"method": "graph", "min_size": 10**400}, "min_size is 1000.*; give a whole number up to"),
+        ({"method": "supervoxel", "rounds": 10**30}, "rounds is 1000.*; give a whole number up to"),
+        ({"method": "supervoxel+growing", "min_size": 10**30}, "give a whole number up to"),
     ],
 )
 def test_values_of_the_wrong_kind_get_one_line(settings, message):
     with pytest.raises(ValueError, match=message):
         partition(np.zeros((4, 3)), **settings)
+
+
+def test_the_largest_whole_numbers_are_settings(method):
+    """They take neither the time nor the memory that they stand for."""
+    coord = np.random.default_rng(9).uniform(0, 1, (60, 3)) * [1, 1, 0.1]
+    names = {"neighbours", "min_size", "rounds"} & set(settings_of(method))
+    assert names
+    for name in names:
+        largest = {"neighbours": 1000}.get(name, 2**31 - 1)
+        region = partition(coord, method=method, **{name: largest})
+        check(region, (60,))
+        if name == "min_size":
+            assert (region == -1).all()
+        if name == "neighbours":
+            np.testing.assert_array_equal(region, partition(coord, method=method, neighbours=59))
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -383,6 +383,17 @@ def test_order_sign_place_and_repetition_do_not_matter(room, method, sizes):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_order_of_many_points_does_not_matter(method):
+    """Sizes that come from the data do so from all of them."""
+    rng = np.random.default_rng(11)
+    coord = np.concatenate([patch(rng, 7000, axis, noise=0.004)[0] for axis in (0, 2)])
+    coord[:, 1] **= 2  # denser at one end
+    order = rng.permutation(len(coord))
+    expected = run(coord, method=method)
+    np.testing.assert_array_equal(run(coord[order], method=method), expected[order])
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", [0.01, 100 / 3])
 def test_scale_does_not_matter(room, method, scale):
     coord, normal, color = room

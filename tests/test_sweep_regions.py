@@ -172,6 +172,18 @@ def test_bad_clouds_get_one_line(tmp_path):
         assert "Traceback" not in result.stderr
 
 
+def test_the_oracle_gets_classes_and_objects(root_copy):
+    scene = root_copy / "train/scene0000_00"
+    segment = np.load(scene / "segment20.npy")
+    instance = np.arange(len(segment)) % 3
+    np.save(scene / "instance.npy", instance)
+    _, settings = sweep_regions.read_cloud(scene, "oracle", {"neighbours": 5})
+    np.testing.assert_array_equal(settings.pop("segment"), segment)
+    np.testing.assert_array_equal(settings.pop("instance"), instance)
+    assert settings == {"neighbours": 5}
+    assert sweep_regions.read_cloud(scene, "graph", {})[1] == {}
+
+
 def test_methods_side_by_side(prepared_root, tmp_path):
     scene = prepared_root / "train/scene0000_00"
     methods = "method=growing,growing:wypr,graph,oracle"

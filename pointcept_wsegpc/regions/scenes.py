@@ -14,7 +14,7 @@ from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.inputs import read_frames, read_images, read_inputs
 from pointcept_wsegpc.regions.methods import from_data
 from pointcept_wsegpc.regions.quality import add_up, boundary_of, measure
-from pointcept_wsegpc.regions.settings import Settings, defaults_of  # noqa: F401
+from pointcept_wsegpc.regions.settings import Settings
 from pointcept_wsegpc.regions.views import DepthView
 from pointcept_wsegpc.schema import write_view_image
 
@@ -116,6 +116,7 @@ def partition_images(images, intrinsic, settings):
     view = DepthView(images["depth"], intrinsic, images["color"], settings.depth_noise)
     region = apply(view, method, preset, given, settings.fill)
     seconds = time.perf_counter() - started
+    view.check_unit()
     # Pixels without depth have no region by definition; the partition is not to blame.
     segment = None if label is None else view.select(label)
     boundary = (0, 0) if label is None else boundary_of(view, region, label)

@@ -140,8 +140,8 @@ class DepthView:
         median = float(np.median(self.coord[:, 2])) if len(self) else 1.0
         if not LIKELY_DEPTH[0] <= median <= LIKELY_DEPTH[1]:
             logger.warning(
-                "the median depth is %.3g; rooms in metres have 0.5 to 10: is the unit metres? "
-                "Otherwise divide millimetres by 1000",
+                "the median depth is about %.1g; rooms in metres have 0.5 to 10: is the unit "
+                "metres? Otherwise divide millimetres by 1000",
                 median,
             )
 

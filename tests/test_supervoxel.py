@@ -275,7 +275,7 @@ def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
             continue
         region[seed], members, fitted = count, [seed], len(points[seed])
         center, direction, rms = fit(points[seed])
-        for i in members if rms <= limit else []:  # grows while it is walked
+        for i in members if rms <= limit and fitted >= LEAST_POINTS else []:  # grows while it is walked
             for j in near[i]:
                 angle = math.degrees(math.acos(min(1.0, abs(normal[j] @ direction))))
                 off = math.sqrt((((points[j] - center) @ direction) ** 2).mean())
@@ -386,7 +386,7 @@ def test_order_sign_place_and_repetition_do_not_matter(room, method, sizes):
 def test_the_order_of_many_points_does_not_matter(method):
     """Sizes that come from the data do so from all of them."""
     rng = np.random.default_rng(11)
-    coord = np.concatenate([patch(rng, 7000, axis, noise=0.004)[0] for axis in (0, 2)])
+    coord = np.concatenate([patch(rng, 7000, axis, noise=0.004)[0] for axis in range(3)])
     coord[:, 1] **= 2  # denser at one end
     order = rng.permutation(len(coord))
     expected = run(coord, method=method)

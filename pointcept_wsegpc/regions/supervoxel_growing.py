@@ -17,7 +17,7 @@ from pointcept_wsegpc.regions.supervoxel_elements import elements_of
 from pointcept_wsegpc.regions.supervoxel_kernels import mean_features
 
 RMS_SHARE = 1 / 3  # RMS distance of points of which nearly all are within the distance: 3 sigma
-LEAST_POINTS = 10  # of a supervoxel that a plane may start from
+LEAST_POINTS = 10  # of a supervoxel that a plane may start from; fewer determine none well
 REFIT_GROWTH = 1.1  # the plane is fitted anew each time it has this many times the points
 
 
@@ -77,7 +77,8 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
         total = moments[seed].copy()
         refit = total[0] * REFIT_GROWTH
         x, y, z, offset, rms = fit_plane(total)
-        while head < size and rms <= tolerance[seed]:
+        starts = total[0] >= LEAST_POINTS and rms <= tolerance[seed]
+        while starts and head < size:
             i = queue[head]
             head += 1
             for a in range(start[i], start[i + 1]):
@@ -114,12 +115,12 @@ def partition_supervoxel_growing(
 ) -> np.ndarray:
     """Regions (M,) of a Cloud or a DepthView: supervoxels, and the planes that they make up.
 
-    The first seven settings are those of `partition_supervoxel`. Seeds are tried from the flattest
-    supervoxel on, by the standard error of its plane: RMS distance of its points by the square root
-    of their number. One that is next to a member joins if the RMS distance of its points to the
-    plane is at most a third of max_distance, so that nearly all are within it, and its mean normal
-    within max_angle degrees of the plane's. What grows into no plane stays a region of its own.
-    max_distance None: the cloud decides.
+    The first seven settings are those of `partition_supervoxel`. Planes start from supervoxels of
+    LEAST_POINTS or more, the flattest first, by the standard error of its plane: RMS distance of
+    its points by the square root of their number. A supervoxel that is next to a member joins if
+    the RMS distance of its points to the plane is at most a third of max_distance, so that nearly
+    all are within it, and its mean normal within max_angle degrees of the plane's. What grows into
+    no plane stays a region of its own. max_distance None: the cloud decides.
     """
     check_settings(voxel_size, seed_spacing, rounds, min_size)
     weights = check_weights(color_weight, distance_weight, normal_weight)

@@ -84,7 +84,7 @@ def test_presets_are_what_others_published():
     """WyPR's shape detection and the defaults of ScanNet's segmentator."""
     wypr = {"neighbours": 12, "max_distance": 2.0, "max_angle": 20.0, "min_size": 50, "fill": True}
     segmentator = {"threshold": 0.01, "min_size": 20, "convex": True}
-    assert PRESETS == {"growing": {"wypr": wypr}, "graph": {"segmentator": segmentator}}
+    assert {"growing": {"wypr": wypr}, "graph": {"segmentator": segmentator}} == PRESETS
 
 
 def test_a_preset_gives_way_to_settings():

@@ -164,6 +164,19 @@ def test_parallel_planes_separate_by_distance():
     assert (segments(coord, normal, max_distance=0.04) == 0).all()
 
 
+def test_defaults(corner):
+    """What docs/regions.md says: 8 neighbours, 0.03, half the distance that the cloud allows."""
+    coord, normal, _ = corner
+    cloud = Cloud(coord, normal)
+    settings = {"neighbours": 8, "threshold": 0.03, "min_size": cloud.min_size,
+                "max_distance": cloud.max_distance / 2}  # fmt: skip
+    expected = segments(coord, normal, **settings)
+    np.testing.assert_array_equal(segments(coord, normal), expected)
+    for name in settings:  # all of them matter here
+        other = segments(coord, normal, **{**settings, name: 2 * settings[name]})
+        assert not np.array_equal(other, expected), name
+
+
 def test_a_larger_threshold_gives_larger_segments(corner):
     coord, normal, _ = corner
     counts = [segments(coord, normal, threshold=t, min_size=1).max() for t in (0, 0.01, 0.1, 1)]

@@ -6,7 +6,7 @@ import pytest
 from pointcept_wsegpc.labels import IGNORE
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.oracle import partition_oracle
+from pointcept_wsegpc.regions.oracle import LONGEST_LINK, partition_oracle
 from pointcept_wsegpc.regions.views import DepthView
 
 FLOOR, CHAIR, TABLE = 1, 4, 6
@@ -86,6 +86,42 @@ def test_ids_are_contiguous_and_do_not_mix_classes():
     assert counts.min() >= 1 and len(counts) > 10
     for r in range(len(counts)):
         assert len(np.unique(segment[region == r])) == 1
+
+
+def components_by_definition(coord, segment, neighbours):
+    """Region (N,) by first appearance of points linked to their nearest ones of their class."""
+    distance = np.linalg.norm(coord[:, None] - coord, axis=-1)
+    near = np.argsort(distance, axis=1)[:, 1 : neighbours + 1]
+    length = np.take_along_axis(distance, near, axis=1)
+    middle = length[:, (neighbours - 1) // 2]
+    linked = [set() for _ in coord]
+    for a, row in enumerate(near):
+        for b in row:
+            short = distance[a, b] <= LONGEST_LINK * min(middle[a], middle[b])
+            if short and segment[a] == segment[b]:
+                linked[a].add(b), linked[b].add(a)
+    region, count = np.full(len(coord), -1), 0
+    for seed in range(len(coord)):
+        if region[seed] >= 0 or segment[seed] == IGNORE:
+            continue
+        members = [seed]
+        for i in members:  # grows while it is walked
+            region[i] = count
+            members += [j for j in linked[i] if j not in members]
+        count += 1
+    return region
+
+
+@pytest.mark.parametrize("neighbours", [1, 4, 8])
+def test_agrees_with_the_definition_spelt_out(neighbours):
+    rng = np.random.default_rng(4)
+    coord = np.concatenate([rng.uniform(0, size, (60, 3)) for size in (1, 3, 9)])
+    segment = rng.integers(-1, 2, 180)
+    expected = components_by_definition(coord, segment, neighbours)
+    region = oracle(coord, segment=segment, neighbours=neighbours)
+    assert 8 < expected.max() < 150
+    pairs = np.unique(np.stack([region, expected]), axis=1)
+    assert pairs.shape[1] == expected.max() + 2 == region.max() + 2  # one to one
 
 
 def test_labels_reach_it_by_the_name_of_the_method(two_chairs):

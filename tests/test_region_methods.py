@@ -57,6 +57,10 @@ def test_any_cloud_gets_contiguous_ids(method, name):
         filled = partition(coord, *arrays, method, fill=True)
         check(filled, (len(coord),))
         assert (filled >= 0).all() or (region == -1).all()
+        if name in ("a plane", "far away"):
+            assert (region >= 0).mean() > 0.9
+        if name == "no number":
+            assert (filled == -1).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -71,6 +75,8 @@ def test_any_view_gets_contiguous_ids(method):
         region = partition_view(depth, intrinsic, color[: depth.shape[0], : depth.shape[1]], method)
         check(region, depth.shape)
         assert (region[~(np.isfinite(depth) & (depth > 0))] == -1).all()
+        if depth is steps:
+            assert (region >= 0).mean() > 0.9 and region.max() >= 3
 
 
 def test_every_preset_is_of_settings_that_exist():

@@ -1,5 +1,7 @@
 """Colours of regions and the grid of panels. Pictures H x W, R regions."""
 
+import itertools
+
 import numpy as np
 import pytest
 import raw_scan
@@ -128,7 +130,8 @@ def test_grid_and_its_text(tmp_path):
     draw_grid(tmp_path / "a.png", rows, legend)
     draw_grid(tmp_path / "b.png", rows)
     with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
-        assert a.width == b.width and a.height > b.height > 2 * PANEL[0]
+        height = 2 * (PANEL[0] + TITLE + GAP) + GAP
+        assert a.size > b.size == (2 * (PANEL[1] + GAP) + GAP, height)
         picture = np.asarray(a.convert("RGB"))
     white = (picture == 255).all(-1)
     assert white[:, :4].all() and white[:, -4:].all() and white[-4:].all() and white[:4].all()
@@ -149,8 +152,19 @@ def test_rows_of_a_report(prepared_root, tmp_path):
     draw_report(tmp_path / "a.png", {s.name: (s, "regions") for s in scenes})
     with Image.open(tmp_path / "a.png") as picture:
         picture = np.asarray(picture.convert("RGB"))
-    assert picture.shape[1] > 3 * PANEL[1]
-    assert (picture <= UNASSIGNED).all(-1).sum() > 100
+    height, width = PANEL[0] + TITLE + GAP, PANEL[1] + GAP
+    assert picture.shape[1] == 5 * width + GAP and picture.shape[0] > 2 * height + GAP
+    for row in range(2):  # colours, regions, labels, a view and its regions, all different
+        top = GAP + TITLE + row * height
+        panels = [
+            picture[top : top + PANEL[0], GAP + i * width : GAP + i * width + PANEL[1]].astype(int)
+            for i in range(5)
+        ]
+        assert min(panel.std() for panel in panels) > 20
+        for a, b in itertools.combinations(panels, 2):
+            assert np.abs(a - b).mean() > 5
+    legend = picture[2 * height + GAP :]
+    assert len(np.unique(legend[legend.min(-1) < 240], axis=0)) > 5
 
 
 def test_a_report_without_normals_and_colours(root_copy, tmp_path):

@@ -275,7 +275,8 @@ def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
             continue
         region[seed], members, fitted = count, [seed], len(points[seed])
         center, direction, rms = fit(points[seed])
-        for i in members if rms <= limit and fitted >= LEAST_POINTS else []:  # grows while it is walked
+        starts = rms <= limit and fitted >= LEAST_POINTS
+        for i in members if starts else []:  # grows while it is walked
             for j in near[i]:
                 angle = math.degrees(math.acos(min(1.0, abs(normal[j] @ direction))))
                 off = math.sqrt((((points[j] - center) @ direction) ** 2).mean())

@@ -164,9 +164,11 @@ def test_parallel_planes_separate_by_distance():
     assert (segments(coord, normal, max_distance=0.04) == 0).all()
 
 
-def test_defaults(corner):
-    """What docs/regions.md says: 8 neighbours, 0.03, half the distance that the cloud allows."""
-    coord, normal, _ = corner
+def test_defaults():
+    """8 neighbours, threshold 0.03, half of the distance that the cloud allows its regions."""
+    rng = np.random.default_rng(14)
+    coord = rng.uniform(size=(3000, 3)) * [1, 1, 0.05]
+    normal = rng.normal([0, 0, 1.0], 0.3, coord.shape)
     cloud = Cloud(coord, normal)
     settings = {"neighbours": 8, "threshold": 0.03, "min_size": cloud.min_size,
                 "max_distance": cloud.max_distance / 2}  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.graph import lightest_first, partition_graph
-from pointcept_wsegpc.regions.graph_kernels import WEIGHT_STEP
+from pointcept_wsegpc.regions.graph_kernels import WEIGHT_STEP, join_segments, weigh_edges
 from pointcept_wsegpc.regions.views import DepthView
 
 SEGMENTATOR = {"threshold": 0.01, "min_size": 20, "convex": True}
@@ -123,6 +123,17 @@ def test_a_far_point_changes_nothing_for_the_others(corner):
     more = np.concatenate([coord, [[1e12, 0, 0]]]), np.concatenate([normal, [[0, 0, 1.0]]])
     assert expected.max() >= 8
     np.testing.assert_array_equal(canonical(segments(*more, **settings)[:-1]), canonical(expected))
+
+
+def test_what_is_no_number_joins_nothing():
+    coord, normal = np.zeros((4, 3)), np.tile([0, 0, 1.0], (4, 1))
+    coord[:, 0], coord[3, 1], normal[1, 2] = range(4), np.nan, np.nan
+    tail, head = np.array([0, 1, 2]), np.array([2, 2, 3])
+    weight, length = weigh_edges(coord, normal, tail, head, np.ones(4), False, False)
+    assert weight[:2].tolist() == [0, np.inf] and length[0] == 2 and length[2] == -1
+    for heavy in (np.nan, np.inf):
+        region = join_segments(4, tail, head, np.array([0, heavy, heavy]), np.arange(3), 9.0, 1)
+        assert region.tolist() == [0, 1, 0, 2]
 
 
 # --- surfaces ---------------------------------------------------------------------------------

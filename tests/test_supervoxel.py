@@ -23,6 +23,7 @@ from pointcept_wsegpc.regions.supervoxel_growing import (
     LEAST_POINTS,
     REFIT_GROWTH,
     RMS_SHARE,
+    grow_planes,
     partition_supervoxel_growing,
 )
 from pointcept_wsegpc.regions.supervoxel_kernels import place_seeds, principal_axis
@@ -324,6 +325,23 @@ def test_principal_axis_agrees_with_numpy():
         axis = principal_axis(x @ x, x @ y, x @ z, y @ y, y @ z, z @ z)
         assert abs(axis @ axis_by_numpy(normals)) == pytest.approx(1, abs=1e-9)
     assert principal_axis(0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == (0, 0, 0)
+
+
+def test_what_is_no_number_joins_nothing():
+    feature = np.zeros((3, 9))
+    feature[:, 8], feature[1, 0], feature[2, 0] = 1, np.nan, 1e200
+    far = int(kernels.FARTHEST * kernels.STEPS)
+    distance = [kernels.squared_distance(feature, i, feature, 0, 1.0, 0.4, 0.4) for i in range(3)]
+    assert distance == [0, far, far]
+    flat = np.array([20.0, 0, 0, 0, 9, 0, 0, 9, 0, 0])  # 20 points on the plane z = 0
+    start, adjacent = np.array([0, 1, 2]), np.array([1, 0])
+    for moment, up, count in ((0.0, 1.0, 1), (np.nan, 1.0, 2), (0.0, np.nan, 2)):
+        moments, normal = np.stack([flat, flat]), np.array([[0, 0, 1.0], [0, 0, up]])
+        moments[1, 9] = moment
+        region = grow_planes(
+            moments, normal, start, adjacent, np.arange(1), np.array([0.1, 0.1]), 0.9
+        )
+        assert (region >= 0).sum() == 3 - count
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,16 @@ def values_of(text):
 def read_cloud(path, method, settings):
     """Point arrays by name, and the settings of the method with what files fill in."""
     path = path.expanduser().resolve()
-    if path.suffix.lower() == ".ply":
-        if "segment" in settings_of(method):
-            raise ValueError(f"method {method!r} needs labels, which {path} has not; take a scene")
+    if is_ply(path):
         points = read_ply(path)
         if "mesh" in settings:
             points["normal"] = None
         return points, from_files(settings, len(points["coord"]), path.stem, path.parent.name)
     return read_inputs(path, method, settings)
+
+
+def is_ply(path):
+    return path.suffix.lower() == ".ply"
 
 
 def read_ply(path):
@@ -129,6 +131,14 @@ def choices(args, key, value):
     return method, preset or None, settings
 
 
+def check_choice(cloud, method, preset, settings, fill):
+    """Raise ValueError, before anything is read, for what no cloud could be partitioned with."""
+    written_out(method, preset, settings, fill)
+    try_on_points(method, preset, settings, fill)
+    if is_ply(cloud) and "segment" in settings_of(method):
+        raise ValueError(f"method {method!r} needs labels, which {cloud} has not; take a scene")
+
+
 def cloud_of(points):
     return Cloud(points["coord"], points.get("normal"), points.get("color"))
 
@@ -150,11 +160,9 @@ def sweep(args, key, text, cloud):
 
 def main():
     args = parse_arguments()
-    for key, text in args.vary:  # before anything is read
+    for key, text in args.vary:
         for value in values_of(text):
-            method, preset, settings = choices(args, key, value)
-            written_out(method, preset, settings, args.fill)
-            try_on_points(method, preset, settings, args.fill)
+            check_choice(args.cloud, *choices(args, key, value), args.fill)
     points, _ = read_cloud(args.cloud, args.method, {})
     cloud, normal = cloud_of(points), points.get("normal")
     scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)

@@ -173,7 +173,7 @@ def test_no_table_is_made_that_no_memory_holds():
     coord = np.random.default_rng(9).uniform(0, 1, (2000, 3)) * [1, 1, 0]
     with pytest.raises(ValueError, match="neighbours is 2000000; give at most 1000"):
         partition(coord, neighbours=2_000_000)
-    with pytest.raises(ValueError, match="give a whole number up to 2147483647"):
+    with pytest.raises(ValueError, match="give a number up to 2147483647"):
         partition(coord, min_size=10**30)
     assert (partition(coord, min_size=2**31 - 1) == -1).all()
     assert (

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pointcept_wsegpc.regions import supervoxel, supervoxel_elements
+from pointcept_wsegpc.regions import supervoxel_elements
 from pointcept_wsegpc.regions import supervoxel_kernels as kernels
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.supervoxel import (
@@ -219,42 +219,6 @@ def test_ties_go_by_the_rule_spelt_out():
     expected = Oracle(coord, normal, color, 0.1, 0.8, (1, 0.1, 1)).partition(3, min_size=1)
     region = run(coord, normal, color, voxel_size=0.1, seed_spacing=0.8, rounds=3, min_size=1)
     np.testing.assert_array_equal(region, expected)
-
-
-def every_round(feature, table, seed, space, color, normal, count):
-    """What `cluster` returns after 1, 2, ... rounds, with none left out."""
-    center = feature[seed]
-    for _ in range(count):
-        owner, best = np.full(len(table), -1, np.int32), np.full(len(table), kernels.FREE)
-        owner[seed], best[seed] = np.arange(len(seed)), kernels.FIXED
-        kernels.flow(owner, best, feature, table, center, space, color, normal, False)
-        final = np.where(kernels.connected(owner, table, seed), owner, np.int32(-1))
-        best = np.where(final < 0, kernels.FREE, kernels.FIXED)
-        kernels.flow(final, best, feature, table, center, space, color, normal, True)
-        yield final
-        center = kernels.mean_features(feature, owner, len(seed))
-        seed = kernels.nearest_members(owner, feature, center, space)
-
-
-@pytest.mark.parametrize(("scene", "cycle"), [(0, 1), (30, 2)])
-def test_rounds_that_repeat_are_left_out(monkeypatch, scene, cycle):
-    rng = np.random.default_rng(scene)
-    coord = rng.uniform(0, 1, (200, 3)) * [1, 1, 0.3]
-    cloud = Cloud(coord, rng.normal(size=coord.shape), rng.uniform(size=coord.shape))
-    feature, table = elements_of(cloud, 0.08, 0.3)[:2]
-    seed = np.arange(3, len(table), 9)
-    arguments = feature, table, seed, np.full(len(seed), 1.0), 0.5, 0.5
-    expected = list(every_round(*arguments, 60))
-    lengths = [i for i in range(1, 20) if np.array_equal(expected[-1], expected[-1 - i])]
-    assert lengths[0] == cycle and not np.array_equal(expected[0], expected[-1])
-    for i in range(60):
-        np.testing.assert_array_equal(supervoxel.cluster(*arguments, i + 1), expected[i])
-    layers = []
-    monkeypatch.setattr(supervoxel, "flow", lambda *args: layers.append(kernels.flow(*args)))
-    for rounds in (10**30, 10**30 + 1):
-        same = 59 - (60 - rounds) % cycle
-        np.testing.assert_array_equal(supervoxel.cluster(*arguments, rounds), expected[same])
-    assert len(layers) < 120
 
 
 def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
@@ -593,6 +557,7 @@ def test_degenerate_clouds(method, coord, regions):
         ({"normal_weight": math.inf}, "normal_weight is inf"),
         ({"color_weight": 0, "distance_weight": 0, "normal_weight": 0}, "are all 0"),
         ({"rounds": 0}, "rounds is 0"),
+        ({"rounds": 1001}, "rounds is 1001; give 1 to 1000"),
         ({"min_size": 0}, "min_size is 0"),
     ],
 )

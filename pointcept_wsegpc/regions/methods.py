@@ -26,7 +26,7 @@ METHODS = {
     "file": partition_file,
     "oracle": partition_oracle,
 }
-LARGEST_INT = 2**31 - 1
+LARGEST = {"int": 2**31 - 1, "float": 1e30}  # that a setting may have, by its kind
 # Settings known by a name, per method; `fill` is that of `partition`.
 PRESETS = {
     "growing": {
@@ -95,8 +95,8 @@ def check_kind(name, value, annotation):
         raise ValueError(f"{name} is {value!r}; give a whole number")
     if "float" in kinds and (not isinstance(value, numbers.Real) or isinstance(value, bool)):
         raise ValueError(f"{name} is {value!r}; give a number")
-    if "int" in kinds and abs(value) > LARGEST_INT:
-        raise ValueError(f"{name} is {value}; give a whole number up to {LARGEST_INT}")
+    if {"int", "float"} & set(kinds) and abs(value) > LARGEST[kinds[0]]:
+        raise ValueError(f"{name} is {value}; give a number up to {LARGEST[kinds[0]]}")
     if "Path" in kinds and not isinstance(value, (str, os.PathLike)):
         raise ValueError(f"{name} is {value!r}; give a path")
 

@@ -23,6 +23,7 @@ from pointcept_wsegpc.regions.supervoxel_kernels import (
 )
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
+MOST_ROUNDS = 1000  # little changes after the first few
 CELL_SHIFT = 1 / 16  # where the grid of seeds starts, in cells: no lattice has points on faces
 
 
@@ -64,8 +65,8 @@ def check_settings(voxel_size, seed_spacing, rounds, min_size):
     for name, length in {"voxel_size": voxel_size, "seed_spacing": seed_spacing}.items():
         if length is not None and not 0 < length < math.inf:
             raise ValueError(f"{name} is {length}; give a length above 0, in metres")
-    if rounds < 1:
-        raise ValueError(f"rounds is {rounds}; give at least 1")
+    if not 1 <= rounds <= MOST_ROUNDS:
+        raise ValueError(f"rounds is {rounds}; give 1 to {MOST_ROUNDS}")
     if min_size < 1:
         raise ValueError(f"min_size is {min_size}; give a number of points, at least 1")
 
@@ -107,14 +108,10 @@ def cluster(feature, table, seed, space, color, normal, rounds):
     starts from the seeds alone, which stay with their supervoxel; then centers become the mean of
     what was taken, and seeds move to the member nearest to it. After the last one, what another
     supervoxel has cut off from the seed goes to one that is next to it.
-
-    A round depends on nothing but what the one before took. Once that repeats, so do all to come:
-    whole cycles of them are left out. Brent's algorithm meets a cycle of any length.
     """
     number = np.arange(len(seed), dtype=np.int32)
     center, owner = feature[seed], None
-    done, known, since = 0, None, 0  # known: what round `since` took
-    while done < rounds:
+    for _ in range(rounds):
         if owner is not None:
             center = mean_features(feature, owner, len(seed))
             seed = nearest_members(owner, feature, center, space)
@@ -122,11 +119,6 @@ def cluster(feature, table, seed, space, color, normal, rounds):
         best = np.full(len(table), FREE)
         owner[seed], best[seed] = number, FIXED
         flow(owner, best, feature, table, center, space, color, normal, False)
-        done += 1
-        if known is not None and (owner == known).all():
-            rounds = done + (rounds - done) % (done - since)
-        elif done >= 2 * since:
-            known, since = owner, done
     joined = connected(owner, table, seed)
     owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
     flow(owner, best, feature, table, center, space, color, normal, True)

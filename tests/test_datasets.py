@@ -302,7 +302,7 @@ def test_image_regions_are_the_views_own(prepared_root):
     scene = schema.scene_dirs(prepared_root, "train")[1]
     views = schema.read_views(scene)
     frames = views.frame[shown_frames(sample["image"], scene, views)]
-    assert (np.diff(frames) > 0).all()
+    assert (np.diff(frames) >= 0).all()  # two parts of a short capture may share a frame
     for frame, region in zip(frames, sample["image_region"], strict=True):
         np.testing.assert_array_equal(region, schema.read_view_image(scene, frame, "region"))
     assert torch.equal(sample["image"], sample["teacher_image"])  # without jitter

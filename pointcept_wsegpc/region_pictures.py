@@ -13,7 +13,7 @@ from .labels import IGNORE, SCANNET20_NAMES
 from .pictures import PANEL, label_colors, paint, shade, visible_points
 from .regions.clean import unit_range
 from .regions.cloud import Cloud
-from .regions.inputs import read_inputs
+from .regions.scenes.inputs import read_inputs
 from .schema import read_region, read_view_image, read_views
 
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from pointcept_wsegpc import host
-from pointcept_wsegpc.regions.scenes import extract_regions
-from pointcept_wsegpc.regions.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.capture import find_captures
 from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
 from pointcept_wsegpc.scans.scannet import prepare_scene

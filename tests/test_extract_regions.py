@@ -16,12 +16,13 @@ from PIL import Image
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
-from pointcept_wsegpc.regions import METHODS, partition, report, scenes
-from pointcept_wsegpc.regions.inputs import read_faces
-from pointcept_wsegpc.regions.listing import listing
-from pointcept_wsegpc.regions.records import finished_record, is_extracted
-from pointcept_wsegpc.regions.scenes import extract_regions
-from pointcept_wsegpc.regions.settings import Settings
+from pointcept_wsegpc.regions import METHODS, partition
+from pointcept_wsegpc.regions.scenes import extract, report
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.inputs import read_faces
+from pointcept_wsegpc.regions.scenes.listing import listing
+from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
+from pointcept_wsegpc.regions.scenes.settings import Settings
 from pointcept_wsegpc.scans.capture import Capture
 from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
 from pointcept_wsegpc.scans.scannet import prepare_scene
@@ -108,7 +109,7 @@ def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scenes, "extract_views", killed)
+    monkeypatch.setattr(extract, "extract_views", killed)
     with pytest.raises(KeyboardInterrupt):
         extract_regions(scene, Settings(fill=True))
     assert not is_extracted(scene, Settings()) and not is_extracted(scene, Settings(fill=True))
@@ -252,7 +253,7 @@ def test_warnings_name_the_scene_once(tmp_path, workers):
 
 def test_logging_is_left_as_it_was(caplog):
     logger = logging.getLogger("pointcept_wsegpc.regions.cloud")
-    with scenes.collected_warnings() as messages:
+    with extract.collected_warnings() as messages:
         for text in ("one", "two", "one"):
             logger.warning(text)
         logger.info("not this")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.metrics import boundary_recall, partition_quality
-from pointcept_wsegpc.regions import report, report_text
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.quality import Tally, add_up, boundary_of, measure
-from pointcept_wsegpc.regions.settings import Settings
+from pointcept_wsegpc.regions.scenes import report, report_text
+from pointcept_wsegpc.regions.scenes.quality import Tally, add_up, boundary_of, measure
+from pointcept_wsegpc.regions.scenes.settings import Settings
 
 
 def random_scenes(count=3, n=300):

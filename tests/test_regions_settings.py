@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.regions import METHODS, PRESETS
-from pointcept_wsegpc.regions.listing import listing
-from pointcept_wsegpc.regions.settings import POINTS_ONLY_PRESETS, Settings
+from pointcept_wsegpc.regions.scenes.listing import listing
+from pointcept_wsegpc.regions.scenes.settings import POINTS_ONLY_PRESETS, Settings
 
 
 def points(method, **settings):

@@ -21,12 +21,12 @@ from extract_regions import setting
 from pointcept_wsegpc.region_pictures import Scene, draw_grid, normals_inwards
 from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.inputs import from_files, read_inputs
 from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.quality import measure
-from pointcept_wsegpc.regions.report_text import caption
-from pointcept_wsegpc.regions.settings import written_out
-from pointcept_wsegpc.regions.trial import try_on_points
+from pointcept_wsegpc.regions.scenes.inputs import from_files, read_inputs
+from pointcept_wsegpc.regions.scenes.quality import measure
+from pointcept_wsegpc.regions.scenes.report_text import caption
+from pointcept_wsegpc.regions.scenes.settings import written_out
+from pointcept_wsegpc.regions.scenes.trial import try_on_points
 from pointcept_wsegpc.scans.mesh import vertex_normals
 
 

@@ -3,7 +3,7 @@
 import re
 
 from pointcept_wsegpc.regions.methods import METHODS, PRESETS
-from pointcept_wsegpc.regions.settings import (
+from pointcept_wsegpc.regions.scenes.settings import (
     FROM_SCENE,
     POINTS_ONLY,
     POINTS_ONLY_PRESETS,

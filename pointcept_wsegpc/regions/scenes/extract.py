@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 from pointcept_wsegpc.files import write_array, write_json
-from pointcept_wsegpc.regions import apply, records, settings_of
+from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.inputs import read_frames, read_images, read_inputs
 from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.quality import add_up, boundary_of, measure
-from pointcept_wsegpc.regions.settings import Settings
+from pointcept_wsegpc.regions.scenes import records
+from pointcept_wsegpc.regions.scenes.inputs import read_frames, read_images, read_inputs
+from pointcept_wsegpc.regions.scenes.quality import add_up, boundary_of, measure
+from pointcept_wsegpc.regions.scenes.settings import Settings
 from pointcept_wsegpc.regions.views import DepthView
 from pointcept_wsegpc.schema import write_view_image
 
@@ -56,7 +57,7 @@ def collected_warnings():
 
     handler = logging.Handler(logging.WARNING)
     handler.emit = collect
-    methods = logging.getLogger(__package__)
+    methods = logging.getLogger("pointcept_wsegpc.regions")
     propagate, methods.propagate = methods.propagate, False
     methods.addHandler(handler)
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pointcept_wsegpc.regions.methods import METHODS, resolve, settings_of
-from pointcept_wsegpc.regions.trial import try_on_a_view, try_on_points
+from pointcept_wsegpc.regions.scenes.trial import try_on_a_view, try_on_points
 from pointcept_wsegpc.regions.views import DEPTH_NOISE
 
 FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene

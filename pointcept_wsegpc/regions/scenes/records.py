@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.regions.inputs import filled_in
-from pointcept_wsegpc.regions.quality import Tally
-from pointcept_wsegpc.regions.settings import FILES
+from pointcept_wsegpc.regions.scenes.inputs import filled_in
+from pointcept_wsegpc.regions.scenes.quality import Tally
+from pointcept_wsegpc.regions.scenes.settings import FILES
 from pointcept_wsegpc.schema import read_views, view_path
 
 NAME = "regions.json"

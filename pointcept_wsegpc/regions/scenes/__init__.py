@@ -1,0 +1,1 @@
+"""Regions of prepared scenes: extraction, records, and reports on a data set."""

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.regions import scenes
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.capture import find_captures
 from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
@@ -82,7 +83,7 @@ def prepared_scene(cache, sizes):
     height, width = sizes.size
     prepare_scene(capture, Settings(stride=1, height=height, width=width))
     assemble_tags(data_root)
-    scenes.extract_regions(capture.target, scenes.Settings())
+    extract_regions(capture.target, RegionSettings())
     write_json(finished, {"data_root": str(data_root)})
     return data_root
 

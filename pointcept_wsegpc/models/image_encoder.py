@@ -3,7 +3,6 @@
 V views of H x W pixels, D channels; the feature map is h x w = H/8 x W/8, rounded up.
 """
 
-import logging
 from pathlib import Path
 
 import timm
@@ -12,17 +11,15 @@ from timm.layers import BatchNormAct2d
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
-logger = logging.getLogger(__name__)
-
-PREFIXES = ("module.", "backbone.")
-HEADS = ("fc.", "head.", "classifier.", "last_linear.")
+from .image_weights import load_weights
 
 
 class ImageEncoder(nn.Module):
     """A timm network at output stride 8, without its head.
 
     name: timm's, optionally with a weight tag, such as "resnet50" or "resnet50.tv_in1k".
-    weights: "imagenet" (timm downloads them), "none" (a random start), or a file of weights.
+    weights: "imagenet" (timm downloads them), "none" (a random start), or a file of weights, in
+        any layout that image_weights.py names (timm, torchvision, MoCo, SwAV, DINO).
     stages: keep only so many stages (a ResNet's are layer1 to layer4); None keeps all.
     frozen: no gradients, and batch statistics stay as loaded whatever train() says.
 
@@ -44,7 +41,7 @@ class ImageEncoder(nn.Module):
         else:
             self.network = timm.create_model(name, pretrained=False, features_only=True, **settings)
         if weights not in ("imagenet", "none"):
-            _load_file(self.network, name, Path(weights))
+            load_weights(self.network, name, Path(weights), known=_skeleton(name).state_dict())
         self.out_channels = self.network.feature_info.channels()[-1]
         self.frozen = frozen
         _drop_last_relu(self.network)
@@ -121,64 +118,6 @@ def _separate_activations(network):
         )
         norm.load_state_dict(child.state_dict())
         setattr(parent, name, nn.Sequential(norm, child.drop, child.act))
-
-
-def _load_file(network, name, path):
-    """Load every weight of ``network`` from ``path``, or raise."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"image weights {path} not found; expected a file, or weights='imagenet' or 'none'"
-        )
-    wanted = network.state_dict()
-    state = normalise_keys(_read(path), wanted)
-    fitting = {k: v for k, v in state.items() if k in wanted and v.shape == wanted[k].shape}
-    # Counters of batches steer nothing here, and older files lack them.
-    missing = [k for k in wanted if k not in fitting and not k.endswith("num_batches_tracked")]
-    whole = _skeleton(name).state_dict()  # stages that were cut away may be in the file
-    foreign = [k for k in state if k not in whole and not k.startswith(HEADS)]
-    if missing or foreign:
-        raise ValueError(
-            f"{path} does not fit {name}: {len(fitting)} of {len(wanted)} keys matched; "
-            f"missing or of another shape: {_first(missing)}; unknown: {_first(foreign)}"
-        )
-    network.load_state_dict(fitting, strict=False)
-    logger.info("Image encoder %s: loaded %d keys from %s", name, len(fitting), path)
-
-
-def normalise_keys(checkpoint, wanted):
-    """Return {name in timm's layout: tensor} from a checkpoint in another layout.
-
-    Unwraps "state_dict" and "model", strips wrapper prefixes, and follows timm's flattened names
-    ("stages.0" -> "stages_0"). Layouts of self-supervised checkpoints belong here.
-    """
-    for wrapper in ("state_dict", "model"):
-        if isinstance(checkpoint.get(wrapper), dict):
-            checkpoint = checkpoint[wrapper]
-    state = {}
-    for key, value in checkpoint.items():
-        while key.startswith(PREFIXES):
-            key = key.split(".", 1)[1]
-        flattened = key.replace(".", "_", 1)
-        state[flattened if key not in wanted and flattened in wanted else key] = value
-    return state
-
-
-def _read(path):
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a foreign file raises depends on its first bytes
-        reason = str(error).split("\n", 1)[0]
-        raise ValueError(
-            f"{path} is not a file of tensors that torch can load ({reason})"
-        ) from error
-
-
-def _first(keys, count=3):
-    return ", ".join(keys[:count]) + (", ..." if len(keys) > count else "") if keys else "none"
 
 
 def _drop_last_relu(network):

@@ -134,19 +134,101 @@ def cloud(counts=(300, 200), seed=0, size=40):
     }
 
 
+def both_backends(make):
+    """The same layers and weights from both sets: [(layers, [layer, ...]), ...]."""
+    found = []
+    for backend in ("torch", "spconv"):
+        layers = sparse_layers(backend)
+        modules = torch.nn.ModuleList(make(layers)).double()
+        if found:
+            modules.load_state_dict(found[0][1].state_dict())
+        found.append((layers, modules))
+    return found
+
+
+def in_order(tensor):
+    """Features of a sparse tensor sorted by voxel: backends list coarse voxels as they please."""
+    return tensor.features[(tensor.indices.long() @ torch.tensor([64**3, 64**2, 64, 1])).argsort()]
+
+
+LAYERS = {
+    "submanifold 3": lambda s: [s.SubMConv3d(4, 6, 3, bias=False, indice_key="a")],
+    "submanifold 5": lambda s: [s.SubMConv3d(4, 6, 5, bias=False, indice_key="a")],
+    "two of one key": lambda s: [
+        s.SubMConv3d(4, 5, 3, bias=False, indice_key="a"),
+        s.SubMConv3d(5, 6, 3, bias=False, indice_key="a"),
+    ],
+    "strided": lambda s: [s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a")],
+    "strided and back": lambda s: [
+        s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a"),
+        s.SparseInverseConv3d(6, 5, 2, bias=False, indice_key="a"),
+    ],
+    "two levels and back": lambda s: [
+        s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a"),
+        s.SparseConv3d(6, 7, 2, stride=2, bias=False, indice_key="b"),
+        s.SubMConv3d(7, 7, 3, bias=False, indice_key="c"),
+        s.SparseInverseConv3d(7, 6, 2, bias=False, indice_key="b"),
+        s.SparseInverseConv3d(6, 5, 2, bias=False, indice_key="a"),
+    ],
+}
+
+
 @needs_spconv
-def test_backends_exchange_weights_and_agree():
-    ours, theirs = MinkUNet(backend="torch", **SLIM), MinkUNet(backend="spconv", **SLIM)
-    ours.load_state_dict(theirs.state_dict())
-    batch = cloud()
-    a, b = ours(batch), theirs(batch)
-    torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
-    probe = torch.randn_like(a)
-    a.backward(probe)
-    b.backward(probe)
-    for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        scale = q.grad.abs().max()
-        assert (p.grad - q.grad).abs().max() <= 0.02 * scale + 1e-5, name
+@pytest.mark.parametrize("count", [1, 60, 1024])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_agrees_with_spconv(name, count):
+    """Forward and both gradients, in float64, from one voxel to all of them."""
+    indices = random_voxels(count, 8, 2, seed=count)
+    results = []
+    for layers, modules in both_backends(LAYERS[name]):
+        features = torch.randn(
+            count, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+        ).requires_grad_()
+        out = layers.SparseTensor(features, indices, [8, 8, 8], 2)
+        for layer in modules:
+            out = layer(out)
+        rows = in_order(out)
+        probe = torch.randn(
+            rows.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+        )
+        inputs = (features, *modules.parameters())
+        results.append((rows, *torch.autograd.grad((rows * probe).sum(), inputs)))
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.abs().sum() > 0
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@needs_spconv
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    "arch", [None, *(pytest.param(arch, marks=pytest.mark.slow) for arch in ARCHITECTURES)]
+)
+def test_the_unet_agrees_with_spconv(arch, training):
+    """The same weights, forward, gradients of all of them and of the input, batch statistics.
+
+    In float64: over so many layers float32 differs by more than a wrong kernel cell might.
+    """
+    settings = {"arch": arch} if arch else SLIM
+    batch = cloud((150, 90), size=24)
+    weights = MinkUNet(backend="spconv", num_classes=3, **settings).state_dict()
+    results = []
+    for backend in ("torch", "spconv"):
+        model = MinkUNet(backend=backend, num_classes=3, **settings)
+        model.load_state_dict(weights)
+        model = model.double().train(training)
+        feat = batch["feat"].double().requires_grad_()
+        out = model({**batch, "feat": feat})
+        out.square().mean().backward()
+        gradients = {name: p.grad for name, p in model.named_parameters()}
+        buffers = dict(model.named_buffers())
+        results.append({"out": out, "feat": feat.grad, **gradients, **buffers})
+    ours, theirs = results
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        scale = max(1e-6, theirs[name].abs().max().item())
+        torch.testing.assert_close(
+            value, theirs[name], rtol=1e-6, atol=1e-8 * scale, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 @needs_spconv

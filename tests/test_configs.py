@@ -5,11 +5,13 @@ import importlib
 import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pointcept.datasets import build_dataset
 from pointcept.engines.defaults import default_config_parser
@@ -17,7 +19,7 @@ from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
-from pointcept_wsegpc import register
+from pointcept_wsegpc import register, schema
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -25,7 +27,14 @@ CONFIGS = REPOSITORY / "configs"
 ALL = sorted(
     p.relative_to(CONFIGS).as_posix() for p in CONFIGS.glob("*/*.py") if "_base_" not in str(p)
 )
-ON_POINTCEPT = ["scannet/stage2-ptv3.py", "scannet/stage2-spunet.py"]  # bases are Pointcept's own
+# Their bases are Pointcept's own; each with the backbone that it trains.
+BACKBONES = {
+    "scannet/stage2-octformer.py": "OctFormer-v1m1",
+    "scannet/stage2-ptv2.py": "PT-v2m2",
+    "scannet/stage2-ptv3.py": "PT-v3m1",
+    "scannet/stage2-spunet.py": "SpUNet-v1m1",
+}
+ON_POINTCEPT = list(BACKBONES)
 HERE = [name for name in ALL if name not in ON_POINTCEPT]
 STAGE_ONE = [name for name in HERE if "wsegpc" in name]
 STAGE_TWO = [name for name in HERE if "stage2" in name]
@@ -98,8 +107,10 @@ def test_stage_two_validation_builds_and_gives_samples(name, prepared_root):
 
 def test_stage_two_configs_are_short():
     paths = sorted((CONFIGS / "scannet").glob("stage2-*.py"))
-    assert len(paths) == 4
+    assert len(paths) == 6
     for path in paths:
+        if path.stem == "stage2-octformer":  # replaces two transform lists
+            continue
         assert len(path.read_text().splitlines()) <= 15, path.name
 
 
@@ -322,8 +333,10 @@ if not torch.cuda.is_available():
     cpu.patch()
 import pointcept_wsegpc.register
 import pointcept.models, pointcept.datasets, pointcept.engines.test
+from pointcept.datasets import build_dataset
 from pointcept.datasets.builder import DATASETS
 from pointcept.datasets.transform import TRANSFORMS
+from pointcept.datasets.utils import point_collate_fn
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.train import TRAINERS
 from pointcept.engines.test import TESTERS
@@ -348,6 +361,19 @@ def types(node):
 def missing(cfg):
     return sorted({t for t in types(cfg) if not any(r.get(t) for r in REGISTRIES)})
 
+def first_batch(data, **changes):
+    # Shapes of what the network would get of two scenes.
+    dataset = build_dataset(dict(data, data_root="data/prepared", **changes))
+    batch = point_collate_fn([dataset[0], dataset[1 % len(dataset)]])
+    return {key: list(value.shape) for key, value in batch.items() if hasattr(value, "shape")}
+
+def built(cfg):
+    # Parameters of the model, or which package it needs that is not installed.
+    try:
+        return sum(p.numel() for p in build_model(cfg.model).parameters())
+    except (ImportError, NameError, TypeError, AssertionError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+
 found = {}
 for name in sys.argv[1:]:
     cfg = Config.fromfile(f"configs/wsegpc/{name}")
@@ -355,6 +381,16 @@ for name in sys.argv[1:]:
         train=cfg.data.train.type, val=cfg.data.val.type, store=cfg.data.train.get("store"),
         transforms=len(cfg.data.train.get("transform", [])), wandb=cfg.enable_wandb,
         model=cfg.model.type, backbone=cfg.model.backbone.type)
+    if "stage2" in name:
+        tested = build_dataset(dict(cfg.data.test, data_root="data/prepared"))
+        found[name].update(built=built(cfg), in_channels=cfg.model.backbone.in_channels,
+            train_batch=first_batch(cfg.data.train, store="data/store"),
+            val_batch=first_batch(cfg.data.val), fragments=len(tested[0]["fragment_list"]))
+    if "octformer" in name:
+        base = Config.fromfile("configs/scannet/semseg-octformer-v1m1-0-base.py").data
+        found[name]["transform"] = {
+            part: [cfg.data[part].transform, base[part].transform] for part in ("train", "val")
+        }
 print(json.dumps(found))
 """
 
@@ -368,24 +404,86 @@ def real_pointcept():
 
 
 @pytest.fixture(scope="module")
-def resolved(real_pointcept, tmp_path_factory):
-    """What Pointcept makes of every config, linked into a checkout as the README says."""
-    checkout = tmp_path_factory.mktemp("checkout")
-    (checkout / "configs").mkdir()
+def checkout(real_pointcept, prepared_root, tmp_path_factory):
+    """A checkout that is linked together as the README says, with two small data sets."""
+    root = tmp_path_factory.mktemp("checkout")
+    (root / "configs").mkdir()
     for folder in (real_pointcept / "configs").iterdir():
-        (checkout / "configs" / folder.name).symlink_to(folder)
-    (checkout / "configs/wsegpc").symlink_to(CONFIGS)
-    (checkout / "pointcept").symlink_to(real_pointcept / "pointcept")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(REPOSITORY)])}
+        (root / "configs" / folder.name).symlink_to(folder)
+    (root / "configs/wsegpc").symlink_to(CONFIGS)
+    for name in ("pointcept", "tools"):
+        (root / name).symlink_to(real_pointcept / name)
+    (root / "data").mkdir()
+    (root / "data/prepared").symlink_to(prepared_root)
+    store = root / "data/store"
+    for scene in schema.scene_dirs(prepared_root, "train"):
+        point = np.arange(len(np.load(scene / "coord.npy")))
+        schema.write_pseudo_label(store, scene.name, point % 20, np.ones(len(point)))
+    (store / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
+    return root
+
+
+# The lines of README.md, without a GPU and with another data set.
+SUBMIT = """
+set -e
+python() { "$PYTHON" -m pointcept_wsegpc.cpu "$@"; }
+E=exp/wsegpc/synthetic/stage2
+python -c '
+import sys, torch
+from pathlib import Path
+from pointcept.models.builder import build_model
+from pointcept.utils.config import Config
+cfg = Config.fromfile("configs/wsegpc/synthetic/stage2-minkunet.py")
+Path(sys.argv[1], "model").mkdir(parents=True)
+cfg.dump(sys.argv[1] + "/config.py")
+state = build_model(cfg.model).state_dict()
+torch.save(dict(state_dict=state, epoch=1), sys.argv[1] + "/model/model_best.pth")
+' $E
+python tools/test.py --config-file $E/config.py --num-gpus 1 --options data.test.split=test \
+    save_path=$E-submit weight=$E/model/model_best.pth data.test.data_root=data/unseen
+"""
+
+
+@pytest.mark.slow
+def test_submission(checkout, prepared_root):
+    """Pointcept's tester writes one file per test scene, a line with a NYU40 id per point."""
+    scene = next(iter(schema.scene_dirs(prepared_root, "val")))
+    unseen = checkout / "data/unseen/test/scene0707_00"
+    unseen.mkdir(parents=True)
+    for name in ("coord", "color", "normal"):  # test scenes have no labels, tags or regions
+        shutil.copy(scene / f"{name}.npy", unseen)
+    run_in(checkout, "-c", SUBMIT, program="bash")
+    folder = checkout / "exp/wsegpc/synthetic/stage2-submit/result/submit"
+    assert [path.name for path in folder.iterdir()] == ["scene0707_00.txt"]
+    lines = (folder / "scene0707_00.txt").read_text().split("\n")[:-1]
+    assert len(lines) == len(np.load(unseen / "coord.npy"))
+    ids = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39}
+    assert {int(line) for line in lines} <= ids
+
+
+def run_in(checkout, *arguments, program=sys.executable):
+    """Run this Python, or a program that calls it, in the checkout, which is first on its path."""
+    path = os.pathsep.join([str(checkout), str(REPOSITORY)])
     result = subprocess.run(
-        [sys.executable, "-c", RESOLVE, *ALL],
+        [program, *map(str, arguments)],
         cwd=checkout,
-        env={**environment, "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "PYTHON": sys.executable,
+            "PYTHONPATH": path,
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    assert result.returncode == 0, result.stdout[-1000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def resolved(checkout):
+    """What Pointcept makes of every config."""
+    return json.loads(run_in(checkout, "-c", RESOLVE, *ALL).strip().splitlines()[-1])
 
 
 @pytest.mark.slow
@@ -400,6 +498,34 @@ def test_resolves_on_pointcept(resolved, name):
 
 
 @pytest.mark.slow
-def test_backbones_of_pointcept(resolved):
-    assert resolved["scannet/stage2-spunet.py"]["backbone"] == "SpUNet-v1m1"
-    assert resolved["scannet/stage2-ptv3.py"]["backbone"] == "PT-v3m1"
+@pytest.mark.parametrize("name", [n for n in ALL if "stage2" in n])
+def test_stage_two_gets_its_batches_on_pointcept(resolved, name):
+    found = resolved[name]
+    for batch in (found["train_batch"], found["val_batch"]):
+        points, channels = batch["feat"]
+        assert channels == found["in_channels"]
+        assert batch["segment"] == [points] and batch["coord"] == [points, 3]
+        assert batch["offset"] == [2]
+    assert "origin_segment" in found["val_batch"] and found["fragments"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_octformer_keeps_the_recipe_of_pointcept(resolved, part):
+    ours, theirs = resolved["scannet/stage2-octformer.py"]["transform"][part]
+    assert {"type": "WSegPCProjectDisplacement"} in ours
+    ours = [t for t in ours if t["type"] != "WSegPCProjectDisplacement"]
+    sample = next(t for t in ours if t["type"] == "GridSample")
+    assert ours.index(sample) == [t["type"] for t in theirs].index("GridSample")
+    sample["project_displacement"] = True  # what the transform after it does instead
+    assert ours == theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones_of_pointcept(resolved, name):
+    found = resolved[name]
+    assert found["backbone"] == BACKBONES[name]
+    if isinstance(found["built"], str):  # a package that needs CUDA to be built
+        pytest.skip(f"config and data are checked; the network is not built here: {found['built']}")
+    assert found["built"] > 1e6

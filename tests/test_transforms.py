@@ -382,3 +382,18 @@ def test_scale_color_is_what_stage_one_sees():
     scaled = ScaleColor()({"color": color})["color"]
     np.testing.assert_allclose(scaled, [[-1, 0, 1]])
     np.testing.assert_allclose(scaled, point_features(color, color)[:, :3])
+
+
+def test_displacement_along_the_normal():
+    from pointcept_wsegpc.transforms.displacement import ProjectDisplacement
+
+    rng = np.random.default_rng(0)
+    displacement, normal = rng.uniform(-0.5, 0.5, (2, 50, 3))
+    data = {"displacement": displacement, "normal": normal, "coord": None}
+    found = ProjectDisplacement()(dict(data))
+    expected = [
+        sum(d * n for d, n in zip(*pair, strict=True))
+        for pair in zip(displacement, normal, strict=True)
+    ]
+    np.testing.assert_allclose(found["displacement"], np.array(expected)[:, None])
+    assert found.keys() == data.keys() and found["normal"] is normal

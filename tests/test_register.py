@@ -25,7 +25,10 @@ NAMES = {
         DATASETS,
         ["WSegPCMultiViewDataset", "WSegPCScanNetDataset", "WSegPCPseudoLabelDataset"],
     ),
-    "transforms": (TRANSFORMS, ["WSegPCHueSaturation", "WSegPCScaleColor"]),
+    "transforms": (
+        TRANSFORMS,
+        ["WSegPCHueSaturation", "WSegPCScaleColor", "WSegPCProjectDisplacement"],
+    ),
     "hooks": (
         HOOKS,
         [

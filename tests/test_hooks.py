@@ -723,7 +723,7 @@ class TestPseudoLabelExporter:
         assert model.training and not model.teacher.training
 
     def test_an_unknown_network_is_refused(self, frozen_model, prepared_root, tmp_path):
-        with pytest.raises(ValueError, match="network is 'both'; expected 'teacher' or 'student'"):
+        with pytest.raises(ValueError, match="network is 'both'; expected one of teacher, student"):
             export(frozen_model, eval_dataset(prepared_root), tmp_path, network="both")
 
     def hook(self, model, root, folder, **settings):

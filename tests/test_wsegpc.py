@@ -14,7 +14,8 @@ from pointcept_wsegpc import register  # noqa: F401
 from pointcept_wsegpc.losses.tags import pixel_rows
 from pointcept_wsegpc.models.branches import TwoBranchNet
 from pointcept_wsegpc.models.pairing import draw_pairs
-from pointcept_wsegpc.models.wsegpc import pixel_ends, warmup
+from pointcept_wsegpc.models.supervision import pixel_ends
+from pointcept_wsegpc.models.wsegpc import warmup
 
 C, V = 20, 3
 BACKBONE = {
@@ -439,9 +440,10 @@ def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"guidance_3d": "cosine"}, "guidance is 'cosine'; expected one of"),
-        ({"guidance_2d": "cosine"}, "guidance is 'cosine'; expected one of"),
-        ({"inference": "both"}, "network is 'both'; expected 'teacher' or 'student'"),
+        ({"guidance_3d": "cosine"}, "guidance_3d is 'cosine'; expected one of none, contrastive,"),
+        ({"guidance_2d": "cosine"}, "guidance_2d is 'cosine'; expected one of none, contrastive,"),
+        ({"consistency": "pixel"}, "consistency is 'pixel'; expected one of region-point,"),
+        ({"inference": "both"}, "inference is 'both'; expected one of teacher, student"),
     ],
 )
 def test_unknown_choices_are_refused(settings, message):

@@ -11,6 +11,7 @@ A training sample is a dict of tensors; everything is concatenated by Pointcept'
     image, teacher_image (V, 3, H, W) · image_region (V, H, W) · view_offset (1,)
     image_tags (1, C) · view_tags (V, C) · tags (1, C) after structure removal
     link_view, link_point, link_row, link_col (L,) · link_offset (1,) · name
+    segment (N,) with labels=True alone
 An evaluation sample has coord, grid_coord, feat, offset, image, view_offset, tags, name, inverse
 (original point -> voxel), origin_region, and where labels exist segment, origin_segment and
 image_label.
@@ -35,13 +36,13 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @DATASETS.register_module("WSegPCMultiViewDataset")
 class MultiViewDataset(EpochSeeded, Dataset):
-    """Prepared scenes (schema.py) with V views each and tags; no point label is read in training.
+    """Prepared scenes (schema.py) with V views each and tags, from which alone stage one trains.
 
     Args:
         names: class names, in order.
         split, data_root: which prepared scenes.
         mode: "train" (student and teacher views) or "eval" (as they are, labels where present).
-        segment_key: file of the point labels, read in "eval" only.
+        segment_key: file of the point labels, read in "eval", and in "train" only with `labels`.
         tags_file: scene tags; default <data_root>/scene_tags.json.
         num_views: V. grid_size: voxel edge in m. depth_tolerance: of the point-pixel links, in m.
         teacher_view, student_view: Pointcept transforms of the points' geometry; the student's
@@ -50,6 +51,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         teacher_jitter, student_jitter: (brightness, contrast, saturation, hue) of the images.
         structures: {class name: (kind, probability)}, see transforms/structure.py.
         mix3d: probability of mixing a second, other scene in.
+        labels: read the point labels in training, too: for full supervision as a reference only.
         loop: repetitions of the data set in one epoch.
     """
 
@@ -71,6 +73,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         student_jitter=(0.3, 0.3, 0.3, 0.1),
         structures=None,
         mix3d=0.0,
+        labels=False,
         image_mean=IMAGENET_MEAN,
         image_std=IMAGENET_STD,
         loop=1,
@@ -92,6 +95,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.teacher_jitter, self.student_jitter = teacher_jitter, student_jitter
         self.structures = {self.names.index(k): tuple(v) for k, v in (structures or {}).items()}
         self.mix3d = mix3d
+        self.labels = labels
         self.normalization = image_mean, image_std
         self.loop = loop if mode == "train" else 1
         self.scenes = schema.scene_dirs(data_root, split)
@@ -128,6 +132,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         sample, index = point_views(
             parts, self.teacher_view, self.student_view, self.color_view, self.grid_size, rng
         )
+        if self.labels:
+            sample["segment"] = np.concatenate([part["segment"] for part in parts])[index]
         sample.update(point_pixel_links(parts, index, self.depth_tolerance))
         sample.update(
             image_views(parts, self.normalization, self.student_jitter, self.teacher_jitter, rng)
@@ -144,7 +150,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _load_part(self, scene, num_views, rng):
         """One source scene: its points after structure removal, its tags, its chosen views."""
-        part = schema.read_points(scene, POINT_KEYS)
+        part = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * self.labels)))
+        if self.labels:
+            part["segment"] = part.pop(self.segment_key).reshape(-1)
         part["region"] = schema.read_region(scene, len(part["coord"]))
         views = schema.read_views(scene)
         tags = self.tag_vector(scene)
@@ -156,7 +164,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             keep, part["tags"] = remove_structure(
                 aligned, part["region"], tags, self.structures, rng
             )
-        for key in (*POINT_KEYS, "region"):
+        for key in (*POINT_KEYS, "region", *(["segment"] * self.labels)):
             part[key] = part[key][keep]
         part["chosen"] = sample_views(len(views), num_views, rng)
         return part

@@ -12,7 +12,8 @@ class SceneTagHook(HookBase):
     """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
-    outside the class table, collate's mixing of scenes. In training: a batch with point labels.
+    outside the class table, collate's mixing of scenes. In training: a batch with point labels,
+    unless the data set was told to read them (labels=True), which the log says.
     """
 
     def before_train(self):
@@ -23,12 +24,18 @@ class SceneTagHook(HookBase):
             )
         dataset = self.trainer.train_loader.dataset
         tags = check_tags(dataset)
+        if dataset.labels:
+            self.trainer.logger.info(
+                "Point labels are read in training (labels=True): full supervision, for reference"
+            )
         self.trainer.logger.info(
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"
             + tag_statistics(tags, dataset.names)
         )
 
     def before_step(self):
+        if self.trainer.train_loader.dataset.labels:
+            return
         leaked = [key for key in self.trainer.comm_info["input_dict"] if "segment" in key]
         if leaked:
             raise ValueError(

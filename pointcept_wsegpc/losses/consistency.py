@@ -1,6 +1,8 @@
 """Region-point consistency: the teacher's region averages supervise the student's points.
 
-Shapes: N points (or pixels), R regions, C classes.
+Two simpler forms stand beside it for comparison: every point votes alone ("point-point"), and the
+student's region averages learn in place of its points ("region"). All have one call.
+Shapes: N points (or pixels), R regions, A points outside any region, C classes.
 Thresholds and labels live on the (R, C) region table and reach the points as one integer gather.
 """
 
@@ -55,7 +57,7 @@ class AdaptiveThreshold(nn.Module):
 
 @torch.no_grad()
 def _voters(teacher_probs, region):
-    """Who decides a label: the R regions by their averages, then the A points outside any region.
+    """Who decides a label: the R regions by their averages, then the A points outside of them.
 
     Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
     """
@@ -77,6 +79,28 @@ def region_labels(teacher_probs, region):
     return label[row], confidence[row]
 
 
+@torch.no_grad()
+def _supervise(teacher_probs, region, threshold):
+    """Eq. 3, 5, 7: the labels of the voters that pass; counted point by point in the threshold.
+
+    Returns: label (R + A,), -1 where nothing is learnt; points (R + A,) of each voter; the voter
+    (N,) of every point; stats, as `region_point_consistency` returns them.
+    """
+    table, row = _voters(teacher_probs, region)
+    confidence, label = table.max(1)
+    passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
+    label = torch.where(passes, label, -1)
+    points = torch.bincount(row, minlength=len(table))
+    learnt = label[row]
+    threshold.update(learnt[learnt >= 0])
+    kept = (points * passes).sum()
+    stats = {
+        "kept": kept / max(len(row), 1),
+        "confidence": (confidence * passes * points).sum() / kept.clamp(min=1),
+    }
+    return label, points, row, stats
+
+
 @full_precision
 def region_point_consistency(student_logits, teacher_probs, region, threshold):
     """Eq. 3, 7, 8: cross-entropy of the points against the labels that pass their threshold.
@@ -88,17 +112,36 @@ def region_point_consistency(student_logits, teacher_probs, region, threshold):
         processes, so that averaged gradients equal those of the joint batch), and a dict of scalar
         tensors: kept (share of points) and confidence (mean over the kept).
     """
-    table, row = _voters(teacher_probs, region)
-    confidence, label = table.max(1)
-    passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
-    label = torch.where(passes, label, -1)[row]  # (N,), -1 where nothing is learnt
-    keep = label >= 0
-    threshold.update(label[keep])
-    kept = keep.sum()
-    loss = selected_cross_entropy(student_logits, label.clamp(min=0), keep)
-    points = torch.bincount(row, minlength=len(table))
-    stats = {
-        "kept": kept / max(len(label), 1),
-        "confidence": (confidence * passes * points).sum() / kept.clamp(min=1),
-    }
-    return loss / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8
+    label, _, row, stats = _supervise(teacher_probs, region, threshold)
+    label = label[row]
+    total = selected_cross_entropy(student_logits, label.clamp(min=0), label >= 0)
+    return total / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8
+
+
+def point_point_consistency(student_logits, teacher_probs, region, threshold):
+    """`region_point_consistency` without regions: every point learns from its own prediction."""
+    return region_point_consistency(
+        student_logits, teacher_probs, torch.full_like(region, -1), threshold
+    )
+
+
+@full_precision
+def region_consistency(student_logits, teacher_probs, region, threshold):
+    """Direct region labels: as `region_point_consistency`, but of the student's region averages.
+
+    The logits of a region's points are averaged before their cross-entropy, so that no point learns
+    from what it says itself. A region weighs as many points as it has, and thresholds, counts and
+    the divisor N are those of Eq. 5-8: the forms differ in nothing else.
+    """
+    label, points, row, stats = _supervise(teacher_probs, region, threshold)
+    total = student_logits.new_zeros(len(label), student_logits.shape[1])
+    mean = total.index_add(0, row, student_logits) / points.clamp(min=1)[:, None]
+    total = selected_cross_entropy(mean, label.clamp(min=0), points * (label >= 0))
+    return total / mean_over_processes(len(row), student_logits.device), stats
+
+
+CONSISTENCY = {
+    "region-point": region_point_consistency,
+    "point-point": point_point_consistency,
+    "region": region_consistency,
+}

@@ -66,3 +66,11 @@ def tag_softmax(logits, tags, offset):
     for (part, row, any_tag), out in zip(scenes, probs.split(counts), strict=True):
         torch.softmax(part + row, dim=1, out=out) if any_tag else out.zero_()
     return probs
+
+
+@full_precision
+def row_tag_softmax(logits, tags):
+    """`tag_softmax` where every row has tags of its own, (P, C), (P, C) -> (P, C)."""
+    absent = tags <= 0
+    probs = torch.softmax(logits.masked_fill(absent, -torch.inf), dim=1)
+    return probs.masked_fill(absent, 0)  # also where no tag at all made the row NaN

@@ -4,23 +4,26 @@ Shapes: N student voxels, V views of H x W pixels, L links, C classes. datasets/
 the keys of a batch.
 """
 
-import functools
-
 import torch
 from pointcept.models.builder import MODELS
 from torch import nn
 
-from ..losses import guidance as guidance_losses
-from ..losses.consistency import AdaptiveThreshold, region_point_consistency
+from ..losses.consistency import CONSISTENCY, AdaptiveThreshold
+from ..losses.cross_entropy import labelled_cross_entropy
 from ..losses.processes import world_size
-from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss, tag_softmax
-from .batch import prefixed, shift_index, unique_ids
+from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss
 from .branches import TwoBranchNet
-from .pairing import draw_pairs, sample_pixel_features
+from .guidance import KINDS, guidance_loss, paired_sides, projection
+from .supervision import teacher_pixels, teacher_points
 from .teacher import build_teacher
 
-GUIDANCE = ("none", "contrastive")
+NETWORKS = ("teacher", "student")
 IGNORE = -1  # Pointcept's ignore_index
+
+
+def check_choice(name, value, known):
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
 def warmup(iteration, length):
@@ -35,15 +38,20 @@ class WSegPC(nn.Module):
     Args:
         num_classes, backbone, backbone_channels, image_encoder: see `TwoBranchNet`.
         cam_weight, image_cam_weight: of the tag losses of the 3D and the 2D branch.
-        guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch.
+        guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch: "none",
+            "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py.
         guidance_weight: the paper's alpha, of both. guidance_warmup: length of its ramp, in
             iterations, that is training forwards.
         temperature: of the contrastive guidance, Eq. 1.
         num_pairs, pairs_per_view, min_visible: point-pixel pairs of a scene, of a view, and how
             many links a view must have more than, to take part.
+        consistency: form of it: "region-point" (Eq. 2-8), "point-point" or "region", see
+            losses/consistency.py.
         consistency_3d, consistency_2d: the paper's beta; 0 switches the branch's term off.
         consistency_warmup: iterations of its ramp.
         threshold, adaptive: see `AdaptiveThreshold`.
+        supervised_weight: of the cross-entropy of the 3D branch against point labels. For an upper
+            reference only; it needs labels=True in the training data.
         inference: "teacher" or "student", the network of eval mode.
 
     In training it returns scalars, `loss` among them. In eval mode it returns Pointcept's
@@ -67,25 +75,27 @@ class WSegPC(nn.Module):
         num_pairs=512,
         pairs_per_view=512,
         min_visible=64,
+        consistency="region-point",
         consistency_3d=1.0,
         consistency_2d=1.0,
         consistency_warmup=2400,
         threshold=0.8,
         adaptive=True,
+        supervised_weight=0.0,
         inference="teacher",
     ):
         super().__init__()
-        for name in (guidance_3d, guidance_2d):
-            if name not in GUIDANCE:
-                raise ValueError(f"guidance is {name!r}; expected one of {GUIDANCE}")
+        check_choice("guidance_3d", guidance_3d, KINDS)
+        check_choice("guidance_2d", guidance_2d, KINDS)
+        check_choice("consistency", consistency, CONSISTENCY)
+        check_choice("inference", inference, NETWORKS)
         self.student = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_channels)
         self.teacher = build_teacher(self.student)
         points, pixels = self.student.point_channels, self.student.image_channels
-        self.project_points = nn.Linear(points, pixels) if guidance_3d != "none" else None
-        self.project_pixels = nn.Linear(pixels, points) if guidance_2d != "none" else None
-        self.contrast = functools.partial(
-            guidance_losses.contrastive_guidance, temperature=temperature
-        )
+        self.guidance_3d, self.guidance_2d = guidance_3d, guidance_2d
+        self.project_points = projection(guidance_3d, points, pixels)
+        self.project_pixels = projection(guidance_2d, pixels, points)
+        self.temperature = temperature
         self.cam_weight, self.image_cam_weight = cam_weight, image_cam_weight
         self.guidance_weight, self.guidance_warmup = guidance_weight, guidance_warmup
         self.pairing = {
@@ -93,18 +103,18 @@ class WSegPC(nn.Module):
             "max_per_view": pairs_per_view,
             "min_per_view": min_visible,
         }
+        self.consistency = consistency
         self.consistency_3d, self.consistency_2d = consistency_3d, consistency_2d
         self.consistency_warmup = consistency_warmup
         self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)
         self.threshold_2d = AdaptiveThreshold(num_classes, threshold, adaptive)
+        self.supervised_weight = supervised_weight
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
-        self.network(inference)  # refuses an unknown name here, not at the first evaluation
         self.inference = inference
 
     def network(self, name):
         """The student or the teacher `TwoBranchNet`."""
-        if name not in ("teacher", "student"):
-            raise ValueError(f"network is {name!r}; expected 'teacher' or 'student'")
+        check_choice("network", name, NETWORKS)
         return self.teacher if name == "teacher" else self.student
 
     def start_stage(self):
@@ -133,8 +143,8 @@ class WSegPC(nn.Module):
     # ----------------------------------------------------------------------------- training
 
     def _losses(self, batch):
-        point_features, point_logits = self.student.points(batch)
-        pixel_features, pixel_logits = self.student.images(batch["image"])
+        points, pixels = self.student.points(batch), self.student.images(batch["image"])
+        point_logits, pixel_logits = points[1], pixels[1]
         view_scores = pixel_logits.float().mean((2, 3))  # views have one size: mean of means
         losses = {
             "cam_3d": self.cam_weight
@@ -144,7 +154,10 @@ class WSegPC(nn.Module):
                 pool_scene_logits(view_scores, batch["view_offset"]), batch["image_tags"]
             ),
         }
-        guidance = self._guidance(batch, point_features, pixel_features)
+        if self._is_labelled(batch):
+            loss = labelled_cross_entropy(point_logits, batch["segment"])
+            losses["supervised"] = self.supervised_weight * loss
+        guidance = self._guidance(batch, points, pixels)
         losses.update(guidance)
         stats = {}
         if self.consistency_3d or self.consistency_2d:
@@ -155,65 +168,49 @@ class WSegPC(nn.Module):
         loss = sum(losses.values()) + (world_size() - 1) * sum(guidance.values())
         return {"loss": loss, **{k: v.detach() for k, v in (*losses.items(), *stats.items())}}
 
-    def _guidance(self, batch, point_features, pixel_features):
-        """Eq. 1 in both directions, summed over the scenes of the batch."""
-        directions = {}
-        if self.project_points is not None:
-            directions["guidance_3d"] = lambda p, q: self.contrast(self.project_points(p), q)
-        if self.project_pixels is not None:
-            directions["guidance_2d"] = lambda p, q: self.contrast(self.project_pixels(q), p)
-        if not directions:
+    def _is_labelled(self, batch):
+        """Are there point labels? They must be when, and only when, the model is to see them."""
+        labelled = "segment" in batch
+        if labelled != (self.supervised_weight > 0):
+            raise ValueError(
+                f"the training batch has {'' if labelled else 'no '}point labels, but "
+                f"supervised_weight is {self.supervised_weight}; expected labels=True in "
+                "data.train together with a weight > 0, or neither"
+            )
+        return labelled
+
+    def _guidance(self, batch, points, pixels):
+        """Guidance in both directions, summed over the scenes of the batch."""
+        kinds = self.guidance_3d, self.guidance_2d
+        if kinds == ("none", "none"):
             return {}
-        point, pixel, sizes = draw_pairs(batch, **self.pairing)
-        # One gather each for the whole batch: a gather per scene would also mean, backwards, a
-        # gradient of the size of all feature maps per scene.
-        points = point_features[point].split(sizes)
-        pixels = sample_pixel_features(pixel_features, *pixel, batch["image"].shape[-2:])
-        pixels = pixels.split(sizes)
+        sides = paired_sides(batch, points, pixels, kinds, **self.pairing)
+        directions = {
+            "guidance_3d": (self.guidance_3d, self.project_points, sides),
+            "guidance_2d": (self.guidance_2d, self.project_pixels, [s[::-1] for s in sides]),
+        }
         weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup)
-        return {name: weight * sum(map(loss, points, pixels)) for name, loss in directions.items()}
+        return {
+            name: weight * sum(guidance_loss(*s, kind, project, self.temperature) for s in pairs)
+            for name, (kind, project, pairs) in directions.items()
+            if kind != "none"
+        }
 
     def _consistency(self, batch, point_logits, pixel_logits):
         """Eq. 2-8 on both branches, the teacher's tag-masked predictions as supervision."""
+        consistency_loss = CONSISTENCY[self.consistency]
         weight = warmup(self.iteration, self.consistency_warmup)
         losses, stats = {}, {}
         if self.consistency_3d:
-            loss, seen = region_point_consistency(
-                point_logits,
-                self._teacher_points(batch),
-                unique_ids(batch["region"], batch["offset"]),
-                self.threshold_3d,
-            )
+            probs, region = teacher_points(self.teacher, batch)
+            loss, seen = consistency_loss(point_logits, probs, region, self.threshold_3d)
             losses["rpc_3d"] = self.consistency_3d * weight * loss
             stats.update({f"{k}_3d": v for k, v in seen.items()})
         if self.consistency_2d:
-            pixel_offset = pixel_ends(batch["teacher_image"])
-            loss, seen = region_point_consistency(
-                pixel_rows(pixel_logits),
-                self._teacher_pixels(batch, pixel_offset),
-                unique_ids(batch["image_region"].flatten(), pixel_offset),
-                self.threshold_2d,
+            probs, region = teacher_pixels(self.teacher, batch)
+            loss, seen = consistency_loss(
+                pixel_rows(pixel_logits), probs, region, self.threshold_2d
             )
             losses["rpc_2d"] = self.consistency_2d * weight * loss
             stats.update({f"{k}_2d": v for k, v in seen.items()})
         return losses, stats
-
-    @torch.no_grad()
-    def _teacher_points(self, batch):
-        """Teacher probabilities (N, C) at the student's voxels, absent classes 0."""
-        logits = self.teacher.points(prefixed(batch, "teacher"))[1]
-        probs = tag_softmax(logits, batch["teacher_tags"], batch["teacher_offset"])
-        index = shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
-        return probs[index]
-
-    @torch.no_grad()
-    def _teacher_pixels(self, batch, pixel_offset):
-        """Teacher probabilities (V * H * W, C), each view masked with its own scene's tags."""
-        logits = self.teacher.images(batch["teacher_image"])[1]
-        return tag_softmax(pixel_rows(logits), batch["view_tags"], pixel_offset)
-
-
-def pixel_ends(image):
-    """Cumulative ends (V,) of the views' pixels."""
-    views, _, height, width = image.shape
-    return torch.arange(1, views + 1, device=image.device) * (height * width)

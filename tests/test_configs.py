@@ -38,7 +38,8 @@ ON_POINTCEPT = list(BACKBONES)
 HERE = [name for name in ALL if name not in ON_POINTCEPT]
 STAGE_ONE = [name for name in HERE if "wsegpc" in name]
 STAGE_TWO = [name for name in HERE if "stage2" in name]
-NETWORKS_OF_POINTCEPT = ["synthetic/stage2-spunet.py"]  # the stand-in has no SpUNet
+# The stand-in has neither SpUNet nor PTv3.
+NETWORKS_OF_POINTCEPT = [name for name in HERE if name.endswith(("-spunet.py", "-ptv3.py"))]
 
 
 def load(name):
@@ -46,7 +47,7 @@ def load(name):
 
 
 def test_all_are_listed():
-    assert len(STAGE_ONE) == 6 and len(STAGE_TWO) >= 4
+    assert len(STAGE_ONE) >= 12 and len(STAGE_TWO) >= 4 and len(NETWORKS_OF_POINTCEPT) >= 5
     assert {*STAGE_ONE, *STAGE_TWO, *ON_POINTCEPT} == set(ALL)
 
 
@@ -95,7 +96,7 @@ def test_stage_one_data_sets_build_and_give_samples(name, prepared_root):
         settings = dict(cfg.data[part], data_root=str(prepared_root))
         sample = build_dataset(settings)[0]
         assert sample["image"].shape[0] == settings["num_views"]
-        assert ("segment" in sample) == (part == "val")
+        assert ("segment" in sample) == (part == "val" or name.endswith("wsegpc-full.py"))
 
 
 @pytest.mark.parametrize("name", STAGE_TWO)
@@ -230,6 +231,26 @@ class TestPaper:
             assert model["min_visible"] == 64
             assert model["guidance_warmup"] == warmup
         assert self.resolved(cmg)["consistency_3d"] == 0
+
+    def test_full_supervision_is_the_same_but_for_its_loss(self, cam):
+        full = load("scannet/wsegpc-full.py")
+        assert full.model.supervised_weight == 1 and full.model.cam_weight == 0
+        assert full.data.train.labels is True and full.data.train.structures == {}
+        for cfg in (full, cam):
+            for key in ("supervised_weight", "cam_weight"):
+                cfg.model.pop(key, None)
+            for key in ("labels", "structures"):
+                cfg.data.train.pop(key, None)
+        assert {k: v for k, v in full.items()} == {k: v for k, v in cam.items()}
+
+    @pytest.mark.parametrize("network", ["spunet", "ptv3"])
+    def test_backbones_of_pointcept_change_the_backbone_only(self, network, cmg, rpc):
+        for cfg, name in ((cmg, "cmg"), (rpc, "cmg-rpc")):
+            other = load(f"scannet/wsegpc-{name}-{network}.py")
+            same = {k: v for k, v in cfg.model.items() if k != "backbone"}
+            changed = {k: v for k, v in other.model.items() if same.get(k, "absent") != v}
+            assert set(changed) == {"backbone", "backbone_channels"}
+            assert other.data == cfg.data and other.epoch == cfg.epoch
 
     def test_consistency(self, rpc):
         model = self.resolved(rpc)

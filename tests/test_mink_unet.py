@@ -12,7 +12,10 @@ ensure_pointcept(quiet=True)
 from pointcept.models.builder import MODELS  # noqa: E402
 
 from pointcept_wsegpc.models.mink_unet import ARCHITECTURES, MinkUNet  # noqa: E402
-from pointcept_wsegpc.models.sparse_conv import sparse_layers  # noqa: E402
+from pointcept_wsegpc.models.sparse_conv import (  # noqa: E402
+    let_spconv_run_without_cuda,
+    sparse_layers,
+)
 
 SLIM = {"planes": (8, 8, 16, 16, 16, 8, 8, 8), "layers": (1,) * 8}
 
@@ -229,6 +232,29 @@ def test_the_unet_agrees_with_spconv(arch, training):
         torch.testing.assert_close(
             value, theirs[name], rtol=1e-6, atol=1e-8 * scale, msg=lambda m, n=name: f"{n}: {m}"
         )
+
+
+@needs_spconv
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about spconv on CPU")
+def test_spconv_on_cpu_adds_a_bias_in_eval_mode():
+    """Networks of Pointcept have convolutions with one."""
+    import spconv.pytorch as spconv
+
+    for _ in range(2):  # once more must change nothing
+        let_spconv_run_without_cuda()
+    torch.manual_seed(0)
+    indices = torch.unique(torch.randint(6, (80, 3)), dim=0).int()
+    indices = torch.cat([torch.zeros(len(indices), 1, dtype=torch.int32), indices], dim=1)
+    cloud = spconv.SparseConvTensor(torch.randn(len(indices), 4), indices, [6, 6, 6], 1)
+    layer = spconv.SubMConv3d(4, 5, 3, bias=True)
+    torch.nn.init.normal_(layer.bias)
+    trained = layer(cloud).features
+    with torch.no_grad():
+        evaluated = layer.eval()(cloud).features
+        layer.bias.zero_()
+        unbiased = layer(cloud).features
+    torch.testing.assert_close(evaluated, trained)
+    assert not torch.allclose(evaluated, unbiased)
 
 
 @needs_spconv

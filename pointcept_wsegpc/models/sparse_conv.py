@@ -8,6 +8,7 @@ a checkpoint written with one loads into the other. The torch set computes what 
 no more: no bias, submanifold convolutions of odd size, strided ones whose kernel equals the stride.
 """
 
+import functools
 from types import SimpleNamespace
 
 import torch
@@ -72,15 +73,27 @@ def _spconv_runs_on_gpu():
 
 
 def let_spconv_run_without_cuda():
-    """Make spconv's CPU backward usable where there is no CUDA; does nothing where there is.
+    """Make spconv's CPU code usable where there is no CUDA; does nothing where there is.
 
     The backward asks for the current CUDA stream even for CPU tensors, which raises without a
-    driver. The value is not used on the CPU, so stream 0 does.
+    driver. The value is not used on the CPU, so stream 0 does. In eval mode it leaves the addition
+    of a bias to the kernel, which on the CPU cannot: here the bias is added to what it returns.
     """
     if not torch.cuda.is_available():
         import spconv.pytorch.ops as ops
 
         ops.get_current_stream = lambda: 0
+        if not hasattr(ops.indice_conv, "__wrapped__"):
+            ops.indice_conv = _bias_added_after(ops.indice_conv)
+
+
+def _bias_added_after(indice_conv):
+    @functools.wraps(indice_conv)
+    def wrapper(*args, bias=None, **kwargs):
+        result = indice_conv(*args, **kwargs)
+        return result if bias is None else result + bias
+
+    return wrapper
 
 
 class SparseTensor:

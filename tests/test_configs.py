@@ -241,7 +241,7 @@ class TestPaper:
                 cfg.model.pop(key, None)
             for key in ("labels", "structures"):
                 cfg.data.train.pop(key, None)
-        assert {k: v for k, v in full.items()} == {k: v for k, v in cam.items()}
+        assert dict(full.items()) == dict(cam.items())
 
     @pytest.mark.parametrize("network", ["spunet", "ptv3"])
     def test_backbones_of_pointcept_change_the_backbone_only(self, network, cmg, rpc):

@@ -18,6 +18,7 @@ from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.datasets.training import compact_ids
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.models.batch import prefixed, shift_index, unique_ids
+from pointcept_wsegpc.transforms.views import point_features
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
 FLIP_AND_TURN = [
@@ -427,6 +428,55 @@ def test_point_labels_are_not_read_in_training(prepared_root, root_copy):
         unlabelled.set_epoch(0, 0)
         for index in range(3):
             assert_same(labelled[index], unlabelled[index])
+
+
+def test_no_label_file_is_opened_in_training(prepared_root, monkeypatch):
+    opened, load = [], np.load
+
+    def recording_load(path, *args, **kwargs):
+        opened.append(str(path))
+        return load(path, *args, **kwargs)
+
+    monkeypatch.setattr(np, "load", recording_load)
+    dataset(prepared_root, mix3d=1.0)[0]
+    assert any(name.endswith("/coord.npy") for name in opened)
+    assert not [name for name in opened if "segment" in name]
+    dataset(prepared_root, labels=True)[0]
+    assert any(name.endswith("/segment20.npy") for name in opened)
+
+
+@pytest.mark.parametrize("mix3d", [0.0, 1.0])
+def test_point_labels_of_the_voxels_on_request(prepared_root, mix3d):
+    """Colours are left alone here, and so tell which point a voxel shows."""
+    settings = {"mix3d": mix3d, "structures": {"floor": ("floor", 1.0)}, "color_view": []}
+    labelled = dataset(prepared_root, labels=True, **settings)
+    plain = dataset(prepared_root, **settings)
+    for data in (labelled, plain):
+        data.set_epoch(0, 0)
+    for index in range(3):
+        sample = labelled[index]
+        segment = sample.pop("segment")
+        assert_same(sample, plain[index])
+        assert segment.shape == (len(sample["coord"]),) and segment.dtype == torch.int64
+        looks = {}
+        for name in sample["name"].split("+"):
+            scene = prepared_root / "train" / name
+            color, normal, label = (
+                np.load(scene / f"{key}.npy") for key in ("color", "normal", "segment20")
+            )
+            for row, value in zip(point_features(color, normal), label.reshape(-1), strict=True):
+                looks.setdefault(tuple(row[:3].round(4)), set()).add(int(value))
+        seen = [looks[tuple(row[:3].round(4))] for row in sample["feat"].numpy()]
+        assert all(int(value) in values for value, values in zip(segment, seen, strict=True))
+        assert sum(len(values) == 1 for values in seen) > 0.5 * len(seen)  # it does decide
+
+
+def test_requested_labels_that_are_missing(root_copy):
+    scene = schema.scene_dirs(root_copy, "train")[0]
+    (scene / "segment20.npy").unlink()
+    with pytest.raises(FileNotFoundError, match=r"segment20.npy is missing"):
+        dataset(root_copy, labels=True)[0]
+    assert "segment" in dataset(root_copy, labels=True)[1]
 
 
 def test_seed_epoch_and_index_decide_a_sample(prepared_root):

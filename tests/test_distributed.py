@@ -16,9 +16,22 @@ STEPS = 3
 ALL_PAIRS = {"num_pairs": 10**6, "pairs_per_view": 10**6, "min_visible": 0}
 
 
-def build(state=None):
+# Settings of the model that are divided by what all processes hold, each in its own way.
+VARIANTS = {
+    "default": {},
+    "labels": {
+        "guidance_3d": "cam",
+        "guidance_2d": "mse",
+        "consistency": "region",
+        "supervised_weight": 1.0,
+    },
+    "affinity": {"guidance_3d": "affinity", "guidance_2d": "cam", "consistency": "point-point"},
+}
+
+
+def build(state=None, **changes):
     # About what an untrained teacher is sure of, so that some points pass and some do not.
-    model = build_model(small.model_config(**ALL_PAIRS, threshold=0.2))
+    model = build_model(small.model_config(**ALL_PAIRS, threshold=0.2, **changes))
     if state is not None:
         model.load_state_dict(state)
     return model.train()
@@ -50,7 +63,9 @@ def train_one_rank(rank, folder):
     inputs = torch.load(folder / "inputs.pt")
     # As Pointcept wraps a model.
     model = DistributedDataParallel(
-        build(inputs["state"]), broadcast_buffers=False, find_unused_parameters=False
+        build(inputs["state"], **inputs["changes"]),
+        broadcast_buffers=False,
+        find_unused_parameters=False,
     )
     result = train_steps(model, collate_fn([inputs["samples"][rank]]))
     torch.save(result, folder / f"rank{rank}.pt")
@@ -63,17 +78,21 @@ def without_links(sample):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("second", ["whole", "without any visible point"])
-def test_gradients_and_thresholds_of_the_joint_batch(prepared_root, tmp_path, second):
-    dataset = build_dataset(small.dataset_config(prepared_root))
+@pytest.mark.parametrize(
+    ("second", "variant"),
+    [("whole", "default"), *(("without any visible point", name) for name in VARIANTS)],
+)
+def test_gradients_and_thresholds_of_the_joint_batch(prepared_root, tmp_path, second, variant):
+    changes = VARIANTS[variant]
+    dataset = build_dataset(small.dataset_config(prepared_root, labels=variant == "labels"))
     dataset.set_epoch(0, 0)
     samples = [dataset[0], dataset[1]]
     if second != "whole":
         samples[1] = without_links(samples[1])
     assert len(samples[0]["coord"]) != len(samples[1]["coord"])
-    model = build()
+    model = build(**changes)
     state = {key: value.clone() for key, value in model.state_dict().items()}
-    torch.save({"state": state, "samples": samples}, tmp_path / "inputs.pt")
+    torch.save({"state": state, "samples": samples, "changes": changes}, tmp_path / "inputs.pt")
     joint = train_steps(model, collate_fn(samples))
 
     torch.multiprocessing.spawn(train_one_rank, args=(tmp_path,), nprocs=2)

@@ -139,6 +139,18 @@ class TestSceneTagHook:
         with pytest.raises(ValueError, match=rf"holds point labels \['{key}'\].*mode='train'"):
             hook.before_step()
 
+    def test_labels_that_were_asked_for_pass_and_are_logged(self, trainer, prepared_root):
+        hook = attach("SceneTagHook", trainer)
+        hook.before_train()
+        assert "Point labels are read" not in text(trainer)
+        dataset = build_dataset(small.dataset_config(prepared_root, labels=True))
+        trainer.train_loader.dataset = dataset
+        hook.before_train()
+        assert "Point labels are read in training (labels=True)" in text(trainer)
+        trainer.comm_info["input_dict"] = collate_fn([dataset[0]])
+        assert "segment" in trainer.comm_info["input_dict"]
+        hook.before_step()
+
     def test_training_samples_pass(self, trainer):
         sample = trainer.train_loader.dataset[0]
         trainer.comm_info["input_dict"] = collate_fn([sample])

@@ -9,12 +9,15 @@ import torch.nn.functional as F
 
 from pointcept_wsegpc.losses import cross_entropy
 from pointcept_wsegpc.losses.consistency import (
+    CONSISTENCY,
     AdaptiveThreshold,
+    point_point_consistency,
+    region_consistency,
     region_labels,
     region_point_consistency,
     region_vote,
 )
-from pointcept_wsegpc.losses.cross_entropy import selected_cross_entropy
+from pointcept_wsegpc.losses.cross_entropy import labelled_cross_entropy, selected_cross_entropy
 
 N, C = 60, 5
 
@@ -195,6 +198,32 @@ def test_cross_entropy_of_nothing_is_a_connected_zero(n):
     logits = torch.randn(n, C, requires_grad=True)
     nothing = torch.zeros(n, dtype=torch.bool)
     loss = selected_cross_entropy(logits, torch.zeros(n, dtype=torch.int64), nothing)
+    loss.backward()
+    assert loss.item() == 0 and logits.grad.shape == (n, C) and logits.grad.eq(0).all()
+
+
+def test_weights_count_points_several_times():
+    logits, label = draw_logits(n=6).requires_grad_(), torch.tensor([0, 4, 2, 2, 1, 3])
+    weight = torch.tensor([2, 0, 1, 3, 0, 1])
+    selected_cross_entropy(logits, label, weight).backward()
+    ours = logits.grad.clone()
+    logits.grad = None
+    again = torch.repeat_interleave(torch.arange(6), weight)
+    F.cross_entropy(logits[again], label[again], reduction="sum").backward()
+    np.testing.assert_allclose(ours, logits.grad, atol=1e-12)
+
+
+def test_labelled_cross_entropy_is_torchs_mean():
+    logits, label = draw_logits().requires_grad_(), torch.arange(N) % (C + 1) - 1
+    expected = F.cross_entropy(logits, label, ignore_index=-1).item()
+    assert labelled_cross_entropy(logits, label.int()).item() == pytest.approx(expected)
+    assert torch.autograd.gradcheck(lambda x: labelled_cross_entropy(x, label), logits)
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_without_labels_supervision_is_a_connected_zero(n):
+    logits = torch.randn(n, C, requires_grad=True)
+    loss = labelled_cross_entropy(logits, torch.full((n,), -1))
     loss.backward()
     assert loss.item() == 0 and logits.grad.shape == (n, C) and logits.grad.eq(0).all()
 
@@ -380,3 +409,112 @@ def test_a_teacher_that_diverged_keeps_nothing():
         torch.zeros(4, C), probs, torch.tensor([0, 0, -1, 1]), AdaptiveThreshold(C)
     )
     assert loss.item() == 0 and stats["kept"] == 0
+
+
+# ------------------------------------------------------------------------- other forms
+
+
+def slow_region_consistency(logits, probs, region, count, base):
+    """Direct region labels: as `slow_consistency`, of the voters' averaged logits."""
+    label, confidence = slow_labels(probs, region)
+    thresholds = slow_thresholds(count, base)
+    total = 0.0
+    for i in range(len(label)):
+        members = (
+            [i] if region[i] < 0 else [j for j in range(len(region)) if region[j] == region[i]]
+        )
+        mean = sum(logits[j] for j in members) / len(members)
+        if confidence[i] > 0 and confidence[i] >= thresholds[label[i]]:
+            total -= mean[label[i]] - np.log(np.exp(mean).sum())
+    return total / max(len(label), 1)
+
+
+@pytest.mark.parametrize(("base", "adaptive"), [(0.8, True), (0.6, False), (0.0, False)])
+@pytest.mark.parametrize("form", ["region", "point-point"])
+def test_forms_against_a_loop(form, base, adaptive):
+    threshold, count = AdaptiveThreshold(C, base, adaptive), [0] * C
+    kept_somewhere = []
+    for step in range(4):
+        logits, probs, region = draw_logits(step), draw_probs(20 + step), draw_region(30 + step)
+        voters = np.full(N, -1) if form == "point-point" else region.numpy()
+        args = logits.numpy(), probs.numpy(), voters, count if adaptive else [1] * C, base
+        expected, kept, new = slow_consistency(*args)
+        if form == "region":
+            expected = slow_region_consistency(*args)
+        loss, stats = CONSISTENCY[form](logits, probs, region, threshold)
+        assert loss.item() == pytest.approx(expected)
+        assert stats["kept"].item() == pytest.approx(len(kept) / N)
+        mean = np.mean([confidence for _, confidence in kept]) if kept else 0
+        assert stats["confidence"].item() == pytest.approx(mean)
+        count = new if adaptive else [n + m - 1 for n, m in zip(count, new, strict=True)]
+        assert threshold.count.tolist() == count
+        kept_somewhere.append(len(kept) / N)
+    assert max(kept_somewhere) > 0 and min(kept_somewhere) < 1
+
+
+@pytest.mark.parametrize("form", CONSISTENCY)
+def test_gradcheck_of_every_form(form):
+    probs, region = draw_probs(n=12), draw_region(n=12)
+
+    def loss(logits):
+        return CONSISTENCY[form](logits, probs, region, AdaptiveThreshold(C))[0]
+
+    assert torch.autograd.gradcheck(loss, draw_logits(n=12).requires_grad_())
+
+
+def test_points_of_a_region_share_their_gradient():
+    """With direct region labels no point learns from what it says itself."""
+    logits, region = draw_logits().requires_grad_(), draw_region()
+    region_consistency(logits, draw_probs(), region, AdaptiveThreshold(C))[0].backward()
+    for r in range(9):
+        rows = logits.grad[region == r]
+        np.testing.assert_allclose(rows, rows[:1].expand_as(rows), atol=1e-15)
+    assert len({tuple(row.tolist()) for row in logits.grad[region < 0]}) > 3
+
+
+@pytest.mark.parametrize("form", CONSISTENCY)
+def test_all_forms_are_one_where_regions_are_points(form):
+    logits, probs = draw_logits(), draw_probs()
+    expected, _ = region_point_consistency(logits, probs, torch.arange(N), AdaptiveThreshold(C))
+    for region in (torch.arange(N), torch.full((N,), -1)):
+        loss, _ = CONSISTENCY[form](logits, probs, region, AdaptiveThreshold(C))
+        assert loss.item() == pytest.approx(expected.item())
+
+
+def test_point_point_ignores_the_regions():
+    logits, probs = draw_logits(), draw_probs()
+    one, other = (
+        point_point_consistency(logits, probs, draw_region(seed), AdaptiveThreshold(C))
+        for seed in (2, 3)
+    )
+    assert torch.equal(one[0], other[0]) and one[1] == other[1]
+
+
+@pytest.mark.parametrize("form", CONSISTENCY)
+def test_degenerate_inputs_of_every_form(form):
+    consistency, empty = CONSISTENCY[form], torch.zeros(0, dtype=torch.int64)
+    cases = {
+        "no points": (0, torch.zeros(0, C), empty, 0.8),
+        "no tags": (4, torch.zeros(4, C), torch.tensor([0, 0, -1, 7]), 0.8),
+        "all below": (4, torch.full((4, C), 1 / C), torch.tensor([0, 0, -1, 7]), 1.0),
+        "diverged": (4, torch.full((4, C), torch.nan), torch.tensor([0, 0, -1, 7]), 0.8),
+    }
+    for name, (n, probs, region, base) in cases.items():
+        logits = torch.randn(n, C, requires_grad=True)
+        threshold = AdaptiveThreshold(C, base, adaptive=False)
+        loss, stats = consistency(logits, probs, region, threshold)
+        loss.backward()
+        assert loss.item() == 0 and stats["kept"] == 0 and stats["confidence"] == 0, name
+        assert logits.grad.shape == (n, C) and logits.grad.eq(0).all(), name
+        assert not threshold.count.any(), name
+
+
+@pytest.mark.parametrize("form", CONSISTENCY)
+def test_half_precision_of_every_form(form):
+    half = draw_logits(scale=2e4, dtype=torch.float16).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = CONSISTENCY[form](
+            half, draw_probs().half(), draw_region(), AdaptiveThreshold(C, 0.0)
+        )
+    loss.backward()
+    assert loss.dtype == torch.float32 and loss.isfinite() and half.grad.isfinite().all()

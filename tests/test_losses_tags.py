@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from pointcept_wsegpc.losses import tags as tags_module
-from pointcept_wsegpc.losses.tags import pool_scene_logits, scene_index, scene_tag_loss, tag_softmax
+from pointcept_wsegpc.losses.tags import (
+    pool_scene_logits,
+    row_tag_softmax,
+    scene_index,
+    scene_tag_loss,
+    tag_softmax,
+)
 
 OFFSET = torch.tensor([3, 3, 10, 11])  # the second scene has no point
 TAGS = torch.tensor([[1, 0, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0.0]])
@@ -162,3 +168,16 @@ def test_half_precision_gives_what_float32_of_the_same_numbers_gives(call, dtype
     assert result.isfinite().all()
     result.sum().backward()
     assert half.grad.dtype == dtype and half.grad.isfinite().all()
+
+
+def test_softmax_with_tags_by_row_is_that_of_the_rows_scenes():
+    rows = TAGS[scene_index(OFFSET)]
+    for scale in (1.0, 500.0):
+        values = logits(scale=scale)
+        np.testing.assert_allclose(
+            row_tag_softmax(values, rows), tag_softmax(values, TAGS, OFFSET), atol=1e-12
+        )
+    assert row_tag_softmax(values[:0], rows[:0]).shape == (0, 5)
+    half = row_tag_softmax(logits(torch.float16, 300.0), rows)
+    assert half.dtype == torch.float32 and half.isfinite().all()
+    assert torch.equal(half.sum(1) > 0, rows.any(1))  # a row without any tag is all zeros

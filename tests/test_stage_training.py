@@ -255,6 +255,21 @@ def test_without_any_point_label(chain, root_copy, tmp_path):
             assert np.array_equal(seen["label"], blind["label"])
 
 
+@pytest.mark.slow
+def test_full_supervision(prepared_root, tmp_path):
+    """The upper reference, through the config and its command, and what it says of itself."""
+    settings = options(prepared_root, tmp_path, **STAGE_ONE)
+    log = train(CONFIGS / "wsegpc-full.py", settings)
+    assert "Point labels are read in training (labels=True)" in log
+    assert "supervised: " in log and "guidance_3d: " not in log and "rpc_3d: " not in log
+    assert read_json(tmp_path / "pseudo_labels/manifest.json")["miou"]["3D"] > 0
+    refused = run(
+        CONFIGS / "wsegpc-full.py", {**settings, "data.train.labels": False, "evaluate": False}
+    )
+    assert refused.returncode != 0
+    assert "no point labels, but supervised_weight is 1.0" in refused.stderr
+
+
 REFUSALS = {
     "mix_prob = 0.8 is not part of the stand-in; install Pointcept": ({"mix_prob": 0.8}, 1),
     "Training on 2 GPUs of 1 machine(s) is not part of the stand-in": ({}, 2),

@@ -451,6 +451,42 @@ def test_unknown_choices_are_refused(settings, message):
         make_model(**settings)
 
 
+def with_labels(samples, label):
+    return [{**s, "segment": torch.full((len(s["coord"]),), label)} for s in samples]
+
+
+def test_supervision_from_point_labels(samples):
+    labelled = with_labels(samples, 3)
+    labelled[1]["segment"][::2] = -1
+    model = make_model(supervised_weight=0.5, cam_weight=0.0)
+    result = model(collate_fn(labelled))
+    check_gradients(model, result["loss"])
+    with torch.no_grad():
+        batch = collate_fn(labelled)
+        logits = make_model().student.points(batch)[1]
+        expected = F.cross_entropy(logits, batch["segment"], ignore_index=-1)
+    assert result["supervised"].item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
+    assert result["cam_3d"] == 0
+
+
+def test_supervision_without_any_labelled_point(samples):
+    model = make_model(supervised_weight=1.0)
+    result = model(collate_fn(with_labels(samples, -1)))
+    check_gradients(model, result["loss"])
+    assert result["supervised"] == 0
+
+
+def test_point_labels_are_there_when_and_only_when_they_are_asked_for(samples, batch):
+    with pytest.raises(
+        ValueError, match=r"no point labels, but supervised_weight is 1.0; expected"
+    ):
+        make_model(supervised_weight=1.0)(batch)
+    with pytest.raises(
+        ValueError, match=r"has point labels, but supervised_weight is 0.0; expected"
+    ):
+        make_model()(collate_fn(with_labels(samples, 3)))
+
+
 # --------------------------------------------------------------------------- the teacher
 
 

@@ -96,7 +96,7 @@ def _supervise(teacher_probs, region, threshold):
     kept = (points * passes).sum()
     stats = {
         "kept": kept / max(len(row), 1),
-        "confidence": (confidence * passes * points).sum() / kept.clamp(min=1),
+        "confidence": (confidence.where(passes, 0) * points).sum() / kept.clamp(min=1),
     }
     return label, points, row, stats
 

@@ -1,0 +1,183 @@
+"""Every variant of the model trains for two steps on tiny data, and no option is without effect."""
+
+import functools
+import itertools
+
+import pytest
+import small
+import torch
+from pointcept.datasets import build_dataset, collate_fn
+from pointcept.models.builder import build_model
+
+from pointcept_wsegpc.models.teacher import ema_update
+
+KINDS = ("none", "contrastive", "affinity", "mse", "cam")
+FORMS = ("region-point", "point-point", "region")
+CAM = {"guidance_3d": "none", "guidance_2d": "none", "consistency_3d": 0, "consistency_2d": 0}
+CMG = {"consistency_3d": 0, "consistency_2d": 0}
+RPC = {"guidance_3d": "none", "guidance_2d": "none"}
+STRUCTURES = {"floor": ("floor", 1.0), "wall": ("wall", 1.0)}
+
+# Name -> settings of the model, settings of the training data.
+VARIANTS = {
+    **{
+        f"guidance {a}/{b}": ({**CMG, "guidance_3d": a, "guidance_2d": b}, {})
+        for a, b in itertools.product(KINDS, KINDS)
+    },
+    **{
+        f"{form}, {name}": ({**RPC, **weights, "consistency": form}, {})
+        for form in FORMS
+        for name, weights in {
+            "3D": {"consistency_2d": 0},
+            "2D": {"consistency_3d": 0},
+            "both": {},
+        }.items()
+    },
+    **{
+        f"{kind} {threshold}": ({**RPC, "threshold": threshold, "adaptive": adaptive}, {})
+        for kind, adaptive in {"fixed": False, "adaptive": True}.items()
+        for threshold in (0.0, 0.4, 0.8, 0.9)
+    },
+    "whole": ({}, {}),
+    "whole, 3D consistency": ({"consistency_2d": 0}, {}),
+    "mix3d": ({}, {"mix3d": 1.0}),
+    "structures": ({}, {"structures": STRUCTURES}),
+    "floor alone": ({}, {"structures": {"floor": ("floor", 1.0)}}),
+    "mix3d, structures, cam": (
+        {"guidance_3d": "cam", "guidance_2d": "cam"},
+        {"mix3d": 1.0, "structures": STRUCTURES},
+    ),
+    "1 view": ({}, {"num_views": 1}),
+    "12 views": ({}, {"num_views": 12}),  # more than there are
+    "frozen": ({"image_encoder": {**small.model_config()["image_encoder"], "frozen": True}}, {}),
+    "full": ({**CAM, "cam_weight": 0.0, "supervised_weight": 1.0}, {"labels": True}),
+    "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"labels": True, "mix3d": 1.0}),
+}
+SAME = {
+    frozenset(("fixed 0.0", "adaptive 0.0")),  # nothing is below zero, whichever kind it is
+    frozenset(("adaptive 0.8", "region-point, both")),  # the defaults
+}
+
+
+def expected_terms(settings):
+    terms = {"cam_3d", "cam_2d"}
+    for dim in ("3d", "2d"):
+        if settings.get(f"guidance_{dim}") != "none":
+            terms.add(f"guidance_{dim}")
+        if settings.get(f"consistency_{dim}", 1):
+            terms |= {f"rpc_{dim}", f"kept_{dim}", f"confidence_{dim}"}
+    if settings.get("supervised_weight"):
+        terms.add("supervised")
+    return terms | {"loss"}
+
+
+def sharpen(network):
+    """Random networks are sure of nothing: without this every threshold would keep nothing."""
+    with torch.no_grad():
+        network.point_head.weight *= 20
+        network.image_head.weight *= 400
+
+
+@pytest.fixture(scope="module")
+def train(prepared_root):
+    """train(name): outputs of the two steps of a variant, and its state in the end."""
+
+    @functools.cache
+    def run(name):
+        changes, data = VARIANTS[name]
+        dataset = build_dataset(small.dataset_config(prepared_root, **data))
+        dataset.set_epoch(0, 0)
+        batch = collate_fn([dataset[0], dataset[1]])
+        torch.manual_seed(0)
+        model = build_model(small.model_config(**changes)).train()
+        sharpen(model.student), sharpen(model.teacher)
+        trained = {k: p for k, p in model.named_parameters() if p.requires_grad}
+        optimizer = torch.optim.SGD(trained.values(), lr=0.01)
+        torch.manual_seed(1)
+        outputs = []
+        for _ in range(2):
+            optimizer.zero_grad()
+            output = model(batch)
+            output["loss"].backward()
+            # Pointcept's data-parallel training does not look for parameters without a gradient.
+            assert [k for k, p in trained.items() if p.grad is None] == []
+            assert all(p.grad.isfinite().all() for p in trained.values())
+            optimizer.step()
+            ema_update(model.teacher, model.student, 0.5)
+            outputs.append({key: value.item() for key, value in output.items()})
+        return outputs, {k: v.clone() for k, v in model.state_dict().items()}
+
+    return run
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_trains(train, name):
+    outputs, state = train(name)
+    for output in outputs:
+        assert set(output) == expected_terms(VARIANTS[name][0])
+    used = {key for key in outputs[0] if outputs[0][key] > 0}
+    off = {"cam_3d"} if VARIANTS[name][0].get("cam_weight") == 0 else set()
+    assert used >= set(outputs[0]) - off
+    assert outputs[0]["loss"] != outputs[1]["loss"]
+    assert all(v.isfinite().all() for v in state.values() if v.is_floating_point())
+
+
+def test_no_option_is_without_effect(train):
+    """The end of the second step differs between all variants."""
+    weight = "student.point_head.weight", "student.image_head.weight"
+    ends = {name: [train(name)[1][key] for key in weight] for name in VARIANTS}
+    same = {
+        frozenset((a, b))
+        for a, b in itertools.combinations(VARIANTS, 2)
+        if all(map(torch.equal, ends[a], ends[b]))
+    }
+    assert same == SAME
+
+
+@pytest.mark.parametrize("kind", ["fixed", "adaptive"])
+@pytest.mark.parametrize("dim", ["3d", "2d"])
+def test_higher_thresholds_keep_less(train, kind, dim):
+    kept = [train(f"{kind} {t}")[0][1][f"kept_{dim}"] for t in (0.0, 0.4, 0.8, 0.9)]
+    assert kept[0] == 1 and kept == sorted(kept, reverse=True) and kept[-1] < kept[1]
+
+
+def test_forms_of_consistency_keep_what_they_should(train):
+    """Direct region labels differ from region-point consistency in nothing but the loss."""
+    first = {form: train(f"{form}, both")[0][0] for form in FORMS}
+    stats = ("kept_3d", "confidence_3d", "kept_2d", "confidence_2d")
+    for key in stats:
+        assert first["region"][key] == first["region-point"][key]
+    # A mean is less sure than those that it is the mean of.
+    assert first["point-point"]["confidence_3d"] > first["region-point"]["confidence_3d"]
+    assert first["point-point"]["confidence_2d"] > first["region-point"]["confidence_2d"]
+    # Cross-entropy is convex in the logits.
+    for key in ("rpc_3d", "rpc_2d"):
+        assert first["region"][key] < first["region-point"][key]
+
+
+def test_frozen_images(prepared_root):
+    """A frozen 2D network: no gradients, no other statistics, student and teacher alike."""
+    dataset = build_dataset(small.dataset_config(prepared_root))
+    encoder = {"name": "resnet10t", "weights": "none", "stages": 1, "frozen": True}
+    model = build_model(small.model_config(image_encoder=encoder)).train()
+    networks = model.student.image_encoder, model.teacher.image_encoder
+    before = [{k: v.clone() for k, v in net.state_dict().items()} for net in networks]
+    assert any(key.endswith("running_mean") for key in before[0])
+    heads = {k: v.clone() for k, v in model.student.image_head.state_dict().items()}
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=0.1, weight_decay=0.1)
+    for step in range(2):
+        model.train()
+        optimizer.zero_grad()
+        model(collate_fn([dataset[step]]))["loss"].backward()
+        assert all(p.grad is not None for p in parameters)
+        optimizer.step()
+        ema_update(model.teacher, model.student, 0.5)
+    for net, state in zip(networks, before, strict=True):
+        assert not any(module.training for module in net.modules())
+        assert all(p.grad is None and not p.requires_grad for p in net.parameters())
+        # The teacher averages equal numbers, which may round.
+        for key, value in net.state_dict().items():
+            torch.testing.assert_close(value, state[key], rtol=1e-6, atol=1e-7)
+    assert all(torch.equal(v, before[0][k]) for k, v in networks[0].state_dict().items())
+    assert not torch.equal(model.student.image_head.weight, heads["weight"])

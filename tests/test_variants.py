@@ -16,6 +16,10 @@ FORMS = ("region-point", "point-point", "region")
 CAM = {"guidance_3d": "none", "guidance_2d": "none", "consistency_3d": 0, "consistency_2d": 0}
 CMG = {"consistency_3d": 0, "consistency_2d": 0}
 RPC = {"guidance_3d": "none", "guidance_2d": "none"}
+ENCODER = small.model_config()["image_encoder"]
+ARCHS = ("14A", "18A", "34C")
+RESNETS = ("resnet34", "resnet50")
+MINK_UNET = {"type": "WSegPC-MinkUNet", "planes": (8,) * 8, "stem_kernel": 3, "backend": "torch"}
 STRUCTURES = {"floor": ("floor", 1.0), "wall": ("wall", 1.0)}
 
 # Name -> settings of the model, settings of the training data.
@@ -49,13 +53,20 @@ VARIANTS = {
     ),
     "1 view": ({}, {"num_views": 1}),
     "12 views": ({}, {"num_views": 12}),  # more than there are
-    "frozen": ({"image_encoder": {**small.model_config()["image_encoder"], "frozen": True}}, {}),
+    "frozen": ({"image_encoder": {**ENCODER, "frozen": True}}, {}),
+    "frozen, affinity": (
+        {"image_encoder": {**ENCODER, "frozen": True}, "guidance_2d": "affinity"},
+        {},
+    ),
+    **{f"3D {arch}": ({"backbone": {**MINK_UNET, "arch": arch}}, {}) for arch in ARCHS},
+    **{f"2D {name}": ({"image_encoder": {**ENCODER, "name": name}}, {}) for name in RESNETS},
     "full": ({**CAM, "cam_weight": 0.0, "supervised_weight": 1.0}, {"labels": True}),
     "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"labels": True, "mix3d": 1.0}),
 }
 SAME = {
     frozenset(("fixed 0.0", "adaptive 0.0")),  # nothing is below zero, whichever kind it is
     frozenset(("adaptive 0.8", "region-point, both")),  # the defaults
+    frozenset(("frozen", "frozen, affinity")),  # no head learns from features
 }
 
 

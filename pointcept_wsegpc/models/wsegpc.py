@@ -39,7 +39,8 @@ class WSegPC(nn.Module):
         num_classes, backbone, backbone_channels, image_encoder: see `TwoBranchNet`.
         cam_weight, image_cam_weight: of the tag losses of the 3D and the 2D branch.
         guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch: "none",
-            "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py.
+            "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py. A frozen
+            image encoder learns from none, its head from "cam".
         guidance_weight: the paper's alpha, of both. guidance_warmup: length of its ramp, in
             iterations, that is training forwards.
         temperature: of the contrastive guidance, Eq. 1.

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import atomic_path, read_json, write_json
+from .rooms.difficulty import PLAIN, Difficulty
 from .rooms.raw import label_table, meta_text, write_annotation, write_ply
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
 from .rooms.room import Room, make_room
@@ -45,6 +46,14 @@ class Settings:
     frames: int = 40
     color_size: tuple[int, int] = (216, 162)
     depth_size: tuple[int, int] = (160, 120)
+    difficulty: Difficulty = PLAIN
+
+    def record(self) -> dict:
+        """As JSON gives it back; the difficulty of plain rooms goes without saying."""
+        record = json.loads(json.dumps(asdict(self)))
+        if self.difficulty == PLAIN:
+            del record["difficulty"]
+        return record
 
 
 def generate_dataset(
@@ -58,6 +67,7 @@ def generate_dataset(
     depth_size: tuple[int, int] = (160, 120),
     workers: int = 1,
     on_scene: Callable[[str], None] | None = None,
+    difficulty: Difficulty = PLAIN,
 ) -> list[str]:
     """Writes the data set under `root` and returns the names of the scenes made by this call.
 
@@ -68,7 +78,7 @@ def generate_dataset(
     if frames < MIN_FRAMES:
         raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
     root = Path(root)
-    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size))
+    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size), difficulty)
     _claim(root, settings)
     names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
     missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
@@ -77,15 +87,21 @@ def generate_dataset(
     for name in _run(root, settings, missing, workers):
         if on_scene is not None:
             on_scene(name)
-    _write_text(root / "scannetv2-labels.combined.tsv", label_table())
+    write_label_table(root, settings)
     for split, part in (("train", names[:num_train]), ("val", names[num_train:])):
         _write_text(root / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in part))
     return [names[index] for index in missing]
 
 
+def write_label_table(root, settings: Settings) -> None:
+    """scannetv2-labels.combined.tsv: the raw categories, and the classes that they belong to."""
+    table = label_table(crowded=settings.difficulty != PLAIN)
+    _write_text(Path(root) / "scannetv2-labels.combined.tsv", table)
+
+
 def _claim(root: Path, settings: Settings) -> None:
     """Notes the settings in the root, or checks that they are the ones noted there."""
-    wanted = json.loads(json.dumps(asdict(settings)))  # tuples as the lists that come back
+    wanted = settings.record()
     note = root / "synthetic.json"
     if not note.exists():
         write_json(note, wanted)
@@ -118,16 +134,16 @@ def make_scene(root, settings: Settings, index: int) -> str:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     rng = np.random.default_rng([settings.seed, 2, index])
-    room = make_room(settings.seed, index)
+    room = make_room(settings.seed, index, settings.difficulty)
     caster = RoomCaster(room, Light.random(rng, room.size))
     between = -(-SCAN_POSES // settings.frames)  # a reconstruction fuses more frames than are kept
     scan_poses = hand_held_path(room, between * settings.frames, rng)
     poses = scan_poses[::between]
     fused = scan_poses[:: max(1, len(scan_poses) // SCAN_POSES)]
-    mesh = scan_mesh(room, caster, fused, settings.points, rng)
+    mesh = scan_mesh(room, caster, fused, settings.points, rng, settings.difficulty)
     alignment, raw_from_room = _random_frame(room, rng)
     header = _cameras(settings, rng)
-    frames = _frames(caster, header, poses, raw_from_room, rng)
+    frames = _frames(caster, header, poses, raw_from_room, settings.difficulty.noise, rng)
     header.num_frames = write_sens(partial / f"{name}.sens", header, frames)
     coord = mesh.coord @ raw_from_room[:3, :3].T + raw_from_room[:3, 3]
     write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face)
@@ -164,7 +180,7 @@ def _cameras(settings: Settings, rng) -> SensHeader:
     return SensHeader(color, depth, *settings.color_size, *settings.depth_size)
 
 
-def _frames(caster, header: SensHeader, poses, raw_from_room, rng):
+def _frames(caster, header: SensHeader, poses, raw_from_room, noise: float, rng):
     """Renders and packs frame after frame; some lose their pose, one its depth."""
     count = len(poses)
     bad = 1 + rng.permutation(count - 1)[: 1 + max(1, count // 16)]
@@ -172,8 +188,8 @@ def _frames(caster, header: SensHeader, poses, raw_from_room, rng):
     color_rays = pixel_rays(header.intrinsic_color, header.color_width, header.color_height)
     depth_rays = pixel_rays(header.intrinsic_depth, header.depth_width, header.depth_height)
     for index, pose in enumerate(poses):
-        color = render_color(caster, color_rays, pose, rng)
-        depth = render_depth(caster, depth_rays, pose, rng)
+        color = render_color(caster, color_rays, pose, rng, noise)
+        depth = render_depth(caster, depth_rays, pose, rng, noise)
         raw_pose = np.full((4, 4), -np.inf) if index in lost else raw_from_room @ pose
         yield pack_frame(header, index, raw_pose, color, depth * np.uint16(index != blank))
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from . import fixtures, furniture
-from .shapes import Model, rotation_z
+from .difficulty import PLAIN, Difficulty
+from .pressing import against_neighbour, pressed, recessed
+from .shapes import FLAT, Model, rotation_z
 
 GAP = 0.02  # metres between an object and its neighbour, or the wall behind it
 TRIES = 80
+BUILT_IN = ("cabinet", "wardrobe closet", "refrigerator")  # can be, unless things go on them
+PROTRUSION = (0.04, 0.08)  # metres by which built-in furniture stands out, handles and all
 
 
 class DoesNotFit(Exception):
@@ -23,8 +27,8 @@ class DoesNotFit(Exception):
 class Layout:
     """The objects placed so far, and the boxes that they keep others out of."""
 
-    def __init__(self, rng: np.random.Generator, size: np.ndarray):
-        self.rng, self.size = rng, size
+    def __init__(self, rng: np.random.Generator, size: np.ndarray, difficulty: Difficulty = PLAIN):
+        self.rng, self.size, self.difficulty = rng, size, difficulty
         self.objects: list[Model] = []
         self.openings: list[list[tuple]] = [[], [], [], []]  # per wall (x0, x1, z0, z1, depth)
         self._taken: list[tuple[np.ndarray, Model]] = []  # box (2, 3) and its owner
@@ -70,11 +74,18 @@ class Layout:
             x = self._along(model, side)
             return self.to_wall(model, side, x, self.rng.uniform(1, 2.5) * GAP)
 
-        return self._search(propose)
+        model = self._search(propose)
+        if self._happens(self.difficulty.touching):
+            model = self._replace_last(pressed(model, self._taken[:-1], self.size))
+        if model.label in BUILT_IN and model.top is None and self._happens(self.difficulty.flat):
+            model = self._replace_last(recessed(model, self.rng.uniform(*PROTRUSION)))
+        return model
 
     def on_wall(self, model: Model) -> Model:
         """Hung on a wall at the height that it already has."""
+        return self._hang(self._perhaps_flat(model))
 
+    def _hang(self, model: Model) -> Model:
         def propose():
             side = int(self.rng.integers(4))
             return self.to_wall(model, side, self._along(model, side))
@@ -89,7 +100,12 @@ class Layout:
             yaw = self.rng.uniform(0, 2 * np.pi) if self.rng.random() < 0.3 else yaw
             return model.placed([*self.rng.uniform(0, self.size[:2]), 0.0], yaw)
 
-        return self._search(propose)
+        model = self._search(propose)
+        if self._happens(self.difficulty.touching):
+            directions = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+            moved, _ = against_neighbour(model, directions, self._taken[:-1], self.size)
+            return self._replace_last(moved)
+        return model
 
     def on_top(self, host: Model, model: Model, turn: float = 0.3) -> Model:
         """On the free surface of another object, its back to the host's, give or take `turn`."""
@@ -106,6 +122,7 @@ class Layout:
 
     def opening(self, model: Model) -> None:
         """A door or a window: cuts its wall and keeps free what is before it."""
+        model = self._perhaps_flat(model)
         x0, x1, z0, z1, deep = model.opening
         is_door = z0 == 0
         (left, _, _), (right, _, _) = model.bounds()
@@ -122,21 +139,21 @@ class Layout:
         reserved = self._search(propose)
         side, x = sides[-1]
         placed = self.to_wall(model, side, x)
-        self.objects[-1] = placed
-        self._taken[-1] = (reserved.bounds(), placed)
+        self._replace_last(placed, reserved.bounds())
         self.openings[side].append((x + x0, x + x1, z0, z1, deep))
         if not is_door:
             self._windows.append((side, x, placed))
 
     def curtain(self, model: Model) -> None:
         """Mostly at one side of a window, which it may cover in part; else on a free wall."""
+        model = self._perhaps_flat(model)
         self.rng.shuffle(self._windows)
         for side, x, window in self._windows:
             placed = self.to_wall(model, side, x + self.rng.choice(window.opening[:2]))
             if self.rng.random() < 0.8 and self.is_free(placed.bounds(), ignore=window):
                 self.put(placed)
                 return
-        self.on_wall(model)
+        self._hang(model)
 
     def shower(self, tub: Model | None) -> None:
         """A shower curtain before the bathtub, or around a corner of its own."""
@@ -173,6 +190,19 @@ class Layout:
             if self.is_free(model.bounds(), ignore):
                 return self.put(model)
         raise DoesNotFit
+
+    def _replace_last(self, model: Model, box: np.ndarray | None = None) -> Model:
+        """Puts a changed model in the place of the one put last."""
+        self.objects[-1] = model
+        self._taken[-1] = (model.bounds() if box is None else box, model)
+        return model
+
+    def _happens(self, chance: float) -> bool:
+        """A draw; none where the chance is 0, so that plain rooms stay as they are."""
+        return chance > 0 and self.rng.random() < chance
+
+    def _perhaps_flat(self, model: Model) -> Model:
+        return model.stretched(FLAT) if self._happens(self.difficulty.flat) else model
 
     def _along(self, model: Model, side: int, corner_share: float = 0.4) -> float:
         """A random x at which the model stays within its wall, some of the time in a corner."""

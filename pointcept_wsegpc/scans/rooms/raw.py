@@ -56,6 +56,9 @@ RAW_CATEGORIES = {
     STRAY: ("object", 50, ""),  # an id outside the NYU40 table, as ScanNet has a few
 }
 
+# Of crowded rooms alone.
+CROWDED_CATEGORIES = {"rug": ("rug", 20, "floor mat")}
+
 
 def write_ply(path: Path, coord: np.ndarray, color: np.ndarray, face: np.ndarray) -> None:
     vertex = np.empty(len(coord), [("xyz", "<f4", 3), ("rgba", "u1", 4)])
@@ -109,8 +112,9 @@ def _numbers(matrix: np.ndarray) -> str:
     return " ".join(f"{value:.6f}" for value in matrix.ravel())
 
 
-def label_table() -> str:
+def label_table(crowded: bool = False) -> str:
+    categories = RAW_CATEGORIES | CROWDED_CATEGORIES if crowded else RAW_CATEGORIES
     rows = [("id", "raw_category", "category", "nyu40id", "nyu40class")]
-    for number, (raw, (category, nyu40, name)) in enumerate(RAW_CATEGORIES.items(), 1):
+    for number, (raw, (category, nyu40, name)) in enumerate(categories.items(), 1):
         rows.append((str(number), raw, category, str(nyu40), name))
     return "".join("\t".join(row) + "\n" for row in rows)

@@ -122,12 +122,14 @@ def _look(caster: RoomCaster, rays: np.ndarray, pose: np.ndarray):
     return distance, triangle, direction
 
 
-def render_depth(caster: RoomCaster, rays, pose, rng: np.random.Generator) -> np.ndarray:
+def render_depth(
+    caster: RoomCaster, rays, pose, rng: np.random.Generator, noise: float = 1.0
+) -> np.ndarray:
     """Depth image (H, W) uint16 in millimetres as a structured-light sensor gives it; 0 = none.
 
     Noise grows with the square of the distance (Khoshelham & Elberink, Sensors 2012: about
-    1.4 mm per square metre). No return from far away, at grazing angles, from glass and, often,
-    beside depth edges.
+    1.4 mm per square metre), times `noise`. No return from far away, at grazing angles, from glass
+    and, often, beside depth edges.
     """
     depth, triangle, direction = _look(caster, rays, pose)
     hit = triangle >= 0
@@ -139,7 +141,7 @@ def render_depth(caster: RoomCaster, rays, pose, rng: np.random.Generator) -> np
     hit &= chance[1] > caster.paints.dropout[caster.patch[triangle]] + 0.004
     edge = depth_edges(z.reshape(rays.shape[:2]))
     hit &= ~(edge.ravel() & (chance[2] < 0.45))
-    noisy = z + rng.normal(0, 1, len(z)) * (0.001 + 0.0014 * z**2)
+    noisy = z + noise * rng.normal(0, 1, len(z)) * (0.001 + 0.0014 * z**2)
     return np.where(hit, np.rint(noisy * 1000), 0).astype(np.uint16).reshape(rays.shape[:2])
 
 
@@ -153,8 +155,10 @@ def depth_edges(z: np.ndarray) -> np.ndarray:
     return edge
 
 
-def render_color(caster: RoomCaster, rays, pose, rng: np.random.Generator) -> np.ndarray:
-    """Colour image (H, W, 3) uint8: shading, exposure that changes, vignette and noise."""
+def render_color(
+    caster: RoomCaster, rays, pose, rng: np.random.Generator, noise: float = 1.0
+) -> np.ndarray:
+    """Colour image (H, W, 3) uint8: shading, exposure that changes, vignette, times `noise` noise."""
     depth, triangle, direction = _look(caster, rays, pose)
     hit = np.nonzero(triangle >= 0)[0]
     color = np.broadcast_to(CEILING * caster.light.color, direction.shape).copy()
@@ -164,5 +168,5 @@ def render_color(caster: RoomCaster, rays, pose, rng: np.random.Generator) -> np
     color[hit] = caster.shade(point, np.where(away, -normal, normal), caster.patch[triangle[hit]])
     corner = (rays[..., :2] ** 2).sum(-1).reshape(-1, 1)
     color *= rng.uniform(0.88, 1.1) * (1 - 0.25 * corner)
-    color += rng.normal(0, 0.012, color.shape)
+    color += noise * rng.normal(0, 0.012, color.shape)
     return (255 * color.clip(0, 1) ** (1 / 1.1)).astype(np.uint8).reshape(rays.shape)

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import clutter, fixtures, furniture, shapes
+from .crowding import camouflage, crowd
+from .difficulty import PLAIN, Difficulty
 from .paint import make_paint
 from .placement import DoesNotFit, Layout
 from .shapes import Model
 
 THEMES = ("Bedroom / Hotel", "Living room / Lounge", "Bathroom", "Kitchen")
 CLASS_RANGE = (3, 9)  # classes per room besides wall and floor
+SECOND = 0.35  # chance of a second piece of the furniture that rooms have several of
 
 # How often each theme has the class; the rare mixtures keep classes from always coming in pairs.
 FREQUENCY = {
@@ -76,20 +79,29 @@ def scene_classes(seed: int, index: int) -> tuple[str, list[str]]:
     return THEMES[theme], [list(FREQUENCY)[i] for i in chosen]
 
 
-def make_room(seed: int, index: int) -> Room:
-    """The room of scene `index`. If its furniture does not fit, tries again a little larger."""
+def make_room(
+    seed: int, index: int, difficulty: Difficulty = PLAIN, classes: list[str] | None = None
+) -> Room:
+    """The room of scene `index`. If its furniture does not fit, tries again a little larger.
+
+    classes: of FREQUENCY, instead of those that `scene_classes` gives it.
+    """
     rng = np.random.default_rng([seed, 1, index])
-    theme, classes = scene_classes(seed, index)
+    theme, chosen = scene_classes(seed, index)
+    classes = chosen if classes is None else classes
     size = np.array([rng.uniform(3.0, 5.0), rng.uniform(3.0, 4.5), rng.uniform(2.4, 2.8)])
     for _ in range(40):
-        layout = Layout(rng, size)
+        layout = Layout(rng, size, difficulty)
         try:
             _furnish(layout, classes)
         except DoesNotFit:
             size = size * (1.05, 1.05, 1.0)
             continue
-        objects = [*_shell(rng, layout), *layout.objects]
-        return Room(theme, size, objects, np.array([m.bounds() for m in layout.objects]))
+        shell = _shell(rng, layout)
+        if difficulty.camouflage:
+            camouflage(rng, shell, layout.objects, difficulty.camouflage)
+        boxes = np.array([m.bounds() for m in layout.objects])
+        return Room(theme, size, [*shell, *layout.objects], boxes)
     raise RuntimeError(f"seed {seed}, scene {index}: no room found for {classes}")
 
 
@@ -124,8 +136,9 @@ def _furnish(layout: Layout, classes: list[str]) -> None:
 def _more(layout: Layout, classes: list[str], hosts: dict[str, Model]) -> None:
     """Second instances where there is room, small furniture, and props of no class."""
     rng = layout.rng
+    again = max(SECOND, layout.difficulty.touching)
     for name in ("cabinet", "bookshelf", "sofa", "bed"):
-        if name in classes and rng.random() < 0.35:
+        if name in classes and rng.random() < again:
             layout.optional(layout.against_wall, AGAINST_WALL[name](rng))
     if "otherfurniture" in classes:
         layout.anywhere(clutter.other_furniture(rng))
@@ -138,6 +151,8 @@ def _more(layout: Layout, classes: list[str], hosts: dict[str, Model]) -> None:
         if host is not None and host.top is not None and rng.random() < 0.6:
             prop = clutter.monitor if name == "desk" else clutter.books
             layout.optional(layout.on_top, host, prop(rng))
+    if layout.difficulty != PLAIN:
+        crowd(layout, classes, [host for host in hosts.values() if host.top is not None])
 
 
 def _shell(rng, layout: Layout) -> list[Model]:

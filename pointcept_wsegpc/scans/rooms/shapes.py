@@ -14,6 +14,7 @@ import numpy as np
 from .paint import Paint
 
 ROUND = 20  # sides of a round cross-section
+FLAT = (1.0, 0.15, 1.0)  # stretches a thing on a wall to little relief
 
 
 @dataclass
@@ -53,6 +54,21 @@ class Model:
             position=turn @ self.position + np.asarray(position),
             yaw=self.yaw + yaw,
         )
+
+    def stretched(self, factor) -> Model:
+        """The same object, scaled along the axes of its own frame by `factor` (3,)."""
+        own, factor = self.in_own_frame(), np.asarray(factor, float)
+        opening = own.opening
+        if opening is not None:
+            opening = tuple(np.array(opening) * factor[[0, 0, 2, 2, 1]])
+        own = replace(
+            own,
+            patches=[patch * factor for patch in own.patches],
+            seats=[(x * factor[0], y * factor[1], yaw) for x, y, yaw in own.seats],
+            top=None if own.top is None else own.top * factor,
+            opening=opening,
+        )
+        return own.placed(self.position, self.yaw)
 
     def in_own_frame(self) -> Model:
         """The same object, back where it was built."""

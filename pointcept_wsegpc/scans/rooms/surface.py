@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 
+from .difficulty import PLAIN, Difficulty
 from .render import RoomCaster, face_normals, triangulate
 from .room import Room
 
 VIEW = (0.58, 0.44)  # tangents of half the field of view, a little more than the depth camera's
+HOLE_RADIUS = (0.08, 0.25)  # metres
 SEGMENT_SIZE = 0.4  # metres, about the size of ScanNet's over-segments on plain walls
 
 
@@ -30,11 +34,17 @@ class ScanMesh:
 
 
 def scan_mesh(
-    room: Room, caster: RoomCaster, poses: np.ndarray, points: int, rng: np.random.Generator
+    room: Room,
+    caster: RoomCaster,
+    poses: np.ndarray,
+    points: int,
+    rng: np.random.Generator,
+    difficulty: Difficulty = PLAIN,
 ) -> ScanMesh:
     """A mesh of about `points` vertices of the surfaces that come into view at `poses` (E, 4, 4).
 
-    Poses are camera-to-world in the room frame; the field of view is VIEW wide.
+    Poses are camera-to-world in the room frame; the field of view is VIEW wide. Holes and the
+    blending of surfaces come on top (difficulty.py).
     """
     spacing = 0.08
     for _ in range(4):  # the share that is seen is known only after looking
@@ -47,6 +57,8 @@ def scan_mesh(
         if abs(count - points) < 0.04 * points:
             break
         spacing *= np.sqrt(count / points)
+    if difficulty.holes:
+        faces = punch_holes(vertices, faces, difficulty.holes, rng)
     faces = _turn_to(vertices, faces, poses[seen_from[faces[:, 0]], :3, 3])
     used, faces = np.unique(faces, return_inverse=True)
     faces = faces.reshape(-1, 3).astype(np.int32)
@@ -54,9 +66,12 @@ def scan_mesh(
     segment = np.unique(_blocks(patches, spacing)[used], return_inverse=True)[1]
     coord, owner = vertices[used], owner[used]
     normal = _vertex_normals(coord, faces)
-    color = caster.shade(coord, normal, owner) + rng.normal(0, 0.03, coord.shape)
+    noise = difficulty.noise
+    color = caster.shade(coord, normal, owner) + noise * rng.normal(0, 0.03, coord.shape)
+    error = _reconstruction_error(coord, normal, spacing, noise, rng)
+    if difficulty.fusion:
+        coord, color = fuse(coord, color, difficulty.fusion)
     color = (255 * color.clip(0, 1) ** (1 / 1.1)).astype(np.uint8)
-    error = _reconstruction_error(coord, normal, spacing, rng)
     return ScanMesh((coord + error).astype(np.float32), color, faces,
                     segment.astype(np.int32), patch_object[owner].astype(np.int32))  # fmt: skip
 
@@ -114,14 +129,39 @@ def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
-def _reconstruction_error(coord, normal, spacing: float, rng: np.random.Generator) -> np.ndarray:
+def _reconstruction_error(coord, normal, spacing: float, noise: float, rng) -> np.ndarray:
     """Displacements (V, 3) in metres.
 
-    Some 3 mm of waviness of a fused surface, 1.5 mm of noise, and a shift within the surface
-    that breaks the regular grid.
+    Some 3 mm of waviness of a fused surface and 1.5 mm of noise, both times `noise`, and a shift
+    within the surface that breaks the regular grid.
     """
     wave, phase = rng.normal(size=(3, 6)) * 8, rng.uniform(0, 2 * np.pi, 6)
     height = 0.0025 * np.sin(coord @ wave + phase).sum(1) / np.sqrt(3)
     shift = rng.normal(0, 0.12 * spacing, coord.shape)
     shift -= (shift * normal).sum(1, keepdims=True) * normal
-    return height[:, None] * normal + shift + rng.normal(0, 0.0015, coord.shape)
+    return noise * height[:, None] * normal + shift + noise * rng.normal(0, 0.0015, coord.shape)
+
+
+def punch_holes(vertices, faces, mean: float, rng: np.random.Generator) -> np.ndarray:
+    """The faces (F, 3) that are left by round holes in random places, `mean` on average."""
+    centre = vertices[faces].mean(1)
+    keep = np.ones(len(faces), bool)
+    for at in centre[rng.integers(len(faces), size=rng.poisson(mean))]:
+        keep &= ((centre - at) ** 2).sum(1) > rng.uniform(*HOLE_RADIUS) ** 2
+    return faces[keep]
+
+
+def fuse(coord: np.ndarray, color: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates and colours (V, 3), each the mean over the vertices within `radius` metres.
+
+    As a grid of signed distances does it: edges get round, and a thin thing sinks into what it
+    lies on.
+    """
+    pairs = cKDTree(coord).query_pairs(radius, output_type="ndarray")
+    ends = np.concatenate([pairs[:, 0], pairs[:, 1]])
+    graph = csr_matrix(
+        (np.ones(len(ends)), (ends, np.concatenate([pairs[:, 1], pairs[:, 0]]))),
+        shape=(len(coord), len(coord)),
+    )
+    count = 1 + np.bincount(ends, minlength=len(coord))[:, None]
+    return (coord + graph @ coord) / count, (color + graph @ color) / count

@@ -1,0 +1,126 @@
+"""SynthRooms: a fixed version of the synthetic scans, as a benchmark that anyone can make.
+
+A version is a seed, counts and settings, at two sizes, with a checksum of what comes out of them
+(synthrooms_check.py). Its rooms are crowded ones (rooms/difficulty.py): furniture touches, things
+lie flat on walls, paint deceives, and the scan has noise and holes, so that regions leak across
+objects. They share no seed with the plain rooms of the quickstart. A change of the generator that
+changes them is a new version.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files import read_json, write_json
+from . import scannet, synthetic
+from .capture import Capture
+from .rooms.difficulty import Difficulty
+
+VERSION = 1
+NOTE = "synthrooms.json"  # in the data root: which version and size it holds
+
+logger = logging.getLogger(__name__)
+
+CROWDED = Difficulty(
+    touching=0.9, flat=0.45, clutter=1.5, leaning=1.0, camouflage=0.4, noise=1.25, fusion=0.03,
+    holes=6.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many scenes of which seed; how they are scanned, and how they are prepared."""
+
+    name: str
+    train: int
+    val: int
+    scans: synthetic.Settings
+    prepared: scannet.Settings
+
+    def record(self) -> dict:
+        """What a data root notes about itself."""
+        counts = {"train": self.train, "val": self.val}
+        return {"version": VERSION, "size": self.name, **counts, "scans": self.scans.record()}
+
+
+SIZES = {
+    # For two CPU cores: small views, and no more points than coarse voxels need.
+    "small": Size(
+        "small", 64, 16,
+        synthetic.Settings(1001, 20_000, 24, (128, 96), (128, 96), CROWDED),
+        scannet.Settings(stride=1, height=48, width=64),
+    ),
+    # For one GPU: points and views as many and as large as those of ScanNet in the paper.
+    "large": Size(
+        "large", 200, 50,
+        synthetic.Settings(1002, 150_000, 60, (648, 484), (640, 480), CROWDED),
+        scannet.Settings(stride=1, height=240, width=320),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene of the benchmark: its number, and where it goes."""
+
+    index: int
+    split: str
+    root: Path
+    size: Size
+
+    @property
+    def name(self) -> str:
+        return f"scene{self.index:04d}_00"
+
+    @property
+    def raw(self) -> Path:
+        """Where its raw scan lies while it is made; in the layout of a raw data set."""
+        return self.root / scannet.PARTIAL / "raw" / self.name
+
+    @property
+    def capture(self) -> Capture:
+        return Capture(self.name, self.split, self.raw / "scans" / self.name, self.root)
+
+    @property
+    def folder(self) -> Path:
+        return self.capture.target
+
+
+def scenes(root, size: Size) -> dict[str, Scene]:
+    """All scenes of a size by split/name, to be made under `root`."""
+    root = Path(root).expanduser().resolve()
+    splits = ["train"] * size.train + ["val"] * size.val
+    found = [Scene(index, split, root, size) for index, split in enumerate(splits)]
+    return {f"{scene.split}/{scene.name}": scene for scene in found}
+
+
+def claim(root, size: Size) -> None:
+    """Notes in the data root what it holds; ValueError where it holds something else."""
+    note = Path(root) / NOTE
+    if not note.exists():
+        write_json(note, size.record())
+    elif (found := read_json(note)) != size.record():
+        what = f"version {found.get('version')} {found.get('size')}"
+        raise ValueError(
+            f"{note}: holds SynthRooms {what} with other settings than version {VERSION} "
+            f"{size.name}; choose another folder"
+        )
+
+
+def is_made(scene: Scene) -> bool:
+    """Whether the prepared scene is there; `claim` has seen to the right settings."""
+    return scannet.is_prepared(scene.capture, scene.size.prepared)
+
+
+def make(scene: Scene) -> dict:
+    """Scan a room, prepare the scan, and keep the prepared scene only; returns its manifest."""
+    shutil.rmtree(scene.raw, ignore_errors=True)  # of a run that was killed
+    try:
+        synthetic.make_scene(scene.raw, scene.size.scans, scene.index)
+        synthetic.write_label_table(scene.raw, scene.size.scans)
+        return scannet.prepare_scene(scene.capture, scene.size.prepared)
+    finally:
+        shutil.rmtree(scene.raw, ignore_errors=True)

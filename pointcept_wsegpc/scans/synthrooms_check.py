@@ -1,0 +1,119 @@
+"""Whether a SynthRooms data root holds what everybody else's holds.
+
+Two answers. The checksum hashes the arrays that decide results: points rounded to millimetres,
+colours, labels, poses, depth and label images; colour images are left out, because a JPEG's bytes
+are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
+millions of values some always lie at its edge: another ray caster or mathematics library may see a
+vertex more or less. So the census, points of each class and views of each split, is compared as
+well, with a tolerance: rooms, scans and labels are then the same, and results compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from .. import schema
+from ..labels import IGNORE, SCANNET20_NAMES
+from .synthrooms import VERSION, Scene, Size, is_made, scenes
+
+TOLERANCE = 0.01  # of the points of a class, or 20 points
+SPLITS = ("train", "val")
+
+# Of every published size: checksum, and per split the points of each class, unlabelled ones last,
+# and the views.
+PUBLISHED: dict[str, dict] = {
+    "small": {
+        "checksum": "0f5371cce093277a",
+        "census": {
+            "train": [
+                451188, 186020, 37600, 48214, 27537, 50854, 13203, 64780, 50704, 63052, 22241,
+                19440, 21750, 15251, 11717, 10403, 7398, 4074, 11355, 17038, 118500, 1408,
+            ],
+            "val": [
+                118594, 45763, 9237, 10152, 8137, 14124, 3100, 19331, 9421, 13715, 4934, 3639,
+                4434, 4906, 1763, 3224, 2230, 902, 2475, 5702, 27311, 352,
+            ],
+        },
+    }
+}  # fmt: skip
+
+
+def scene_digest(scene: Scene) -> str:
+    """Hash of the arrays of one prepared scene."""
+    points = schema.read_points(scene.folder, ("coord", "color", "segment20", "instance"))
+    views = schema.read_views(scene.folder)
+    arrays = [
+        np.rint(points["coord"].astype(np.float64) * 1000).astype("<i4"),
+        points["color"].astype("<u1"),
+        points["segment20"].astype("<i2"),
+        points["instance"].astype("<i4"),
+        views.frame.astype("<i4"),
+        np.rint(views.world_to_camera * 10_000).astype("<i4"),
+        np.rint(views.intrinsic * 1000).astype("<i4"),
+    ]
+    for frame in views.frame:
+        depth = schema.read_view_image(scene.folder, frame, "depth", views.size)
+        label = schema.read_view_image(scene.folder, frame, "label", views.size)
+        arrays += [np.rint(depth * 1000).astype("<u2"), label.astype("<i2")]
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def checksum(root, size: Size) -> str:
+    """One hash of all scenes, 16 hexadecimal digits."""
+    parts = [f"{name} {scene_digest(scene)}\n" for name, scene in scenes(root, size).items()]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def census(root, size: Size) -> dict[str, list[int]]:
+    """Per split: points of each class, points without one, views."""
+    num_classes = len(SCANNET20_NAMES)
+    counts = {split: np.zeros(num_classes + 2, np.int64) for split in SPLITS}
+    for scene in scenes(root, size).values():
+        segment = schema.read_points(scene.folder, ("segment20",))["segment20"].ravel()
+        label = np.where(segment == IGNORE, num_classes, segment)
+        counts[scene.split][:-1] += np.bincount(label, minlength=num_classes + 1)
+        counts[scene.split][-1] += len(schema.read_views(scene.folder).frame)
+    return {split: count.tolist() for split, count in counts.items()}
+
+
+def largest_difference(found: dict, wanted: dict) -> float:
+    """Of two censuses, in units of what is tolerated: up to 1 they are alike."""
+    worst = 0.0
+    for split in SPLITS:
+        a, b = np.array(found[split], float), np.array(wanted[split], float)
+        worst = max(worst, float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max()))
+    return worst
+
+
+def verify(root, size: Size) -> str:
+    """One line on how the data set compares with the published one.
+
+    Raises ValueError where it is another, or where scenes are missing.
+    """
+    missing = [name for name, scene in scenes(root, size).items() if not is_made(scene)]
+    title = f"SynthRooms v{VERSION} {size.name}"
+    if missing:
+        raise ValueError(f"{title} in {root}: {len(missing)} scenes missing, such as {missing[0]}")
+    found, wanted = checksum(root, size), PUBLISHED.get(size.name)
+    if wanted is None:
+        return f"{title}: checksum {found}; none is published for this size"
+    if found == wanted["checksum"]:
+        return f"{title}: checksum {found}, as published"
+    difference = largest_difference(census(root, size), wanted["census"])
+    if difference <= 1:
+        return (
+            f"{title}: checksum {found}, not {wanted['checksum']} as published, but points and "
+            f"views of each class agree within {100 * TOLERANCE:g} %: the same rooms made with "
+            "other libraries; results compare"
+        )
+    raise ValueError(
+        f"{title} in {root}: checksum {found}, expected {wanted['checksum']}, and the points of "
+        f"some class differ by more than {100 * TOLERANCE:g} %; this is another data set: make it "
+        "again in an empty folder with an unchanged generator"
+    )

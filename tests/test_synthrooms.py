@@ -1,0 +1,341 @@
+"""SynthRooms: plain scans stay as they are, crowded rooms are what they claim, the check checks."""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.scans import scannet, synthetic, synthrooms, synthrooms_check
+from pointcept_wsegpc.scans.rooms.difficulty import PLAIN, Difficulty
+from pointcept_wsegpc.scans.rooms.placement import GAP
+from pointcept_wsegpc.scans.rooms.pressing import gap_to_box, gap_to_wall, pressed
+from pointcept_wsegpc.scans.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
+from pointcept_wsegpc.scans.rooms.render import face_normals
+from pointcept_wsegpc.scans.rooms.room import FREQUENCY, make_room, scene_classes
+from pointcept_wsegpc.scans.rooms.shapes import Model, box, rotation_z
+from pointcept_wsegpc.scans.rooms.surface import fuse, punch_holes
+from pointcept_wsegpc.schema import read_points, read_scene_tags
+
+SMALL, LARGE = synthrooms.SIZES["small"], synthrooms.SIZES["large"]
+CATEGORIES = RAW_CATEGORIES | CROWDED_CATEGORIES
+
+
+def tiny(size, train=2, val=1):
+    """A few scenes of a size with few points and frames."""
+    scans = dataclasses.replace(
+        size.scans, points=3000, frames=6, color_size=(48, 36), depth_size=(48, 36)
+    )
+    prepared = scannet.Settings(stride=1, height=36, width=48)
+    return dataclasses.replace(size, train=train, val=val, scans=scans, prepared=prepared)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Root and size of a tiny data set, without regions."""
+    root, size = tmp_path_factory.mktemp("rooms") / "tiny", tiny(SMALL)
+    tool = importlib.import_module("make_synthrooms")
+    assert tool.make_scenes(root, size, workers=2).exit_status == 0
+    return root, size
+
+
+# ------------------------------------------------------------------------- what must not change
+
+
+def geometry_hash(room):
+    """Of objects, places and paints, rounded far above the last digits of sines."""
+    digest = hashlib.sha256()
+    for model in room.objects:
+        digest.update(model.label.encode())
+        arrays = [*model.patches, *(p.first for p in model.paints), *(p.wave for p in model.paints)]
+        for array in arrays:
+            digest.update((np.rint(np.asarray(array) * 1e5) + 0.0).astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+# Of the rooms that the quickstart's published numbers are of. The bytes of a scan are the ray
+# caster's and the image encoder's too, so a scan is tested by what it draws: see below.
+PLAIN_ROOMS = (
+    "51ff29459279508e", "36504e3c518ac644", "0e9979b623404fdf", "63c5388b7ea9f0f9",
+    "3274d910d38bdf54", "5f141a9514ec20f8", "cc9575527b3c7702", "7ee497288149e15c",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("index", "wanted"), enumerate(PLAIN_ROOMS))
+def test_rooms_of_the_quickstart_stay_as_they_are(index, wanted):
+    assert geometry_hash(make_room(0, index)) == wanted
+
+
+def test_plain_scans_know_nothing_of_difficulty(tmp_path):
+    """Equal to the last byte, with the options at their defaults and without any."""
+    sizes = {"points": 2000, "frames": 4, "color_size": (32, 24), "depth_size": (32, 24)}
+    synthetic.generate_dataset(tmp_path / "a", 1, 0, **sizes)
+    synthetic.generate_dataset(tmp_path / "b", 1, 0, **sizes, difficulty=Difficulty())
+    a, b = ({p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+            for root in (tmp_path / "a", tmp_path / "b"))  # fmt: skip
+    assert a == b and len(a) > 5
+    assert "difficulty" not in json.loads((tmp_path / "a/synthetic.json").read_text())
+    assert "floor mat" not in (tmp_path / "a/scannetv2-labels.combined.tsv").read_text()
+    with pytest.raises(ValueError, match="same settings"):
+        synthetic.generate_dataset(tmp_path / "a", 1, 0, **sizes, difficulty=synthrooms.CROWDED)
+
+
+def test_a_plain_scan_draws_what_it_drew():
+    """Everything random of a scan comes from one generator: its end state tells of every draw."""
+    rng = np.random.default_rng([0, 2, 0])
+    room = make_room(0, 0)
+    caster = synthetic.RoomCaster(room, synthetic.Light.random(rng, room.size))
+    poses = synthetic.hand_held_path(room, 8, rng)
+    draws = rng.bit_generator.state["state"]["state"]
+    mesh = synthetic.scan_mesh(room, caster, poses, 500, rng)
+    expected = np.random.default_rng([0, 2, 0])
+    expected.bit_generator.state = {
+        **expected.bit_generator.state,
+        "state": {**expected.bit_generator.state["state"], "state": draws},
+    }
+    expected.normal(0, 0.03, mesh.coord.shape)  # colours
+    expected.normal(size=(3, 6)), expected.uniform(size=6)  # waviness
+    expected.normal(size=mesh.coord.shape), expected.normal(size=mesh.coord.shape)  # shift, noise
+    assert rng.random() == expected.random()
+
+
+# ----------------------------------------------------------------------------- crowded rooms
+
+
+def crowded(count=12):
+    return [make_room(SMALL.scans.seed, index, synthrooms.CROWDED) for index in range(count)]
+
+
+def test_crowded_rooms_keep_their_classes():
+    """Clutter, rugs and leaning things bring no class into a room."""
+    for index, room in enumerate(crowded()):
+        found = {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20_NAMES)
+        wanted = {n.replace("refrig", "refridg") for n in scene_classes(SMALL.scans.seed, index)[1]}
+        assert found == wanted | {"wall", "floor"}
+
+
+def test_crowded_rooms_are_crowded():
+    plain = [make_room(SMALL.scans.seed, index) for index in range(12)]
+    rooms = crowded()
+    assert sum(len(r.objects) for r in rooms) > 1.2 * sum(len(r.objects) for r in plain)
+    assert any(model.label == "rug" for room in rooms for model in room.objects)
+
+    def contacts(room):
+        """Pairs of boxes closer than the gap that is kept in plain rooms."""
+        boxes = np.array([m.bounds() for m in room.objects if m.label not in ("wall", "floor")])
+        low, high = boxes[:, 0], boxes[:, 1]
+        apart = np.maximum(low[:, None] - high, low - high[:, None]).max(-1)
+        return (np.abs(apart) < GAP / 2).sum() // 2
+
+    assert sum(map(contacts, rooms)) > sum(map(contacts, plain)) + len(rooms)
+
+
+@pytest.mark.parametrize("size", synthrooms.SIZES.values(), ids=lambda s: s.name)
+def test_every_class_occurs_in_both_splits_and_lacks_in_some(size):
+    for indices in (range(size.train), range(size.train, size.train + size.val)):
+        sets = [set(scene_classes(size.scans.seed, index)[1]) for index in indices]
+        for name in FREQUENCY:
+            assert 2 <= sum(name in found for found in sets) <= 0.75 * len(sets), name
+
+
+def test_sizes():
+    assert (SMALL.train, SMALL.val) == (64, 16)
+    assert LARGE.train >= 200 and LARGE.scans.points >= 100_000
+    assert (LARGE.prepared.height, LARGE.prepared.width) == (240, 320)
+    assert len({size.scans.seed for size in synthrooms.SIZES.values()} | {0}) == 3
+
+
+# ---------------------------------------------------------------------------------- its parts
+
+
+def furniture(label, size, position, yaw=0.0):
+    (w, d, h), model = size, Model(label)
+    model.patches = box((-w / 2, 0, 0), (w / 2, d, h))
+    return model.placed(position, yaw)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_pressing(side):
+    """On every wall: back to it, against the neighbour, level and flush with it."""
+    room, turn = np.array([5.0, 5.0, 2.5]), rotation_z(side * np.pi / 2)
+    corner = np.array([(0, 0, 0), (5, 0, 0), (5, 5, 0), (0, 5, 0)][side], float)
+
+    def put(label, size, x, gap):
+        return furniture(label, size, corner + turn @ (x, gap, 0), side * np.pi / 2)
+
+    neighbour = put("cabinet", (1.0, 0.5, 0.9), 1.0, 0.0)
+    model = put("desk", (1.0, 0.6, 0.75), 2.5, 0.04)
+    result = pressed(model, [(neighbour.bounds(), neighbour)], room)
+    both = [np.sort((m.bounds() - corner) @ turn, 0) for m in (neighbour, result)]
+    np.testing.assert_allclose(both[1][0], [1.5, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(both[1][1], [2.5, 0.5, 0.9], atol=1e-9)
+    far = put("desk", (1.0, 0.6, 0.75), 3.8, 0.04)
+    moved = pressed(far, [(neighbour.bounds(), neighbour)], room)
+    x = np.sort((moved.bounds() - corner) @ turn, 0)[:, 0]
+    np.testing.assert_allclose(x, [4.0, 5.0], atol=1e-9)  # the wall is nearer
+
+
+def test_gaps():
+    a, b = np.array([[0, 0, 0], [1, 1, 1.0]]), np.array([[3, 0.5, 0], [4, 2, 1.0]])
+    right, left, up = np.eye(3)[0], -np.eye(3)[0], np.eye(3)[1]
+    assert gap_to_box(a, right, b) == 2 and gap_to_box(b, left, a) == 2
+    assert gap_to_box(a, left, b) == gap_to_box(a, up, b) == np.inf
+    assert gap_to_wall(b, right, np.array([5, 5, 2])) == 1 and gap_to_wall(b, left, b[1]) == 3
+
+
+def test_stretched():
+    model = furniture("desk", (2.0, 1.0, 0.7), (1, 2, 0), 0.4)
+    model.top, model.opening = np.array([[-1, 0, 0.7], [1, 1, 0.7]]), (-1.0, 1.0, 0.0, 2.0, 0.1)
+    taller = model.stretched((0.5, 1, 2))
+    own = taller.in_own_frame()
+    np.testing.assert_allclose(own.bounds(), [[-0.5, 0, 0], [0.5, 1, 1.4]], atol=1e-9)
+    np.testing.assert_allclose(taller.top[:, 2], 1.4)
+    np.testing.assert_allclose(taller.opening, (-0.5, 0.5, 0, 4, 0.1))
+    assert taller.yaw == model.yaw and (taller.position == model.position).all()
+
+
+def test_fusion_against_a_slow_mean():
+    rng = np.random.default_rng(0)
+    coord, color = rng.random((60, 3)), rng.random((60, 3))
+    near = np.linalg.norm(coord[:, None] - coord, axis=-1) <= 0.2
+    new_coord, new_color = fuse(coord, color, 0.2)
+    for i, members in enumerate(near):
+        np.testing.assert_allclose(new_coord[i], coord[members].mean(0))
+        np.testing.assert_allclose(new_color[i], color[members].mean(0))
+    np.testing.assert_array_equal(fuse(coord, color, 1e-9)[0], coord)
+
+
+def test_holes():
+    grid = np.stack(np.meshgrid(np.arange(50), np.arange(50), [0]), -1).reshape(-1, 3) * 0.1
+    index = np.arange(2500).reshape(50, 50)
+    faces = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:]], -1).reshape(-1, 3)
+    assert face_normals(grid, faces).any()
+    left = punch_holes(grid, faces, 20.0, np.random.default_rng(0))
+    assert 0.5 * len(faces) < len(left) < len(faces)
+    assert {tuple(f) for f in left} < {tuple(f) for f in faces}
+
+
+# -------------------------------------------------------------------------------- the data set
+
+
+def test_made_scenes_are_prepared_scenes(made):
+    root, size = made
+    scenes = synthrooms.scenes(root, size)
+    assert list(scenes) == ["train/scene0000_00", "train/scene0001_00", "val/scene0002_00"]
+    tags = read_scene_tags(root / "scene_tags.json")
+    for scene in scenes.values():
+        points = read_points(scene.folder, ("coord", "segment20"))
+        assert 2000 < len(points["coord"]) < 4000
+        assert set(tags[scene.name]) <= set(SCANNET20_NAMES) and "floor" in tags[scene.name]
+        assert not scene.raw.exists()  # small on disk
+    assert json.loads((root / synthrooms.NOTE).read_text())["version"] == synthrooms.VERSION
+
+
+def test_an_interruption_changes_nothing(made, tmp_path):
+    """A scene that is missing, and rubbish of a killed run, whatever the number of workers."""
+    root, size = made
+    wanted = synthrooms_check.checksum(root, size)
+    scene = synthrooms.scenes(tmp_path, size)["train/scene0001_00"]
+    (scene.raw / "scans" / scene.name).mkdir(parents=True)
+    synthrooms.make(scene)
+    digest = synthrooms_check.scene_digest(scene)
+    assert digest == synthrooms_check.scene_digest(
+        synthrooms.scenes(root, size)["train/scene0001_00"]
+    )
+    tool = importlib.import_module("make_synthrooms")
+    outcome = tool.make_scenes(tmp_path, size, workers=1)
+    assert len(outcome.skipped) == 1 and len(outcome.done) == 2
+    assert synthrooms_check.checksum(tmp_path, size) == wanted
+
+
+def test_another_size_is_refused(made):
+    root, size = made
+    synthrooms.claim(root, size)
+    with pytest.raises(ValueError, match="choose another folder"):
+        synthrooms.claim(root, tiny(LARGE))
+
+
+class TestVerify:
+    def verify(self, made, monkeypatch, **published):
+        root, size = made
+        found = {
+            "checksum": synthrooms_check.checksum(root, size),
+            "census": synthrooms_check.census(root, size),
+        }
+        monkeypatch.setattr(synthrooms_check, "PUBLISHED", {size.name: found | published})
+        return synthrooms_check.verify(root, size)
+
+    def test_the_same(self, made, monkeypatch):
+        assert "as published" in self.verify(made, monkeypatch)
+
+    def test_made_with_other_libraries(self, made, monkeypatch):
+        line = self.verify(made, monkeypatch, checksum="0" * 16)
+        assert "results compare" in line and "0" * 16 in line
+
+    def test_other_data(self, made, monkeypatch):
+        census = synthrooms_check.census(*made)
+        census["val"][1] = int(1.05 * census["val"][1]) + 21
+        with pytest.raises(ValueError, match="another data set"):
+            self.verify(made, monkeypatch, checksum="0" * 16, census=census)
+
+    def test_not_complete(self, made):
+        root, size = made
+        with pytest.raises(ValueError, match="1 scenes missing, such as val/scene0003_00"):
+            synthrooms_check.verify(root, dataclasses.replace(size, val=2))
+
+    def test_nothing_published(self, made, monkeypatch):
+        monkeypatch.setattr(synthrooms_check, "PUBLISHED", {})
+        assert "none is published" in synthrooms_check.verify(*made)
+
+    def test_census_counts_every_point_once(self, made):
+        root, size = made
+        total = sum(sum(counts[:-1]) for counts in synthrooms_check.census(root, size).values())
+        assert total == sum(
+            len(read_points(s.folder, ("coord",))["coord"])
+            for s in synthrooms.scenes(root, size).values()
+        )
+
+    @pytest.mark.parametrize("key", ["coord", "color", "segment20"])
+    def test_a_changed_array_is_seen(self, made, tmp_path, key):
+        root, size = made
+        source = synthrooms.scenes(root, size)["val/scene0002_00"].folder
+        scene = synthrooms.scenes(tmp_path, size)["val/scene0002_00"]
+        scene.folder.parent.mkdir(parents=True)
+        shutil.copytree(source, scene.folder)
+        before = synthrooms_check.scene_digest(scene)
+        array = np.load(scene.folder / f"{key}.npy")
+        array[len(array) // 2] += 1
+        np.save(scene.folder / f"{key}.npy", array)
+        assert synthrooms_check.scene_digest(scene) != before
+
+
+def test_published_census_fits_the_definition():
+    published = synthrooms_check.PUBLISHED["small"]
+    assert len(published["checksum"]) == 16
+    for split, count in (("train", SMALL.train), ("val", SMALL.val)):
+        points = published["census"][split]
+        assert len(points) == len(SCANNET20_NAMES) + 2 and min(points) > 0
+        assert abs(sum(points[:-1]) / count / SMALL.scans.points - 1) < 0.05
+        assert points[-1] == 22 * count  # 24 frames, one without depth, one lost
+
+
+@pytest.mark.slow
+def test_large_in_a_few_points(tmp_path):
+    """The definition of the large size makes scenes: one of each split, thinned."""
+    size = tiny(LARGE, train=1, val=1)
+    tool = importlib.import_module("make_synthrooms")
+    assert tool.make_scenes(tmp_path, size, workers=1).exit_status == 0
+    assert tool.partition(tmp_path, size, workers=1).exit_status == 0
+    assert "v1 large" in synthrooms_check.verify(tmp_path, size)
+    assert size.scans.difficulty != PLAIN
+
+
+def test_the_command_line_refuses_in_one_line(tmp_path, capsys, monkeypatch):
+    tool = importlib.import_module("make_synthrooms")
+    monkeypatch.setattr("sys.argv", ["make_synthrooms.py", str(tmp_path), "--check-only"])
+    with pytest.raises(ValueError, match="80 scenes missing"):
+        tool.main()

@@ -1,0 +1,9 @@
+# SynthRooms small: 64 rooms make 16 iterations of 4, so 100 passes are 1600 iterations.
+# Class activation from tags alone: the lower reference.
+_base_ = ["../synthetic/wsegpc-cam.py"]
+
+epoch = 100
+eval_epoch = 5
+
+data_root = "data/synthrooms_small"
+data = dict(train=dict(data_root=data_root), val=dict(data_root=data_root))

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Pre-train the image network on rendered images of other rooms and of single objects.
+
+    tools/pretrain_images.py --out exp/pretrained/resnet18.pth --workers 2
+
+The labels are those of whole images: which classes one shows. The rooms share no seed with any
+scan. In a configuration: model.image_encoder.weights=FILE. An interrupted run is continued by the
+same command; images are rendered again, never stored.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pointcept_wsegpc.files import atomic_path
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pretraining.images import render_set, room_seeds
+from pretraining.training import TagNet, Training, held_out
+
+HELD_OUT = 400  # images
+WEIGHT_DECAY = 0.01
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", required=True, type=Path, help="file of weights to write")
+    parser.add_argument("--name", default="resnet18", help="of a timm network (default resnet18)")
+    parser.add_argument(
+        "--stages", type=int, default=3,
+        help="of the network, as its configuration has them (default 3); 0: all",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=positive(int), default=2000, help="default 2000")
+    parser.add_argument(
+        "--minutes", type=positive(float), default=math.inf,
+        help="end after so many of training, if that comes first; depends on the machine",
+    )  # fmt: skip
+    parser.add_argument("--images", type=positive(int), default=6000, help="default 6000")
+    parser.add_argument("--size", type=size, default=(48, 64), metavar="WxH", help="64x48")
+    parser.add_argument("--batch", type=positive(int), default=32, help="default 32")
+    parser.add_argument("--rate", type=positive(float), default=0.001, help="default 0.001")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes that render (default 1)")
+    return parser.parse_args()
+
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{value}: give more than 0")
+        return value
+
+    return parse
+
+
+def size(text):
+    """'64x48' -> (48, 64)."""
+    width, height = (int(part) for part in text.split("x"))
+    return height, width
+
+
+def describe(title, loss, precision, classes):
+    chance = np.mean([share for share in classes.mean(0) if share > 0])
+    return f"{title}: loss {loss:.4f}, mAP {100 * precision:.1f} % (chance {100 * chance:.1f} %)"
+
+
+def main():
+    args = parse_arguments()
+    train_seed, other_seed = room_seeds(args.seed)
+    settings = {
+        key: value for key, value in vars(args).items() if key not in ("out", "workers", "minutes")
+    }
+    torch.manual_seed(args.seed)
+    net = TagNet(args.name, args.stages or None, len(SCANNET20_NAMES))
+    partial = args.out.with_name(f"{args.out.name}.unfinished")
+    training = Training(net, partial, settings, args.rate, WEIGHT_DECAY)
+    other = render_set(other_seed, HELD_OUT, args.size, args.workers)
+    print(describe(f"held out, step {training.step}", *held_out(net, *other), other[1]))
+    images = render_set(train_seed, args.images, args.size, args.workers)
+    training.run(*images, args.steps, args.minutes, args.batch, args.seed)
+    print(describe(f"held out, step {training.step}", *held_out(net, *other), other[1]))
+    with atomic_path(args.out) as temporary:
+        torch.save(net.encoder.network.state_dict(), temporary)
+    partial.unlink(missing_ok=True)
+    print(f"written: {args.out}, after {training.seconds / 60:.1f} minutes of training")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, ValueError) as error:
+        sys.exit(f"pretrain_images: {error}")
+    except KeyboardInterrupt:
+        sys.exit("pretrain_images: interrupted; the same command goes on")

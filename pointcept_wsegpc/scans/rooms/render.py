@@ -158,7 +158,7 @@ def depth_edges(z: np.ndarray) -> np.ndarray:
 def render_color(
     caster: RoomCaster, rays, pose, rng: np.random.Generator, noise: float = 1.0
 ) -> np.ndarray:
-    """Colour image (H, W, 3) uint8: shading, changing exposure, vignette and `noise` times noise."""
+    """Colour image (H, W, 3) uint8: shading, changing exposure, vignette, `noise` times noise."""
     depth, triangle, direction = _look(caster, rays, pose)
     hit = np.nonzero(triangle >= 0)[0]
     color = np.broadcast_to(CEILING * caster.light.color, direction.shape).copy()

@@ -13,7 +13,7 @@ from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans import scannet, synthetic, synthrooms, synthrooms_check
 from pointcept_wsegpc.scans.rooms.difficulty import PLAIN, Difficulty
 from pointcept_wsegpc.scans.rooms.placement import GAP
-from pointcept_wsegpc.scans.rooms.pressing import gap_to_box, gap_to_wall, pressed
+from pointcept_wsegpc.scans.rooms.pressing import gap_to_box, gap_to_wall, pressed, recessed
 from pointcept_wsegpc.scans.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
 from pointcept_wsegpc.scans.rooms.render import face_normals
 from pointcept_wsegpc.scans.rooms.room import FREQUENCY, make_room, scene_classes
@@ -177,6 +177,14 @@ def test_pressing(side):
     moved = pressed(far, [(neighbour.bounds(), neighbour)], room)
     x = np.sort((moved.bounds() - corner) @ turn, 0)[:, 0]
     np.testing.assert_allclose(x, [4.0, 5.0], atol=1e-9)  # the wall is nearer
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_recessed(side):
+    turn = rotation_z(side * np.pi / 2)
+    model = furniture("refrigerator", (0.7, 0.6, 1.7), turn @ (1, 0.04, 0), side * np.pi / 2)
+    own = np.sort(recessed(model, 0.05).bounds() @ turn, 0)
+    np.testing.assert_allclose(own, [[0.65, -0.51, 0], [1.35, 0.09, 1.7]], atol=1e-9)
 
 
 def test_gaps():

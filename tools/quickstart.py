@@ -21,6 +21,7 @@ from main_job import report
 from main_job.plan import REPOSITORY, Plan, num_cores, relative
 from main_job.process import StepFailed, run
 from main_job.steps import Steps, exclusive
+from main_job.training import resume_options
 from pointcept_wsegpc import host
 
 CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
@@ -73,10 +74,7 @@ def run_training(plan, steps, lock, name, config, **options) -> None:
     options.update({key: relative(options[key]) for key in list(paths)})
 
     def action(resume):
-        last = plan.checkpoint(config)
-        more = {"resume": True, "weight": relative(last)} if resume and last.is_file() else {}
-        if not more:
-            shutil.rmtree(plan.folder(config), ignore_errors=True)
+        more = resume_options(plan.folder(config), resume)
         command = plan.train(config, **{**options, **more})
         run(command, plan.out / f"{config}.log", num_cores(), keep_open=(lock,))
 

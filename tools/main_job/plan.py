@@ -45,7 +45,7 @@ class Plan:
         return self.out / name
 
     def checkpoint(self, name: str) -> Path:
-        return self.folder(name) / "model" / "model_last.pth"
+        return last_checkpoint(self.folder(name))
 
     def pseudo_labels(self, name: str) -> Path:
         return self.folder(name) / "pseudo_labels"
@@ -57,21 +57,21 @@ class Plan:
     # Commands ---------------------------------------------------------------------------------
 
     def make_scans(self) -> list[str]:
-        return _tool(
+        return tool(
             "make_synthetic", root=relative(self.raw), train=self.train_scenes, val=self.val_scenes,
             points=self.points, frames=self.frames, color_size=self.color_size,
             depth_size=self.depth_size,
         )  # fmt: skip
 
     def prepare(self) -> list[str]:
-        command = _tool(
+        command = tool(
             "prepare_scannet", raw=relative(self.raw), out=relative(self.data), stride=self.stride,
             size=self.view_size,
         )  # fmt: skip
         return [*command, "--splits", "train", "val"]
 
     def extract_regions(self) -> list[str]:
-        return [*_tool("extract_regions"), relative(self.data)]
+        return [*tool("extract_regions"), relative(self.data)]
 
     def train(self, name: str, **options) -> list[str]:
         """Train `configs/synthetic/<name>.py` into its folder; options are configuration keys."""
@@ -84,11 +84,11 @@ class Plan:
             **options,
         }
         pairs = [f"{key}={_option(value)}" for key, value in options.items()]
-        return [*_tool("train", config_file=config_path(name)), "--options", *pairs]
+        return [*tool("train", config_file=config_path(name)), "--options", *pairs]
 
     def export(self, name: str, split: str, store: Path) -> list[str]:
         """Label a split with a finished stage one, without its tags."""
-        command = _tool(
+        command = tool(
             "export", config_file=relative(self.folder(name) / "config.py"),
             weight=relative(self.checkpoint(name)), store=relative(store), split=split,
         )  # fmt: skip
@@ -96,7 +96,7 @@ class Plan:
 
     def predict(self, name: str, split: str, out: Path) -> list[str]:
         """Label a split with a finished stage two."""
-        return _tool(
+        return tool(
             "predict", config_file=relative(self.folder(name) / "config.py"),
             weight=relative(self.checkpoint(name)), split=split, out=relative(out),
         )  # fmt: skip
@@ -128,7 +128,13 @@ def _option(value):
     return value
 
 
-def _tool(name: str, **arguments) -> list[str]:
+def last_checkpoint(folder: Path) -> Path:
+    """Where a training into `folder` keeps its last checkpoint."""
+    return folder / "model" / "model_last.pth"
+
+
+def tool(name: str, **arguments) -> list[str]:
+    """The command of tools/<name>.py with --key value for every argument."""
     command = [sys.executable, f"tools/{name}.py"]
     for key, value in arguments.items():
         command += [f"--{key.replace('_', '-')}", str(value)]

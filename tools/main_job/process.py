@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from .plan import REPOSITORY
@@ -61,29 +62,43 @@ class ProgressLine:
             self.stream.write("\r\033[K")
 
 
-def run(command: list[str], log: Path, threads: int, keep_open=()) -> None:
+def run(
+    command: list[str],
+    log: Path,
+    threads: int,
+    keep_open=(),
+    show: Callable[[str], None] | None = None,
+    started: Callable[[subprocess.Popen], None] | None = None,
+    **environment: str,
+) -> None:
     """Run a command in the repository; its output goes to `log`, progress to the terminal.
 
     The file descriptors `keep_open` stay open in the child, whatever becomes of this process.
+    show: takes the progress, instead of the terminal. started: takes the child as it starts.
+    environment: variables that the child gets besides this process's.
 
     Raises:
         StepFailed: it ended with an error; the message has its last line and the log's place.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     last, shown = "", ProgressLine()
+    show = show or shown.show
     # Matrices in numpy are small here: threads of its own would only take cores from torch.
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
+    variables = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", **environment}
+    env = {**os.environ, **variables}
     child = subprocess.Popen(
         command, cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace", pass_fds=keep_open,
     )  # fmt: skip
     try:
+        if started:
+            started(child)
         with open(log, "a", encoding="utf-8") as file:
             for line in child.stdout:
                 file.write(line)
                 last = line.strip() or last
                 if text := progress(line):
-                    shown.show(text)
+                    show(text)
     except BaseException:
         end(child)
         raise

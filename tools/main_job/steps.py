@@ -45,9 +45,9 @@ class Steps:
         record = self.records.get(name, {})
         same = record.get("key") == self._key and (output.exists() or not record["finished"])
         if same and record["finished"]:
-            self._announce(name, f"reused (took {minutes(record['seconds'])} min)")
+            self.announce(name, f"reused (took {minutes(record['seconds'])} min)")
             return
-        self._announce(name, "continues" if same else "starts over" if record else "")
+        self.announce(name, "continues" if same else "starts over" if record else "")
         before = record["seconds"] if same else 0.0
         self._record(name, before, finished=False)
         begin = time.monotonic()
@@ -62,7 +62,8 @@ class Steps:
         """Time of each step that was run or reused."""
         return {name: self.records[name]["seconds"] for name in self.names}
 
-    def _announce(self, name: str, remark: str) -> None:
+    def announce(self, name: str, remark: str) -> None:
+        """Say that a step starts, or why it does not."""
         elapsed = int(time.monotonic() - self.start)
         clock = f"{elapsed // 60:3d}:{elapsed % 60:02d}"
         remark = f": {remark}" if remark else ""

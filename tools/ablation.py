@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Run the rows of a table on a data set and write Markdown, LaTeX, JSON and a picture.
+
+    tools/ablation.py components --dataset synthetic --seeds 3
+    tools/ablation.py thresholds --dataset synthetic --seeds 1 --rows "region-point, *, 0.8"
+    tools/ablation.py partitions --list
+
+Run it again to continue where it stopped. Trainings that rows or tables share run once; one that
+fails is listed, and all that do not need it go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import functools
+import json
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from ablations import figure, writers
+from ablations.benchmarks import BENCHMARKS, Benchmark
+from ablations.results import collect
+from ablations.runner import Runner, gpus, side_by_side
+from ablations.study import Study, check_data
+from ablations.tables import TABLES, Table
+from main_job.plan import REPOSITORY, num_cores, relative
+from pointcept_wsegpc import host
+
+
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--dataset", choices=BENCHMARKS, default="synthetic")
+    parser.add_argument("--seeds", type=count, default=3, help="how many, from 0 (default 3)")
+    parser.add_argument("--rows", nargs="+", metavar="LABEL", help="only these; * and ? match")
+    parser.add_argument(
+        "--workers", type=count,
+        help="jobs at a time; default: one per GPU, or one per core, with one thread each",
+    )  # fmt: skip
+    parser.add_argument(
+        "--options", nargs="+", type=option, default=[], metavar="KEY=VALUE",
+        help="differences of stage one's configuration in every row",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="default results/<dataset>")
+    parser.add_argument("--exp", type=Path, help="of the trainings; default exp/ablation/<dataset>")
+    parser.add_argument("--list", action="store_true", help="say what the rows are, run nothing")
+    parser.add_argument("--write-only", action="store_true", help="write what is finished")
+    args = parser.parse_args(arguments)
+    args.out = args.out or REPOSITORY / "results" / args.dataset
+    args.exp = (args.exp or REPOSITORY / "exp/ablation" / args.dataset).expanduser().resolve()
+    return args
+
+
+def count(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give at least 1")
+    return number
+
+
+def option(text):
+    """'model.threshold=0.5' -> ('model.threshold', 0.5); what is no Python literal is a string."""
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected KEY=VALUE, such as epoch=60")
+    try:
+        return key, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return key, value
+
+
+def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None, say=print):
+    """Run all jobs of a table; {job name: line} of those that failed."""
+    check_data(benchmark)
+    study = Study(benchmark)
+    jobs = {}
+    for seed in seeds:  # seed by seed: the whole table is there early, with a single one
+        for row in table.rows:
+            for job in study.jobs(row, seed).values():
+                jobs.setdefault(job.name, job)
+    devices = gpus()
+    runner = Runner(exp, workers or side_by_side(devices), devices, say)
+    runner.run(list(jobs.values()))
+    return runner.failed
+
+
+def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path, failed, command):
+    """Write what has finished; the paths written."""
+    about = {"command": command, "where": f"{host.ensure_pointcept(quiet=True)}; {machine()}"}
+    result = collect(Study(benchmark), table, seeds, exp, failed, **about)
+    paths = writers.write(result, out)
+    figure.draw(result, out / f"{table.name}.png")
+    return [*paths, out / f"{table.name}.png"]
+
+
+def machine() -> str:
+    import torch
+
+    devices = gpus()
+    return f"{len(devices)} x {torch.cuda.get_device_name()}" if devices else f"{num_cores()} cores"
+
+
+def describe(table: Table, benchmark: Benchmark) -> list[str]:
+    lines = [f"{table.title}; {benchmark.title}: {benchmark.second} and these differences"]
+    for row in table.rows:
+        own = {**row.both, **row.second}
+        own.update({"regions": row.partition} if row.partition else {})
+        own.update({"stage two on": row.stage_two} if row.stage_two else {})
+        lines.append(f"  {row.label}: " + (json.dumps(own, ensure_ascii=False) if own else "none"))
+    return lines
+
+
+def stop(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments=None) -> int:
+    args = parse_arguments(arguments)
+    say = functools.partial(print, flush=True)
+    benchmark = dataclasses.replace(BENCHMARKS[args.dataset], stage_one=dict(args.options))
+    table = TABLES[args.table](benchmark)
+    if args.rows:
+        table = table.select(args.rows)
+    if args.list:
+        say("\n".join(describe(table, benchmark)))
+        return 0
+    seeds, failed = range(args.seeds), {}
+    if not args.write_only:
+        failed = run_table(benchmark, table, seeds, args.exp, args.workers, say)
+    command = shlex.join(["tools/ablation.py", *(sys.argv[1:] if arguments is None else arguments)])
+    for path in write_table(benchmark, table, seeds, args.exp, args.out, failed, command):
+        say(f"written: {relative(path)}")
+    say((args.out / f"{table.name}.md").read_text(encoding="utf-8"))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)  # so that the trainings in progress end with us
+    try:
+        sys.exit(main())
+    except (OSError, ValueError) as error:
+        sys.exit(f"ablation: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nablation: interrupted; the same command goes on")

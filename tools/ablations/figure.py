@@ -1,0 +1,47 @@
+"""A picture of a table: bars with the spread over seeds. The paper's figures are not in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pointcept_wsegpc.files import atomic_path
+
+BARS = {"3D": "#4878a8", "3D voted": "#9cbcd8", "2D": "#d89048"}
+THICKNESS = 0.26
+
+
+def draw(result: dict, path: Path) -> None:
+    """Draw the rows that have results as groups of horizontal bars: 3D, 3D after the vote, 2D."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = [row for row in result["rows"] if row["measures"]]
+    figure = Figure(figsize=(8, 1.4 + 0.55 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for index, (measure, color) in enumerate(BARS.items()):
+        found = [
+            (y, row["measures"][measure])
+            for y, row in enumerate(rows)
+            if measure in row["measures"]
+        ]
+        axes.barh(
+            [y + (index - 1) * THICKNESS for y, _ in found],
+            [summary["mean"] for _, summary in found],
+            THICKNESS,
+            xerr=[summary["spread"] or 0 for _, summary in found],
+            color=color,
+            error_kw={"elinewidth": 1, "capsize": 2},
+            label={"3D voted": "3D after the region vote"}.get(measure, measure),
+        )
+    axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("pseudo-label mIoU (%), mean and standard deviation over seeds")
+    axes.set_title(f"{result['title']} on {result['dataset']}", loc="left", fontsize="medium")
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if rows:
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    FigureCanvasAgg(figure)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

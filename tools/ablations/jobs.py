@@ -1,0 +1,177 @@
+"""What a table runs: trainings, exports, predictions, partitions; each named by what decides it.
+
+Jobs that rows and tables share have one name, so they run once.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from main_job.plan import REPOSITORY, last_checkpoint, relative, tool
+from main_job.report import SEGMENT, stage_two_miou
+from main_job.training import resume_options
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import write_json
+
+from .partitions import leave_unassigned, link_scenes
+
+MEASURED = "tools/ablations/measured.py"
+USAGE = "usage.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """settings, which JSON can hold, and `needs` {role: job} decide the result; the title says it.
+
+    Every job has a folder `out/<name>`.
+    """
+
+    title: str
+    settings: dict
+    needs: dict[str, Job] = field(default_factory=dict)
+    kind: ClassVar[str] = ""
+
+    @functools.cached_property
+    def name(self) -> str:
+        return f"{self.kind}-{digest([self.settings, {k: j.name for k, j in self.needs.items()}])}"
+
+    def output(self, out: Path) -> Path:
+        """What is there when the job is finished."""
+        raise NotImplementedError
+
+    def run(self, out: Path, command: Callable[[list[str]], None], resume: bool) -> None:
+        """Do the job; `command` runs one. resume: go on where an earlier attempt was cut short."""
+        raise NotImplementedError
+
+
+def digest(value) -> str:
+    text = json.dumps(value, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Training(Job):
+    """tools/train.py. settings["config"]: the configuration, without its paths.
+
+    needs: "weight", the training whose weights it starts from; "labels", what wrote its labels;
+    "regions", the partition of its data (its root is in the configuration).
+    """
+
+    kind = "train"
+
+    def folder(self, out):
+        return out / self.name / "run"
+
+    def output(self, out):
+        return last_checkpoint(self.folder(out))
+
+    def store(self, out):
+        return self.folder(out) / "pseudo_labels"
+
+    def run(self, out, command, resume):
+        from mmengine.config import Config
+
+        cfg, folder = Config(self.settings["config"]), self.folder(out)
+        first = self.needs.get("weight")
+        weight = relative(first.output(out)) if first else None
+        cfg.update(save_path=relative(folder), weight=weight, resume=False)
+        if "labels" in self.needs:
+            cfg.data.train.store = relative(self.needs["labels"].store(out))
+        cfg.update(resume_options(folder, resume))
+        file = out / self.name / "job.py"
+        cfg.dump(str(file))
+        train = tool("train", config_file=relative(file))
+        command([sys.executable, MEASURED, relative(out / self.name / USAGE), *train[1:]])
+
+
+class Export(Job):
+    """Labels of a split, without its tags, by the stage one in needs["model"]."""
+
+    kind = "export"
+
+    def store(self, out):
+        return out / self.name / "labels"
+
+    def output(self, out):
+        return self.store(out) / schema.STORE_MANIFEST
+
+    def run(self, out, command, resume):
+        model = self.needs["model"]
+        export = tool(
+            "export", config_file=relative(model.folder(out) / "config.py"),
+            weight=relative(model.output(out)), store=relative(self.store(out)),
+            split=self.settings["split"],
+        )  # fmt: skip
+        command([*export, "--no-tags"])
+
+
+class Predict(Job):
+    """mIoU of a split's labels by the stage two in needs["model"]; settings: root, split."""
+
+    kind = "predict"
+
+    def output(self, out):
+        return out / self.name / "miou.json"
+
+    def run(self, out, command, resume):
+        model, labels = self.needs["model"], out / self.name / "labels"
+        root, split = REPOSITORY / self.settings["root"], self.settings["split"]
+        predict = tool(
+            "predict", config_file=relative(model.folder(out) / "config.py"),
+            weight=relative(model.output(out)), split=split, out=relative(labels),
+        )  # fmt: skip
+        command(predict)
+        scenes = len(schema.scene_dirs(root, split))
+        miou = stage_two_miou(root, split, labels)
+        write_json(self.output(out), {"miou": miou, "scenes": scenes})
+
+
+class Partition(Job):
+    """A data root with other regions; settings: root, source, method (None: no regions), preset."""
+
+    kind = "regions"
+
+    def output(self, out):
+        return REPOSITORY / self.settings["root"] / schema.TAGS_FILE
+
+    def run(self, out, command, resume):
+        source, root = (REPOSITORY / self.settings[key] for key in ("source", "root"))
+        if not resume:
+            shutil.rmtree(root, ignore_errors=True)
+        link_scenes(source, root)
+        if self.settings["method"] is None:
+            leave_unassigned(root)
+            return
+        preset = {"preset": self.settings["preset"]} if self.settings["preset"] else {}
+        extract = tool("extract_regions", method=self.settings["method"], **preset)
+        command([*extract, self.settings["root"]])
+
+
+class Truth(Job):
+    """Ground truth of the training scenes in a pseudo-label store; settings: root, names."""
+
+    kind = "truth"
+
+    def store(self, out):
+        return out / self.name / "labels"
+
+    def output(self, out):
+        return self.store(out) / schema.STORE_MANIFEST
+
+    def run(self, out, command, resume):
+        scenes = schema.scene_dirs(REPOSITORY / self.settings["root"], "train")
+        for scene in scenes:
+            segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            ones = np.ones(len(segment))
+            schema.write_pseudo_label(self.store(out), scene.name, segment, ones)
+        manifest = {"names": self.settings["names"], "scenes": len(scenes), "ground_truth": True}
+        write_json(self.output(out), manifest)

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Run a Python script and record the largest memory that its process used.
+
+    python tools/ablations/measured.py usage.json tools/train.py --config-file job.py
+
+Writes {"rss_mib", "cuda_mib"}: of the process itself, without loader workers, and of PyTorch on the
+GPU (0 without one). A record that is there is raised, never lowered: a training that was cut short
+goes on in another process.
+"""
+
+import json
+import os
+import resource
+import runpy
+import sys
+from pathlib import Path
+
+MIB = 2**20
+
+
+def usage():
+    """{"rss_mib", "cuda_mib"} of this process so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    torch = sys.modules.get("torch")
+    on_gpu = torch is not None and torch.cuda.is_initialized()
+    cuda = torch.cuda.max_memory_allocated() if on_gpu else 0
+    return {"rss_mib": round(rss / MIB), "cuda_mib": round(cuda / MIB)}
+
+
+def record(path):
+    """Raise the numbers in a JSON file to those of this process."""
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    numbers = {key: max(value, before.get(key, 0)) for key, value in usage().items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(numbers))
+    os.replace(temporary, path)
+
+
+def main():
+    path, script, *arguments = sys.argv[1:]
+    sys.argv = [script, *arguments]
+    sys.path[0] = str(Path(script).resolve().parent)  # as if the script had been called itself
+    try:
+        runpy.run_path(script, run_name="__main__")
+    finally:
+        record(Path(path))
+
+
+if __name__ == "__main__":
+    main()

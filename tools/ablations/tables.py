@@ -1,0 +1,219 @@
+"""The tables: every row is what differs from the benchmark's configuration of stage one.
+
+The configuration is that of the whole method without Mix3D: guidance in both directions, then
+region-point consistency in 3D and 2D. `paper` holds the figures of Duan et al. on ScanNet.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .benchmarks import Benchmark
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    both: differences of both parts of stage one. second: of its second part alone, so that rows
+        which differ only there share the first part's checkpoint.
+    partition: regions of the second part and of the labels; None: those of the data root.
+    stage_two: labels that a stage two is trained on, for which the stage one is also evaluated on
+        unseen scenes: "pseudo" (the row's own), "truth" (ground truth); None: no stage two.
+    paper: {"3D": mIoU, "2D": mIoU, "stage two": mIoU} in % on ScanNet.
+    """
+
+    label: str
+    both: dict = field(default_factory=dict)
+    second: dict = field(default_factory=dict)
+    partition: str | None = None
+    stage_two: str | None = None
+    paper: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    def select(self, patterns) -> Table:
+        """The table with those rows whose labels match one of the patterns (as of file names).
+
+        Raises ValueError for a pattern that matches none.
+        """
+        labels = [row.label for row in self.rows]
+        for pattern in patterns:
+            if not any(matches(label, pattern) for label in labels):
+                raise ValueError(f"--rows {pattern!r} matches no row; rows: {', '.join(labels)}")
+        chosen = [row for row in self.rows if any(matches(row.label, p) for p in patterns)]
+        return Table(self.name, self.title, tuple(chosen), self.note)
+
+
+def matches(label: str, pattern: str) -> bool:
+    return label == pattern or fnmatch.fnmatchcase(label, pattern)
+
+
+def guidance(to_3d: str, to_2d: str) -> dict:
+    return {"model.guidance_3d": to_3d, "model.guidance_2d": to_2d}
+
+
+def consistency(in_3d: float, in_2d: float) -> dict:
+    return {"model.consistency_3d": in_3d, "model.consistency_2d": in_2d}
+
+
+def paper(in_3d=None, in_2d=None, stage_two=None) -> dict:
+    figures = {"3D": in_3d, "2D": in_2d, "stage two": stage_two}
+    return {key: value for key, value in figures.items() if value is not None}
+
+
+NO_GUIDANCE, CMG = guidance("none", "none"), guidance("contrastive", "contrastive")
+NO_RPC = consistency(0.0, 0.0)
+FULL_SUPERVISION = {
+    **NO_GUIDANCE,
+    "model.cam_weight": 0.0,
+    "model.supervised_weight": 1.0,
+    "data.train.labels": True,
+}
+
+
+def components(benchmark: Benchmark) -> Table:
+    mixed = {**consistency(1.0, 1.0), "data.train.mix3d": benchmark.mix3d}
+    whole = paper(50.1, 35.4, 46.9)
+    rows = (
+        Row("CAM", NO_GUIDANCE, NO_RPC, None, "pseudo", paper(25.1, 15.2)),
+        Row("CAM + 2D→3D", guidance("contrastive", "none"), NO_RPC, paper=paper(36.8, 16.3)),
+        Row("CAM + CMG", CMG, NO_RPC, paper=paper(36.8, 24.3)),
+        Row("CAM + RPC", NO_GUIDANCE, consistency(1.0, 1.0), paper=paper(29.6, 24.4)),
+        Row("CMG + RPC 3D", CMG, consistency(1.0, 0.0), paper=paper(47.7, 31.2)),
+        Row("CMG + RPC 3D + RPC 2D", CMG, consistency(1.0, 1.0), paper=paper(48.2, 35.4)),
+        Row("CMG + RPC + Mix3D", CMG, mixed, None, "pseudo", whole),
+        Row("full supervision", FULL_SUPERVISION, NO_RPC, None, "truth"),
+    )
+    note = "Full supervision is an upper reference of ours: the same networks, equally long."
+    return Table("components", "Components (the paper's Table II)", rows, note)
+
+
+def guidance_losses(_: Benchmark) -> Table:
+    # 2D→3D is how the 3D branch is taught (guidance_3d), 3D→2D the 2D branch. The paper's order is
+    # 3D→2D / 2D→3D.
+    figures = {
+        ("none", "none"): 25.1,
+        ("affinity", "mse"): 32.6,
+        ("affinity", "cam"): 32.7,
+        ("affinity", "affinity"): 34.2,
+        ("affinity", "contrastive"): 35.5,
+        ("contrastive", "affinity"): 35.1,
+        ("contrastive", "contrastive"): 36.8,
+    }
+    rows = tuple(
+        Row(f"{to_2d} / {to_3d}", guidance(to_3d, to_2d), NO_RPC, paper=paper(figure))
+        for (to_2d, to_3d), figure in figures.items()
+    )
+    note = "Rows are 3D→2D / 2D→3D, without region-point consistency."
+    return Table("guidance", "Guidance losses (the paper's Table V)", rows, note)
+
+
+# Label: method and preset of tools/extract_regions.py; None: no regions, every point for itself.
+PARTITIONS = {
+    "point-wise": None,
+    "supervoxel": ("supervoxel", None),
+    "growing": ("growing", None),
+    "supervoxel+growing": ("supervoxel+growing", None),
+    "growing:wypr": ("growing", "wypr"),
+    "oracle": ("oracle", None),
+}
+
+
+def partitions(_: Benchmark) -> Table:
+    rows = tuple(Row(label, partition=label) for label in PARTITIONS)
+    note = (
+        "Consistency, structure removal of the second part, and the vote use the row's regions; "
+        "point-wise has none, so nothing votes and no structure is removed. "
+        "The paper's figures of this table are not known to us."
+    )
+    return Table("partitions", "Partitions", rows, note)
+
+
+def backbones(benchmark: Benchmark) -> Table:
+    figures = {
+        "14A": 46.3, "18A": 48.2, "34C": 49.5,
+        "ResNet-34": 47.8, "ResNet-50": 48.2, "ResNet-101": 48.4,
+    }  # fmt: skip
+    networks = {
+        **{f"3D MinkUNet {k}": (k, v) for k, v in benchmark.networks_3d.items()},
+        **{f"2D {k}": (k, v) for k, v in benchmark.networks_2d.items()},
+    }
+    rows = tuple(
+        Row(label, changes, paper=paper(figures.get(name)))
+        for label, (name, changes) in networks.items()
+    )
+    return Table("backbones", "Networks", rows)
+
+
+def views(_: Benchmark) -> Table:
+    figures = {3: 32.8, 6: 36.8, 9: 35.9, 12: 33.1}
+    rows = (
+        Row("0", NO_GUIDANCE, NO_RPC, paper=paper(25.1)),
+        *(
+            Row(str(count), {"data.train.num_views": count}, NO_RPC, paper=paper(figure))
+            for count, figure in figures.items()
+        ),
+    )
+    note = (
+        "Views of a training sample, without region-point consistency. 0: no guidance; the 2D "
+        "branch still trains. Labels in 2D are measured on equally many views in every row."
+    )
+    return Table("views", "Views", rows, note)
+
+
+def weights(benchmark: Benchmark) -> Table:
+    figures = {"none": 40.0, "ImageNet": 48.2, "DINO": 49.9, "MoCo": 46.5, "frozen": 42.3}
+    figures["pretrained"] = figures["ImageNet"]
+    rows = tuple(
+        Row(label, changes, paper=paper(figures.get(label)))
+        for label, changes in benchmark.image_weights.items()
+    )
+    note = ""
+    if "pretrained" in benchmark.image_weights:
+        note = (
+            "pretrained, frozen: weights of tools/pretrain_images.py; the paper's are ImageNet's."
+        )
+    return Table("weights", "Weights of the 2D network", rows, note)
+
+
+def thresholds(_: Benchmark) -> Table:
+    kinds = {
+        "point-point, fixed": {"model.consistency": "point-point", "model.adaptive": False},
+        "region-point, fixed": {"model.consistency": "region-point", "model.adaptive": False},
+        "region-point, adaptive": {"model.consistency": "region-point", "model.adaptive": True},
+    }
+    known = {("region-point, adaptive", 8): 48.2}
+    rows = tuple(
+        Row(
+            f"{kind}, {tenths / 10:.1f}",
+            second={**changes, "model.threshold": tenths / 10},
+            paper=paper(known.get((kind, tenths))),
+        )
+        for kind, changes in kinds.items()
+        for tenths in range(10)
+    )
+    note = (
+        "On ScanNet the paper reports ranges over the thresholds: point-point fixed 42.0 to 44.5, "
+        "region-point fixed 44.1 to 46.6, region-point adaptive 44.9 to 48.2 (best at 0.8)."
+    )
+    return Table("thresholds", "Thresholds of the consistency", rows, note)
+
+
+TABLES: dict[str, Callable[[Benchmark], Table]] = {
+    "components": components,
+    "guidance": guidance_losses,
+    "partitions": partitions,
+    "backbones": backbones,
+    "views": views,
+    "weights": weights,
+    "thresholds": thresholds,
+}

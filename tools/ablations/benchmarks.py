@@ -67,8 +67,8 @@ SCANNET = Benchmark(
     },
 )
 
-# What tools/pretrain_images.py --out writes there.
-PRETRAINED = "data/synthrooms_resnet18.pth"
+# tools/pretrain_images.py --out exp/pretrained/resnet18.pth
+PRETRAINED = "exp/pretrained/resnet18.pth"
 
 SYNTHETIC = Benchmark(
     name="synthetic",

@@ -9,7 +9,7 @@ import numpy as np
 
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import write_array
-from pointcept_wsegpc.regions import report
+from pointcept_wsegpc.regions.scenes import report
 
 SPLITS = ("train", "val")
 REGION_FILES = ("region.npy", "regions.json")

@@ -409,7 +409,8 @@ def test_measured_records_memory_and_passes_all_on(tmp_path):
     command = [sys.executable, measured.__file__, str(usage), str(tmp_path / "script.py")]
     assert subprocess.run([*command, "3"]).returncode == 3
     found = read_json(usage)
-    assert 150 <= found["rss_mib"] < 1000 and found["cuda_mib"] == 0
+    # Of its own: this process, with torch in it, holds more.
+    assert 150 <= found["rss_mib"] < 250 and found["cuda_mib"] == 0
     write_json(usage, {"rss_mib": 5000, "cuda_mib": 0})
     assert subprocess.run([*command, "0"]).returncode == 0
     assert read_json(usage)["rss_mib"] == 5000

@@ -10,6 +10,7 @@ goes on in another process.
 
 import json
 import os
+import re
 import resource
 import runpy
 import sys
@@ -20,12 +21,21 @@ MIB = 2**20
 
 def usage():
     """{"rss_mib", "cuda_mib"} of this process so far."""
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     torch = sys.modules.get("torch")
     on_gpu = torch is not None and torch.cuda.is_initialized()
     cuda = torch.cuda.max_memory_allocated() if on_gpu else 0
-    return {"rss_mib": round(rss / MIB), "cuda_mib": round(cuda / MIB)}
+    return {"rss_mib": round(resident() / MIB), "cuda_mib": round(cuda / MIB)}
+
+
+def resident():
+    """The largest resident memory of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # on Linux, ru_maxrss counts what the parent held when it started us
+        found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def record(path):

@@ -28,7 +28,7 @@ import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import figure, jobs, measured, partitions, results, writers
 from ablations.benchmarks import BENCHMARKS, SYNTHETIC, encoder
 from ablations.jobs import Job
-from ablations.runner import Runner
+from ablations.runner import Board, Runner
 from ablations.study import Study, check_data, partition_root
 from ablations.tables import PARTITIONS, TABLES, Row, Table
 from main_job.plan import REPOSITORY
@@ -281,6 +281,27 @@ def test_partition_quality(prepared_root, tmp_path):
 
 
 # -------------------------------------------------------------------------------------- runner
+
+
+def test_board_says_what_runs_and_what_failed(monkeypatch):
+    said, shown = [], []
+    board = Board(4, said.append)
+    monkeypatch.setattr(board.line, "show", shown.append)
+    board.announce("one", "")
+    board.announce("two", "continues")
+    board.show("one", "epoch 1/2")
+    board.show("two", "epoch 2/2")
+    board.close("one", "no such scene")
+    board.show("two", "scene 3/4")
+    board.close("two")
+    board.show("three", "scene 1/4")
+    assert [line.split("] ")[-1] for line in said[:2]] == ["1/4 one", "2/4 two: continues"]
+    assert said[2].strip() == "failed: one: no such scene"
+    assert shown[1:] == [
+        "0 of 4 done | one: epoch 1/2 | two: epoch 2/2",
+        "0 of 4 done, 1 failed | two: scene 3/4",
+        "1 of 4 done, 1 failed | three: scene 1/4",
+    ]
 
 
 class Script(Job):
@@ -609,6 +630,23 @@ def test_arguments():
     for wrong in (["no-table"], ["views", "--seeds", "0"], ["views", "--options", "epoch"]):
         with pytest.raises(SystemExit):
             ablation.parse_arguments(wrong)
+
+
+def test_write_only_writes_what_has_finished(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(BENCHMARKS, "synthetic", study.benchmark)
+    options = [f"{key}={value}" for key, value in study.benchmark.stage_one.items()]
+    row = rows_of("components")["CAM"]
+    finished(study, row, 1, tmp_path / "exp", **{"3D": 0.5, "3D per point": 0.25, "2D": 0.2})
+    arguments = ["components", "--write-only", "--seeds", "2", "--options", *options,
+                 "--exp", str(tmp_path / "exp"), "--out", str(tmp_path / "out")]  # fmt: skip
+    assert ablation.main(arguments) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"components.{suffix}" for suffix in ("md", "tex", "json", "png")}
+    said = capsys.readouterr().out
+    assert "written: " in said and "| CAM | 25.0 | 50.0 | 20.0 | 90.0 |" in said
+    result = read_json(tmp_path / "out/components.json")
+    assert [row["seeds"] for row in result["rows"]] == [[1], *[[]] * 7]
+    assert result["command"].startswith("tools/ablation.py components --write-only --seeds 2")
 
 
 def test_list_runs_nothing(capsys):

@@ -6,7 +6,7 @@
     tools/ablation.py partitions --list
 
 Run it again to continue where it stopped. Trainings that rows or tables share run once; one that
-fails is listed, and all that do not need it go on.
+fails is listed, and all that do not need it go on. --write-only writes what has finished so far.
 """
 
 from __future__ import annotations
@@ -95,7 +95,10 @@ def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path,
     about = {"command": command, "where": f"{host.ensure_pointcept(quiet=True)}; {machine()}"}
     result = collect(Study(benchmark), table, seeds, exp, failed, **about)
     paths = writers.write(result, out)
-    figure.draw(result, out / f"{table.name}.png")
+    try:
+        figure.draw(result, out / f"{table.name}.png")
+    except ImportError:  # Pointcept's environments may lack matplotlib, and the table is there
+        return paths
     return [*paths, out / f"{table.name}.png"]
 
 

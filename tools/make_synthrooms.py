@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from pointcept_wsegpc.jobs import run_jobs
-from pointcept_wsegpc.regions.records import finished_record
-from pointcept_wsegpc.regions.scenes import extract_regions
-from pointcept_wsegpc.regions.settings import Settings
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.records import finished_record
+from pointcept_wsegpc.regions.scenes.settings import Settings
 from pointcept_wsegpc.scans import synthrooms, synthrooms_check
 from pointcept_wsegpc.scans.tags import assemble_tags
 

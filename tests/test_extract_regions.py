@@ -17,7 +17,8 @@ from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
 from pointcept_wsegpc.regions import METHODS, partition
-from pointcept_wsegpc.regions.scenes.extract import extract, extract_regions, report
+from pointcept_wsegpc.regions.scenes import extract, report
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted

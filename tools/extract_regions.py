@@ -20,7 +20,8 @@ from pathlib import Path
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
-from pointcept_wsegpc.regions.scenes.extract import extract_regions, report, report_text
+from pointcept_wsegpc.regions.scenes import report, report_text
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import is_extracted
 from pointcept_wsegpc.regions.scenes.settings import Settings

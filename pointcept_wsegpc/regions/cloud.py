@@ -96,13 +96,9 @@ class Cloud:
         if len(self) < 2:
             return 0.0
         table = self.neighbours(FOR_SHARE)
-        nearest, farthest = (self._median_distance(table[:, i]) for i in (1, -1))
+        nearest, farthest = (median_distance(self.coord, table[:, i]) for i in (1, -1))
         share = farthest * math.sqrt(math.pi / (table.shape[1] - 1))
         return max(nearest, LEAST_SHARE * share)
-
-    def _median_distance(self, other):
-        """Median distance in metres from the rows to other rows (M,)."""
-        return math.sqrt(np.median(((self.coord - self.coord[other]) ** 2).sum(axis=1)))
 
     def check_unit(self):
         """Warn, in the log, where the spacing tells that coordinates are not metres."""
@@ -158,3 +154,10 @@ class Cloud:
         distinct = np.full(len(self) + 1, -1, np.int32)
         distinct[self._tree.index] = region
         return distinct[self._place]
+
+
+def median_distance(coord, other):
+    """Median distance from the points (M,3) to others (M,), given by their rows."""
+    step = np.take(coord, other, axis=0)
+    step -= coord
+    return math.sqrt(np.median(np.einsum("ij,ij->i", step, step)))

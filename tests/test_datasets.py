@@ -479,6 +479,17 @@ def test_requested_labels_that_are_missing(root_copy):
     assert "segment" in dataset(root_copy, labels=True)[1]
 
 
+def test_labels_outside_the_class_table_are_refused(root_copy):
+    path = schema.scene_dirs(root_copy, "train")[0] / "segment20.npy"
+    segment = np.load(path)
+    segment[3] = 255
+    np.save(path, segment)
+    with pytest.raises(
+        ValueError, match=r"segment20\.npy holds labels -1 to 255; expected 0 to 19"
+    ):
+        dataset(root_copy, labels=True)[0]
+
+
 def test_seed_epoch_and_index_decide_a_sample(prepared_root):
     data, other = dataset(prepared_root, loop=2), dataset(prepared_root, loop=2)
     samples = {}

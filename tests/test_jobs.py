@@ -93,7 +93,11 @@ def test_ctrl_c_ends_everything_at_once(tmp_path):
         f"    run_jobs(wait, dict.fromkeys('abcd', {str(tmp_path)!r}), workers=2)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.PIPE)
+    # Who starts the tests in the background may have them ignore Ctrl-C, and all their children.
+    parent = subprocess.Popen(
+        [sys.executable, script], env=environment, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 20
     while len(pids := list(tmp_path.glob("pid*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -518,3 +518,24 @@ def test_half_precision_of_every_form(form):
         )
     loss.backward()
     assert loss.dtype == torch.float32 and loss.isfinite() and half.grad.isfinite().all()
+
+
+def test_a_probability_at_its_threshold_passes():
+    """Eq. 7 has >=: where a scene has one tag, the probability is 1."""
+    teacher = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    fixed = AdaptiveThreshold(2, base=1.0, adaptive=False)
+    _, stats = region_point_consistency(torch.zeros(2, 2), teacher, torch.tensor([0, -1]), fixed)
+    assert stats["kept"] == 1
+
+
+def test_votes_of_large_regions_are_exact():
+    probs = torch.tensor([[0.7, 0.3]]).expand(1_000_000, 2)
+    vote = region_vote(probs, torch.zeros(1_000_000, dtype=torch.int64))
+    torch.testing.assert_close(vote, probs[:1], rtol=1e-6, atol=0)
+
+
+def test_full_supervision_of_many_points_in_half_precision():
+    label = torch.arange(100_000) % 4
+    logits = torch.zeros(100_000, 4, dtype=torch.float16)
+    loss = labelled_cross_entropy(logits, label)
+    torch.testing.assert_close(loss, torch.tensor(4.0).log(), rtol=1e-3, atol=0)

@@ -142,7 +142,7 @@ def test_one_scene_of_two_without_any_visible_pixel(samples):
 
 
 def test_every_region_below_threshold(batch):
-    model = make_model(threshold=1.1, adaptive=False)
+    model = make_model(threshold=1.0, adaptive=False)
     result = model(batch)
     check_gradients(model, result["loss"])
     assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == result["kept_2d"] == 0
@@ -444,6 +444,11 @@ def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
         ({"guidance_2d": "cosine"}, "guidance_2d is 'cosine'; expected one of none, contrastive,"),
         ({"consistency": "pixel"}, "consistency is 'pixel'; expected one of region-point,"),
         ({"inference": "both"}, "inference is 'both'; expected one of teacher, student"),
+        ({"supervised_weight": -1.0}, "supervised_weight is -1.0; expected at least 0"),
+        ({"guidance_weight": float("nan")}, "guidance_weight is nan; expected at least 0"),
+        ({"temperature": 0.0}, "temperature is 0.0; expected at least 0.001"),
+        ({"num_pairs": 0}, "num_pairs is 0; expected at least 1"),
+        ({"threshold": 5.0}, "threshold is 5.0; expected 0 to 1"),
     ],
 )
 def test_unknown_choices_are_refused(settings, message):

@@ -13,5 +13,5 @@ model = dict(
     backbone_channels=64,
 )
 
-# SGD does not suit a transformer: PTv3's own optimizer, its rate scaled to the batch of 4.
+# SGD does not suit a transformer. These rates are a choice of ours that nobody has tuned.
 optimizer = dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05)

@@ -152,7 +152,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         """One source scene: its points after structure removal, its tags, its chosen views."""
         part = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * self.labels)))
         if self.labels:
-            part["segment"] = part.pop(self.segment_key).reshape(-1)
+            part["segment"] = self._checked(part.pop(self.segment_key).reshape(-1), scene)
         part["region"] = schema.read_region(scene, len(part["coord"]))
         views = schema.read_views(scene)
         tags = self.tag_vector(scene)
@@ -168,6 +168,15 @@ class MultiViewDataset(EpochSeeded, Dataset):
             part[key] = part[key][keep]
         part["chosen"] = sample_views(len(views), num_views, rng)
         return part
+
+    def _checked(self, segment, scene):
+        low, high = segment.min(initial=IGNORE), segment.max(initial=IGNORE)
+        if low < IGNORE or high >= len(self.names):
+            raise ValueError(
+                f"{scene / self.segment_key}.npy holds labels {low} to {high}; expected 0 to "
+                f"{len(self.names) - 1}, and {IGNORE} for none"
+            )
+        return segment
 
     # ------------------------------------------------------------------------- evaluation
 

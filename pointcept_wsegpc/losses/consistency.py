@@ -13,6 +13,8 @@ from .cross_entropy import selected_cross_entropy
 from .precision import full_precision
 from .processes import mean_over_processes, sum_over_processes
 
+BLOCK = 32768  # points that are in float64 at a time, while they are in the cache
+
 
 @full_precision
 def region_vote(probs, region):
@@ -24,9 +26,11 @@ def region_vote(probs, region):
     num_regions = max(num_regions, 0)
     # Row R collects the points outside any region, so that no (N, C) copy is needed to drop them.
     slot = torch.where(region < 0, num_regions, region).long()
-    total = probs.new_zeros(num_regions + 1, probs.shape[1]).index_add_(0, slot, probs)
+    total = torch.zeros(num_regions + 1, probs.shape[1], dtype=torch.float64, device=probs.device)
+    for rows, slots in zip(probs.split(BLOCK), slot.split(BLOCK), strict=True):
+        total.index_add_(0, slots, rows.double())  # float32 sums of a wall lose the third digit
     count = torch.bincount(slot, minlength=num_regions + 1).clamp(min=1)
-    return (total / count[:, None])[:num_regions]
+    return (total / count[:, None])[:num_regions].to(probs.dtype)
 
 
 class AdaptiveThreshold(nn.Module):

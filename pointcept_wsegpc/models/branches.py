@@ -16,7 +16,8 @@ class TwoBranchNet(nn.Module):
 
     Args:
         backbone: config of any registered Pointcept model that returns per-point features, as a
-            tensor (N, D) or as a `Point` with `feat`.
+            tensor (N, D) or as a `Point` with `feat`, and that reads no more of a batch than coord,
+            grid_coord, feat and offset.
         backbone_channels: D of its features; default: its attribute `out_channels`.
         image_encoder: arguments of `ImageEncoder`.
         num_classes: C.

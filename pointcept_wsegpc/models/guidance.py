@@ -14,7 +14,12 @@ from ..losses.tags import row_tag_softmax, scene_index
 from .batch import shift_index
 from .pairing import draw_pairs, sample_pixel_features
 
-KINDS = ("none", "contrastive", "affinity", "mse", "cam")
+OF_FEATURES = {
+    "contrastive": losses.contrastive_guidance,
+    "affinity": losses.affinity_guidance,
+    "mse": losses.mse_guidance,
+}
+KINDS = ("none", *OF_FEATURES, "cam")
 # Those that compare features across the branches, and so need them in one width. Affinities are
 # compared within each branch, classes are the same in both.
 PROJECTED = ("contrastive", "mse")
@@ -40,13 +45,11 @@ def guidance_loss(source, target, kind, project, temperature):
     removal they differ, and a class must not be taught where the tag loss calls it absent.
     """
     if kind == "cam":
-        taught = row_tag_softmax(target.logits.detach(), source.tags)
+        taught = row_tag_softmax(target.logits, source.tags)  # the loss detaches it
         return losses.cam_guidance(source.logits, taught)
     features = source.features if project is None else project(source.features)
-    if kind == "contrastive":
-        return losses.contrastive_guidance(features, target.features, temperature)
-    loss = losses.mse_guidance if kind == "mse" else losses.affinity_guidance
-    return loss(features, target.features)
+    options = {"temperature": temperature} if kind == "contrastive" else {}
+    return OF_FEATURES[kind](features, target.features, **options)
 
 
 def paired_sides(batch, points, pixels, kinds, **pairing):

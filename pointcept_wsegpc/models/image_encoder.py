@@ -41,7 +41,7 @@ class ImageEncoder(nn.Module):
         else:
             self.network = timm.create_model(name, pretrained=False, features_only=True, **settings)
         if weights not in ("imagenet", "none"):
-            load_weights(self.network, name, Path(weights), known=_skeleton(name).state_dict())
+            load_weights(self.network, name, Path(weights), known=_known_keys(name))
         self.out_channels = self.network.feature_info.channels()[-1]
         self.frozen = frozen
         _drop_last_relu(self.network)
@@ -84,6 +84,13 @@ def _skeleton(name, output_stride=8):
         return timm.create_model(
             name, pretrained=False, features_only=True, output_stride=output_stride
         )
+
+
+def _known_keys(name):
+    """Keys of the whole network, as features and as a classifier: some layers belong to neither."""
+    with torch.device("meta"):
+        classifier = timm.create_model(name, pretrained=False)
+    return {*_skeleton(name).state_dict(), *classifier.state_dict()}
 
 
 def _download(name, settings):

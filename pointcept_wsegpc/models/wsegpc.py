@@ -14,16 +14,12 @@ from ..losses.processes import world_size
 from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss
 from .branches import TwoBranchNet
 from .guidance import KINDS, guidance_loss, paired_sides, projection
+from .options import check_choice, check_ranges
 from .supervision import teacher_pixels, teacher_points
 from .teacher import build_teacher
 
 NETWORKS = ("teacher", "student")
 IGNORE = -1  # Pointcept's ignore_index
-
-
-def check_choice(name, value, known):
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
 def warmup(iteration, length):
@@ -90,6 +86,15 @@ class WSegPC(nn.Module):
         check_choice("guidance_2d", guidance_2d, KINDS)
         check_choice("consistency", consistency, CONSISTENCY)
         check_choice("inference", inference, NETWORKS)
+        check_ranges(
+            0, cam_weight=cam_weight, image_cam_weight=image_cam_weight,
+            guidance_weight=guidance_weight, min_visible=min_visible,
+            consistency_3d=consistency_3d, consistency_2d=consistency_2d,
+            supervised_weight=supervised_weight,
+        )  # fmt: skip
+        check_ranges(1, num_pairs=num_pairs, pairs_per_view=pairs_per_view)
+        check_ranges(1e-3, temperature=temperature)
+        check_ranges(0, 1, threshold=threshold)
         self.student = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_channels)
         self.teacher = build_teacher(self.student)
         points, pixels = self.student.point_channels, self.student.image_channels
@@ -99,11 +104,8 @@ class WSegPC(nn.Module):
         self.temperature = temperature
         self.cam_weight, self.image_cam_weight = cam_weight, image_cam_weight
         self.guidance_weight, self.guidance_warmup = guidance_weight, guidance_warmup
-        self.pairing = {
-            "total": num_pairs,
-            "max_per_view": pairs_per_view,
-            "min_per_view": min_visible,
-        }
+        per_view = {"max_per_view": pairs_per_view, "min_per_view": min_visible}
+        self.pairing = {"total": num_pairs, **per_view}
         self.consistency = consistency
         self.consistency_3d, self.consistency_2d = consistency_3d, consistency_2d
         self.consistency_warmup = consistency_warmup

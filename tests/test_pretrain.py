@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.scans.rooms.render import RoomCaster
@@ -128,6 +129,18 @@ def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stag
     moved = [key for key in state if state[key].is_floating_point() and key in start
              and not torch.equal(state[key], start[key])]  # fmt: skip
     assert len(moved) == sum(value.is_floating_point() for value in state.values())
+
+
+def test_finished_weights_are_kept_and_say_how_they_were_made(monkeypatch, tmp_path, capsys):
+    out = tmp_path / "weights.pth"
+    run_tool(monkeypatch, out)
+    before = out.stat().st_mtime_ns
+    settings = read_json(tmp_path / "weights.pth.json")["settings"]
+    assert settings["seed"] == 0 and settings["steps"] == 2 and settings["name"] == "resnet18"
+    run_tool(monkeypatch, out)
+    assert out.stat().st_mtime_ns == before and "is finished" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="was made with other options; delete it"):
+        run_tool(monkeypatch, out, "--seed", "1")
 
 
 def test_another_network_of_timm(monkeypatch, tmp_path):

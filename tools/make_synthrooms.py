@@ -12,6 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from main_job.process import StepFailed
+from main_job.steps import exclusive
 from pointcept_wsegpc.jobs import run_jobs
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import finished_record
@@ -69,10 +71,11 @@ def main():
     root = Path(args.root).expanduser().resolve()
     size = synthrooms.SIZES[args.size]
     if not args.check_only:
-        for step in (make_scenes, partition):
-            status = step(root, size, args.workers).exit_status
-            if status:
-                return status
+        with exclusive(root / ".lock"):  # another run would delete the scans that this one makes
+            for step in (make_scenes, partition):
+                status = step(root, size, args.workers).exit_status
+                if status:
+                    return status
     print(synthrooms_check.verify(root, size))
     return 0
 
@@ -80,7 +83,7 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StepFailed) as error:
         sys.exit(f"make_synthrooms: {error}")
     except KeyboardInterrupt:
         sys.exit("make_synthrooms: interrupted; the same command goes on")

@@ -9,6 +9,7 @@ same command; images are rendered again, never stored.
 """
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pointcept_wsegpc.files import atomic_path
+from pointcept_wsegpc import __version__
+from pointcept_wsegpc.files import atomic_path, read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pretraining.images import render_set, room_seeds
 from pretraining.training import TagNet, Training, held_out
@@ -70,12 +72,26 @@ def describe(title, loss, precision, classes):
     return f"{title}: loss {loss:.4f}, mAP {100 * precision:.1f} % (chance {100 * chance:.1f} %)"
 
 
+def is_finished(out, record, settings):
+    """Whether the file is there; ValueError where it was made with other options."""
+    if not out.exists():
+        return False
+    if not record.is_file() or read_json(record).get("settings") != settings:
+        raise ValueError(f"{out} was made with other options; delete it or choose another --out")
+    return True
+
+
 def main():
     args = parse_arguments()
     train_seed, other_seed = room_seeds(args.seed)
     settings = {
         key: value for key, value in vars(args).items() if key not in ("out", "workers", "minutes")
     }
+    settings = json.loads(json.dumps({**settings, "version": __version__}))  # as the record has it
+    record = args.out.with_name(f"{args.out.name}.json")
+    if is_finished(args.out, record, settings):
+        print(f"{args.out} is finished, made with the same options")
+        return 0
     torch.manual_seed(args.seed)
     net = TagNet(args.name, args.stages or None, len(SCANNET20_NAMES))
     partial = args.out.with_name(f"{args.out.name}.unfinished")
@@ -87,6 +103,7 @@ def main():
     print(describe(f"held out, step {training.step}", *held_out(net, *other), other[1]))
     with atomic_path(args.out) as temporary:
         torch.save(net.encoder.network.state_dict(), temporary)
+    write_json(record, {"settings": settings, "steps": training.step})
     partial.unlink(missing_ok=True)
     print(f"written: {args.out}, after {training.seconds / 60:.1f} minutes of training")
     return 0

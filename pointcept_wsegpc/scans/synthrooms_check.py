@@ -5,7 +5,7 @@ colours, labels, poses, depth and label images; colour images are left out, beca
 are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
 millions of values some always lie at its edge: another ray caster or mathematics library may see a
 vertex more or less. So the census, points of each class and views of each split, is compared as
-well, with a tolerance: rooms, scans and labels are then the same, and results compare.
+well, with a tolerance: alike, the rooms are the same; whether colours and poses are, it cannot say.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def verify(root, size: Size) -> str:
     if difference <= 1:
         return (
             f"{title}: checksum {found}, not {wanted['checksum']} as published, but points and "
-            f"views of each class agree within {100 * TOLERANCE:g} %: the same rooms made with "
-            "other libraries; results compare"
+            f"views of each class agree within {100 * TOLERANCE:g} %: most likely the same rooms "
+            "made with other libraries; give this checksum beside results"
         )
     raise ValueError(
         f"{title} in {root}: checksum {found}, expected {wanted['checksum']}, and the points of "

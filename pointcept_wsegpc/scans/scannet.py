@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..files import read_json, write_array, write_json
+from ..files import atomic_path, read_json, write_array, write_json
 from ..labels import IGNORE, SCANNET20_NAMES
 from ..schema import Views, read_points, write_view_image, write_views
 from .frames import FrameReader
@@ -110,15 +110,17 @@ def _store_points(capture, folder):
     keys = {"coord", "color", "normal", *(path.stem for path in files)}
     points = read_points(capture.pointcept, sorted(keys))
     for path in files:
-        _link_or_copy(path, folder / path.name)
+        link_or_copy(path, folder / path.name)
     return points
 
 
-def _link_or_copy(source, target):
+def link_or_copy(source, target):
+    """Make `target` a hard link to the file `source`; a copy where the file system cannot."""
     try:
         os.link(source, target)
     except OSError:  # another file system
-        shutil.copyfile(source, target)
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 # ----------------------------------------------------------------------------------- views

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from main_job import report
 from main_job.plan import REPOSITORY, Plan, relative
 from main_job.process import ProgressLine, StepFailed, progress, run
 from main_job.steps import Steps, exclusive
+from main_job.training import continued_seed
 from pointcept_wsegpc import pictures
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
@@ -101,6 +103,25 @@ def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_pa
     weights = [[word for word in command if word.startswith("weight=")] for command in commands]
     first, checkpoint = f"weight={relative(tmp_path / 'first.pth')}", f"weight={relative(last)}"
     assert weights == [[first], [checkpoint], [first]]
+
+
+def test_second_part_has_another_seed_than_the_first(tmp_path, monkeypatch):
+    """Both count epochs from 0, and a sample is a function of (seed, epoch, index)."""
+    seeds = []
+    plan = Plan(data=tmp_path / "data", out=tmp_path / "out", seed=3)
+
+    def note(command, *_, **__):
+        if command[1] == "tools/train.py":
+            name = Path(command[command.index("--config-file") + 1]).stem
+            seeds.extend((name, int(word[5:])) for word in command if word.startswith("seed="))
+
+    monkeypatch.setattr(quickstart, "run", note)
+    monkeypatch.setattr(quickstart, "label_and_draw", lambda *_: None)
+    monkeypatch.setattr(quickstart, "closing_report", lambda *_: [])
+    run_plan(plan, lambda _: None)
+    seeds = dict(seeds)
+    assert seeds["wsegpc-cmg"] == 3 == seeds["stage2-minkunet"]
+    assert seeds["wsegpc-cmg-rpc"] == continued_seed(3) > 2**16
 
 
 # --------------------------------------------------------------------------------- processes

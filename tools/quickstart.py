@@ -21,7 +21,7 @@ from main_job import report
 from main_job.plan import REPOSITORY, Plan, num_cores, relative
 from main_job.process import StepFailed, run
 from main_job.steps import Steps, exclusive
-from main_job.training import resume_options
+from main_job.training import continued_seed, resume_options
 from pointcept_wsegpc import host
 
 CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
@@ -50,7 +50,8 @@ def run_plan(plan: Plan, say=print) -> None:
             child("partition into regions", plan.extract_regions(), plan.data)
         train = functools.partial(run_training, plan, steps, lock)
         train("train stage one: CMG", CMG)
-        train("train stage one: CMG + RPC, export labels", RPC, weight=plan.checkpoint(CMG))
+        first = {"weight": plan.checkpoint(CMG), "seed": continued_seed(plan.seed)}
+        train("train stage one: CMG + RPC, export labels", RPC, **first)
         store = plan.pseudo_labels(RPC)
         train("train stage two on the labels", STAGE_TWO, **{"data.train.store": store})
         draw = functools.partial(label_and_draw, plan, lock)

@@ -26,6 +26,10 @@ class StepFailed(RuntimeError):
     """A child process failed; the message is one line."""
 
 
+class Busy(StepFailed):
+    """Another run is at it."""
+
+
 def progress(line: str) -> str | None:
     """What a line of a trainer's or a tool's output says about progress; None if nothing."""
     if found := TRAIN.search(line):

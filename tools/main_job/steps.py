@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pointcept_wsegpc.files import read_json, write_json
 
-from .process import StepFailed
+from .process import Busy
 
 
 class Steps:
@@ -83,7 +83,7 @@ def exclusive(file: Path, patience: float = 10.0):
     """Hold a lock file and yield its descriptor; a child that has it open holds it as well.
 
     Raises:
-        StepFailed: another process holds it, and for more than `patience` seconds: the processes
+        Busy: another process holds it, and for more than `patience` seconds: the processes
             of a run that was just killed may need some to notice.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def exclusive(file: Path, patience: float = 10.0):
         deadline = time.monotonic() + patience
         while not _locked(lock):
             if time.monotonic() > deadline:
-                raise StepFailed(f"another run works in {file.parent}; wait for it or end it")
+                raise Busy(f"another run works in {file.parent}; wait for it or end it")
             time.sleep(0.2)
         yield lock.fileno()
 

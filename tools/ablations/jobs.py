@@ -5,11 +5,11 @@ Jobs that rows and tables share have one name, so they run once.
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,6 @@ from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import write_json
 
 from .partitions import leave_unassigned, link_scenes
-
-MEASURED = "tools/ablations/measured.py"
-USAGE = "usage.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +57,10 @@ def digest(value) -> str:
 
 
 class Training(Job):
-    """tools/train.py. settings["config"]: the configuration, without its paths.
+    """tools/train.py. settings["config"]: the configuration, without the paths of what it needs.
 
     needs: "weight", the training whose weights it starts from; "labels", what wrote its labels;
-    "regions", the partition of its data (its root is in the configuration).
+    "regions", the partition of its data.
     """
 
     kind = "train"
@@ -80,17 +77,25 @@ class Training(Job):
     def run(self, out, command, resume):
         from mmengine.config import Config
 
-        cfg, folder = Config(self.settings["config"]), self.folder(out)
+        cfg, folder = Config(copy.deepcopy(self.settings["config"])), self.folder(out)
         first = self.needs.get("weight")
         weight = relative(first.output(out)) if first else None
         cfg.update(save_path=relative(folder), weight=weight, resume=False)
         if "labels" in self.needs:
             cfg.data.train.store = relative(self.needs["labels"].store(out))
+        if "regions" in self.needs:
+            use_root(cfg, relative(self.needs["regions"].root(out)))
         cfg.update(resume_options(folder, resume))
         file = out / self.name / "job.py"
         cfg.dump(str(file))
-        train = tool("train", config_file=relative(file))
-        command([sys.executable, MEASURED, relative(out / self.name / USAGE), *train[1:]])
+        command(tool("train", config_file=relative(file)))
+
+
+def use_root(cfg, root: str) -> None:
+    """Let a training, and the labels that it exports, read another data root."""
+    parts = [cfg.data[part] for part in ("train", "val") if part in cfg.data]
+    for dataset in [*parts, *(hook.dataset for hook in cfg.hooks if "dataset" in hook)]:
+        dataset.data_root = root
 
 
 class Export(Job):
@@ -136,15 +141,18 @@ class Predict(Job):
 
 
 class Partition(Job):
-    """A data root with other regions; settings: root, source, method (None: no regions), preset."""
+    """A data root with other regions; settings: source, method (None: no regions), preset."""
 
     kind = "regions"
 
+    def root(self, out):
+        return out / self.name / "data"
+
     def output(self, out):
-        return REPOSITORY / self.settings["root"] / schema.TAGS_FILE
+        return self.root(out) / schema.TAGS_FILE
 
     def run(self, out, command, resume):
-        source, root = (REPOSITORY / self.settings[key] for key in ("source", "root"))
+        source, root = REPOSITORY / self.settings["source"], self.root(out)
         if not resume:
             shutil.rmtree(root, ignore_errors=True)
         link_scenes(source, root)
@@ -153,7 +161,7 @@ class Partition(Job):
             return
         preset = {"preset": self.settings["preset"]} if self.settings["preset"] else {}
         extract = tool("extract_regions", method=self.settings["method"], **preset)
-        command([*extract, self.settings["root"]])
+        command([*extract, relative(root)])
 
 
 class Truth(Job):

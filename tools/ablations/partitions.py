@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import write_array
-from pointcept_wsegpc.regions.scenes import report
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
+from pointcept_wsegpc.scans.scannet import link_or_copy
 
+SEGMENT = "segment20"
 SPLITS = ("train", "val")
 REGION_FILES = ("region.npy", "regions.json")
 REGION_IMAGES = ".region.png"
@@ -19,8 +21,9 @@ REGION_IMAGES = ".region.png"
 def link_scenes(source: Path, root: Path) -> None:
     """Hard-link the prepared scenes and their tags to another root, without their regions.
 
-    Files are replaced whole, never changed, so neither root sees what happens in the other. What is
-    linked already stays. The tags come last: they mark the root as complete.
+    Files are replaced whole, never changed, so neither root sees what happens in the other. On
+    another file system they are copied. What is there already stays. The tags come last: they mark
+    the root as complete.
     """
     source = source.resolve()
     for split in SPLITS:
@@ -28,14 +31,14 @@ def link_scenes(source: Path, root: Path) -> None:
             for path in sorted(scene.rglob("[!.]*")):
                 regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
                 if path.is_file() and not regions:
-                    link(path, root / path.relative_to(source))
-    link(source / schema.TAGS_FILE, root / schema.TAGS_FILE)
+                    share(path, root / path.relative_to(source))
+    share(source / schema.TAGS_FILE, root / schema.TAGS_FILE)
 
 
-def link(path: Path, target: Path) -> None:
+def share(path: Path, target: Path) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, target)
+        link_or_copy(path.resolve(), target)
 
 
 def leave_unassigned(root: Path) -> None:
@@ -51,9 +54,18 @@ def leave_unassigned(root: Path) -> None:
 
 
 def quality(root: Path, split: str = "train") -> float | None:
-    """mIoU of the regions' majority vote over a split; None where it was not recorded."""
-    scenes = {scene.name: scene for scene in schema.scene_dirs(root, split)}
-    records, missing = report.read_records(scenes)
-    if missing:
-        return None
-    return report.build(records)["points"].get("quality")
+    """mIoU of the regions' majority vote over a split; None where no point is labelled.
+
+    A point without a region is a region of its own, for it votes for itself in the consistency and
+    in the labels: so without regions it is 1.
+    """
+    num_classes = len(SCANNET20_NAMES)
+    total = np.zeros((num_classes + 1, num_classes + 1), np.int64)
+    for scene in schema.scene_dirs(root, split):
+        if (scene / f"{SEGMENT}.npy").is_file():
+            segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            region = schema.read_region(scene, len(segment))
+            vote = majority_vote(region, segment, num_classes)
+            vote = np.where(region < 0, segment, vote)
+            total += confusion_with_misses(vote, segment, num_classes)
+    return float(mean_iou(total)) if total.any() else None

@@ -6,16 +6,15 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from main_job.plan import REPOSITORY
-from pointcept_wsegpc import schema
+from main_job.training import continued_seed
 
 from .benchmarks import Benchmark
+from .data import fingerprint
 from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
 from .tables import PARTITIONS, Row
 
-HEAD = 2**16  # bytes of each array that identify it
 EXPORTER = "PseudoLabelExporter"
 PLACES = ("save_path", "weight", "resume")  # of a configuration: not what it trains
 
@@ -34,7 +33,7 @@ class Study:
         truth, stage_two, predict (of unseen scenes). Only those that the row has.
         """
         title = f"{row.label}, seed {seed}"
-        regions = self._regions(row)
+        regions = self.regions(row)
         jobs: dict[str, Job] = {"regions": regions} if regions else {}
         jobs["first"] = self._first(row, seed, title)
         jobs["second"] = self._second(row, seed, title, jobs)
@@ -53,6 +52,20 @@ class Study:
     def config_hash(self, row: Row) -> str:
         """What a row's results depend on besides the seed, in 12 hex digits."""
         return digest({role: job.name for role, job in self.jobs(row, None).items()})
+
+    def regions(self, row: Row) -> Partition | None:
+        """The partition that a row needs to be made; None where it is that of the data root."""
+        benchmark = self.benchmark
+        if row.partition in (None, benchmark.partition):
+            return None
+        method, preset = PARTITIONS[row.partition] or (None, None)
+        settings = {
+            "source": benchmark.data_root,
+            "method": method,
+            "preset": preset,
+            "data": self.fingerprint,
+        }
+        return Partition(f"regions: {row.partition}", settings)
 
     def config(self, name: str, *changes: dict) -> dict:
         """A configuration with differences {dotted key: value}, on the benchmark's data."""
@@ -87,12 +100,11 @@ class Study:
 
     def _second(self, row, seed, title, needs):
         benchmark = self.benchmark
-        changes = [benchmark.stage_one, row.both, row.second, {"seed": seed}]
+        own = {"seed": continued_seed(seed)}
+        config = self.config(benchmark.second, benchmark.stage_one, row.both, row.second, own)
         used = {"weight": needs["first"]}
         if "regions" in needs:
             used["regions"] = needs["regions"]
-            changes.append({"data.train.data_root": needs["regions"].settings["root"]})
-        config = self.config(benchmark.second, *changes)
         self._label_same_views(config)
         return Training(f"{title}: part 2 of stage one", self._settings(config), used)
 
@@ -107,21 +119,6 @@ class Study:
         config = self.config(self.benchmark.stage_two, {"seed": seed})
         config["data"]["train"].pop("store", None)
         return Training(f"{title}: stage two", self._settings(config), {"labels": labels})
-
-    def _regions(self, row):
-        """The partition that a row needs to be made; None where it is that of the data root."""
-        benchmark = self.benchmark
-        if row.partition in (None, benchmark.partition):
-            return None
-        method, preset = PARTITIONS[row.partition] or (None, None)
-        settings = {
-            "source": benchmark.data_root,
-            "root": partition_root(benchmark, row),
-            "method": method,
-            "preset": preset,
-            "data": self.fingerprint,
-        }
-        return Partition(f"regions: {row.partition}", settings)
 
     def _truth(self):
         names = list(self.config(self.benchmark.stage_two)["data"]["names"])
@@ -138,33 +135,5 @@ class Study:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the data root's tags, points and regions; "" where there is none."""
-        root = REPOSITORY / self.benchmark.data_root
-        if not (root / schema.TAGS_FILE).is_file():
-            return ""
-        total = hashlib.sha256((root / schema.TAGS_FILE).read_bytes())
-        for scene in schema.scene_dirs(root, ("train", "val")):
-            for path in (scene / "coord.npy", scene / "region.npy"):
-                total.update(f"{scene.parent.name}/{scene.name}/{path.name}".encode())
-                if path.is_file():
-                    with open(path, "rb") as file:
-                        total.update(f"{path.stat().st_size}".encode() + file.read(HEAD))
-        return total.hexdigest()[:12]
-
-
-def partition_root(benchmark: Benchmark, row: Row) -> str:
-    """The data root with a row's regions."""
-    if row.partition in (None, benchmark.partition):
-        return benchmark.data_root
-    return f"{benchmark.data_root}-{row.partition.replace(':', '-')}"
-
-
-def check_data(benchmark: Benchmark) -> None:
-    """Raise FileNotFoundError, with what makes them, where scenes or tags are missing."""
-    root = REPOSITORY / benchmark.data_root
-    try:
-        for split in ("train", "val"):
-            schema.scene_dirs(root, split)
-        schema.read_scene_tags(Path(root) / schema.TAGS_FILE)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; this data set is made by {benchmark.make}") from error
+        """Of the benchmark's data; "" where there are none."""
+        return fingerprint(self.benchmark)

@@ -1,0 +1,89 @@
+"""The data that a table is made from: whether they are as they should be, and what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from main_job.plan import REPOSITORY
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
+from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
+from pointcept_wsegpc.regions.scenes.settings import Settings
+
+from .benchmarks import Benchmark
+
+SPLITS = ("train", "val")
+ARRAYS = ("coord", "color", "normal", "region", "segment*")
+PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many pieces of that many
+
+
+def check_data(benchmark: Benchmark) -> None:
+    """Raise, in one line, where scenes or tags are missing or regions are not the benchmark's.
+
+    FileNotFoundError says what makes the data; ValueError names the first scene whose regions are
+    not those of tools/extract_regions.py without options, where the benchmark's are.
+    """
+    root = REPOSITORY / benchmark.data_root
+    try:
+        for split in SPLITS:
+            schema.scene_dirs(root, split)
+        schema.read_scene_tags(root / schema.TAGS_FILE)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; this data set is made by {benchmark.make}") from error
+    if benchmark.partition != "growing":
+        return
+    default, scenes = Settings(), schema.scene_dirs(root, SPLITS)
+    others = [scene for scene in scenes if finished_record(scene, default) is None]
+    if others:
+        raise ValueError(
+            f"{len(others)} of {len(scenes)} scenes have other regions than the default ones or "
+            f"none, {others[0]} first; run tools/extract_regions.py {benchmark.data_root}"
+        )
+
+
+def fingerprint(benchmark: Benchmark) -> str:
+    """12 hex digits of what the data root holds, wherever it is; "" where there are no tags.
+
+    Tags, manifests (settings and counts), settings of the regions, arrays, camera poses, and names
+    and sizes of the images. Of an array over 1 MiB, 64 pieces spread over it.
+    """
+    root = REPOSITORY / benchmark.data_root
+    if not (root / schema.TAGS_FILE).is_file():
+        return ""
+    total = hashlib.sha256((root / schema.TAGS_FILE).read_bytes())
+    for scene in schema.scene_dirs(root, SPLITS):
+        total.update(f"{scene.parent.name}/{scene.name} {described(scene)}".encode())
+        files = {path for name in ARRAYS for path in scene.glob(f"{name}.npy")}
+        for path in [*sorted(files), scene / "views.npz"]:
+            if path.is_file():
+                total.update(f"{path.name} {path.stat().st_size}".encode())
+                for piece in pieces(path):
+                    total.update(piece)
+    return total.hexdigest()[:12]
+
+
+def described(scene: Path) -> str:
+    """What a scene's records say that decides its content, and its images' sizes in bytes."""
+    manifest = scene / "manifest.json"
+    made = read_json(manifest) if manifest.is_file() else {}
+    made.pop("source", None)  # where the capture was
+    record = read_record(scene) if (scene / REGIONS).is_file() else None
+    images = {path.name: path.stat().st_size for path in (scene / "views").glob("[!.]*")}
+    return json.dumps([made, record and record["settings"], images], sort_keys=True)
+
+
+def pieces(path: Path):
+    """The bytes of a file; of a large one, pieces from its head to its end."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        if size <= PIECES * PIECE:
+            yield file.read()
+            return
+        for start in np.linspace(0, size - PIECE, PIECES).astype(int):
+            file.seek(start)
+            yield file.read(PIECE)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Run a Python script and record the largest memory that its process used.
+"""Run a Python script that ends with its parent, and record the memory that its process used.
 
     python tools/ablations/measured.py usage.json tools/train.py --config-file job.py
 
 Writes {"rss_mib", "cuda_mib"}: of the process itself, without loader workers, and of PyTorch on the
-GPU (0 without one). A record that is there is raised, never lowered: a training that was cut short
-goes on in another process.
+GPU (0 without one), the largest so far. A record that is there is raised, never lowered: a training
+that was cut short goes on in another process. The script is killed as soon as the process that
+started it is gone, however that ended: nobody would wait for it.
 """
 
 import json
@@ -14,9 +15,12 @@ import re
 import resource
 import runpy
 import sys
+import threading
+import time
 from pathlib import Path
 
 MIB = 2**20
+WATCH_SECONDS = 0.5
 
 
 def usage():
@@ -47,7 +51,15 @@ def record(path):
     os.replace(temporary, path)
 
 
+def exit_after(parent):
+    """End this process when another is its parent: the first one is gone."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
+
+
 def main():
+    threading.Thread(target=exit_after, args=(os.getppid(),), daemon=True).start()
     path, script, *arguments = sys.argv[1:]
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).resolve().parent)  # as if the script had been called itself

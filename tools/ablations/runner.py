@@ -4,84 +4,31 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
-import threading
-import time
+import sys
 import traceback
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from main_job.plan import num_cores
-from main_job.process import ProgressLine, StepFailed, end, run
-from main_job.steps import Steps, exclusive
+from main_job.plan import num_cores, relative
+from main_job.process import Busy, StepFailed, end, run
+from main_job.steps import exclusive
 
+from .board import Board, JobSteps
 from .jobs import Job
 
 LOG = "log.txt"
 STEPS = "steps.json"
-MARGIN = 10  # columns that a line of progress is indented by, and the cursor
-
-
-class Board:
-    """What is said on the terminal: a line per job that starts or fails, one line of progress."""
-
-    def __init__(self, total: int, say=print):
-        self.total = total
-        self.say = say
-        self.line = ProgressLine()
-        self.texts: dict[str, str] = {}  # progress of what is running, by title
-        self.started = self.finished = self.failed = 0
-        self.begin = time.monotonic()
-        self.lock = threading.Lock()
-
-    def announce(self, title: str, remark: str) -> None:
-        with self.lock:
-            self.started += 1
-            elapsed = int(time.monotonic() - self.begin)
-            remark = f": {remark}" if remark else ""
-            self.line.clear()
-            self.say(
-                f"[{elapsed // 60:3d}:{elapsed % 60:02d}] {self.started}/{self.total} "
-                f"{title}{remark}"
-            )
-
-    def show(self, title: str, text: str) -> None:
-        with self.lock:
-            self.texts[title] = text
-            failed = f", {self.failed} failed" if self.failed else ""
-            running = " | ".join(f"{name}: {text}" for name, text in self.texts.items())
-            text = f"{self.finished} of {self.total} done{failed} | {running}"
-            width = shutil.get_terminal_size().columns - MARGIN
-            self.line.show(text[:width] if self.line.terminal else text)
-
-    def close(self, title: str, failure: str | None = None) -> None:
-        with self.lock:
-            self.texts.pop(title, None)
-            if failure is None:
-                self.finished += 1
-                return
-            self.failed += 1
-            self.line.clear()
-            self.say(f"         failed: {title}: {failure}")
-
-
-class JobSteps(Steps):
-    """The one step of a job, announced on the board by its title: rows that share it differ."""
-
-    def __init__(self, file: Path, board: Board, title: str):
-        super().__init__(file, 1)
-        self.board = board
-        self.title = title
-
-    def announce(self, name, remark):
-        self.board.announce(self.title, remark)
+USAGE = "usage.json"
+MEASURED = "tools/ablations/measured.py"
+PATIENCE = 2  # seconds that a job which another run is at holds up a worker
 
 
 class Runner:
     """Runs jobs in `out`, `workers` at a time: on the CPU one thread each, else one GPU each.
 
     After `run`, `failed` {job name: one line} says what did not finish and why; what needs a failed
-    job is in it too. An interrupted job goes on at the next run.
+    job is in it too. An interrupted job goes on at the next run. One that another run is at is
+    tried again after the others, and reused when it is finished.
     """
 
     def __init__(self, out: Path, workers: int, devices: list[str], say=print):
@@ -115,15 +62,21 @@ class Runner:
                     for future in finished:
                         job, slot = running.pop(future)
                         slots.append(slot)
-                        failure = future.result()
-                        board.close(job.title, failure)
-                        if failure is None:
-                            done.add(job.name)
-                        else:
-                            self.failed[job.name] = failure
+                        try:
+                            self._close(job, future.result(), done, board)
+                        except Busy:
+                            board.wait(job.title)
+                            waiting[job.name] = job
             finally:
                 self._stop()  # at Ctrl-C; otherwise nothing is running
                 board.line.clear()
+
+    def _close(self, job, failure, done, board):
+        board.close(job.title, failure)
+        if failure is None:
+            done.add(job.name)
+        else:
+            self.failed[job.name] = failure
 
     def _ready(self, waiting, done, board):
         """The jobs that can start; those that need a failed one fail."""
@@ -136,14 +89,16 @@ class Runner:
         return [j for j in waiting.values() if all(n.name in done for n in j.needs.values())]
 
     def _attempt(self, job: Job, slot: int, board: Board) -> str | None:
-        """Do a job; why it failed, or None."""
+        """Do a job; why it failed, or None. Raises Busy where another run is at it."""
         folder = self.out / job.name
         try:
-            with exclusive(folder / ".lock") as lock:
+            with exclusive(folder / ".lock", PATIENCE) as lock:
                 steps = JobSteps(folder / STEPS, board, job.title)
                 command = functools.partial(self._command, job, slot, board, lock)
                 action = functools.partial(job.run, self.out, command)
                 steps.run(job.name, {}, job.output(self.out), action)
+        except Busy:
+            raise
         except (StepFailed, OSError, ValueError) as error:
             return " ".join(str(error).split())
         except Exception as error:  # whatever it is, the other jobs go on
@@ -153,14 +108,16 @@ class Runner:
         return None
 
     def _command(self, job, slot, board, lock, command):
+        """Run a Python script for a job, on a slot's device, as long as this process lives."""
         if self.stopped:
             raise StepFailed("interrupted")
-        device = {}
+        folder, device = self.out / job.name, {}
+        measured = [sys.executable, MEASURED, relative(folder / USAGE)]
         if self.devices:
             device["CUDA_VISIBLE_DEVICES"] = self.devices[slot % len(self.devices)]
         run(
-            command,
-            self.out / job.name / LOG,
+            [*measured, *command[1:]],
+            folder / LOG,
             threads=1,  # sums then come out the same, however many jobs run side by side
             keep_open=(lock,),
             show=functools.partial(board.show, job.title),

@@ -7,6 +7,8 @@
 
 Run it again to continue where it stopped. Trainings that rows or tables share run once; one that
 fails is listed, and all that do not need it go on. --write-only writes what has finished so far.
+With some rows, other options or fewer seeds than there are, it is written as TABLE-partial, beside
+the whole table; with --out, under its own name.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from pathlib import Path
 
 from ablations import figure, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
+from ablations.data import check_data
 from ablations.results import collect
 from ablations.runner import Runner, gpus, side_by_side
-from ablations.study import Study, check_data
+from ablations.study import Study
 from ablations.tables import TABLES, Table
 from main_job.plan import REPOSITORY, num_cores, relative
 from pointcept_wsegpc import host
+from pointcept_wsegpc.files import read_json
 
 
 def parse_arguments(arguments=None):
@@ -52,7 +56,6 @@ def parse_arguments(arguments=None):
     parser.add_argument("--list", action="store_true", help="say what the rows are, run nothing")
     parser.add_argument("--write-only", action="store_true", help="write what is finished")
     args = parser.parse_args(arguments)
-    args.out = args.out or REPOSITORY / "results" / args.dataset
     args.exp = (args.exp or REPOSITORY / "exp/ablation" / args.dataset).expanduser().resolve()
     return args
 
@@ -73,6 +76,35 @@ def option(text):
         return key, ast.literal_eval(value)
     except (SyntaxError, ValueError):
         return key, value
+
+
+def recorded(args) -> str:
+    """The command that makes the same table, wherever things are."""
+    words = ["tools/ablation.py", args.table, "--dataset", args.dataset, "--seeds", args.seeds]
+    if args.rows:
+        words += ["--rows", *args.rows]
+    if args.options:
+        words += ["--options", *(f"{key}={as_text(value)}" for key, value in args.options)]
+    return shlex.join(map(str, words))
+
+
+def as_text(value) -> str:
+    """What `option` reads as this value."""
+    bare = isinstance(value, str) and option(f"key={value}")[1] == value
+    return value if bare else repr(value)
+
+
+def place(args, table: Table) -> tuple[Path, Table]:
+    """Where a table is written; under another name if less than what is, or belongs, there."""
+    if args.out:
+        return args.out, table
+    out = REPOSITORY / "results" / args.dataset
+    there = out / f"{table.name}.json"
+    rows = read_json(there)["rows"] if there.is_file() else []
+    fewer = any(seed >= args.seeds for row in rows for seed in row["seeds"])
+    if args.rows or args.options or fewer:
+        table = dataclasses.replace(table, name=f"{table.name}-partial")
+    return out, table
 
 
 def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None, say=print):
@@ -134,12 +166,12 @@ def main(arguments=None) -> int:
         say("\n".join(describe(table, benchmark)))
         return 0
     seeds, failed = range(args.seeds), {}
+    out, table = place(args, table)
     if not args.write_only:
         failed = run_table(benchmark, table, seeds, args.exp, args.workers, say)
-    command = shlex.join(["tools/ablation.py", *(sys.argv[1:] if arguments is None else arguments)])
-    for path in write_table(benchmark, table, seeds, args.exp, args.out, failed, command):
+    for path in write_table(benchmark, table, seeds, args.exp, out, failed, recorded(args)):
         say(f"written: {relative(path)}")
-    say((args.out / f"{table.name}.md").read_text(encoding="utf-8"))
+    say((out / f"{table.name}.md").read_text(encoding="utf-8"))
     return 1 if failed else 0
 
 

@@ -9,14 +9,13 @@ import statistics
 from pathlib import Path
 
 from main_job.plan import REPOSITORY
-from pointcept_wsegpc import __version__
+from pointcept_wsegpc import __version__, schema
 from pointcept_wsegpc.files import read_json
 
-from .benchmarks import Benchmark
-from .jobs import USAGE
+from .jobs import Job
 from .partitions import quality
-from .runner import STEPS
-from .study import Study, partition_root
+from .runner import STEPS, USAGE
+from .study import Study
 from .tables import Row, Table
 
 # Measure: what it is of, and whether scene tags mask the predictions.
@@ -28,7 +27,11 @@ MEASURES = {
     "val stage one": ("unseen scenes, 3D mIoU of the stage-one model, before the vote", False),
     "val stage one voted": ("unseen scenes, 3D mIoU of the stage-one model, after the vote", False),
     "val stage two": ("unseen scenes, 3D mIoU of stage two", False),
-    "partition": ("3D mIoU of the regions' majority vote over ground truth", None),
+    "partition": (
+        "3D mIoU of the regions' majority vote over ground truth, where each point without a "
+        "region is a region of its own, as in the consistency and the vote",
+        None,
+    ),
 }
 PAPER = (
     "Duan et al., High-quality Pseudo-labeling for Point Cloud Segmentation with Scene-level "
@@ -41,7 +44,11 @@ def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str]
     """The results of a table whose jobs ran in `out`; `about` joins them as it is."""
     benchmark = study.benchmark
     rows = [row_result(study, row, seeds, out) for row in table.rows]
-    titles = {j.name: j.title for r in table.rows for s in seeds for j in study.jobs(r, s).values()}
+    titles = {}
+    for seed in seeds:  # in the order in which they ran: who shares a job bears its first title
+        for row in table.rows:
+            for job in study.jobs(row, seed).values():
+                titles.setdefault(job.name, job.title)
     return {
         "table": table.name,
         "title": table.title,
@@ -60,30 +67,42 @@ def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str]
 
 
 def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
-    """Everything about one row; seeds that have not finished are left out."""
+    """Everything about one row; seeds whose stage one has not finished are left out."""
     found = {seed: seed_result(study, row, seed, out) for seed in seeds}
     found = {seed: result for seed, result in found.items() if result is not None}
-    scenes = merged(result["scenes"] for result in found.values())
-    measures = {}
-    for name in MEASURES:
-        values = [r["measures"].get(name) for r in found.values()]
-        if values and None not in values:
-            measures[name] = summary(values)
+    measures = {
+        name: over_seeds({seed: r["measures"].get(name) for seed, r in found.items()})
+        for name in MEASURES
+        if name not in row.without
+    }
+    partition = partition_quality(study, row, out) if found else None
+    if partition is not None:
+        measures["partition"] = {**summary([100 * partition]), "seeds": list(found)}
+    measures = {name: entry for name, entry in measures.items() if entry["values"]}
     return {
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
         "occurring": merged(result["occurring"] for result in found.values()).get("3D"),
-        "split": scenes,
+        "split": merged(result["scenes"] for result in found.values()),
         "tags": {name: MEASURES[name][1] for name in measures},
         "seeds": list(found),
         "config": study.config_hash(row),
         "measures": measures,
-        "minutes": summary([r["minutes"] for r in found.values()]),
+        **{
+            name: over_seeds({seed: r[name] for seed, r in found.items()})
+            for name in ("minutes", "minutes_stage_two")
+        },
         "memory_mib": summary([r["memory_mib"] for r in found.values()]),
         "memory_of": "GPU" if any(r["on_gpu"] for r in found.values()) else "process",
         "paper": row.paper,
     }
+
+
+def over_seeds(values: dict) -> dict:
+    """`summary` of {seed: value or None}, and the seeds that have one."""
+    values = {seed: value for seed, value in values.items() if value is not None}
+    return {**summary(values.values()), "seeds": list(values)}
 
 
 def merged(dictionaries) -> dict:
@@ -101,34 +120,37 @@ def summary(values) -> dict:
 
 
 def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
-    """The numbers of one training of a row; None where a job of it has not finished."""
+    """The numbers of one training of a row; None where its stage one has not finished.
+
+    Of labels of unseen scenes and of stage two there are those that have finished.
+    """
     jobs = study.jobs(row, seed)
-    times = [seconds(out / job.name) for job in jobs.values()]
-    if None in times or not all(job.output(out).exists() for job in jobs.values()):
+    finished = {role for role, job in jobs.items() if is_finished(job, out)}
+    parts = [jobs["first"], jobs["second"]]
+    if not {"first", "second"} <= finished or "regions" in jobs.keys() - finished:
         return None
-    manifest = read_json(jobs["second"].store(out) / "manifest.json")
-    miou = manifest["miou"]
+    manifest = read_json(jobs["second"].store(out) / schema.STORE_MANIFEST)
+    miou, scenes = manifest["miou"], {"train": manifest["scenes"]}
     measures = {
         "3D": miou.get("3D per point"),
         "3D voted": miou.get("3D"),
         "2D": miou.get("2D"),
         "coverage": manifest["coverage"],
-        "partition": partition_quality(study.benchmark, row),
     }
-    scenes = {"train": manifest["scenes"]}
-    if row.stage_two:
+    if "val" in finished:
         unseen = read_json(jobs["val"].output(out))
-        stage_two = read_json(jobs["predict"].output(out))
         measures.update({name: unseen["miou"].get(key) for name, key in OF_VAL.items()})
+        scenes["val"] = unseen["scenes"]
+    if "predict" in finished:
+        stage_two = read_json(jobs["predict"].output(out))
         measures["val stage two"] = stage_two["miou"]
         scenes["val"] = stage_two["scenes"]
-    memory = [
-        read_json(path) for job in jobs.values() if (path := out / job.name / USAGE).is_file()
-    ]
+    memory = [read_json(out / job.name / USAGE) for job in parts]
     on_gpu = any(usage["cuda_mib"] for usage in memory)
     return {
         "measures": {name: 100 * v for name, v in measures.items() if v is not None},
-        "minutes": sum(times) / 60,
+        "minutes": sum(minutes(job, out) for job in parts),
+        "minutes_stage_two": minutes(jobs["stage_two"], out) if "stage_two" in finished else None,
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
         "on_gpu": on_gpu,
         "scenes": scenes,
@@ -139,16 +161,22 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
     }
 
 
-def seconds(folder: Path) -> float | None:
-    """How long the job in a folder took, all attempts together; None where it has not finished."""
-    if not (folder / STEPS).is_file():
+def is_finished(job: Job, out: Path) -> bool:
+    return minutes(job, out) is not None and job.output(out).exists()
+
+
+def minutes(job: Job, out: Path) -> float | None:
+    """How long a job took, all attempts together; None where it has not finished."""
+    file = out / job.name / STEPS
+    if not file.is_file():
         return None
-    (record,) = read_json(folder / STEPS).values()
-    return record["seconds"] if record["finished"] else None
+    (record,) = read_json(file).values()
+    return record["seconds"] / 60 if record["finished"] else None
 
 
-def partition_quality(benchmark: Benchmark, row: Row) -> float | None:
+def partition_quality(study: Study, row: Row, out: Path) -> float | None:
     """Of the regions that a row of the table of partitions has; None for other tables' rows."""
-    if row.partition in (None, "point-wise"):
+    if row.partition is None:
         return None
-    return quality(REPOSITORY / partition_root(benchmark, row))
+    regions = study.regions(row)
+    return quality(regions.root(out) if regions else REPOSITORY / study.benchmark.data_root)

@@ -16,6 +16,7 @@ HEADS = {
     "val stage two": "val: stage two",
     "partition": "regions",
 }
+TIMES = {"minutes": "min", "minutes_stage_two": "min, stage two"}
 NONE = "-"
 OTHER = "ScanNet (paper)"  # heading of the figures of the other data set
 
@@ -31,19 +32,20 @@ def write(result: dict, folder: Path) -> list[Path]:
 
 
 def columns(result: dict) -> list[str]:
-    """The measures that some row has."""
-    return [name for name in HEADS if any(name in row["measures"] for row in result["rows"])]
+    """The measures and times that some row has."""
+    rows = result["rows"]
+    measures = [name for name in HEADS if any(name in row["measures"] for row in rows)]
+    return measures + [name for name in TIMES if any(row[name]["values"] for row in rows)]
 
 
-def cells(row: dict, measures, plus_minus="±") -> list[str]:
+def cells(row: dict, names, plus_minus="±") -> list[str]:
     """The texts of a row, in the order of `headings`."""
-    found = [number(row["measures"].get(name), plus_minus) for name in measures]
+    found = [over_seeds(row, name, plus_minus) for name in names]
     split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
     occurring = f", {row['occurring']} occur" if row["occurring"] else ""
     return [
         row["label"],
         *found,
-        number(row["minutes"], plus_minus),
         number(row["memory_mib"], plus_minus, digits=0),
         row["classes"] + occurring,
         split or NONE,
@@ -54,9 +56,18 @@ def cells(row: dict, measures, plus_minus="±") -> list[str]:
     ]
 
 
-def headings(measures) -> list[str]:
-    fixed = ["min", "MiB", "classes", "scenes", "tags at inference", "seeds", "config", OTHER]
-    return ["", *(HEADS[name] for name in measures), *fixed]
+def headings(names) -> list[str]:
+    fixed = ["MiB", "classes", "scenes", "tags at inference", "seeds", "config", OTHER]
+    return ["", *({**HEADS, **TIMES}[name] for name in names), *fixed]
+
+
+def over_seeds(row: dict, name: str, plus_minus: str) -> str:
+    """A measure or time of a row; with its seeds, where others of the row have not come so far."""
+    summary = row[name] if name in TIMES else row["measures"].get(name)
+    text = number(summary, plus_minus)
+    if text == NONE or summary["seeds"] == row["seeds"]:
+        return text
+    return f"{text} (seed {' '.join(map(str, summary['seeds']))})"
 
 
 def number(summary: dict | None, plus_minus: str, digits: int = 1) -> str:
@@ -80,18 +91,24 @@ def tags(row: dict) -> str:
 
 def legend(result: dict) -> list[str]:
     """Sentences under the table."""
-    shown = columns(result)
+    shown = [name for name in columns(result) if name in HEADS]
     lines = [f"{HEADS[name]}: {result['measures'][name]}." for name in shown]
     gpu = any(row["memory_of"] == "GPU" for row in result["rows"])
     return [
         *lines,
         f"Unit: {result['unit']}.",
-        f"min: minutes of all trainings of the row, shared ones included. MiB: peak memory of the "
+        "min: minutes of both parts of stage one, shared ones included; beside it, of stage two.",
+        "MiB: peak memory of stage one: of the "
         f"{'GPU' if gpu else 'training process, without its loader'}.",
         f"{OTHER}: {result['paper']}; not to be compared in value.",
+        *([f"Options of stage one in every row: {options(result)}."] if result["options"] else []),
         *([result["note"]] if result["note"] else []),
         *failures(result["failures"]),
     ]
+
+
+def options(result: dict) -> str:
+    return ", ".join(f"{key} = {value!r}" for key, value in result["options"].items())
 
 
 def failures(lines: dict[str, str]) -> list[str]:
@@ -105,9 +122,9 @@ def failures(lines: dict[str, str]) -> list[str]:
 
 
 def markdown(result: dict) -> str:
-    measures = columns(result)
-    heads = headings(measures)
-    rows = [heads, ["---"] * len(heads), *(cells(row, measures) for row in result["rows"])]
+    names = columns(result)
+    heads = headings(names)
+    rows = [heads, ["---"] * len(heads), *(cells(row, names) for row in result["rows"])]
     lines = [
         f"# {result['title']} on {result['dataset']}",
         "",
@@ -123,16 +140,16 @@ def markdown(result: dict) -> str:
 
 def latex(result: dict) -> str:
     """A tabular (booktabs) with the legend as comments; needs T1 fonts and UTF-8, as LaTeX has."""
-    measures = columns(result)
-    rows = [escape(cells(row, measures, "PLUSMINUS")) for row in result["rows"]]
-    spec = "l" + "r" * (len(measures) + 2) + "l" * 6
+    names = columns(result)
+    rows = [escape(cells(row, names, "PLUSMINUS")) for row in result["rows"]]
+    spec = "l" + "r" * (len(names) + 1) + "l" * 6
     lines = [
         f"% {result['title']} on {result['dataset']}",
         f"% {result['command']}",
         *(f"% {line}" for line in legend(result)),
         rf"\begin{{tabular}}{{{spec}}}",
         r"\toprule",
-        " & ".join(escape(headings(measures))) + r" \\",
+        " & ".join(escape(headings(names))) + r" \\",
         r"\midrule",
         *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",

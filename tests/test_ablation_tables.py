@@ -1,0 +1,458 @@
+"""The tables of tools/ablation.py: rows, jobs, data; and, slow, a training of every row."""
+
+import copy
+import os
+import re
+import subprocess
+
+import numpy as np
+import pytest
+import timm
+import torch
+from pointcept.datasets import build_dataset
+from pointcept.engines.defaults import default_setup
+from pointcept.engines.train import Trainer
+from pointcept.utils.config import Config
+from tiny_tables import rows_of, table, tiny
+
+import pointcept_wsegpc.register  # noqa: F401  fills the registries
+from ablations import data, partitions
+from ablations.benchmarks import BENCHMARKS, encoder
+from ablations.jobs import use_root
+from ablations.study import Study
+from ablations.tables import PARTITIONS, TABLES
+from main_job.plan import REPOSITORY
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.labels import IGNORE
+from pointcept_wsegpc.regions.methods import resolve
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.settings import Settings
+
+TABLE_NAMES = list(TABLES)
+
+
+@pytest.fixture(scope="module")
+def study(prepared_root):
+    return Study(tiny(prepared_root))
+
+
+# ------------------------------------------------------------------------------------------- tables
+
+
+@pytest.mark.parametrize("name", TABLE_NAMES)
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_rows_of_a_table_have_names_and_differ(name, benchmark):
+    rows = table(name, benchmark).rows
+    assert len({row.label for row in rows}) == len(rows) >= 3
+    own = [repr((row.both, row.second, row.partition)) for row in rows]
+    assert len(set(own)) == len(rows)
+    for row in rows:
+        assert set(row.paper) <= {"3D", "2D", "stage two"}
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "figures"),
+    [
+        ("components", "CAM", {"3D": 25.1, "2D": 15.2}),
+        ("components", "CAM + 2D→3D", {"3D": 36.8, "2D": 16.3}),
+        ("components", "CMG + RPC + Mix3D", {"3D": 50.1, "2D": 35.4, "stage two": 46.9}),
+        ("components", "full supervision", {}),
+        ("guidance", "contrastive / affinity", {"3D": 35.1}),
+        ("guidance", "affinity / contrastive", {"3D": 35.5}),
+        ("partitions", "growing", {}),
+        ("partitions", "oracle", {}),
+        ("backbones", "3D MinkUNet 34C", {"3D": 49.5}),
+        ("backbones", "2D ResNet-18", {}),
+        ("views", "9", {"3D": 35.9}),
+        ("weights", "none", {"3D": 40.0}),
+        ("thresholds", "region-point, adaptive, 0.8", {"3D": 48.2}),
+        ("thresholds", "region-point, adaptive, 0.7", {}),
+    ],
+)
+def test_figures_of_the_paper(name, label, figures):
+    assert rows_of(name)[label].paper == figures
+
+
+def test_direction_of_guidance():
+    # "affinity / contrastive" is 3D→2D / 2D→3D; 2D→3D is what the 3D branch learns from.
+    row = rows_of("guidance")["affinity / contrastive"]
+    assert row.both == {"model.guidance_3d": "contrastive", "model.guidance_2d": "affinity"}
+    row = rows_of("components")["CAM + 2D→3D"]
+    assert row.both == {"model.guidance_3d": "contrastive", "model.guidance_2d": "none"}
+
+
+def test_partitions_are_those_of_the_tool():
+    for choice in PARTITIONS.values():
+        if choice is not None:
+            resolve(*choice, {})  # refuses what it does not know
+
+
+def test_select():
+    chosen = table("thresholds").select(["region-point, *, 0.8", "point-point, fixed, 0.0"])
+    assert [row.label for row in chosen.rows] == [
+        "point-point, fixed, 0.0",
+        "region-point, fixed, 0.8",
+        "region-point, adaptive, 0.8",
+    ]
+    with pytest.raises(ValueError, match="'CMX' matches no row; rows: CAM, "):
+        table("components").select(["CAM", "CMX"])
+
+
+# --------------------------------------------------------------------------------------------- jobs
+
+
+def test_rows_share_first_parts(study):
+    rows = rows_of("components")
+    first = {label: study.jobs(row, 0)["first"].name for label, row in rows.items()}
+    assert first["CAM"] == first["CAM + RPC"]
+    cmg = {first[label] for label in rows if "CMG" in label}
+    assert len(cmg) == 1 and len(set(first.values())) == 4
+    assert study.jobs(rows["CAM + CMG"], 1)["first"].name not in first.values()
+
+
+def test_second_part_starts_from_the_weights_of_the_first(study, tmp_path, monkeypatch):
+    roles = study.jobs(rows_of("components")["CMG + RPC 3D"], 0)
+    assert roles["second"].needs == {"weight": roles["first"]}
+    commands = []
+    (tmp_path / roles["second"].name).mkdir()
+    roles["second"].run(tmp_path, commands.append, resume=False)
+    text = (tmp_path / roles["second"].name / "job.py").read_text()
+    weight = re.search(r"^weight = '(.*)'", text, re.M)[1]
+    assert (REPOSITORY / weight).resolve() == roles["first"].output(tmp_path).resolve()
+    assert "resume = False" in text and commands[0][1] == "tools/train.py"
+
+
+def test_second_part_has_samples_of_its_own(study):
+    """Both parts count epochs from 0: with one seed they would see the same samples."""
+    roles = study.jobs(rows_of("components")["CMG + RPC 3D"], 3)
+    samples = {}
+    for part in ("first", "second"):
+        config = roles[part].settings["config"]
+        scenes = build_dataset(copy.deepcopy(config["data"]["train"]))
+        scenes.set_epoch(config["seed"], 0)
+        samples[part] = [scenes[index] for index in range(len(scenes))]
+    for one, other in zip(samples["first"], samples["second"], strict=True):
+        assert one["name"] == other["name"]  # of one scene, and yet
+        assert not np.array_equal(one["feat"], other["feat"])
+
+
+def test_seeds_of_second_parts_are_no_other_trainings_seeds(study):
+    row = rows_of("components")["CAM"]
+    seeds = [
+        job.settings["config"]["seed"]
+        for seed in range(50)
+        for role, job in study.jobs(row, seed).items()
+        if role in ("first", "second")
+    ]
+    assert len(set(seeds)) == 100
+
+
+def flat(value, prefix=""):
+    """{dotted key: value} of nested dictionaries."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    return {k: v for key in value for k, v in flat(value[key], f"{prefix}.{key}").items()}
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_full_supervision_is_that_of_its_configuration(benchmark):
+    """The row differs from CAM as wsegpc-full.py does from wsegpc-cam.py, in every data set."""
+    study, rows = Study(benchmark), rows_of("components", benchmark)
+    folders = {benchmark.first.split("/")[0], "scannet", "synthrooms", "synthetic"}
+    pairs = [[study.config(f"{f}/wsegpc-{name}") for name in ("cam", "full")] for f in folders]
+    for part in ("first", "second"):
+        jobs = [study.jobs(rows[label], 0)[part] for label in ("CAM", "full supervision")]
+        pairs.append([job.settings["config"] for job in jobs])
+    differences = [
+        {key: value for key, value in flat(full).items() if flat(cam).get(key) != value}
+        for cam, full in pairs
+    ]
+    expected = {
+        ".model.cam_weight": 0.0,
+        ".model.supervised_weight": 1.0,
+        ".data.train.labels": True,
+        ".data.train.structures": {},
+    }
+    assert differences == [expected] * len(pairs)
+
+
+def test_rows_of_components_train_equally_long(study):
+    lengths = set()
+    for row in rows_of("components").values():
+        roles = study.jobs(row, 0)
+        parts = [roles[part].settings["config"] for part in ("first", "second")]
+        lengths.add(tuple((c["epoch"], c["batch_size"], c["optimizer"]["lr"]) for c in parts))
+    assert len(lengths) == 1
+
+
+def test_tables_share_rows(study):
+    components, guidance = rows_of("components"), rows_of("guidance")
+    pairs = [
+        (components["CAM"], guidance["none / none"]),
+        (components["CAM + CMG"], guidance["contrastive / contrastive"]),
+        (components["CAM + CMG"], rows_of("views")["3"]),
+        (components["CMG + RPC 3D + RPC 2D"], rows_of("partitions")["growing"]),
+        (components["CAM"], rows_of("views")["0"]),
+    ]
+    for one, other in pairs:
+        names = [study.jobs(row, 2)["second"].name for row in (one, other)]
+        assert names[0] == names[1], one.label
+
+
+def test_config_hash_is_of_the_row_not_of_the_seed(study):
+    rows = rows_of("components")
+    hashes = {label: study.config_hash(row) for label, row in rows.items()}
+    assert len(set(hashes.values())) == len(rows)
+    assert all(re.fullmatch("[0-9a-f]{12}", value) for value in hashes.values())
+    longer = tiny(study.benchmark.data_root, more={**study.benchmark.more, "epoch": 9})
+    assert Study(longer).config_hash(rows["CAM"]) != hashes["CAM"]
+    assert Study(study.benchmark).config_hash(rows["CAM"]) == hashes["CAM"]
+
+
+def test_other_data_make_other_jobs(study, root_copy):
+    row = rows_of("components")["CAM"]
+    same = Study(tiny(root_copy))
+    assert same.fingerprint == study.fingerprint != ""
+    scene = schema.scene_dirs(root_copy, "train")[0]
+    seen = [same.fingerprint]
+
+    def changed():
+        seen.append(Study(tiny(root_copy)).fingerprint)
+        return seen[-1] not in seen[:-1]
+
+    for name in ("manifest", "regions"):
+        content = read_json(scene / f"{name}.json")
+        content["settings"]["stride"] = 77
+        write_json(scene / f"{name}.json", content)
+        assert changed(), name
+    view = next((scene / "views").glob("*.jpg"))
+    view.write_bytes(view.read_bytes() + b"0")
+    assert changed()
+    manifest = read_json(scene / "manifest.json")
+    manifest["source"]["capture"] = "elsewhere"
+    write_json(scene / "manifest.json", manifest)
+    assert not changed()
+    assert same.jobs(row, 0)["first"].name != Study(tiny(root_copy)).jobs(row, 0)["first"].name
+
+
+@pytest.mark.parametrize("name", ["coord", "color", "normal", "region", "segment20"])
+def test_each_array_is_in_the_fingerprint(name, root_copy):
+    before = data.fingerprint(tiny(root_copy))
+    path = schema.scene_dirs(root_copy, "val")[-1] / f"{name}.npy"
+    array = np.load(path)
+    array[-1] += 1  # a single point, at the end
+    np.save(path, array)
+    assert data.fingerprint(tiny(root_copy)) != before
+
+
+def test_large_files_are_read_from_end_to_end(tmp_path):
+    path, whole = tmp_path / "file", data.PIECES * data.PIECE
+    content = np.random.default_rng(0).bytes(whole)
+    path.write_bytes(content)
+    assert b"".join(data.pieces(path)) == content
+    path.write_bytes(content * 2)
+    found = list(data.pieces(path))
+    assert len(found) == data.PIECES and {len(piece) for piece in found} == {data.PIECE}
+    assert content.startswith(found[0]) and content.endswith(found[-1])
+    assert len(set(found)) == data.PIECES
+
+
+def test_2d_is_measured_on_equally_many_views(study):
+    for label, row in rows_of("views").items():
+        config = study.jobs(row, 0)["second"].settings["config"]
+        (exporter,) = [hook for hook in config["hooks"] if hook["type"] == "PseudoLabelExporter"]
+        views = exporter.get("dataset", config["data"]["train"])["num_views"]
+        assert views == 3
+        assert config["data"]["train"]["num_views"] == (int(label) or 3)
+
+
+def test_first_part_exports_nothing(study):
+    config = study.jobs(rows_of("components")["CAM"], 0)["first"].settings["config"]
+    assert "PseudoLabelExporter" not in [hook["type"] for hook in config["hooks"]]
+
+
+def test_changed_weights_file_makes_other_jobs(tmp_path):
+    names = []
+    for content in (b"a", b"b"):
+        (tmp_path / "file.pth").write_bytes(content)
+        weights = {"file": encoder(weights=str(tmp_path / "file.pth"))}
+        benchmark = tiny("nowhere", image_weights=weights)
+        (row,) = table("weights", benchmark).rows
+        names.append(Study(benchmark).jobs(row, 0)["first"].name)
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("name", TABLE_NAMES)
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_every_row_makes_configurations(name, benchmark):
+    study = Study(benchmark)
+    for row in table(name, benchmark).rows:
+        roles = study.jobs(row, 0)
+        config = roles["second"].settings["config"]
+        assert config["evaluate"] is False
+        assert config["data"]["train"]["data_root"] == benchmark.data_root
+        for key, value in {**row.both, **row.second}.items():
+            found = config
+            for part in key.split("."):
+                found = found[part]
+            assert found == ({} if value == {"_delete_": True} else value)
+
+
+def test_missing_data_name_what_makes_them():
+    with pytest.raises(FileNotFoundError, match=r"no scene of split train.*made by tests/conf"):
+        data.check_data(tiny("nowhere"))
+
+
+def test_regions_have_to_be_the_default_ones(root_copy):
+    """Those of the tests have settings of their own."""
+    with pytest.raises(ValueError, match=r"^5 of 5 .*scene0000_00 first; run tools/extract_reg"):
+        data.check_data(tiny(root_copy))
+    data.check_data(tiny(root_copy, partition="of the tests"))
+    for scene in schema.scene_dirs(root_copy, ("train", "val")):
+        extract_regions(scene, Settings())
+    data.check_data(tiny(root_copy))
+    (scene / "region.npy").unlink()
+    with pytest.raises(ValueError, match=r"^1 of 5 scenes have other .* or none, "):
+        data.check_data(tiny(root_copy))
+
+
+# --------------------------------------------------------------------------------------------- data
+
+
+def test_linked_root_shares_all_but_regions(root_copy, tmp_path):
+    root = tmp_path / "linked"
+    for _ in range(2):  # again: what is linked stays
+        partitions.link_scenes(root_copy, root)
+    files = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+    wanted = {path.relative_to(root_copy) for path in root_copy.rglob("*") if path.is_file()}
+    regions = {path for path in wanted if "region" in path.name}
+    assert files == wanted - regions and len(regions) > 5
+    assert all(os.path.samefile(root / path, root_copy / path) for path in files)
+    partitions.leave_unassigned(root)
+    for scene in schema.scene_dirs(root, ("train", "val")):
+        count = len(np.load(scene / "coord.npy"))
+        assert (schema.read_region(scene, count) == -1).all()
+        views = schema.read_views(scene)
+        image = schema.read_view_image(scene, views.frame[0], "region", views.size)
+        assert (image == -1).all()
+    first = schema.scene_dirs(root_copy, "train")[0]
+    assert (np.load(first / "region.npy") >= 0).any()
+
+
+def test_other_file_systems_get_copies(prepared_root, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    partitions.link_scenes(prepared_root, tmp_path)
+    for scene in schema.scene_dirs(tmp_path, ("train", "val")):
+        path = scene / "coord.npy"
+        source = prepared_root / path.relative_to(tmp_path)
+        assert path.read_bytes() == source.read_bytes() and not path.samefile(source)
+
+
+def test_each_run_has_partitions_of_its_own(study, tmp_path):
+    row = rows_of("partitions")["point-wise"]
+    roots, names = [], set()
+    for out in (tmp_path / "one", tmp_path / "other"):
+        roles = study.jobs(row, 0)
+        roles["regions"].run(out, None, resume=False)
+        roots.append(roles["regions"].root(out))
+        (out / roles["second"].name).mkdir()
+        roles["second"].run(out, [].append, resume=False)
+        config = Config.fromfile(str(out / roles["second"].name / "job.py"))
+        for part in ("train", "val"):
+            assert (REPOSITORY / config.data[part].data_root).samefile(roots[-1])
+        names.add(roles["second"].name)
+    assert roots[0] != roots[1] and len(names) == 1
+    roles["regions"].run(tmp_path / "one", None, resume=False)  # it starts over
+    assert len(schema.scene_dirs(roots[1], ("train", "val"))) == 5
+
+
+def write_scene(root, name, region, segment):
+    folder = root / "train" / name
+    folder.mkdir(parents=True)
+    np.save(folder / "coord.npy", np.zeros((len(region), 3), np.float32))
+    np.save(folder / "region.npy", np.array(region, np.int32))
+    np.save(folder / "segment20.npy", np.array(segment, np.int16))
+
+
+def test_points_without_a_region_vote_for_themselves(tmp_path):
+    # Region 0 is half right, region 1 all of it; the others are their own.
+    write_scene(tmp_path, "a", [0, 0, 0, 1, -1, -1], [2, 2, 3, 3, 3, IGNORE])
+    write_scene(tmp_path, "b", [-1, -1], [2, 4])
+    # Class 2: 3 of 3 points, 1 false; class 3: 2 of 3; class 4: 1 of 1.
+    assert partitions.quality(tmp_path) == pytest.approx((3 / 4 + 2 / 3 + 1) / 3)
+
+
+def test_partition_quality_of_scenes(prepared_root, tmp_path):
+    assert 0 < partitions.quality(prepared_root) < 1
+    partitions.link_scenes(prepared_root, tmp_path / "linked")
+    partitions.leave_unassigned(tmp_path / "linked")
+    assert partitions.quality(tmp_path / "linked") == 1
+    for scene in schema.scene_dirs(tmp_path / "linked", "train"):
+        (scene / "segment20.npy").unlink()
+    assert partitions.quality(tmp_path / "linked") is None
+
+
+# ---------------------------------------------------------------------------------------- trainings
+
+
+@pytest.fixture(scope="module")
+def every_option(prepared_root, tmp_path_factory):
+    """The tiny benchmark with weights for each of its rows."""
+    folder = tmp_path_factory.mktemp("tables")
+    weights = folder / "resnet10t.pth"
+    torch.save({"state_dict": timm.create_model("resnet10t").state_dict()}, weights)
+    pretrained = encoder(weights=str(weights))
+    frozen = encoder(weights=str(weights), frozen=True)
+    return tiny(
+        prepared_root,
+        more={"batch_size": 2, "epoch": 2, "eval_epoch": 1, "num_worker": 0},
+        image_weights={"none": encoder(weights="none"), "pretrained": pretrained, "frozen": frozen},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder_of_trainings(tmp_path_factory):
+    return tmp_path_factory.mktemp("trainings")
+
+
+def train_here(job, out):
+    """Do a training job in this process, once; its checkpoint."""
+    folder = job.folder(out)
+    if not job.output(out).is_file():
+        cfg = Config(copy.deepcopy(job.settings["config"]))
+        weight = job.needs["weight"].output(out) if "weight" in job.needs else None
+        cfg.update(save_path=str(folder), weight=weight and str(weight), resume=False)
+        if "regions" in job.needs:
+            use_root(cfg, str(job.needs["regions"].root(out)))
+        cfg.data.train.loop = cfg.epoch // cfg.eval_epoch
+        (folder / "model").mkdir(parents=True)
+        Trainer(default_setup(cfg)).train()
+    return torch.load(job.output(out), weights_only=False)
+
+
+def call(command):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(command, cwd=REPOSITORY, check=True, env=environment, capture_output=True)
+
+
+EVERY_ROW = [(name, row.label) for name in TABLES for row in table(name).rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "label"), EVERY_ROW)
+def test_every_row_trains(name, label, every_option, folder_of_trainings):
+    study, out = Study(every_option), folder_of_trainings
+    roles = study.jobs(rows_of(name, every_option)[label], 0)
+    if "regions" in roles and not roles["regions"].output(out).exists():
+        roles["regions"].run(out, call, resume=False)
+    train_here(roles["first"], out)
+    state = train_here(roles["second"], out)["state_dict"]
+    assert state["iteration"] == 3
+    assert all(torch.isfinite(v).all() for v in state.values() if v.is_floating_point())
+    manifest = read_json(roles["second"].store(out) / schema.STORE_MANIFEST)
+    assert manifest["scenes"] == 3 and 0 < manifest["miou"]["3D per point"] < 1
+    assert manifest["miou"].keys() == {"3D", "3D per point", "2D"}

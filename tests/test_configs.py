@@ -550,3 +550,9 @@ def test_backbones_of_pointcept(resolved, name):
     if isinstance(found["built"], str):  # a package that needs CUDA to be built
         pytest.skip(f"config and data are checked; the network is not built here: {found['built']}")
     assert found["built"] > 1e6
+
+
+def test_the_parts_of_stage_one_draw_different_samples():
+    for folder in ("scannet", "synthetic", "synthrooms"):
+        first, second = (load(f"{folder}/{name}.py") for name in ("wsegpc-cmg", "wsegpc-cmg-rpc"))
+        assert first.seed != second.seed

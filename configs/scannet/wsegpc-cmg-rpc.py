@@ -1,6 +1,7 @@
 # CMG and region-point consistency (RPC), from the weights of wsegpc-cmg: 25 epochs x loop 4.
 _base_ = ["./wsegpc-cmg.py"]
 
+seed = 2463  # other samples than those of wsegpc-cmg
 epoch = 100
 eval_epoch = 25
 optimizer = dict(lr=0.05)

@@ -14,7 +14,6 @@ the whole table; with --out, under its own name.
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 import functools
 import json
@@ -30,6 +29,7 @@ from ablations.results import collect
 from ablations.runner import Runner, gpus, side_by_side
 from ablations.study import Study
 from ablations.tables import TABLES, Table
+from key_value import key_value
 from main_job.plan import REPOSITORY, num_cores, relative
 from pointcept_wsegpc import host
 from pointcept_wsegpc.files import read_json
@@ -48,7 +48,7 @@ def parse_arguments(arguments=None):
         help="jobs at a time; default: one per GPU, or one per core, with one thread each",
     )  # fmt: skip
     parser.add_argument(
-        "--options", nargs="+", type=option, default=[], metavar="KEY=VALUE",
+        "--options", nargs="+", type=key_value, default=[], metavar="KEY=VALUE",
         help="differences of stage one's configuration in every row",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="default results/<dataset>")
@@ -67,17 +67,6 @@ def count(text):
     return number
 
 
-def option(text):
-    """'model.threshold=0.5' -> ('model.threshold', 0.5); what is no Python literal is a string."""
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected KEY=VALUE, such as epoch=60")
-    try:
-        return key, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return key, value
-
-
 def recorded(args) -> str:
     """The command that makes the same table, wherever things are."""
     words = ["tools/ablation.py", args.table, "--dataset", args.dataset, "--seeds", args.seeds]
@@ -89,8 +78,8 @@ def recorded(args) -> str:
 
 
 def as_text(value) -> str:
-    """What `option` reads as this value."""
-    bare = isinstance(value, str) and option(f"key={value}")[1] == value
+    """What `key_value` reads as this value."""
+    bare = isinstance(value, str) and key_value(f"key={value}")[1] == value
     return value if bare else repr(value)
 
 

@@ -11,12 +11,12 @@ machines, give each its own --shard. --list-methods: methods, their settings and
 """
 
 import argparse
-import ast
 import functools
 import sys
 import tempfile
 from pathlib import Path
 
+from key_value import key_value
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
@@ -72,7 +72,7 @@ def add_setting_arguments(parser):
     )
     for flag, target in (("--set", "points"), ("--view-set", "views")):
         parser.add_argument(
-            flag, nargs="+", type=setting, action="extend", default=[], metavar="KEY=VALUE",
+            flag, nargs="+", type=key_value, action="extend", default=[], metavar="KEY=VALUE",
             help=f"settings of the method for the {target}; {{scene}} and {{split}} in a path "
             "stand for the names of each",
         )  # fmt: skip
@@ -80,17 +80,6 @@ def add_setting_arguments(parser):
         "--fill", action=argparse.BooleanOptionalAction,
         help="give unassigned points and pixels the nearest region; default: as the preset says",
     )  # fmt: skip
-
-
-def setting(text):
-    """'max_angle=15' -> ('max_angle', 15); a value that is no Python literal stays a string."""
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected KEY=VALUE, such as max_angle=15")
-    try:
-        return key, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return key, value
 
 
 def find_scenes(root, splits):

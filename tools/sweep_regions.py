@@ -17,7 +17,7 @@ from time import perf_counter
 
 import numpy as np
 
-from extract_regions import setting
+from key_value import key_value
 from pointcept_wsegpc.region_pictures import Scene, draw_grid, normals_inwards
 from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
@@ -36,14 +36,14 @@ def parse_arguments():
     )
     parser.add_argument("cloud", type=Path, help="folder of a prepared scene, or a .ply file")
     parser.add_argument(
-        "--vary", nargs="+", type=setting, action="extend", required=True, metavar="KEY=A,B,C",
+        "--vary", nargs="+", type=key_value, action="extend", required=True, metavar="KEY=A,B,C",
         help="a setting and its values; None is what the method takes by itself. "
         "method=A,B:PRESET compares methods",
     )  # fmt: skip
     parser.add_argument("--method", default="growing", help="default growing")
     parser.add_argument("--preset", help="settings of the method known by a name")
     parser.add_argument(
-        "--set", nargs="+", type=setting, action="extend", default=[], metavar="KEY=VALUE",
+        "--set", nargs="+", type=key_value, action="extend", default=[], metavar="KEY=VALUE",
         help="settings that stay",
     )  # fmt: skip
     parser.add_argument(

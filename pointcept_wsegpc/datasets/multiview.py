@@ -25,13 +25,11 @@ from torch.utils.data import Dataset
 
 from .. import schema
 from ..labels import IGNORE, tag_vector
-from ..transforms.images import prepare_images
+from ..transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
 from ..transforms.structure import remove_structure
 from ..transforms.views import point_features, sample_views, voxelize
 from .seeding import EpochSeeded
 from .training import POINT_KEYS, image_views, point_pixel_links, point_views
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @DATASETS.register_module("WSegPCMultiViewDataset")

@@ -26,6 +26,7 @@ METHODS = {
     "file": partition_file,
     "oracle": partition_oracle,
 }
+NO_DEFAULT = inspect.Parameter.empty
 LARGEST = {"int": 2**31 - 1, "float": 1e30}  # that a setting may have, by its kind
 # Settings known by a name, per method; `fill` is that of `partition`.
 PRESETS = {
@@ -72,10 +73,15 @@ def resolve(method, preset, settings):
 
 def check_complete(method, settings):
     """Raise ValueError where a setting is missing that the method cannot do without."""
-    for name, parameter in inspect.signature(METHODS[method]).parameters.items():
-        needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-        if needed and settings.get(name) is None:
+    for name in needed_by(method):
+        if settings.get(name) is None:
             raise ValueError(f"method {method!r} needs the setting {name}")
+
+
+def needed_by(method: str) -> list[str]:
+    """Names of the settings that a method has no default for."""
+    parameters = inspect.signature(METHODS[method]).parameters
+    return [name for name in settings_of(method) if parameters[name].default is NO_DEFAULT]
 
 
 def settings_of(method: str) -> list[str]:

@@ -6,6 +6,7 @@ affine maps of a colour, so a view's whole jitter is one 3 x 3 matrix and an off
 
 import numpy as np
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LUMA = np.array([0.299, 0.587, 0.114])
 # RGB to YIQ; a rotation in its I-Q plane turns the hue and keeps the luma.
 RGB_TO_YIQ = np.array([LUMA, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])

@@ -16,8 +16,8 @@ from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
 from .benchmarks import Benchmark
+from .partitions import SPLITS
 
-SPLITS = ("train", "val")
 ARRAYS = ("coord", "color", "normal", "region", "segment*")
 PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many pieces of that many
 

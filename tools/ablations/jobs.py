@@ -17,7 +17,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from main_job.plan import REPOSITORY, last_checkpoint, relative, tool
+from main_job.plan import (
+    REPOSITORY,
+    export_labels,
+    last_checkpoint,
+    predict_labels,
+    relative,
+    tool,
+)
 from main_job.report import SEGMENT, stage_two_miou
 from main_job.training import resume_options
 from pointcept_wsegpc import schema
@@ -110,13 +117,8 @@ class Export(Job):
         return self.store(out) / schema.STORE_MANIFEST
 
     def run(self, out, command, resume):
-        model = self.needs["model"]
-        export = tool(
-            "export", config_file=relative(model.folder(out) / "config.py"),
-            weight=relative(model.output(out)), store=relative(self.store(out)),
-            split=self.settings["split"],
-        )  # fmt: skip
-        command([*export, "--no-tags"])
+        folder = self.needs["model"].folder(out)
+        command(export_labels(folder, self.settings["split"], self.store(out)))
 
 
 class Predict(Job):
@@ -128,13 +130,9 @@ class Predict(Job):
         return out / self.name / "miou.json"
 
     def run(self, out, command, resume):
-        model, labels = self.needs["model"], out / self.name / "labels"
+        folder, labels = self.needs["model"].folder(out), out / self.name / "labels"
         root, split = REPOSITORY / self.settings["root"], self.settings["split"]
-        predict = tool(
-            "predict", config_file=relative(model.folder(out) / "config.py"),
-            weight=relative(model.output(out)), split=split, out=relative(labels),
-        )  # fmt: skip
-        command(predict)
+        command(predict_labels(folder, split, labels))
         scenes = len(schema.scene_dirs(root, split))
         miou = stage_two_miou(root, split, labels)
         write_json(self.output(out), {"miou": miou, "scenes": scenes})

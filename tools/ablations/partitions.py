@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from main_job.report import SEGMENT
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import write_array
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 from pointcept_wsegpc.scans.scannet import link_or_copy
 
-SEGMENT = "segment20"
 SPLITS = ("train", "val")
 REGION_FILES = ("region.npy", "regions.json")
 REGION_IMAGES = ".region.png"

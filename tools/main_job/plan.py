@@ -88,18 +88,11 @@ class Plan:
 
     def export(self, name: str, split: str, store: Path) -> list[str]:
         """Label a split with a finished stage one, without its tags."""
-        command = tool(
-            "export", config_file=relative(self.folder(name) / "config.py"),
-            weight=relative(self.checkpoint(name)), store=relative(store), split=split,
-        )  # fmt: skip
-        return [*command, "--no-tags"]
+        return export_labels(self.folder(name), split, store)
 
     def predict(self, name: str, split: str, out: Path) -> list[str]:
         """Label a split with a finished stage two."""
-        return tool(
-            "predict", config_file=relative(self.folder(name) / "config.py"),
-            weight=relative(self.checkpoint(name)), split=split, out=relative(out),
-        )  # fmt: skip
+        return predict_labels(self.folder(name), split, out)
 
     def config(self, name: str):
         """The configuration that a training starts from, as its file says it."""
@@ -139,3 +132,19 @@ def tool(name: str, **arguments) -> list[str]:
     for key, value in arguments.items():
         command += [f"--{key.replace('_', '-')}", str(value)]
     return command
+
+
+def export_labels(folder: Path, split: str, store: Path) -> list[str]:
+    """The command that labels a split with the stage one trained into `folder`, without tags."""
+    return [*_on_finished("export", folder), "--store", relative(store), "--split", split,
+            "--no-tags"]  # fmt: skip
+
+
+def predict_labels(folder: Path, split: str, out: Path) -> list[str]:
+    """The command that labels a split with the stage two trained into `folder`."""
+    return [*_on_finished("predict", folder), "--split", split, "--out", relative(out)]
+
+
+def _on_finished(name: str, folder: Path) -> list[str]:
+    config, weight = folder / "config.py", last_checkpoint(folder)
+    return tool(name, config_file=relative(config), weight=relative(weight))

@@ -17,9 +17,8 @@ from tqdm import tqdm
 from pointcept_wsegpc.files import atomic_path
 from pointcept_wsegpc.losses.tags import scene_tag_loss
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
-from pointcept_wsegpc.transforms.images import prepare_images
+from pointcept_wsegpc.transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as the data sets normalise views
 JITTER = (0.3, 0.3, 0.3, 0.1)  # brightness, contrast, saturation, hue
 SMALLEST_CROP = 0.6  # of an image's sides
 SAVE_EVERY = 100  # steps
@@ -45,7 +44,7 @@ def batch_of(images, classes, size: int, rng):
     """
     chosen = rng.integers(len(images), size=size)
     picked = [cropped(images[i], rng) for i in chosen]
-    batch = prepare_images(picked, MEAN, STD, JITTER, rng)
+    batch = prepare_images(picked, IMAGENET_MEAN, IMAGENET_STD, JITTER, rng)
     return torch.from_numpy(batch), torch.from_numpy(classes[chosen])
 
 
@@ -64,7 +63,7 @@ def cropped(image: np.ndarray, rng) -> np.ndarray:
 def held_out(net: TagNet, images, classes) -> tuple[float, float]:
     """Loss and mean average precision of a set of images."""
     net.eval()
-    parts = [torch.from_numpy(prepare_images(images[i : i + 64], MEAN, STD))
+    parts = [torch.from_numpy(prepare_images(images[i : i + 64], IMAGENET_MEAN, IMAGENET_STD))
              for i in range(0, len(images), 64)]  # fmt: skip
     score = torch.cat([net(part) for part in parts])
     net.train()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pointcept_wsegpc.regions.methods import METHODS, resolve, settings_of
+from pointcept_wsegpc.regions.methods import METHODS, needed_by, resolve, settings_of
 from pointcept_wsegpc.regions.scenes.trial import try_on_a_view, try_on_points
 from pointcept_wsegpc.regions.views import DEPTH_NOISE
 
@@ -17,23 +17,18 @@ FILES = ("path", "mesh")  # settings that name a file of each scene
 POINTS_ONLY = ("file",)  # methods that cannot partition a view
 # Presets that cannot either: convex edges take normals with a sign, or faces.
 POINTS_ONLY_PRESETS = (("graph", "segmentator"),)
-NO_DEFAULT = inspect.Parameter.empty
 
 
 def defaults_of(method):
     """Settings of a method with their default values; those without one have None."""
-    return {name: None if v is NO_DEFAULT else v for name, v in _defaults(method).items()}
+    parameters = inspect.signature(METHODS[method]).parameters
+    defaults = {name: parameters[name].default for name in settings_of(method)}
+    return {**defaults, **dict.fromkeys(needed_by(method))}
 
 
 def required_by(method):
     """Settings that a method cannot do without and that scenes do not have."""
-    missing = [name for name, value in _defaults(method).items() if value is NO_DEFAULT]
-    return [name for name in missing if name not in FROM_SCENE]
-
-
-def _defaults(method):
-    parameters = inspect.signature(METHODS[method]).parameters
-    return {name: parameters[name].default for name in settings_of(method)}
+    return [name for name in needed_by(method) if name not in FROM_SCENE]
 
 
 @dataclass(frozen=True)

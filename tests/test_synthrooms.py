@@ -143,9 +143,34 @@ def test_crowded_rooms_are_crowded():
 @pytest.mark.parametrize("size", synthrooms.SIZES.values(), ids=lambda s: s.name)
 def test_every_class_occurs_in_both_splits_and_lacks_in_some(size):
     for indices in (range(size.train), range(size.train, size.train + size.val)):
-        sets = [set(scene_classes(size.scans.seed, index)[1]) for index in indices]
-        for name in FREQUENCY:
+        scans = size.scans
+        low, high = num = scans.classes_per_room
+        sets = [set(scene_classes(scans.seed, i, scans.classes, num)[1]) for i in indices]
+        assert all(low <= len(found) <= high for found in sets)
+        for name in scans.classes or FREQUENCY:
             assert 2 <= sum(name in found for found in sets) <= 0.75 * len(sets), name
+
+
+def test_small_rooms_have_its_classes_alone():
+    found = set()
+    for index in range(8):
+        room = SMALL.scans.room(index)
+        found |= {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20_NAMES)
+    few = {name.replace("refrig", "refridg") for name in SMALL.scans.classes}
+    assert found <= few | {"wall", "floor"} and len(found) > 8
+
+
+def test_unknown_class():
+    with pytest.raises(ValueError, match="no 'piano'; classes: bed, "):
+        scene_classes(0, 0, ["bed", "piano"])
+
+
+def test_record_of_settings_leaves_out_what_is_plain():
+    assert set(synthetic.Settings().record()) == {
+        "seed", "points", "frames", "color_size", "depth_size"
+    }  # fmt: skip
+    record = SMALL.scans.record()
+    assert record["classes"] == list(SMALL.scans.classes) and record["classes_per_room"] == [2, 6]
 
 
 def test_sizes():

@@ -52,11 +52,14 @@ def parse_arguments(arguments=None):
         help="differences of stage one's configuration in every row",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="default results/<dataset>")
-    parser.add_argument("--exp", type=Path, help="of the trainings; default exp/ablation/<dataset>")
+    parser.add_argument(
+        "--exp", type=Path, help="of the trainings; default exp/ablation/<data root>"
+    )
     parser.add_argument("--list", action="store_true", help="say what the rows are, run nothing")
     parser.add_argument("--write-only", action="store_true", help="write what is finished")
     args = parser.parse_args(arguments)
-    args.exp = (args.exp or REPOSITORY / "exp/ablation" / args.dataset).expanduser().resolve()
+    exp = args.exp or REPOSITORY / "exp" / BENCHMARKS[args.dataset].exp
+    args.exp = exp.expanduser().resolve()
     return args
 
 
@@ -147,7 +150,9 @@ def stop(*_) -> None:
 def main(arguments=None) -> int:
     args = parse_arguments(arguments)
     say = functools.partial(print, flush=True)
-    benchmark = dataclasses.replace(BENCHMARKS[args.dataset], stage_one=dict(args.options))
+    benchmark = BENCHMARKS[args.dataset]
+    changed = {**benchmark.stage_one, **dict(args.options)}
+    benchmark = dataclasses.replace(benchmark, stage_one=changed)
     table = TABLES[args.table](benchmark)
     if args.rows:
         table = table.select(args.rows)

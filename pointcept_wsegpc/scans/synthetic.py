@@ -26,7 +26,7 @@ from ..files import atomic_path, read_json, write_json
 from .rooms.difficulty import PLAIN, Difficulty
 from .rooms.raw import label_table, meta_text, write_annotation, write_ply
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
-from .rooms.room import Room, make_room
+from .rooms.room import CLASS_RANGE, Room, make_room, scene_classes
 from .rooms.surface import scan_mesh
 from .rooms.trajectory import hand_held_path
 from .sens import SensHeader, pack_frame, write_sens
@@ -39,7 +39,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a scene, together with its index. Sizes are (width, height) in pixels."""
+    """What decides a scene, together with its index. Sizes are (width, height) in pixels.
+
+    classes: names of rooms.room.FREQUENCY, those that rooms are furnished from; none: all.
+    classes_per_room: least and most of them.
+    """
 
     seed: int = 0
     points: int = 30_000
@@ -47,13 +51,20 @@ class Settings:
     color_size: tuple[int, int] = (216, 162)
     depth_size: tuple[int, int] = (160, 120)
     difficulty: Difficulty = PLAIN
+    classes: tuple[str, ...] = ()
+    classes_per_room: tuple[int, int] = CLASS_RANGE
 
     def record(self) -> dict:
-        """As JSON gives it back; the difficulty of plain rooms goes without saying."""
-        record = json.loads(json.dumps(asdict(self)))
-        if self.difficulty == PLAIN:
-            del record["difficulty"]
-        return record
+        """As JSON gives it back; what is as in the plain rooms goes without saying."""
+        record, plain = asdict(self), asdict(Settings())
+        for name in ("difficulty", "classes", "classes_per_room"):
+            if record[name] == plain[name]:
+                del record[name]
+        return json.loads(json.dumps(record))
+
+    def room(self, index: int) -> Room:
+        _, classes = scene_classes(self.seed, index, self.classes, self.classes_per_room)
+        return make_room(self.seed, index, self.difficulty, classes)
 
 
 def generate_dataset(
@@ -134,7 +145,7 @@ def make_scene(root, settings: Settings, index: int) -> str:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     rng = np.random.default_rng([settings.seed, 2, index])
-    room = make_room(settings.seed, index, settings.difficulty)
+    room = settings.room(index)
     caster = RoomCaster(room, Light.random(rng, room.size))
     between = -(-SCAN_POSES // settings.frames)  # a reconstruction fuses more frames than are kept
     scan_poses = hand_held_path(room, between * settings.frames, rng)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 SLIM = (24, 32, 48, 64, 64, 48, 32, 32)  # widths of the synthetic configs' Mink U-Net
 
@@ -36,6 +37,11 @@ class Benchmark:
     stage_one: dict = field(default_factory=dict)
     more: dict = field(default_factory=dict)
 
+    @property
+    def exp(self) -> str:
+        """Folder of the trainings under exp/: benchmarks on the same data share what is equal."""
+        return f"ablation/{Path(self.data_root).name}"
+
 
 def encoder(**settings) -> dict:
     return {f"model.image_encoder.{key}": value for key, value in settings.items()}
@@ -44,6 +50,11 @@ def encoder(**settings) -> dict:
 def slim(layers) -> dict:
     return {"model.backbone.planes": SLIM, "model.backbone.layers": layers}
 
+
+RESNETS = {
+    name: encoder(name=f"{name.replace('-', '').lower()}.tv_in1k", weights="imagenet")
+    for name in ("ResNet-34", "ResNet-50", "ResNet-101")
+}
 
 SCANNET = Benchmark(
     name="scannet",
@@ -54,10 +65,7 @@ SCANNET = Benchmark(
     data_root="data/scannet_wsegpc",
     make="tools/prepare_scannet.py and tools/extract_regions.py (README: Your own ScanNet)",
     networks_3d={arch: {"model.backbone.arch": arch} for arch in ("14A", "18A", "34C")},
-    networks_2d={
-        name: encoder(name=f"{name.replace('-', '').lower()}.tv_in1k", weights="imagenet")
-        for name in ("ResNet-34", "ResNet-50", "ResNet-101")
-    },
+    networks_2d=RESNETS,
     image_weights={
         "none": encoder(weights="none"),
         "ImageNet": encoder(weights="imagenet"),
@@ -65,6 +73,15 @@ SCANNET = Benchmark(
         "MoCo": encoder(weights="data/weights/moco_resnet50.pth"),
         "frozen": encoder(weights="imagenet", frozen=True),
     },
+)
+
+# The configurations of ScanNet as they are, networks and views of the paper's size.
+LARGE = replace(
+    SCANNET,
+    name="synthetic-large",
+    title="SynthRooms v1 large",
+    data_root="data/synthrooms_large",
+    make="tools/make_synthrooms.py data/synthrooms_large --size large",
 )
 
 # tools/pretrain_images.py --out exp/pretrained/resnet18.pth
@@ -78,6 +95,7 @@ SYNTHETIC = Benchmark(
     stage_two="synthrooms/stage2-minkunet",
     data_root="data/synthrooms_small",
     make="tools/make_synthrooms.py data/synthrooms_small --size small",
+    stage_one=encoder(weights=PRETRAINED),
     networks_3d={
         "14A": slim((1,) * 8),
         "18A": slim((2,) * 8),
@@ -95,4 +113,11 @@ SYNTHETIC = Benchmark(
     },
 )
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in (SYNTHETIC, SCANNET)}
+SCRATCH = replace(
+    SYNTHETIC,
+    name="synthetic-scratch",
+    title="SynthRooms v1 small, without pre-training",
+    stage_one=encoder(weights="none"),
+)
+
+BENCHMARKS = {found.name: found for found in (SYNTHETIC, SCRATCH, LARGE, SCANNET)}

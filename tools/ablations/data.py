@@ -15,7 +15,7 @@ from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
-from .benchmarks import Benchmark
+from .benchmarks import PRETRAINED, Benchmark
 from .partitions import SPLITS
 
 ARRAYS = ("coord", "color", "normal", "region", "segment*")
@@ -23,9 +23,9 @@ PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many piec
 
 
 def check_data(benchmark: Benchmark) -> None:
-    """Raise, in one line, where scenes or tags are missing or regions are not the benchmark's.
+    """Raise, in one line, where data or weights are missing or regions are not the benchmark's.
 
-    FileNotFoundError says what makes the data; ValueError names the first scene whose regions are
+    FileNotFoundError says what makes them; ValueError names the first scene whose regions are
     not those of tools/extract_regions.py without options, where the benchmark's are.
     """
     root = REPOSITORY / benchmark.data_root
@@ -35,6 +35,12 @@ def check_data(benchmark: Benchmark) -> None:
         schema.read_scene_tags(root / schema.TAGS_FILE)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; this data set is made by {benchmark.make}") from error
+    weights = benchmark.stage_one.get("model.image_encoder.weights")
+    if weights == PRETRAINED and not (REPOSITORY / weights).is_file():
+        raise FileNotFoundError(
+            f"{weights}: no such file; make it with tools/pretrain_images.py --out {weights}, or "
+            "train without by --options model.image_encoder.weights=none"
+        )
     if benchmark.partition != "growing":
         return
     default, scenes = Settings(), schema.scene_dirs(root, SPLITS)

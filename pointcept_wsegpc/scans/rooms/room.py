@@ -7,6 +7,7 @@ sequence, so that any run of scenes has every class in some and lacks it in othe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,16 +68,25 @@ class Room:
     boxes: np.ndarray  # (B, 2, 3), what a camera must stay out of
 
 
-def scene_classes(seed: int, index: int) -> tuple[str, list[str]]:
-    """Theme and classes (besides wall and floor) of scene `index`, CLASS_RANGE of them."""
+def scene_classes(
+    seed: int, index: int, names: Sequence[str] = (), num: tuple[int, int] = CLASS_RANGE
+) -> tuple[str, list[str]]:
+    """Theme and classes (besides wall and floor) of scene `index`.
+
+    names: of FREQUENCY, those that rooms are furnished from; none: all. num: least and most classes
+    of a room. Raises ValueError for a name that is none of FREQUENCY.
+    """
+    names = list(names or FREQUENCY)
+    if unknown := [name for name in names if name not in FREQUENCY]:
+        raise ValueError(f"rooms have no {unknown[0]!r}; classes: {', '.join(FREQUENCY)}")
     theme, turn = index % len(THEMES), index // len(THEMES)
-    start = np.random.default_rng([seed, 0]).random((len(FREQUENCY), len(THEMES)))
+    start = np.random.default_rng([seed, 0]).random((len(names), len(THEMES)))
     step = np.sqrt([2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 22, 23, 26, 29, 30])
-    level = (start[:, theme] + turn * step) % 1
-    margin = np.array([share[theme] for share in FREQUENCY.values()]) - level
-    count = np.clip((margin > 0).sum(), *CLASS_RANGE)
+    level = (start[:, theme] + turn * step[: len(names)]) % 1
+    margin = np.array([FREQUENCY[name][theme] for name in names]) - level
+    count = np.clip((margin > 0).sum(), *num)
     chosen = np.sort(np.argsort(-margin, kind="stable")[:count])
-    return THEMES[theme], [list(FREQUENCY)[i] for i in chosen]
+    return THEMES[theme], [names[i] for i in chosen]
 
 
 def make_room(

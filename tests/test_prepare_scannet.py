@@ -18,11 +18,13 @@ from PIL import Image
 from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.scans import prepared as prepared_scenes
 from pointcept_wsegpc.scans import scannet
 from pointcept_wsegpc.scans.capture import Capture, estimate_bytes, find_captures
 from pointcept_wsegpc.scans.frames import nearest_index, resample_color
 from pointcept_wsegpc.scans.mesh import LabelMap, read_mesh, vertex_normals
-from pointcept_wsegpc.scans.scannet import Settings, is_prepared, prepare_scene
+from pointcept_wsegpc.scans.prepared import is_prepared
+from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 from pointcept_wsegpc.scans.tags import assemble_tags, derive_tags
 
@@ -439,7 +441,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
-    monkeypatch.setattr(scannet.os, "link", refuse)
+    monkeypatch.setattr(prepared_scenes.os, "link", refuse)
     shutil.rmtree(capture.target)
     prepare_scene(capture, settings)
     for name in files:
@@ -540,8 +542,8 @@ def test_bad_arguments_get_one_line(tmp_path):
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.scans import scannet, capture\n"
-        "scannet.write_views = lambda *_: os._exit(9)\n"
+        "import os, pathlib; from pointcept_wsegpc.scans import scannet, capture, prepared\n"
+        "prepared.write_views = lambda *_: os._exit(9)\n"
         f"c = capture.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
         f" pathlib.Path({str(capture.root)!r}))\n"
         "scannet.prepare_scene(c, scannet.Settings(stride=2, height=24, width=32))"

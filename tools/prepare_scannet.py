@@ -18,7 +18,8 @@ from pathlib import Path
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
 from pointcept_wsegpc.scans.capture import SPLITS, estimate_bytes, find_captures
-from pointcept_wsegpc.scans.scannet import Settings, is_prepared, prepare_scene
+from pointcept_wsegpc.scans.prepared import is_prepared
+from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.tags import assemble_tags
 
 GIB = 2**30

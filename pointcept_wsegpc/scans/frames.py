@@ -39,6 +39,7 @@ class View:
     frame: int
     color: np.ndarray
     depth: np.ndarray
+    intrinsic: np.ndarray  # (3, 3) float64 px
     world_to_camera: np.ndarray  # (4, 4) float64
 
 
@@ -79,7 +80,7 @@ class FrameReader:
         except ValueError as error:
             raise BadFrame("unreadable colour image") from error
         color = resample_color(color, self.color_intrinsic, self.intrinsic, self.size)
-        return View(frame.index, color, depth, world_to_camera)
+        return View(frame.index, color, depth, self.intrinsic, world_to_camera)
 
     def _depth(self, frame):
         try:

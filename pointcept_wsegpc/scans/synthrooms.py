@@ -17,6 +17,7 @@ from pathlib import Path
 from ..files import read_json, write_json
 from . import scannet, synthetic
 from .capture import Capture
+from .prepared import PARTIAL, is_prepared
 from .rooms.difficulty import Difficulty
 
 VERSION = 1
@@ -86,7 +87,7 @@ class Scene:
     @property
     def raw(self) -> Path:
         """Where its raw scan lies while it is made; in the layout of a raw data set."""
-        return self.root / scannet.PARTIAL / "raw" / self.name
+        return self.root / PARTIAL / "raw" / self.name
 
     @property
     def capture(self) -> Capture:
@@ -120,7 +121,7 @@ def claim(root, size: Size) -> None:
 
 def is_made(scene: Scene) -> bool:
     """Whether the prepared scene is there; `claim` has seen to the right settings."""
-    return scannet.is_prepared(scene.capture, scene.size.prepared)
+    return is_prepared(scene.capture, scene.size.prepared)
 
 
 def make(scene: Scene) -> dict:

@@ -62,7 +62,7 @@ class LabelRenderer:
         """Label (H, W) int16; IGNORE without depth, or without a point in RENDER_DISTANCE."""
         seen = view.depth > 0
         pose = np.linalg.inv(view.world_to_camera)
-        points = camera.back_project(view.depth, frames.intrinsic, pose)[seen]
+        points = camera.back_project(view.depth, view.intrinsic, pose)[seen]
         _, nearest = self.tree.query(points, distance_upper_bound=RENDER_DISTANCE)
         label = np.full(view.depth.shape, IGNORE, dtype=np.int16)
         label[seen] = self.segment[nearest]  # "none within reach" is index N, the appended IGNORE

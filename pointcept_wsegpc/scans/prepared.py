@@ -1,0 +1,91 @@
+"""Writing a prepared scene (schema.py), of whatever capture: whole or not at all.
+
+A capture has `name`, `split`, `root` (of the prepared data set) and `target` (the scene's folder).
+Frames are an iterable of `View` (frames.py), all of one `size` (H, W), with their `log`.
+"""
+
+import contextlib
+import os
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+
+from ..files import atomic_path, read_json, write_array
+from ..labels import IGNORE
+from ..schema import Views, write_view_image, write_views
+
+PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
+
+
+def is_prepared(capture, settings):
+    """Whether the scene is there, made with the same settings (a dataclass)."""
+    manifest = capture.target / "manifest.json"
+    return manifest.is_file() and read_json(manifest).get("settings") == asdict(settings)
+
+
+@contextlib.contextmanager
+def staged(capture):
+    """A folder out of sight that becomes the capture's scene whole, or vanishes on failure."""
+    target = capture.target
+    if target.exists() and not (target / "manifest.json").is_file():
+        raise FileExistsError(f"{target} is no prepared scene (no manifest.json); move it away")
+    folder = capture.root / PARTIAL / capture.split / capture.name
+    outdated = folder.with_name(f"{folder.name}.outdated")
+    for leftover in (folder, outdated):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target.rename(outdated)
+        folder.rename(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(outdated, ignore_errors=True)
+
+
+def store_points(folder, points):
+    """Write the point arrays {name: (N, ...)}."""
+    for key, array in points.items():
+        write_array(folder / f"{key}.npy", array)
+
+
+def link_or_copy(source, target):
+    """Make `target` a hard link to the file `source`; a copy where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def store_views(folder, frames, labels=None, axis_alignment=None):
+    """Write the images of all frames and views.npz; returns the manifest's entries about them.
+
+    labels: has `kind` and `read(view, frames)` -> (H, W) or None, as those of view_labels.py.
+    axis_alignment: world-to-gravity matrix (4, 4). Without a frame no views.npz is written: the
+    caller decides what that means.
+    """
+    kept, unlabelled = [], []
+    for view in frames:
+        write_view_image(folder, view.frame, "color", view.color)
+        write_view_image(folder, view.frame, "depth", view.depth)
+        if labels:
+            label = labels.read(view, frames)
+            if label is None:
+                unlabelled.append(view.frame)
+                label = np.full(frames.size, IGNORE)
+            write_view_image(folder, view.frame, "label", label)
+        kept.append((view.frame, view.intrinsic, view.world_to_camera))
+    if kept:
+        number, intrinsic, world_to_camera = map(np.stack, zip(*kept, strict=True))
+        align = np.eye(4) if axis_alignment is None else axis_alignment
+        write_views(folder, Views(number, intrinsic, world_to_camera, frames.size, align))
+    return {
+        "num_views": len(kept),
+        "frames": asdict(frames.log),
+        "view_labels": labels.kind if labels else None,
+        "unlabelled": unlabelled,
+    }

@@ -59,6 +59,7 @@ def test_numbers_of_rows(study, tmp_path):
     result = results.collect(
         study, chosen, range(2), tmp_path, {lost.name: "out of memory"}, command="c", where="w"
     )
+    assert result["rows"][0]["iou"] == {"3D voted": {"wall": 50.0, "bed": 0.0}}
     cam, none, rpc = result["rows"]
     assert cam["measures"]["3D"]["values"] == [10.0, 14.0]
     assert cam["measures"]["3D"]["mean"] == pytest.approx(12)

@@ -752,7 +752,7 @@ class TestPseudoLabelExporter:
         assert manifest["scenes"] == 3
         assert manifest["config"] == str(tmp_path / "config.py")
         for measure, value in manifest["miou"].items():
-            assert trainer.writer[f"pseudo_label/{measure}"] == (value, 1)
+            assert trainer.writer[f"pseudo_label/{measure.replace(' ', '_')}"] == (value, 1)
         assert set(manifest["miou"]) == {"3D", "3D per point", "2D"}
 
     def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):

@@ -76,8 +76,9 @@ class PseudoLabelExporter(HookBase):
             num_worker=self.num_worker,
             log=trainer.logger.info,
         )
-        miou = {f"pseudo_label/{name}": v for name, v in manifest.get("miou", {}).items()}
-        write_scalars(trainer, miou, trainer.epoch + 1)
+        miou = manifest.get("miou", {})
+        scalars = {f"pseudo_label/{name}".replace(" ", "_"): value for name, value in miou.items()}
+        write_scalars(trainer, scalars, trainer.epoch + 1)
 
 
 def export_pseudo_labels(

@@ -37,7 +37,9 @@ PAPER = (
     "Duan et al., High-quality Pseudo-labeling for Point Cloud Segmentation with Scene-level "
     "Annotation: their figures on ScanNet, which is another data set"
 )
-OF_VAL = {"val stage one": "3D per point", "val stage one voted": "3D"}  # measure: manifest's name
+# Measure: its name in the manifest of the labels.
+OF_TRAIN = {"3D": "3D per point", "3D voted": "3D", "2D": "2D"}
+OF_VAL = {"val stage one": "3D per point", "val stage one voted": "3D"}
 
 
 def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str], **about) -> dict:
@@ -86,6 +88,7 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         "occurring": merged(result["occurring"] for result in found.values()).get("3D"),
         "split": merged(result["scenes"] for result in found.values()),
         "tags": {name: MEASURES[name][1] for name in measures},
+        "iou": mean_iou_of_classes([result["iou"] for result in found.values()]),
         "seeds": list(found),
         "config": study.config_hash(row),
         "measures": measures,
@@ -103,6 +106,19 @@ def over_seeds(values: dict) -> dict:
     """`summary` of {seed: value or None}, and the seeds that have one."""
     values = {seed: value for seed, value in values.items() if value is not None}
     return {**summary(values.values()), "seeds": list(values)}
+
+
+def mean_iou_of_classes(found: list[dict]) -> dict:
+    """{measure: {class: IoU of pseudo-labels in %, mean over seeds}}; of classes that occur."""
+    return {
+        measure: {
+            name: round(100 * statistics.fmean(seed[key][name] for seed in found), 2)
+            for name, value in found[0][key].items()
+            if value is not None
+        }
+        for measure, key in OF_TRAIN.items()
+        if found and key in found[0]
+    }
 
 
 def merged(dictionaries) -> dict:
@@ -131,12 +147,8 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         return None
     manifest = read_json(jobs["second"].store(out) / schema.STORE_MANIFEST)
     miou, scenes = manifest["miou"], {"train": manifest["scenes"]}
-    measures = {
-        "3D": miou.get("3D per point"),
-        "3D voted": miou.get("3D"),
-        "2D": miou.get("2D"),
-        "coverage": manifest["coverage"],
-    }
+    measures = {name: miou.get(key) for name, key in OF_TRAIN.items()}
+    measures["coverage"] = manifest["coverage"]
     if "val" in finished:
         unseen = read_json(jobs["val"].output(out))
         measures.update({name: unseen["miou"].get(key) for name, key in OF_VAL.items()})
@@ -154,6 +166,7 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
         "on_gpu": on_gpu,
         "scenes": scenes,
+        "iou": manifest["iou"],
         "occurring": {
             name: sum(value is not None for value in iou.values())
             for name, iou in manifest["iou"].items()

@@ -189,9 +189,14 @@ def test_markdown_of_hand_made_results():
     lines = writers.markdown(hand_made()).splitlines()
     assert lines[0] == "# Components on tiny rooms"
     assert lines[2] == "    tools/ablation.py components"
-    head, rule, row, empty = (re.split(r"(?<!\\) \| |^\| | \|$", line)[1:-1] for line in lines[4:8])
-    assert len(head) == len(rule) == len(row) == len(empty)
-    found = dict(zip(head, row, strict=True))
+    found, heads = {}, []
+    for block in (lines[4:8], lines[9:13]):
+        head, rule, row, empty = (re.split(r"(?<!\\) \| |^\| | \|$", line)[1:-1] for line in block)
+        assert len(head) == len(rule) == len(row) == len(empty)
+        found.update(zip(head, row, strict=True))
+        heads.append(head)
+    assert heads[0] == ["", "3D", "coverage", "val: stage two", "ScanNet (paper)"]
+    assert heads[1][:2] == ["", "min"]
     assert found == {
         "": "CAM + 2D→3D & more_of \\| it",
         "3D": "31.2 ± 1.0",
@@ -302,11 +307,11 @@ def test_recorded_options_are_read_as_they_were():
 def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
     rows = [{"seeds": [0, 1]}, {"seeds": [0]}]
-    write_json(tmp_path / "results/synthetic/views.json", {"rows": rows})
+    write_json(tmp_path / "docs/results/synthetic/views.json", {"rows": rows})
     args = ablation.parse_arguments(["views", *arguments])
     out, found = ablation.place(args, table("views"))
     assert found.name == name and found.rows == table("views").rows
-    assert out == (Path("mine") if "mine" in arguments else tmp_path / "results/synthetic")
+    assert out == (Path("mine") if "mine" in arguments else tmp_path / "docs/results/synthetic")
 
 
 def test_first_table_of_few_seeds_has_its_name(tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def parse_arguments(arguments=None):
         "--options", nargs="+", type=key_value, default=[], metavar="KEY=VALUE",
         help="differences of stage one's configuration in every row",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="default results/<dataset>")
+    parser.add_argument("--out", type=Path, help="default docs/results/<dataset>")
     parser.add_argument(
         "--exp", type=Path, help="of the trainings; default exp/ablation/<data root>"
     )
@@ -90,7 +90,7 @@ def place(args, table: Table) -> tuple[Path, Table]:
     """Where a table is written; under another name if less than what is, or belongs, there."""
     if args.out:
         return args.out, table
-    out = REPOSITORY / "results" / args.dataset
+    out = REPOSITORY / "docs/results" / args.dataset
     there = out / f"{table.name}.json"
     rows = read_json(there)["rows"] if there.is_file() else []
     fewer = any(seed >= args.seeds for row in rows for seed in row["seeds"])

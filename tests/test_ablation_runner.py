@@ -18,9 +18,9 @@ import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import measured, results
 from ablations.board import Board
 from ablations.jobs import Job
+from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
-from ablations.tables import Row, Table
 from main_job.plan import REPOSITORY
 from main_job.steps import Steps, exclusive
 from pointcept_wsegpc.files import read_json, write_json

@@ -26,9 +26,10 @@ from ablations import figure, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
 from ablations.data import check_data
 from ablations.results import collect
+from ablations.rows import Table
 from ablations.runner import Runner, gpus, side_by_side
 from ablations.study import Study
-from ablations.tables import TABLES, Table
+from ablations.tables import TABLES
 from key_value import key_value
 from main_job.plan import REPOSITORY, num_cores, relative
 from pointcept_wsegpc import host

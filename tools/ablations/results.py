@@ -14,9 +14,9 @@ from pointcept_wsegpc.files import read_json
 
 from .jobs import Job
 from .partitions import quality
+from .rows import Row, Table
 from .runner import STEPS, USAGE
 from .study import Study
-from .tables import Row, Table
 
 # Measure: what it is of, and whether scene tags mask the predictions.
 MEASURES = {

@@ -13,7 +13,8 @@ from main_job.training import continued_seed
 from .benchmarks import Benchmark
 from .data import fingerprint
 from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
-from .tables import PARTITIONS, Row
+from .rows import Row
+from .tables import PARTITIONS
 
 EXPORTER = "PseudoLabelExporter"
 PLACES = ("save_path", "weight", "resume")  # of a configuration: not what it trains

@@ -275,6 +275,7 @@ def test_write_only_writes_what_has_finished(study, tmp_path, monkeypatch, capsy
     assert "written: " in said and "| CAM | 25.0 | 50.0 | 20.0 | 90.0 |" in said
     result = read_json(tmp_path / "out/components.json")
     assert [row["seeds"] for row in result["rows"]] == [[1], *[[]] * 7]
+    assert "/" not in result["where"]  # no folder of this machine
     command = result["command"]
     begin = "tools/ablation.py components --dataset synthetic --seeds 2 --options "
     assert command.startswith(begin)

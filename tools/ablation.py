@@ -117,7 +117,9 @@ def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None
 
 def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path, failed, command):
     """Write what has finished; the paths written."""
-    about = {"command": command, "where": f"{host.ensure_pointcept(quiet=True)}; {machine()}"}
+    engine = host.ensure_pointcept(quiet=True)  # named without its folder: the file is published
+    where = f"{engine.name} {engine.version}; {machine()}"
+    about = {"command": command, "where": where}
     result = collect(Study(benchmark), table, seeds, exp, failed, **about)
     paths = writers.write(result, out)
     try:

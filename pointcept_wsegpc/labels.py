@@ -30,6 +30,23 @@ SCANNET20 = {
 }
 SCANNET20_NAMES = tuple(SCANNET20)
 
+# Order and spelling of S3DIS's 13 classes, as in Pointcept's configs.
+S3DIS_NAMES = (
+    "ceiling",
+    "floor",
+    "wall",
+    "beam",
+    "column",
+    "window",
+    "door",
+    "table",
+    "chair",
+    "sofa",
+    "bookcase",
+    "board",
+    "clutter",
+)
+
 
 def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
     """Map NYU40 ids of any shape to 0..19; every other id (0, 13, stray 50 or 149) to IGNORE.

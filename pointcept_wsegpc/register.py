@@ -13,7 +13,7 @@ ensure_pointcept(quiet=True)
 
 from pointcept.utils.config import Config  # noqa: E402
 
-from .datasets import multiview, pseudo_label, scannet  # noqa: E402
+from .datasets import multiview, pseudo_label, s3dis, scannet  # noqa: E402
 from .hooks import ema, evaluator, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
 from .transforms import color, displacement  # noqa: E402
@@ -21,6 +21,7 @@ from .transforms import color, displacement  # noqa: E402
 REGISTERED = (
     multiview,
     pseudo_label,
+    s3dis,
     scannet,
     ema,
     evaluator,

@@ -12,6 +12,7 @@ A training sample is a dict of tensors; everything is concatenated by Pointcept'
     image_tags (1, C) · view_tags (V, C) · tags (1, C) after structure removal
     link_view, link_point, link_row, link_col (L,) · link_offset (1,) · name
     segment (N,) with labels=True alone
+A scene that no image shows has V = 0, and everything of its views is empty.
 An evaluation sample has coord, grid_coord, feat, offset, image, view_offset, tags, name, inverse
 (original point -> voxel), origin_region, and where labels exist segment, origin_segment and
 image_label.
@@ -27,9 +28,16 @@ from .. import schema
 from ..labels import IGNORE, tag_vector
 from ..transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
 from ..transforms.structure import remove_structure
-from ..transforms.views import point_features, sample_views, voxelize
+from ..transforms.views import crop_to_voxels, point_features, sample_views, voxelize
 from .seeding import EpochSeeded
-from .training import POINT_KEYS, image_views, point_pixel_links, point_views
+from .training import (
+    POINT_KEYS,
+    image_views,
+    keep_points,
+    point_pixel_links,
+    point_views,
+    read_chosen,
+)
 
 
 @DATASETS.register_module("WSegPCMultiViewDataset")
@@ -50,6 +58,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         structures: {class name: (kind, probability)}, see transforms/structure.py.
         mix3d: probability of mixing a second, other scene in.
         labels: read the point labels in training, too: for full supervision as a reference only.
+        max_voxels: a larger training cloud is cut down around a random point, see
+            transforms/views.py; counted without augmentation, for both scenes of a mix together.
         loop: repetitions of the data set in one epoch.
     """
 
@@ -74,6 +84,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         labels=False,
         image_mean=IMAGENET_MEAN,
         image_std=IMAGENET_STD,
+        max_voxels=None,
         loop=1,
     ):
         if mode not in ("train", "eval"):
@@ -95,6 +106,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.mix3d = mix3d
         self.labels = labels
         self.normalization = image_mean, image_std
+        self.max_voxels = max_voxels
         self.loop = loop if mode == "train" else 1
         self.scenes = schema.scene_dirs(data_root, split)
         self.tags_file = tags_file or self.scenes[0].parents[1] / schema.TAGS_FILE
@@ -127,6 +139,10 @@ class MultiViewDataset(EpochSeeded, Dataset):
             chosen.append(self.scenes[other % len(self.scenes)])
         share = np.diff(np.linspace(0, self.num_views, len(chosen) + 1).astype(int))
         parts = [self._load_part(s, v, rng) for s, v in zip(chosen, share, strict=True)]
+        if self.max_voxels:
+            for part in parts:
+                limit = self.max_voxels // len(parts)
+                keep_points(part, crop_to_voxels(part["coord"], self.grid_size, limit, rng))
         sample, index = point_views(
             parts, self.teacher_view, self.student_view, self.color_view, self.grid_size, rng
         )
@@ -142,7 +158,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             tags=tags.max(0, keepdims=True),
             teacher_tags=tags,
             image_tags=image_tags.max(0, keepdims=True),
-            view_tags=np.repeat(image_tags, share, axis=0),
+            view_tags=np.repeat(image_tags, [len(part["chosen"]) for part in parts], axis=0),
         )
         return to_tensors(sample, name="+".join(scene.name for scene in chosen))
 
@@ -154,7 +170,6 @@ class MultiViewDataset(EpochSeeded, Dataset):
         part["region"] = schema.read_region(scene, len(part["coord"]))
         views = schema.read_views(scene)
         tags = self.tag_vector(scene)
-        keep = np.ones(len(part["coord"]), dtype=bool)
         part.update(scene=scene, views=views, tags=tags, image_tags=tags)
         if self.structures:
             align = views.axis_alignment.astype(np.float32)
@@ -162,8 +177,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             keep, part["tags"] = remove_structure(
                 aligned, part["region"], tags, self.structures, rng
             )
-        for key in (*POINT_KEYS, "region", *(["segment"] * self.labels)):
-            part[key] = part[key][keep]
+            keep_points(part, keep)
         part["chosen"] = sample_views(len(views), num_views, rng)
         return part
 
@@ -184,8 +198,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         points = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * labelled)))
         grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
         views = schema.read_views(scene)
-        chosen = views.frame[sample_views(len(views), self.num_views)]
-        color = [schema.read_view_image(scene, f, "color", views.size) for f in chosen]
+        chosen = sample_views(len(views), self.num_views)
+        color = read_chosen(scene, views, chosen, "color")
         tagged = scene.name in self.scene_tags
         sample = {
             "coord": points["coord"][first],
@@ -204,19 +218,15 @@ class MultiViewDataset(EpochSeeded, Dataset):
         if labelled:
             segment = points[self.segment_key].reshape(-1).astype(np.int64)
             sample.update(segment=segment[first], origin_segment=segment)
-            sample["image_label"] = self._image_labels(scene, chosen, views.size)
+            sample["image_label"] = self._image_labels(scene, views.frame[chosen], views.size)
         return to_tensors(sample, name=scene.name)
 
     def _image_labels(self, scene, frames, size):
-        paths = [schema.view_path(scene, frame, "label") for frame in frames]
-        return np.stack(
-            [
-                schema.read_view_image(scene, frame, "label", size)
-                if path.is_file()
-                else np.full(size, IGNORE, np.int32)
-                for frame, path in zip(frames, paths, strict=True)
-            ]
-        )
+        labels = np.full((len(frames), *size), IGNORE, np.int32)
+        for frame, label in zip(frames, labels, strict=True):
+            if schema.view_path(scene, frame, "label").is_file():
+                label[:] = schema.read_view_image(scene, frame, "label", size)
+        return labels
 
 
 def to_tensors(arrays, **strings):

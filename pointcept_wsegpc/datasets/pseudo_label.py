@@ -1,28 +1,30 @@
-"""Stage two: Pointcept's own ScanNet scenes, labelled by the pseudo-label store."""
+"""Stage two: Pointcept's own scenes, labelled by the pseudo-label store."""
+
+from pathlib import Path
 
 import numpy as np
 from pointcept.datasets.builder import DATASETS
+from pointcept.datasets.s3dis import S3DISDataset
 from pointcept.datasets.scannet import ScanNetDataset
 
 from .. import schema
-from ..labels import IGNORE, SCANNET20_NAMES
+from ..labels import IGNORE, S3DIS_NAMES, SCANNET20_NAMES
 from .seeding import EpochSeeded
 
 
-@DATASETS.register_module("WSegPCPseudoLabelDataset")
-class PseudoLabelDataset(EpochSeeded, ScanNetDataset):
-    """ScanNetDataset whose `segment` comes from pseudo-labels; ground truth is never read.
+class PseudoLabelled(EpochSeeded):
+    """Mix-in of a Pointcept data set: `segment` comes from pseudo-labels, never ground truth.
 
     Args:
         store: folder that `PseudoLabelExporter` wrote.
         min_confidence: points below it become IGNORE; 0 keeps every label.
         names: class table that the store must have been written with.
-        others: as for Pointcept's ScanNetDataset.
+        others: as for Pointcept's data set.
     """
 
     VALID_ASSETS = ["coord", "color", "normal"]
 
-    def __init__(self, store, min_confidence=0.0, names=SCANNET20_NAMES, **settings):
+    def __init__(self, store, names, min_confidence=0.0, **settings):
         self.init_seeding()
         self.store = store
         self.min_confidence = min_confidence
@@ -30,6 +32,10 @@ class PseudoLabelDataset(EpochSeeded, ScanNetDataset):
         super().__init__(**settings)
         scenes = [self.get_data_name(i) for i in range(len(self.data_list))]
         schema.check_store(store, self.names, scenes)
+
+    def get_data_name(self, idx):
+        # A prepared scene is known by its folder, whatever the base names it.
+        return Path(self.data_list[idx % len(self.data_list)]).name
 
     def get_data_list(self):
         # Pointcept lists a folder in the order of the file system; sorted, a seed means one order
@@ -49,3 +55,19 @@ class PseudoLabelDataset(EpochSeeded, ScanNetDataset):
     def __getitem__(self, idx):
         with self.sample_rng(idx):
             return super().__getitem__(idx)
+
+
+@DATASETS.register_module("WSegPCPseudoLabelDataset")
+class PseudoLabelDataset(PseudoLabelled, ScanNetDataset):
+    """Pointcept's ScanNetDataset with pseudo-labels."""
+
+    def __init__(self, store, names=SCANNET20_NAMES, **settings):
+        super().__init__(store, names, **settings)
+
+
+@DATASETS.register_module("WSegPCS3DISPseudoLabelDataset")
+class S3DISPseudoLabelDataset(PseudoLabelled, S3DISDataset):
+    """Pointcept's S3DISDataset with pseudo-labels."""
+
+    def __init__(self, store, names=S3DIS_NAMES, **settings):
+        super().__init__(store, names, **settings)

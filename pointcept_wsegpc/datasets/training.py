@@ -53,6 +53,12 @@ def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
     return arrays, index
 
 
+def keep_points(part, keep):
+    """Leave only the points `keep` (N,) bool in a part."""
+    for key in {*POINT_KEYS, "region", "segment"} & part.keys():
+        part[key] = part[key][keep]
+
+
 def select(cloud, index):
     """The points `index` of a cloud."""
     return {key: cloud[key][index] for key in POINT_KEYS}
@@ -87,18 +93,25 @@ def point_pixel_links(parts, index, tolerance):
 
 def image_views(parts, normalization, student_jitter, teacher_jitter, rng):
     """Student and teacher images (V, 3, H, W), their regions (V, H, W), view_offset (1,)."""
-    color, region = [], []
-    for part in parts:
-        views = part["views"]
-        for frame in views.frame[part["chosen"]]:
-            color.append(schema.read_view_image(part["scene"], frame, "color", views.size))
-            region.append(schema.read_view_image(part["scene"], frame, "region", views.size))
+    read = [
+        [read_chosen(p["scene"], p["views"], p["chosen"], kind) for p in parts]
+        for kind in ("color", "region")
+    ]
+    color, region = map(np.concatenate, read)
     return {
         "image": prepare_images(color, *normalization, student_jitter, rng),
         "teacher_image": prepare_images(color, *normalization, teacher_jitter, rng),
-        "image_region": np.stack(region),
+        "image_region": region,
         "view_offset": np.array([len(color)]),
     }
+
+
+def read_chosen(scene, views, chosen, kind):
+    """One kind of image of the chosen views, (V, H, W, ...); V may be 0."""
+    images = [schema.read_view_image(scene, f, kind, views.size) for f in views.frame[chosen]]
+    if images:
+        return np.stack(images)
+    return np.empty((0, *views.size, *[3] * (kind == "color")), np.uint8)
 
 
 def compact_ids(ids):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pointcept.models.builder import build_model
 from torch import nn
 
+from ..losses.processes import world_size
 from .image_encoder import ImageEncoder
 
 
@@ -48,6 +49,8 @@ class TwoBranchNet(nn.Module):
 
         The activation is stored channels-last: `pixel_rows` of it is a view, not a copy.
         """
+        if len(image) == 0 and not self._meets_others():
+            return self._no_images(image)
         features = self.image_encoder(image)
         activation = self.image_head(features).contiguous(memory_format=torch.channels_last)
         # align_corners, as `sample_pixel_features` reads the map: one geometry for both.
@@ -55,3 +58,19 @@ class TwoBranchNet(nn.Module):
             activation, size=image.shape[-2:], mode="bilinear", align_corners=True
         )
         return features, activation
+
+    def _meets_others(self):
+        """Do the processes exchange batch statistics in the encoder, so that each must run it?"""
+        layers = self.image_encoder.modules()
+        return world_size() > 1 and any(isinstance(m, nn.SyncBatchNorm) for m in layers)
+
+    def _no_images(self, image):
+        """What `images` returns for no view, connected to every weight, as DDP requires.
+
+        The encoder itself would turn its running statistics into NaN.
+        """
+        branch = (*self.image_encoder.parameters(), *self.image_head.parameters())
+        nothing = 0 * sum(weight.sum() for weight in branch if weight.requires_grad)
+        features = image.new_zeros(0, self.image_channels, 1, 1)
+        activation = image.new_zeros(0, self.image_head.out_channels, *image.shape[-2:])
+        return features + nothing, activation + nothing

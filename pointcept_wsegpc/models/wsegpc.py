@@ -149,12 +149,14 @@ class WSegPC(nn.Module):
         points, pixels = self.student.points(batch), self.student.images(batch["image"])
         point_logits, pixel_logits = points[1], pixels[1]
         view_scores = pixel_logits.float().mean((2, 3))  # views have one size: mean of means
+        ends = batch["view_offset"]
+        viewed = torch.diff(ends, prepend=ends.new_zeros(1)) > 0  # others have no 2D score
         losses = {
             "cam_3d": self.cam_weight
             * scene_tag_loss(pool_scene_logits(point_logits, batch["offset"]), batch["tags"]),
             "cam_2d": self.image_cam_weight
             * scene_tag_loss(
-                pool_scene_logits(view_scores, batch["view_offset"]), batch["image_tags"]
+                pool_scene_logits(view_scores, ends)[viewed], batch["image_tags"][viewed]
             ),
         }
         if self._is_labelled(batch):

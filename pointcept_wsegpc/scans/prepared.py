@@ -65,8 +65,8 @@ def store_views(folder, frames, labels=None, axis_alignment=None):
     """Write the images of all frames and views.npz; returns the manifest's entries about them.
 
     labels: has `kind` and `read(view, frames)` -> (H, W) or None, as those of view_labels.py.
-    axis_alignment: world-to-gravity matrix (4, 4). Without a frame no views.npz is written: the
-    caller decides what that means.
+    axis_alignment: world-to-gravity matrix (4, 4). Without a frame views.npz holds none: the caller
+    decides what that means.
     """
     kept, unlabelled = [], []
     for view in frames:
@@ -79,10 +79,9 @@ def store_views(folder, frames, labels=None, axis_alignment=None):
                 label = np.full(frames.size, IGNORE)
             write_view_image(folder, view.frame, "label", label)
         kept.append((view.frame, view.intrinsic, view.world_to_camera))
-    if kept:
-        number, intrinsic, world_to_camera = map(np.stack, zip(*kept, strict=True))
-        align = np.eye(4) if axis_alignment is None else axis_alignment
-        write_views(folder, Views(number, intrinsic, world_to_camera, frames.size, align))
+    number, intrinsic, world_to_camera = zip(*kept, strict=True) if kept else ((), (), ())
+    align = np.eye(4) if axis_alignment is None else axis_alignment
+    write_views(folder, Views(number, intrinsic, world_to_camera, frames.size, align))
     return {
         "num_views": len(kept),
         "frames": asdict(frames.log),

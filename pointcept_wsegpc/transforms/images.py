@@ -39,11 +39,12 @@ def sample_jitter(strength, mean, rng):
 def prepare_images(color, mean, std, strength=None, rng=None):
     """Jitter each view on its own, clip to 0..1, normalise; -> (V, 3, H, W) float32.
 
-    Args: color, V images (H, W, 3) uint8 of one size; mean, std (3,) of RGB in 0..1; strength: see
-        `sample_jitter`, None = no jitter.
+    Args: color, V images (H, W, 3) uint8 of one size, or an array (V, H, W, 3); mean, std (3,) of
+        RGB in 0..1; strength: see `sample_jitter`, None = no jitter.
     """
     mean, std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
-    result = np.empty((len(color), 3, *np.shape(color[0])[:2]), np.float32)
+    size = color.shape[1:3] if isinstance(color, np.ndarray) else np.shape(color[0])[:2]
+    result = np.empty((len(color), 3, *size), np.float32)
     for image, out in zip(color, result, strict=True):
         pixels = image.reshape(-1, 3).astype(np.float32) / np.float32(255)
         if strength is not None:

@@ -11,10 +11,10 @@ def sample_views(num_frames, num_views, rng=None):
     """One frame from each of V equal parts of the trajectory, (V,) int64 positions, ascending.
 
     Random within its part with `rng`, the middle of the part without. A capture with fewer frames
-    than views repeats frames.
+    than views repeats frames; one without any gives none.
     """
-    if num_frames < 1:
-        raise ValueError("got a scene with no frame; expected at least 1: prepare this scene again")
+    if num_frames == 0:
+        return np.empty(0, np.int64)
     edges = np.linspace(0, num_frames, num_views + 1)
     position = rng.random(num_views) if rng is not None else np.full(num_views, 0.5)
     chosen = np.floor(edges[:-1] + position * np.diff(edges)).astype(np.int64)
@@ -34,6 +34,24 @@ def voxelize(coord, grid_size):
     key = (grid[:, 0] * extent[1] + grid[:, 1]) * extent[2] + grid[:, 2]
     _, index, inverse = np.unique(key, return_index=True, return_inverse=True)
     return grid[index].astype(np.int32), index, inverse.reshape(-1)
+
+
+def crop_to_voxels(coord, grid_size, limit, rng):
+    """Keep the nearest half of the voxels around a random one, again and again, until they fit.
+
+    Args: coord (N, 3) m; grid_size m; limit: voxels to be left at most.
+    Returns: keep (N,) bool, all the points of the voxels that are left.
+    """
+    _, first, inverse = voxelize(coord, grid_size)
+    centre, left = coord[first], np.arange(len(first))
+    while len(left) > limit:
+        seed = centre[left[rng.integers(len(left))]]
+        distance = ((centre[left] - seed) ** 2).sum(1)
+        half = len(left) // 2
+        left = left[np.argpartition(distance, half)[:half]]
+    keep = np.zeros(len(first), dtype=bool)
+    keep[left] = True
+    return keep[inverse]
 
 
 def point_features(color, normal):

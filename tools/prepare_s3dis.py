@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Prepare S3DIS rooms with the images of 2D-3D-Semantics: points, posed views, labels, tags.
+
+    tools/prepare_s3dis.py --points Stanford3dDataset_v1.2 --images 2D3DS --out ROOT --workers 8
+    tools/prepare_s3dis.py --points data/s3dis --images 2D3DS --angles Stanford3dDataset_v1.2 \\
+        --out ROOT      # the arrays of Pointcept's preprocessing as they are
+
+Finished rooms are skipped, so an interrupted run is continued by the same command. On several
+machines, give each its own --shard.
+"""
+
+import argparse
+import functools
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.scans.agreement import describe
+from pointcept_wsegpc.scans.prepared import is_prepared
+from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
+from pointcept_wsegpc.scans.s3dis_rooms import AREAS, estimate_bytes, find_rooms
+from pointcept_wsegpc.scans.tags import assemble_tags
+
+GIB = 2**30
+ALIGNED = {"auto": None, "yes": True, "no": False}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--points", required=True, help="S3DIS v1.2, or Pointcept's data/s3dis")
+    parser.add_argument("--images", help="folder with area_1 … area_6; without it: 3D only")
+    parser.add_argument("--out", required=True, help="data root to write; outside the raw data")
+    parser.add_argument(
+        "--angles", help="folder with Area_x/Area_x_alignmentAngle.txt (default: that of --points)"
+    )
+    parser.add_argument(
+        "--aligned", choices=ALIGNED, default="auto",
+        help="were the points turned along the walls? (default: found out from the images)",
+    )  # fmt: skip
+    parser.add_argument("--areas", nargs="+", default=list(AREAS), help="default: all six")
+    parser.add_argument("--size", type=positive, default=256, help="of a square view (default 256)")
+    parser.add_argument(
+        "--max-views", type=positive, default=100,
+        help="views of a room, those that see most of its points (default 100)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-tag-points", type=positive, default=1, help="points that make a tag (default 1)"
+    )
+    add_job_arguments(parser)
+    return parser.parse_args()
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
+    return value
+
+
+def check_space(captures, settings, root):
+    """Print what the rooms will take; raise OSError where the disk has less."""
+    needed = estimate_bytes(captures, settings)
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    print(f"{len(captures)} rooms to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
+    if needed > free:
+        raise OSError(
+            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
+            "free some, or prepare less with --areas, --max-views or --size"
+        )
+
+
+def report(outcome, jobs, root):
+    """Print what this shard holds now, room by room, and complete the tags file."""
+    bad, without_views = Counter(), []
+    for name in sorted([*outcome.done, *outcome.skipped]):
+        manifest = read_json(jobs[name].target / "manifest.json")
+        bad.update({why: len(frames) for why, frames in manifest["frames"]["bad"].items()})
+        print(f"  {name}: {room_line(manifest)}")
+        for file, line, wrong, right in manifest.get("repairs", ()):
+            print(f"    {file}:{line}: byte {wrong} read as {right!r}; the file is as it was")
+        for file in manifest.get("left_out", ()):
+            print(f"    {file}: a second copy, left out")
+        if not manifest["num_views"]:
+            without_views.append(name)
+    print(outcome.summary())
+    for why, count in sorted(bad.items()):
+        print(f"{count} images left out: {why}")
+    if without_views:
+        print(f"{len(without_views)} rooms have no image that shows them: they train the 3D only")
+    path, added, differing = assemble_tags(root)
+    print(f"tags of {added} rooms added to {path}")
+    if differing:
+        print(
+            f"  {len(differing)} rooms keep tags that differ from their point labels "
+            f"({', '.join(differing[:5])}); delete the file to derive all again"
+        )
+    print(f"prepared data: {root}")
+
+
+def room_line(manifest):
+    """Views of a room and how well its poses fit its points."""
+    if manifest["agreement"] is None:
+        return f"{manifest['num_points']} points, no image"
+    line = f"{manifest['num_views']} views, {describe(manifest['agreement'])}"
+    name, angle = manifest["placement"].values()
+    return f"{line}, {name} by {angle:g} degrees" if angle else line
+
+
+def main():
+    args = parse_arguments()
+    root = Path(args.out).expanduser().resolve()
+    settings = Settings(
+        height=args.size,
+        width=args.size,
+        max_views=args.max_views,
+        min_tag_points=args.min_tag_points,
+        aligned=ALIGNED[args.aligned],
+    )
+    captures, without_points = find_rooms(args.points, args.images, root, args.areas, args.angles)
+    if without_points:
+        some = ", ".join(without_points[:5]) + " …" * (len(without_points) > 5)
+        print(f"{len(without_points)} rooms have images but no points: {some}")
+    jobs = {capture.name: capture for capture in captures}
+    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
+    check_space([c for c in mine if not is_prepared(c, settings)], settings, root)
+    outcome = run_jobs(
+        functools.partial(prepare_room, settings=settings),
+        jobs,
+        workers=args.workers,
+        shard=args.shard,
+        is_done=functools.partial(is_prepared, settings=settings),
+        title="prepare",
+    )
+    report(outcome, jobs, root)
+    return outcome.exit_status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, ValueError) as error:
+        sys.exit(f"prepare_s3dis: {error}")
+    except KeyboardInterrupt:
+        sys.exit("prepare_s3dis: interrupted; the same command goes on")

@@ -23,7 +23,13 @@ NAMES = {
     "models": (MODELS, ["WSegPC", "WSegPC-MinkUNet"]),
     "datasets": (
         DATASETS,
-        ["WSegPCMultiViewDataset", "WSegPCScanNetDataset", "WSegPCPseudoLabelDataset"],
+        [
+            "WSegPCMultiViewDataset",
+            "WSegPCS3DISDataset",
+            "WSegPCS3DISPseudoLabelDataset",
+            "WSegPCScanNetDataset",
+            "WSegPCPseudoLabelDataset",
+        ],
     ),
     "transforms": (
         TRANSFORMS,

@@ -4,7 +4,7 @@ Random ones draw from numpy's global generator, as Pointcept's do (which also us
 set that wants repeatable samples seeds both before it calls them.
 """
 
-from .arrays import Collect, Copy, GridSample, ShufflePoint, ToTensor, Update
+from .arrays import Collect, Copy, GridSample, ShufflePoint, SphereCrop, ToTensor, Update
 from .builder import TRANSFORMS, Compose, index_operator
 from .color import ChromaticAutoContrast, ChromaticJitter, ChromaticTranslation, NormalizeColor
 from .geometry import CenterShift, RandomFlip, RandomJitter, RandomRotate, RandomScale
@@ -25,6 +25,7 @@ __all__ = [
     "RandomRotate",
     "RandomScale",
     "ShufflePoint",
+    "SphereCrop",
     "ToTensor",
     "Update",
     "index_operator",

@@ -120,6 +120,23 @@ class GridSample:
 
 
 @TRANSFORMS.register_module()
+class SphereCrop:
+    """Only the ``point_max`` points nearest to a random one, where there are more."""
+
+    def __init__(self, point_max=80000, mode="random"):
+        if mode != "random":
+            raise NotInStandIn(f"SphereCrop(mode={mode!r}) is")
+        self.point_max = point_max
+
+    def __call__(self, data_dict):
+        coord = data_dict["coord"]
+        if len(coord) <= self.point_max:
+            return data_dict
+        distance = ((coord - coord[np.random.randint(len(coord))]) ** 2).sum(1)
+        return index_operator(data_dict, np.argsort(distance)[: self.point_max])
+
+
+@TRANSFORMS.register_module()
 class ShufflePoint:
     """Random order of the points."""
 

@@ -101,3 +101,31 @@ def write_images(scene, root, area_folder, room):
             "room": room,
         }
         (data / "pose" / f"{stem}_pose.json").write_text(json.dumps(pose))
+
+
+# Where the rooms of a prepared data set are written to: (area, room, folder of the images).
+PLACES = (
+    ("Area_1", "office_1", "area_1"),
+    ("Area_2", "office_1", "area_2"),
+    ("Area_6", "conferenceRoom_1", "area_6"),
+    ("Area_5", "office_1", "area_5a"),
+    ("Area_5", "office_2", "area_5b"),
+)
+WITHOUT_IMAGES = ("Area_1", "WC_1")
+
+
+def write_release(scenes, root):
+    """Five scenes as raw points, preprocessed ones, an aligned copy of these, and images.
+
+    The first is there once more, without images. Returns {"Area_1-office_1": (scene, order)}.
+    """
+    written = {}
+    places = [*PLACES, (*WITHOUT_IMAGES, None)]
+    for scene, (area, room, folder) in zip([*scenes, scenes[0]], places, strict=True):
+        order = write_points(scene, root / "raw", area, room)
+        write_preprocessed(scene, root / "preprocessed", area, room)
+        write_preprocessed(scene, root / "aligned", area, room, aligned=True)
+        if folder:
+            write_images(scene, root / "images", folder, room)
+        written[f"{area}-{room}"] = scene, order
+    return written

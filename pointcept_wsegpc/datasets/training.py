@@ -111,7 +111,9 @@ def read_chosen(scene, views, chosen, kind):
     images = [schema.read_view_image(scene, f, kind, views.size) for f in views.frame[chosen]]
     if images:
         return np.stack(images)
-    return np.empty((0, *views.size, *[3] * (kind == "color")), np.uint8)
+    if kind == "color":
+        return np.empty((0, *views.size, 3), np.uint8)
+    return np.empty((0, *views.size), np.int32)
 
 
 def compact_ids(ids):

@@ -434,7 +434,17 @@ def real_pointcept():
 @pytest.fixture(scope="module")
 def checkout(real_pointcept, prepared_root, tmp_path_factory):
     """A checkout that is linked together as the README says, with two small data sets."""
-    root = tmp_path_factory.mktemp("checkout")
+    root = link_checkout(tmp_path_factory.mktemp("checkout"), real_pointcept, prepared_root)
+    store = root / "data/store"
+    for scene in schema.scene_dirs(prepared_root, "train"):
+        point = np.arange(len(np.load(scene / "coord.npy")))
+        schema.write_pseudo_label(store, scene.name, point % 20, np.ones(len(point)))
+    (store / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
+    return root
+
+
+def link_checkout(root, real_pointcept, prepared_root):
+    """Links of Pointcept, of our configs and of a data set, under the folder `root`; returns it."""
     (root / "configs").mkdir()
     for folder in (real_pointcept / "configs").iterdir():
         (root / "configs" / folder.name).symlink_to(folder)
@@ -443,11 +453,6 @@ def checkout(real_pointcept, prepared_root, tmp_path_factory):
         (root / name).symlink_to(real_pointcept / name)
     (root / "data").mkdir()
     (root / "data/prepared").symlink_to(prepared_root)
-    store = root / "data/store"
-    for scene in schema.scene_dirs(prepared_root, "train"):
-        point = np.arange(len(np.load(scene / "coord.npy")))
-        schema.write_pseudo_label(store, scene.name, point % 20, np.ones(len(point)))
-    (store / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
     return root
 
 

@@ -4,6 +4,7 @@ N voxels, V views, C classes.
 """
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,16 @@ import torch
 from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
-from test_configs import CONFIGS, STAGE_ONE, STAGE_TWO
+from test_configs import (
+    BACKBONES,
+    CONFIGS,
+    RESOLVE,
+    STAGE_ONE,
+    STAGE_TWO,
+    link_checkout,
+    real_pointcept,  # noqa: F401  a fixture
+    run_in,
+)
 
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
@@ -113,9 +123,7 @@ def test_one_crop_is_the_nearest_half():
     for seed in range(5):
         keep = crop_to_voxels(coord, 0.01, 40, np.random.default_rng(seed))
         assert keep.sum() == 32  # every point has its own voxel
-        halves = [
-            set(np.argsort(((coord - middle) ** 2).sum(1))[:32].tolist()) for middle in coord
-        ]
+        halves = [set(np.argsort(((coord - middle) ** 2).sum(1))[:32].tolist()) for middle in coord]
         assert set(np.flatnonzero(keep).tolist()) in halves
 
 
@@ -156,8 +164,7 @@ def test_every_sample_has_the_same_keys_and_types(root, mix3d):
     rooms = dataset(root, mix3d=mix3d)
     samples = [sample(rooms, scene.name) for scene in rooms.scenes]
     kinds = [
-        {k: (v.dtype, v.ndim) if torch.is_tensor(v) else str for k, v in s.items()}
-        for s in samples
+        {k: (v.dtype, v.ndim) if torch.is_tensor(v) else str for k, v in s.items()} for s in samples
     ]
     assert kinds[0] == kinds[1] == kinds[2]
 
@@ -336,3 +343,71 @@ def test_paper_settings():
     shared = copy.deepcopy(two.data.train.transform)
     shared.remove(crop[0])
     assert shared == load("scannet/stage2-minkunet18c.py").data.train.transform
+
+
+# ---------------------------------------------------------------------------------- on Pointcept
+
+# Pointcept's tester on an untrained, slim network; its six-fold tool on what the tester writes.
+SIX_FOLD = """
+set -e
+python() { "$PYTHON" -m pointcept_wsegpc.cpu "$@"; }
+python -c '
+import torch
+from pathlib import Path
+from pointcept.models.builder import build_model
+from pointcept.utils.config import Config
+cfg = Config.fromfile("configs/wsegpc/s3dis/stage2-minkunet18c.py")
+cfg.model.backbone.planes = (8, 8, 8, 8, 8, 8, 8, 8)
+Path("exp/model").mkdir(parents=True)
+cfg.dump("exp/config.py")
+state = build_model(cfg.model).state_dict()
+torch.save(dict(state_dict=state, epoch=1), "exp/model/model_best.pth")
+'
+python tools/test.py --config-file exp/config.py --num-gpus 1 --options save_path=exp \
+    weight=exp/model/model_best.pth data.test.data_root=data/prepared
+mkdir records
+for area in 1 2 3 4 5 6; do cp exp/result/Area_5.pth records/Area_$area.pth; done
+"""
+
+
+@pytest.mark.slow
+def test_on_pointcept(real_pointcept, root, store, tmp_path):  # noqa: F811
+    """Every config resolves there, stage two gets its batches, and the six-fold tool its files."""
+    checkout = link_checkout(tmp_path, real_pointcept, root)
+    (checkout / "data/store").symlink_to(store)
+    # The five other folds differ by their areas alone, which are not all there.
+    names = [n for n in (*OF_S3DIS, *BACKBONES) if n.startswith("s3dis/") and "-area" not in n]
+    found = json.loads(run_in(checkout, "-c", RESOLVE, *names).strip().splitlines()[-1])
+    assert set(found) == set(names) and len(names) == 8
+    for name, resolved in found.items():
+        assert resolved["missing"] == [] and resolved["wandb"] is False
+        if "stage2" not in name:
+            assert resolved["train"] == resolved["val"] == "WSegPCS3DISDataset"
+            continue
+        assert resolved["train"] == "WSegPCS3DISPseudoLabelDataset"
+        assert resolved["val"] == "S3DISDataset" and resolved["fragments"] > 0
+        points, channels = resolved["train_batch"]["feat"]
+        assert channels == resolved["in_channels"]
+        assert resolved["train_batch"]["segment"] == [points]
+
+
+@pytest.mark.slow
+def test_the_tester_of_pointcept_writes_what_its_six_fold_tool_reads(
+    real_pointcept,  # noqa: F811
+    root,
+    tmp_path,
+):
+    checkout = link_checkout(tmp_path, real_pointcept, root)
+    run_in(checkout, "-c", SIX_FOLD, program="bash")
+    assert len(list((checkout / "exp/result").glob("Area_5-*_pred.npy"))) == 2
+    # The tool asks for nothing but loads numbers that torch 2.6 and later want to be told of.
+    run_in(
+        checkout, "-c",
+        "import functools, runpy, sys, torch; "
+        "torch.load = functools.partial(torch.load, weights_only=False); "
+        "from pointcept_wsegpc import cpu; cpu.patch(); "
+        "sys.argv = ['six-fold', '--record_root', 'records']; "
+        "runpy.run_path('tools/test_s3dis_6fold.py', run_name='__main__')",
+    )  # fmt: skip
+    log = (checkout / "records/6-fold.log").read_text()
+    assert log.count("Val result: mIoU/mAcc/allAcc") == 7 and "Class_12 - clutter" in log

@@ -84,7 +84,8 @@ def add_setting_arguments(parser):
 
 def find_scenes(root, splits):
     """{split/name: folder} of the prepared scenes, and the names of other folders beside them."""
-    splits = splits or [split for split in SPLITS if (root / split).is_dir()] or SPLITS
+    splits = splits or [split for split in SPLITS if (root / split).is_dir()]
+    splits = splits or sorted({p.parents[1].name for p in root.glob("[!.]*/*/coord.npy")}) or SPLITS
     scenes = {f"{path.parent.name}/{path.name}": path for path in scene_dirs(root, splits)}
     folders = [p for split in splits for p in sorted((root / split).glob("[!.]*"))]
     names = [f"{path.parent.name}/{path.name}" for path in folders if path.is_dir()]

@@ -561,8 +561,24 @@ def test_the_tool_reports_every_room_and_resumes(release, tmp_path):
         assert line in first.stdout, line
     tags = schema.read_scene_tags(tmp_path / "out" / "scene_tags.json")
     assert list(tags) == ["Area_1-WC_1", "Area_1-office_1"] and tags["Area_1-WC_1"]
+    assert "mixture" not in first.stdout
     again = run_tool(*arguments)
     assert "0 done, 2 already finished" in again.stdout and "Area_1-office_1: 4" in again.stdout
+
+
+def test_the_tool_names_a_mixture_of_releases(release, tmp_path):
+    folder, _ = release
+    shutil.copytree(folder / "preprocessed/Area_1/office_1", tmp_path / "points/Area_1/office_1")
+    shutil.copytree(folder / "aligned/Area_2/office_1", tmp_path / "points/Area_2/office_1")
+    result = run_tool(
+        "--points", tmp_path / "points", "--images", folder / "images", "--out", tmp_path / "out",
+        "--angles", folder / "raw", "--size", 64,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = "1 as released, 1 aligned about the room's middle"
+    assert f"the points are a mixture ({counts})" in result.stdout
+    angle = s3dis_rooms.walls_angle(release[1]["Area_2-office_1"][0])
+    assert f"aligned about the room's middle by {angle} degrees" in result.stdout
 
 
 def test_bad_arguments_get_one_line(release, tmp_path):

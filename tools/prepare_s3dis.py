@@ -77,7 +77,7 @@ def check_space(captures, settings, root):
 
 def report(outcome, jobs, root):
     """Print what this shard holds now, room by room, and complete the tags file."""
-    bad, without_views = Counter(), []
+    bad, without_views, placed = Counter(), [], Counter()
     for name in sorted([*outcome.done, *outcome.skipped]):
         manifest = read_json(jobs[name].target / "manifest.json")
         bad.update({why: len(frames) for why, frames in manifest["frames"]["bad"].items()})
@@ -88,11 +88,16 @@ def report(outcome, jobs, root):
             print(f"    {file}: a second copy, left out")
         if not manifest["num_views"]:
             without_views.append(name)
+        elif jobs[name].angle:  # alignment would have turned it
+            placed[manifest["placement"]["name"]] += 1
     print(outcome.summary())
     for why, count in sorted(bad.items()):
         print(f"{count} images left out: {why}")
     if without_views:
         print(f"{len(without_views)} rooms have no image that shows them: they train the 3D only")
+    if len(placed) > 1:
+        counts = ", ".join(f"{count} {how}" for how, count in placed.items())
+        print(f"the points are a mixture ({counts}): check that they come from one release")
     path, added, differing = assemble_tags(root)
     print(f"tags of {added} rooms added to {path}")
     if differing:

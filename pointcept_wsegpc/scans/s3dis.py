@@ -55,16 +55,14 @@ def prepare_room(capture, settings):
         labels = LabelRenderer(points["coord"], points["segment"]) if labelled else None
         entries = store_views(folder, frames, labels, alignment)
         if "normal" not in points:
-            centres = _centres(folder) if entries["num_views"] else np.empty((0, 3))
-            write_array(folder / "normal.npy", estimate_normals(points["coord"], centres))
+            write_array(folder / "normal.npy", estimate_normals(points["coord"], _centres(folder)))
         log.bad = _joined(log.bad, frames.log.bad)
         manifest = {
-            "source": {"points": str(capture.folder), "images": _stems(capture, chosen)},
+            "source": {"points": str(capture.folder), "images": _stems(capture, folder)},
             "settings": asdict(settings),
             "num_points": len(points["coord"]),
             "tags": derive_tags(points.get("segment"), S3DIS_NAMES, settings.min_tag_points),
             "placement": {"name": placement.name, "angle": placement.angle},
-            "axis_alignment": alignment.tolist(),
             "agreement": measured.report() if measured.seen_by else None,
             **notes,
             **entries,
@@ -131,9 +129,9 @@ def choose_views(measured, settings):
     return sorted(good[: settings.max_views])
 
 
-def _stems(capture, chosen):
-    """{frame: name of its files}, of the stored views."""
-    return {str(frame): capture.images[frame].stem for frame in chosen}
+def _stems(capture, folder):
+    """{frame: name of its files}, of the views that were stored."""
+    return {str(frame): capture.images[frame].stem for frame in read_views(folder).frame}
 
 
 def _joined(first, second):

@@ -1,9 +1,12 @@
 """Class tables of the supported data sets, and the label that means "no label"."""
 
+from pathlib import Path
+
 import numpy as np
 
 IGNORE = -1  # on points; Pointcept's ignore_index
 IGNORE_PIXEL = 65535  # the same in 16-bit label and region images
+CLASSES_FILE = "classes.txt"  # of a data set whose classes are the user's own
 
 # Order, spelling and NYU40 ids of the ScanNet v2 benchmark, as in Pointcept's configs.
 SCANNET20 = {
@@ -82,3 +85,17 @@ def palette(num_classes: int) -> np.ndarray:
         for i in range(num_classes)
     ]
     return (np.array([*rows, (0.6, 0.6, 0.6)]) * 255).astype(np.uint8)
+
+
+def read_class_names(path):
+    """Class names of a text file, one a line; lines that begin with `#` do not count."""
+    path = Path(path).expanduser().resolve()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"class names {path} are missing, one a line; tools/prepare_folder.py writes them"
+        )
+    lines = (line.strip() for line in path.read_text("utf-8-sig").splitlines())
+    names = [line for line in lines if line and not line.startswith("#")]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{path}: expected class names, one a line, none twice; got {names}")
+    return names

@@ -1,0 +1,98 @@
+"""Depth images of a camera that has none: rendered from the scan's mesh or points.
+
+M points, F faces, H x W pixels. Metres; pixel centres at integer coordinates.
+"""
+
+import numpy as np
+from numba import njit
+
+NEAR = 0.05  # m; what is nearer to the camera is not drawn
+LARGEST = 24  # px; half the width of a disc at most
+
+
+class PointDepth:
+    """Points as discs in their tangent planes."""
+
+    kind = "points"
+
+    def __init__(self, coord, normal, radius):
+        """coord (M, 3) m; normal (M, 3) unit, of any sign; radius (M,) m of the discs."""
+        self.coord, self.normal = (np.asarray(a, dtype=np.float64) for a in (coord, normal))
+        self.radius = np.asarray(radius, dtype=np.float64)
+
+    def render(self, intrinsic, world_to_camera, size):
+        """Depth (H, W) float32, 0 = nothing there."""
+        return self.draw(intrinsic, world_to_camera, size)[0]
+
+    def draw(self, intrinsic, world_to_camera, size):
+        """Depth (H, W) float32, 0 = nothing there, and which point each pixel shows, -1 = none."""
+        rotation, shift = world_to_camera[:3, :3], world_to_camera[:3, 3]
+        point = self.coord @ rotation.T + shift
+        depth, shown = np.full(size, np.inf), np.full(size, -1, dtype=np.int64)
+        intrinsic = np.ascontiguousarray(intrinsic, dtype=np.float64)
+        _draw_discs(point, self.normal @ rotation.T, self.radius, intrinsic, depth, shown)
+        return np.where(shown >= 0, depth, 0).astype(np.float32), shown
+
+
+@njit(cache=True)
+def _draw_discs(point, normal, radius, intrinsic, depth, shown):
+    """Z-buffer: every disc covers the pixels whose rays meet it, and always the nearest pixel."""
+    height, width = depth.shape
+    fx, fy, cx, cy = intrinsic[0, 0], intrinsic[1, 1], intrinsic[0, 2], intrinsic[1, 2]
+    for i in range(len(point)):
+        x, y, z = point[i]
+        if not z > NEAR:
+            continue
+        u, v = fx * x / z + cx, fy * y / z + cy
+        half_u = min(radius[i] * fx / z, LARGEST)
+        half_v = min(radius[i] * fy / z, LARGEST)
+        if not (-half_u - 1 < u < width + half_u and -half_v - 1 < v < height + half_v):
+            continue
+        own_col, own_row = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
+        offset = normal[i, 0] * x + normal[i, 1] * y + normal[i, 2] * z
+        for row in range(max(0, int(np.ceil(v - half_v))), min(height, int(v + half_v) + 1)):
+            for col in range(max(0, int(np.ceil(u - half_u))), min(width, int(u + half_u) + 1)):
+                ray_x, ray_y = (col - cx) / fx, (row - cy) / fy
+                slope = normal[i, 0] * ray_x + normal[i, 1] * ray_y + normal[i, 2]
+                if abs(slope) < 1e-9:
+                    continue
+                d = offset / slope  # where the ray meets the tangent plane
+                off = (d * ray_x - x) ** 2 + (d * ray_y - y) ** 2 + (d - z) ** 2
+                if NEAR < d < depth[row, col] and off <= radius[i] ** 2:
+                    depth[row, col], shown[row, col] = d, i
+        inside = 0 <= own_row < height and 0 <= own_col < width
+        if inside and z < depth[own_row, own_col]:
+            depth[own_row, own_col], shown[own_row, own_col] = z, i
+
+
+class MeshDepth:
+    """Rays against the triangles of a mesh, by Embree (extra `cpu`)."""
+
+    kind = "mesh"
+
+    def __init__(self, coord, face):
+        """coord (N, 3) m; face (F, 3). ImportError without embreex."""
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+
+        self._scene = EmbreeScene()
+        vertices = np.ascontiguousarray(coord, dtype=np.float32)
+        self._mesh = TriangleMesh(self._scene, vertices, np.ascontiguousarray(face, np.int32))
+
+    def render(self, intrinsic, world_to_camera, size):
+        """Depth (H, W) float32, 0 = nothing there."""
+        row, col = np.indices(size).reshape(2, -1)
+        ray = np.stack(
+            [
+                (col - intrinsic[0, 2]) / intrinsic[0, 0],
+                (row - intrinsic[1, 2]) / intrinsic[1, 1],
+                np.ones(len(row)),
+            ],
+            axis=1,
+        )
+        pose = np.linalg.inv(world_to_camera)
+        direction = np.ascontiguousarray(ray @ pose[:3, :3].T, dtype=np.float32)
+        origin = np.ascontiguousarray(np.broadcast_to(pose[:3, 3], ray.shape), dtype=np.float32)
+        hit = self._scene.run(origin, direction, output=1)
+        depth = np.where(hit["primID"] < 0, 0, hit["tfar"])  # the ray has z = 1: t is the depth
+        return depth.reshape(size).astype(np.float32)

@@ -1,0 +1,77 @@
+"""Own scans on disk: which there are, and where each goes. folder.py says what is in them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .own_tags import plain
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class FolderCapture:
+    """One own scan, and where its prepared scene goes."""
+
+    name: str
+    split: str
+    folder: Path
+    root: Path  # of the prepared data set
+
+    @property
+    def target(self):
+        return self.root / self.split / self.name
+
+
+def find_scans(raw, root):
+    """Captures of all scenes' folders, sorted, and names in the lists of splits without a folder.
+
+    Raises one line where there is none, for an output inside the raw data, and for a listed name
+    that is no plain folder name.
+    """
+    raw, root = (Path(path).expanduser().resolve() for path in (raw, root))
+    if raw == root or raw in root.parents:
+        raise ValueError(f"output {root} lies inside {raw}; choose a folder beside it")
+    split_of = {}
+    for split in SPLITS:
+        listed = raw / f"{split}.txt"
+        lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else ()
+        for name in filter(None, map(plain, lines)):
+            check_name(name, listed)
+            if split_of.setdefault(name, split) != split:
+                raise ValueError(f"{listed}: {name} is in {split_of[name]}.txt, too; keep one")
+    captures = {}
+    for path in sorted(raw.iterdir()) if raw.is_dir() else ():
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        name = plain(path.name)
+        check_name(name, raw)
+        if name in captures:
+            raise ValueError(f"{raw} has two folders {name!r}, alike but for their Unicode form")
+        captures[name] = FolderCapture(name, split_of.get(name, "train"), path, root)
+    if not captures:
+        raise FileNotFoundError(
+            f"no scene in {raw}; expected a folder per scene with a cloud, images and poses: check "
+            "--raw, or begin with --template DIR"
+        )
+    return list(captures.values()), sorted(set(split_of) - set(captures))
+
+
+def check_name(name, source):
+    """Raise ValueError for a scene's name that is no plain, visible folder name."""
+    if name.startswith(".") or set(name) & set("/\\\0") or not name.strip():
+        raise ValueError(f"{source}: {name!r} is no name of a scene's folder; give the name alone")
+
+
+def follow_splits(captures):
+    """Move prepared scenes whose split has changed; returns their names."""
+    moved = []
+    for capture in captures:
+        for split in SPLITS:
+            old = capture.root / split / capture.name
+            if old != capture.target and (old / "manifest.json").is_file():
+                if capture.target.exists():
+                    raise FileExistsError(f"{old} and {capture.target} are one scene; delete one")
+                capture.target.parent.mkdir(parents=True, exist_ok=True)
+                old.rename(capture.target)
+                moved.append(capture.name)
+    return moved

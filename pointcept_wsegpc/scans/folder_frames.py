@@ -1,0 +1,89 @@
+"""Posed images of an own scan as views of one pinhole camera and one size.
+
+H x W pixels at the stored size. Pixel centres at integer coordinates.
+"""
+
+import numpy as np
+
+from .frames import BadFrame, FrameLog, View, invert_pose, resample_color
+from .photos import Letterbox, fit_camera, read_color, read_depth, undistort
+
+FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
+NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
+
+
+class FolderFrames:
+    """Good images of a Trajectory every `stride`; what is left out is in `log`, by name.
+
+    A view's number is its image's where all names are numbers, else its place among the images.
+
+    Args:
+        place: camera-to-world (4, 4) of the capture -> that of the prepared scene.
+        size: (H, W) of the views. depth_scale: values of depth images in a metre.
+        renderer: of depth where there is no depth image, and for comparison; see depth_render.py.
+    """
+
+    def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
+        self.trajectory, self.place, self.size = trajectory, place, size
+        self.depth_scale, self.renderer = depth_scale, renderer
+        numbers = image_numbers(trajectory.images)
+        self.chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
+        self.log = FrameLog()
+        if trajectory.unmatched:
+            self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
+        self.names, self.rendered, self.fit = {}, [], []
+
+    def __iter__(self):
+        compare = set(np.linspace(0, max(len(self.chosen) - 1, 0), FIT_VIEWS).astype(int))
+        for position, (number, image) in enumerate(self.chosen):
+            self.log.read += 1
+            try:
+                view = self._view(number, image, position in compare)
+            except BadFrame as error:
+                self.log.bad.setdefault(str(error), []).append(image.name)
+                continue
+            self.names[number] = image.name
+            yield view
+
+    def _view(self, number, image, compare):
+        shot = self.trajectory.shots.get(image)
+        if shot is None:
+            raise BadFrame(NO_POSE)
+        world_to_camera = invert_pose(self.place(shot.camera_to_world))
+        color = read_color(image)
+        color_camera = fit_camera(shot.camera, color.shape[:2])
+        color = undistort(color, color_camera)
+        if shot.depth is None:
+            box = Letterbox(color.shape[:2], self.size)
+            intrinsic = box.intrinsic(color_camera.intrinsic)
+            depth = self._rendered(number, intrinsic, world_to_camera)
+        else:
+            measured, depth_camera = self._measured(shot, color_camera)
+            box = Letterbox(measured.shape, self.size)
+            intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
+            if compare:
+                own = self.renderer.render(intrinsic, world_to_camera, self.size)
+                self.fit.append((depth, own))
+        color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
+        return View(number, color, depth, intrinsic, world_to_camera)
+
+    def _measured(self, shot, color_camera):
+        """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""
+        depth = read_depth(shot.depth, self.depth_scale)
+        depth_camera = fit_camera(shot.depth_camera or color_camera, depth.shape)
+        return undistort(depth, depth_camera, nearest=True), depth_camera
+
+    def _rendered(self, number, intrinsic, world_to_camera):
+        depth = self.renderer.render(intrinsic, world_to_camera, self.size)
+        if not depth.any():
+            raise BadFrame("a camera that sees no point of the cloud")
+        self.rendered.append(number)
+        return depth
+
+
+def image_numbers(images):
+    """The numbers that the images are named by; their places where some are no numbers or twice."""
+    stems = [path.stem for path in images]
+    numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
+    usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
+    return numbers if usable else list(range(len(stems)))

@@ -1,0 +1,126 @@
+"""The Point Cloud Library's .pcd files: text, binary and compressed."""
+
+import numpy as np
+from numba import njit
+
+LONGEST_HEADER = 4096  # bytes
+KINDS = {"F": "f", "I": "i", "U": "u"}
+
+
+def read_pcd(path):
+    """{field: (N,)} of a .pcd; a packed colour becomes red, green and blue."""
+    data = path.read_bytes()
+    header, start = _header(path, data[:LONGEST_HEADER])
+    counts = [int(c) for c in header.get("COUNT", ["1"] * len(header["FIELDS"]))]
+    fields = [
+        (f"{name}{i}" if name == "_" else name, f"<{KINDS[kind]}{size}", (count,))
+        for i, (name, kind, size, count) in enumerate(
+            zip(header["FIELDS"], header["TYPE"], header["SIZE"], counts, strict=True)
+        )
+    ]
+    number, body = int(header["POINTS"][0]), memoryview(data)[start:]
+    read = {"ascii": _ascii, "binary": _binary, "binary_compressed": _compressed}
+    storage = header["DATA"][0]
+    if storage not in read:
+        raise ValueError(f"{path}: DATA is {storage!r}; expected one of {', '.join(read)}")
+    columns = read[storage](path, body, fields, number)
+    return _unpack_color({name: column[:, 0] for name, column in columns.items()})
+
+
+def _header(path, head):
+    """{keyword: words} and where the points start."""
+    header, start = {}, 0
+    for line in head.splitlines(keepends=True):
+        start += len(line)
+        words = line.decode("latin-1").split()
+        if words and not words[0].startswith("#"):
+            header[words[0]] = words[1:]
+        if words and words[0] == "DATA":
+            break
+    missing = {"FIELDS", "SIZE", "TYPE", "POINTS", "DATA"} - set(header)
+    if missing:
+        raise ValueError(f"{path}: its header lacks {min(missing)}; export it again")
+    return header, start
+
+
+def _ascii(path, body, fields, number):
+    """A line per point. Packed colours are written as the float that their bits are, or as int."""
+    width = sum(shape[0] for _, _, shape in fields)
+    words = np.array(bytes(body).split(), dtype=object)
+    if len(words) != number * width:
+        raise ValueError(f"{path}: {len(words)} values, expected {number} points of {width}")
+    words, columns, at = words.reshape(number, width), {}, 0
+    for name, kind, (count,) in fields:
+        part = words[:, at : at + count]
+        columns[name] = part.astype(np.float64 if kind[1] == "f" else np.int64).astype(kind)
+        at += count
+    return columns
+
+
+def _binary(path, body, fields, number):
+    layout = np.dtype(fields)
+    if len(body) < number * layout.itemsize:
+        raise ValueError(f"{path} ends after {len(body) // layout.itemsize} of {number} points")
+    points = np.frombuffer(body, layout, number)
+    return {name: points[name].reshape(number, -1) for name, _, _ in fields}
+
+
+def _compressed(path, body, fields, number):
+    """LZF; all values of the first field, then all of the second, …"""
+    packed, size = (int(value) for value in np.frombuffer(body, "<u4", 2))
+    layout = np.dtype(fields)
+    if size != number * layout.itemsize or len(body) < 8 + packed:
+        raise ValueError(f"{path}: {len(body) - 8} compressed bytes of {packed}; export it again")
+    plain = np.zeros(size, np.uint8)
+    if decompress_lzf(np.frombuffer(body, np.uint8, packed, 8), plain) != size:
+        raise ValueError(f"{path}: its compressed points are damaged; export it again")
+    columns, at = {}, 0
+    for name, kind, (count,) in fields:
+        step = number * count * np.dtype(kind).itemsize
+        columns[name] = plain[at : at + step].view(kind).reshape(number, count)
+        at += step
+    return columns
+
+
+@njit(cache=True)
+def decompress_lzf(packed, plain):
+    """Decode Marc Lehmann's LZF, uint8 arrays; returns how many bytes were written, -1 if damaged.
+
+    A control byte below 32 copies that many plus one bytes as they are. Others repeat earlier
+    output: 3 bits of length (7: add the next byte), 13 bits of distance.
+    """
+    i, o = 0, 0
+    while i < len(packed):
+        control = np.int64(packed[i])
+        i += 1
+        if control < 32:
+            length, source = control + 1, -1
+        else:
+            length = control >> 5
+            if length == 7:
+                length += np.int64(packed[i]) if i < len(packed) else 0
+                i += 1
+            if i >= len(packed):
+                return -1
+            source = o - ((control & 31) << 8) - np.int64(packed[i]) - 1
+            i += 1
+            length += 2
+            if source < 0:
+                return -1
+        if o + length > len(plain) or (source < 0 and i + length > len(packed)):
+            return -1
+        for k in range(length):  # one by one: a repeat may overlap what it writes
+            plain[o + k] = packed[i + k] if source < 0 else plain[source + k]
+        i += length if source < 0 else 0
+        o += length
+    return o
+
+
+def _unpack_color(columns):
+    packed = columns.pop("rgb", columns.pop("rgba", None))
+    if packed is not None:
+        bits = np.ascontiguousarray(packed)
+        bits = bits.view(np.uint32) if bits.dtype.itemsize == 4 else bits.astype(np.uint32)
+        for shift, name in ((16, "red"), (8, "green"), (0, "blue")):
+            columns[name] = (bits >> np.uint32(shift) & np.uint32(255)).astype(np.uint8)
+    return columns

@@ -1,0 +1,1 @@
+"""Camera poses and intrinsics in the conventions that capture programs write."""

@@ -1,0 +1,251 @@
+"""One capture in every pose convention gives the views and links that its ScanNet form gives."""
+
+import json
+import struct
+
+import numpy as np
+import own_scan
+import pytest
+import raw_scan
+from PIL import Image
+
+from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc.scans.capture import Capture
+from pointcept_wsegpc.scans.folder import Settings, prepare_scan
+from pointcept_wsegpc.scans.folder_capture import FolderCapture
+from pointcept_wsegpc.scans.poses import arkit, detect
+from pointcept_wsegpc.scans.poses.trajectory import natural_key, read_intrinsic
+from pointcept_wsegpc.scans.scannet import Settings as ScanNetSettings
+from pointcept_wsegpc.scans.scannet import prepare_scene
+
+COUNT, SIZE = 11, (24, 32)
+SETTINGS = Settings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
+
+
+def links(scene):
+    """(point, row, col) of every view, in the order of the views."""
+    coord, views = schema.read_points(scene)["coord"], schema.read_views(scene)
+    for frame, intrinsic, pose in zip(
+        views.frame, views.intrinsic, views.world_to_camera, strict=True
+    ):
+        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        yield np.stack(camera.visible_pixels(coord, intrinsic, pose, depth, 0.05))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The capture prepared from ScanNet's own format."""
+    tmp_path = tmp_path_factory.mktemp("scannet")
+    raw_scan.write_lists(tmp_path / "raw", train=["scene0000_00"])
+    folder = raw_scan.write_scan(tmp_path / "raw", "scene0000_00", num_frames=COUNT)
+    capture = Capture("scene0000_00", "train", folder, tmp_path / "out")
+    prepare_scene(capture, ScanNetSettings(stride=2, height=SIZE[0], width=SIZE[1]))
+    return capture.target
+
+
+@pytest.mark.parametrize("convention", own_scan.WRITERS)
+def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
+    own_scan.WRITERS[convention](tmp_path / "raw" / "a", COUNT)
+    capture = FolderCapture("a", "train", tmp_path / "raw" / "a", tmp_path / "out")
+    manifest = prepare_scan(capture, SETTINGS)
+    assert manifest["poses"] == convention.split()[0] and manifest["frames"]["bad"] == {}
+    expected, found = schema.read_points(reference), schema.read_points(capture.target)
+    for key, array in expected.items():
+        assert found[key].dtype == array.dtype and np.array_equal(found[key], array)
+    expected, found = schema.read_views(reference), schema.read_views(capture.target)
+    assert found.size == expected.size and len(found) == 6
+    assert np.allclose(found.intrinsic, expected.intrinsic, atol=1e-5)
+    assert np.allclose(found.world_to_camera, expected.world_to_camera, atol=1e-5)
+    for own, theirs in zip(links(capture.target), links(reference), strict=True):
+        assert own.shape[1] > 500 and np.array_equal(own, theirs)
+    for own, theirs in zip(found.frame, expected.frame, strict=True):
+        depths = (
+            schema.read_view_image(scene, frame, "depth")
+            for scene, frame in ((capture.target, own), (reference, theirs))
+        )
+        assert np.array_equal(*depths)
+        color = schema.read_view_image(capture.target, own, "color").astype(int)
+        other = schema.read_view_image(reference, theirs, "color").astype(int)
+        # ScanNet's passed through a JPEG and a wider camera before.
+        assert np.abs(color - other).mean() < 12
+    assert manifest["fit"]["depth_error"] < 0.02 and manifest["fit"]["seen"] > 0.5
+
+
+def test_frames_are_in_natural_order(reference, tmp_path):
+    own_scan.open3d(tmp_path / "a", COUNT)
+    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    names = [path.stem for path in trajectory.images]
+    assert names == [f"frame {i}" for i in range(COUNT)]
+    assert sorted(["b2", "b10", "a"], key=natural_key) == ["a", "b2", "b10"]
+
+
+# ---------------------------------------------------------------------- what does not match
+
+
+@pytest.mark.parametrize(
+    ("convention", "image", "depth"),
+    [
+        ("scannet", "color/3.png", "3.txt"),
+        ("colmap", "images/кухня 3.png", "кухня 3.png"),
+        ("nerfstudio", "images/frame_00003.png", "./images/frame_00003.png"),
+    ],
+)
+def test_a_pose_without_image_is_named(convention, image, depth, tmp_path):
+    own_scan.WRITERS[convention](tmp_path / "a", 6)
+    (tmp_path / "a" / image).unlink()
+    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    assert trajectory.unmatched == [depth]
+    assert len(trajectory.images) == len(trajectory.shots) == 5
+
+
+@pytest.mark.parametrize("convention", ["scannet", "colmap", "tum", "arkit", "nerfstudio"])
+def test_an_image_without_pose_is_left_out(convention, tmp_path):
+    scene = tmp_path / "raw" / "a"
+    own_scan.WRITERS[convention](scene, 6)
+    if convention == "scannet":
+        (scene / "pose/3.txt").unlink()
+    elif convention == "colmap":
+        rows = (scene / "sparse/0/images.txt").read_text().splitlines()
+        (scene / "sparse/0/images.txt").write_text("\n".join(rows[:4] + rows[6:]))
+    elif convention == "nerfstudio":
+        data = json.loads((scene / "transforms.json").read_text())
+        del data["frames"][2]
+        (scene / "transforms.json").write_text(json.dumps(data))
+    else:
+        path = next(iter([*scene.glob("groundtruth.txt"), *scene.glob("*.traj")]))
+        rows = path.read_text().splitlines()
+        path.write_text("\n".join(rows[:3] + rows[4:]))
+    capture = FolderCapture("a", "train", scene, tmp_path / "out")
+    manifest = prepare_scan(capture, Settings(height=24, width=32))
+    assert manifest["num_views"] == 5 and manifest["frames"]["read"] == 6
+    assert [len(names) for names in manifest["frames"]["bad"].values()] == [1]
+    assert list(manifest["frames"]["bad"]) == ["no pose"]
+
+
+def test_open3d_needs_a_camera_for_every_image(tmp_path):
+    own_scan.open3d(tmp_path / "a", 5)
+    (tmp_path / "a/image/frame 2.png").unlink()
+    with pytest.raises(ValueError, match="5 cameras, there are 4 images"):
+        detect.read_trajectory(tmp_path / "a")
+
+
+def test_two_conventions_need_a_choice(tmp_path):
+    own_scan.scannet(tmp_path / "a", 2)
+    own_scan.write_text(tmp_path / "a/trajectory.txt", (0, 1, 2, 3, 0, 0, 0, 1))
+    with pytest.raises(ValueError, match="poses of scannet and tum; choose with --poses scannet"):
+        detect.read_trajectory(tmp_path / "a")
+    name, trajectory = detect.read_trajectory(tmp_path / "a", "scannet")
+    assert name == "scannet" and len(trajectory.shots) == 2
+    with pytest.raises(FileNotFoundError, match="no colmap poses"):
+        detect.read_trajectory(tmp_path / "a", "colmap")
+
+
+def test_images_without_any_poses_are_an_error(tmp_path):
+    own_scan.write_image(tmp_path / "a/images", "x.png", 0)
+    with pytest.raises(FileNotFoundError, match=r"1 images, no poses: add pose/\*\.txt"):
+        detect.read_trajectory(tmp_path / "a")
+
+
+# --------------------------------------------------------------------- damaged and odd files
+
+
+@pytest.mark.parametrize(
+    ("convention", "file", "text", "message"),
+    [
+        ("scannet", "pose/1.txt", "1 2 3", "expected 4x4 numbers, got 3"),
+        ("scannet", "pose/1.txt", "one", "expected numbers"),
+        ("scannet", "intrinsic/intrinsic_color.txt", "1 2", "expected a 3x3 or 4x4 matrix"),
+        ("tum", "groundtruth.txt", "1 2 3\n", "expected 8 numbers a line"),
+        ("tum", "groundtruth.txt", "a b\n", "expected timestamp"),
+        ("open3d", "trajectory.json", "{}", "open3d poses cannot be read (KeyError"),
+        ("open3d", "trajectory.json", "{", "open3d poses cannot be read (JSONDecodeError"),
+        ("colmap", "sparse/0/cameras.txt", "3 FOV 9 9 1 1 1 1 1", "model FOV is no pinhole"),
+        ("colmap", "sparse/0/cameras.txt", "3 PINHOLE 9 9 1", "has 4 parameters, got 1"),
+        ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 1 1 1 1", "cannot be read (KeyError: 3"),
+        ("arkit", "lowres_wide.traj", "1 2 3\n", "expected 7 numbers"),
+        ("nerfstudio", "transforms.json", '{"frames": [{}]}', "KeyError: 'file_path'"),
+    ],
+)
+def test_a_damaged_file_gets_one_line(convention, file, text, message, tmp_path):
+    own_scan.WRITERS[convention](tmp_path / "a", 2)
+    (tmp_path / "a" / file).write_text(text)
+    with pytest.raises(ValueError) as error:
+        detect.read_trajectory(tmp_path / "a")
+    assert message in str(error.value) and str(tmp_path / "a") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cut_binary_model_is_one_line(tmp_path):
+    own_scan.colmap(tmp_path / "a", 3, binary=True)
+    path = tmp_path / "a/sparse/0/images.bin"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="colmap poses cannot be read"):
+        detect.read_trajectory(tmp_path / "a")
+    cameras = tmp_path / "a/sparse/0/cameras.bin"
+    cameras.write_bytes(struct.pack("<QiiQQ", 1, 3, 99, 64, 48))
+    with pytest.raises(ValueError, match="unknown camera model 99"):
+        detect.read_trajectory(tmp_path / "a")
+
+
+def test_fisheye_is_refused(tmp_path):
+    own_scan.colmap(tmp_path / "a", 2, binary=True, model="OPENCV_FISHEYE", extra=(0.1, 0, 0, 0))
+    with pytest.raises(ValueError, match=r"OPENCV_FISHEYE is no pinhole.*image_undistorter"):
+        detect.read_trajectory(tmp_path / "a")
+    for change in ({"camera_model": "OPENCV_FISHEYE"}, {"k4": 0.1}, {"is_fisheye": True}):
+        own_scan.nerfstudio(tmp_path / "b", 2, **change)
+        with pytest.raises(ValueError, match="no pinhole"):
+            detect.read_trajectory(tmp_path / "b")
+
+
+def test_nerf_files_with_an_angle_alone(tmp_path):
+    own_scan.nerfstudio(tmp_path / "a", 2)
+    data = json.loads((tmp_path / "a/transforms.json").read_text())
+    for key in ("w", "h", "fl_x", "fl_y", "cx", "cy"):
+        del data[key]
+    data["camera_angle_x"], data["integer_depth_scale"] = np.pi / 2, 1 / 4000
+    (tmp_path / "a/transforms.json").write_text(json.dumps(data))
+    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    shot = next(iter(trajectory.shots.values()))
+    assert shot.camera.size == (48, 64)
+    assert np.allclose(shot.camera.intrinsic, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]])
+    assert trajectory.depth_scale == pytest.approx(4000)
+
+
+def test_forms_of_an_intrinsic(tmp_path):
+    rows = {
+        "a.txt": "500 501 320 240",
+        "b.txt": "500 0 320\n0 501 240\n0 0 1",
+        "c.txt": "# fx fy cx cy k1 k2 p1 p2 k3\n500, 501, 320, 240, 0.1 0.2 0.3 0.4 0.5",
+    }
+    for name, text in rows.items():
+        (tmp_path / name).write_text(text)
+        found = read_intrinsic(tmp_path / name)
+        assert found.intrinsic.tolist() == [[500, 0, 320], [0, 501, 240], [0, 0, 1]]
+        assert found.distortion == ((0.1, 0.2, 0.3, 0.4, 0.5) if name == "c.txt" else ())
+
+
+def test_a_lost_pose_is_a_bad_image(tmp_path):
+    scene = tmp_path / "raw" / "a"
+    own_scan.scannet(scene, 4)
+    own_scan.write_text(scene / "pose/1.txt", *np.full((4, 4), -np.inf))
+    own_scan.write_text(scene / "pose/2.txt", *(2 * np.eye(4)))
+    manifest = prepare_scan(
+        FolderCapture("a", "train", scene, tmp_path / "out"), Settings(height=24, width=32)
+    )
+    assert manifest["frames"]["bad"] == {"non-finite pose": ["1.png"], "non-rigid pose": ["2.png"]}
+
+
+def test_wide_images_of_arkit_have_their_own_pincams(tmp_path):
+    own_scan.arkit(tmp_path / "a", 3)
+    (tmp_path / "a/lowres_wide").rename(tmp_path / "a/wide")
+    (tmp_path / "a/lowres_wide_intrinsics").rename(tmp_path / "a/wide_intrinsics")
+    assert len(arkit.read(tmp_path / "a").shots) == 3
+    next((tmp_path / "a/wide_intrinsics").iterdir()).unlink()
+    assert len(arkit.read(tmp_path / "a").shots) == 2
+
+
+def test_no_image_at_all_is_an_empty_trajectory(tmp_path):
+    (tmp_path / "a").mkdir()
+    assert detect.read_trajectory(tmp_path / "a") == (None, detect.Trajectory([]))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a" / "cover.jpg")  # beside the cloud: no capture
+    assert detect.read_trajectory(tmp_path / "a")[0] is None

@@ -36,7 +36,7 @@ class PointDepth:
 
 @njit(cache=True)
 def _draw_discs(point, normal, radius, intrinsic, depth, shown):
-    """Z-buffer: every disc covers the pixels whose rays meet it, and always the nearest pixel."""
+    """Z-buffer: a disc covers the pixels whose rays meet it; without any, its nearest pixel."""
     height, width = depth.shape
     fx, fy, cx, cy = intrinsic[0, 0], intrinsic[1, 1], intrinsic[0, 2], intrinsic[1, 2]
     for i in range(len(point)):
@@ -49,6 +49,7 @@ def _draw_discs(point, normal, radius, intrinsic, depth, shown):
         if not (-half_u - 1 < u < width + half_u and -half_v - 1 < v < height + half_v):
             continue
         own_col, own_row = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
+        missed = True
         offset = normal[i, 0] * x + normal[i, 1] * y + normal[i, 2] * z
         for row in range(max(0, int(np.ceil(v - half_v))), min(height, int(v + half_v) + 1)):
             for col in range(max(0, int(np.ceil(u - half_u))), min(width, int(u + half_u) + 1)):
@@ -58,10 +59,13 @@ def _draw_discs(point, normal, radius, intrinsic, depth, shown):
                     continue
                 d = offset / slope  # where the ray meets the tangent plane
                 off = (d * ray_x - x) ** 2 + (d * ray_y - y) ** 2 + (d - z) ** 2
-                if NEAR < d < depth[row, col] and off <= radius[i] ** 2:
+                if off > radius[i] ** 2 or d < NEAR:
+                    continue
+                missed = False
+                if d < depth[row, col]:
                     depth[row, col], shown[row, col] = d, i
         inside = 0 <= own_row < height and 0 <= own_col < width
-        if inside and z < depth[own_row, own_col]:
+        if missed and inside and z < depth[own_row, own_col]:
             depth[own_row, own_col], shown[own_row, own_col] = z, i
 
 

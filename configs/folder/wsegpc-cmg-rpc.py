@@ -1,0 +1,22 @@
+# CMG and region-point consistency on own scans, from the weights of wsegpc-cmg: half as long.
+_base_ = ["./wsegpc-cmg.py"]
+
+import os
+from glob import glob
+
+scenes = max(1, len(glob(os.environ.get("WSEGPC_SCANS", "data/scans") + "/train/*/coord.npy")))
+
+seed = 2463  # other samples than those of wsegpc-cmg
+epoch = 25 * max(4, round(8000 * 4 / 50 / scenes))
+eval_epoch = 25
+optimizer = dict(lr=0.05)
+
+model = dict(
+    guidance_warmup=1,
+    consistency_3d=1.0,
+    consistency_2d=1.0,
+    consistency_warmup=800,
+    threshold=0.8,
+    adaptive=True,
+)
+del os, glob, scenes

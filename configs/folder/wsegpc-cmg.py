@@ -1,0 +1,34 @@
+# CMG on own scans, as tools/prepare_folder.py prepares them: the first part of stage one. Class
+# names come from the data root, which is data/scans unless WSEGPC_SCANS names another.
+_base_ = ["../scannet/wsegpc-cmg.py"]
+
+import os
+from glob import glob
+
+from pointcept_wsegpc.labels import read_class_names
+
+data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
+names = read_class_names(f"{data_root}/classes.txt")
+scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
+
+# Own data sets are small. About 8000 iterations, however many scenes there are, but no fewer passes
+# than on ScanNet. Nobody has tuned this.
+epoch = 50 * max(4, round(8000 * 4 / 50 / scenes))
+evaluate = False  # own scans have no point labels
+
+model = dict(num_classes=len(names), guidance_warmup=800)
+data = dict(
+    num_classes=len(names),
+    names=names,
+    train=dict(
+        type="WSegPCMultiViewDataset",
+        names=names,
+        data_root=data_root,
+        # For classes that are in nearly every scene: see transforms/structure.py.
+        structures=dict(
+            _delete_=True, **{n: (n, 0.5) for n in ("floor", "wall", "ceiling") if n in names}
+        ),
+    ),
+    val=dict(type="WSegPCMultiViewDataset", names=names, data_root=data_root),
+)
+del os, glob, read_class_names, names, scenes

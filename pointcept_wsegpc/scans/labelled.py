@@ -1,0 +1,68 @@
+"""Labels of a prepared scene on the points of the scan that it was prepared from, as .ply.
+
+N points as scanned, M prepared points, C classes.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..files import read_json
+from ..labels import IGNORE, palette
+from ..schema import read_points
+from .clouds import CloudFile, read_cloud
+from .folder import INVERSE
+from .ply import write_ply
+
+
+def values_of_scan(scene, values, missing):
+    """Values (N,) of the scanned points from those of the prepared ones (M,); else `missing`."""
+    inverse = np.load(Path(scene) / INVERSE)
+    return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
+
+
+def write_labelled(pair, names, out):
+    """Write OUT/<scene>.ply of (scene's folder, its labels .npz); returns a remark or None.
+
+    Raises ValueError where labels and points differ in number, or a label is no class.
+    """
+    scene, path = (Path(part) for part in pair)
+    with np.load(path) as stored:
+        values = {key: stored[key] for key in ("label", "confidence") if key in stored.files}
+    prepared = read_points(scene, ("coord", "color"))
+    if len(values["label"]) != len(prepared["coord"]):
+        raise ValueError(
+            f"{path} has {len(values['label'])} labels, {scene} {len(prepared['coord'])} points; "
+            "label this data set again"
+        )
+    top = int(values["label"].max(initial=IGNORE))
+    if top >= len(names):
+        raise ValueError(
+            f"{path} has the label {top}; there are {len(names)} classes: give --names"
+        )
+    cloud, remark = _scan(scene)
+    if cloud is None:
+        cloud = CloudFile(prepared["coord"], prepared["color"])
+    else:
+        missing = {"label": IGNORE, "confidence": 0}
+        values = {key: values_of_scan(scene, values[key], missing[key]) for key in values}
+    properties = {"label": values["label"].astype("<i2")}
+    if "confidence" in values:
+        properties["confidence"] = values["confidence"].astype("<f4")
+    color = palette(len(names))[values["label"]]  # IGNORE is the last row
+    legend = [f"label {i} {name}" for i, name in enumerate(names)]
+    write_ply(Path(out) / f"{scene.name}.ply", cloud.coord, color, cloud.face, legend, **properties)
+    return remark
+
+
+def _scan(scene):
+    """(the scan of a prepared scene, None), or (None, why its prepared points have to do)."""
+    if not (scene / INVERSE).is_file():
+        return None, None  # prepared point by point
+    source = Path(read_json(scene / "manifest.json")["source"]["points"])
+    if not source.is_file():
+        return None, f"{source} is gone; the prepared points are written"
+    cloud = read_cloud(source)
+    if len(cloud.coord) != len(np.load(scene / INVERSE, mmap_mode="r")):
+        return None, f"{source} has changed since; the prepared points are written"
+    return cloud, None

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Stage one on your own prepared scans, from tags to pseudo-labels: regions, CMG, then CMG + RPC.
+
+    tools/train_folder.py data/scans --out exp/scans
+
+Run it again to continue where it stopped; what is finished is reused. Pseudo-labels end in
+OUT/wsegpc-cmg-rpc/pseudo_labels; tools/export_ply.py makes them visible. One process: for several
+GPUs, train configs/folder with Pointcept's launcher.
+"""
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+
+from main_job.plan import num_cores, tool
+from main_job.process import StepFailed, run
+from main_job.steps import Steps, exclusive
+from main_job.training import continued_seed, last_checkpoint, resume_options
+from pointcept_wsegpc import schema
+
+CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", type=Path, help="data root that tools/prepare_folder.py wrote")
+    parser.add_argument("--out", type=Path, default=Path("exp/scans"), help="default exp/scans")
+    parser.add_argument("--seed", type=int, default=1463, help="of the first training")
+    parser.add_argument("--workers", type=int, default=num_cores(), help="of the regions")
+    parser.add_argument(
+        "--options", nargs="+", default=[], metavar="KEY=VALUE", help="of both trainings' configs"
+    )
+    args = parser.parse_args()
+    args.root, args.out = (path.expanduser().resolve() for path in (args.root, args.out))
+    return args
+
+
+def check_path(path):
+    """Raise ValueError for a path that an option of a training cannot hold."""
+    if set(str(path)) & set(" ,()[]{}'\"="):
+        raise ValueError(f"{path}: give a path without spaces, commas, quotes or brackets")
+    return path
+
+
+def train(args, steps, lock, name, **options):
+    """A step that trains configs/folder/<name>.py into its folder; it resumes."""
+    folder = check_path(args.out / name)
+    options = {"save_path": folder, **options}
+    given = [*args.options, *(f"{key}={value}" for key, value in options.items())]
+
+    def action(resume):
+        more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
+        command = [*tool("train", config_file=f"configs/folder/{name}.py"), "--options"]
+        run(
+            [*command, *given, *more], args.out / f"{name}.log", num_cores(), keep_open=(lock,),
+            WSEGPC_SCANS=str(args.root),
+        )  # fmt: skip
+
+    tags = (args.root / schema.TAGS_FILE).read_text(encoding="utf-8")
+    classes = (args.root / "classes.txt").read_text(encoding="utf-8")
+    steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
+
+
+def run_all(args, say=print):
+    check_path(args.root)
+    scenes = schema.scene_dirs(args.root, "train")
+    with exclusive(args.out / ".lock") as lock:
+        steps = Steps(args.out / "steps.json", 3, say)
+        regions = [*tool("extract_regions", workers=args.workers), str(args.root)]
+        steps.run(
+            "partition into regions",
+            [scene.name for scene in scenes],
+            args.root / "train",
+            lambda _: run(regions, args.out / "regions.log", 1, keep_open=(lock,)),
+        )
+        train(args, steps, lock, CMG, seed=args.seed)
+        first, seed = last_checkpoint(args.out / CMG), continued_seed(args.seed)
+        train(args, steps, lock, RPC, seed=seed, weight=first)
+        say(f"pseudo-labels: {args.out / RPC / 'pseudo_labels'}")
+
+
+if __name__ == "__main__":
+    try:
+        run_all(parse_arguments(), functools.partial(print, flush=True))
+    except (StepFailed, OSError, ValueError) as error:
+        sys.exit(f"train_folder: {error}")
+    except KeyboardInterrupt:
+        sys.exit("train_folder: interrupted; the same command goes on")

@@ -18,6 +18,7 @@ from main_job.process import StepFailed, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed, last_checkpoint, resume_options
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json
 
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
 
@@ -72,7 +73,7 @@ def run_all(args, say=print):
         regions = [*tool("extract_regions", workers=args.workers), str(args.root)]
         steps.run(
             "partition into regions",
-            [scene.name for scene in scenes],
+            [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
             args.root / "train",
             lambda _: run(regions, args.out / "regions.log", 1, keep_open=(lock,)),
         )

@@ -1,0 +1,506 @@
+"""Own scans: which there are, their tags, what becomes of each, and labels on the way back."""
+
+import json
+import runpy
+import sys
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import own_scan
+import pytest
+import raw_scan
+from PIL import Image
+from plyfile import PlyData
+from scipy.ndimage import map_coordinates
+
+from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.labels import read_class_names
+from pointcept_wsegpc.scans.folder import UP, Settings, World, prepare_scan
+from pointcept_wsegpc.scans.folder_capture import FolderCapture, find_scans, follow_splits
+from pointcept_wsegpc.scans.labelled import write_labelled
+from pointcept_wsegpc.scans.own_tags import read_own_tags
+from pointcept_wsegpc.scans.photos import Letterbox, undistort
+from pointcept_wsegpc.scans.ply import write_ply
+from pointcept_wsegpc.scans.poses.trajectory import Camera
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = Settings(height=24, width=32, spacing=0)
+
+
+def capture_of(tmp_path, name="a", writer=own_scan.scannet, count=4):
+    scene = tmp_path / "raw" / name
+    writer(scene, count)
+    return FolderCapture(name, "train", scene, tmp_path / "out")
+
+
+@pytest.fixture
+def run_tool(monkeypatch, capsys):
+    """run_tool(name, *arguments): (what it exits with, what it prints), in this process."""
+
+    def call(name, *arguments):
+        path = ROOT / f"tools/{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(path), run_name="__main__")
+        printed = capsys.readouterr()
+        return end.value.code, printed.out + printed.err
+
+    return call
+
+
+def views_of(scene):
+    views = schema.read_views(scene)
+    for frame, intrinsic, pose in zip(
+        views.frame, views.intrinsic, views.world_to_camera, strict=True
+    ):
+        yield intrinsic, pose, schema.read_view_image(scene, frame, "depth", views.size)
+
+
+# ------------------------------------------------------------------------------------- tags
+
+
+def tags_of(tmp_path, text, name="tags.csv"):
+    (tmp_path / name).write_bytes(text.encode())
+    return read_own_tags(tmp_path)
+
+
+def test_lists_of_tags(tmp_path):
+    expected = (["chair", "table"], {"kitchen": ["table", "chair"], "hall": []})
+    for text in (
+        "scene,tags\nkitchen,table;chair\nhall,\n",
+        "# mine\nscene,tags\nkitchen,table,chair\n\nhall\n",
+        "\ufeffScene;Tags\r\nkitchen;table;chair\r\nhall;;\r\n",  # of a German spreadsheet
+        'scene\ttags\n" kitchen "\ttable; chair; table\nhall\t\n',
+    ):
+        assert tags_of(tmp_path, text) == expected
+    (tmp_path / "tags.csv").unlink()
+    found = tags_of(tmp_path, '{"kitchen": ["table", "chair"], "hall": []}', "tags.json")
+    assert found == expected
+
+
+def test_a_table_of_tags_gives_the_classes(tmp_path):
+    text = "scene,sofa,bed,lamp\na,1,,x\nb,0,yes,0\nc\n"
+    expected = (["sofa", "bed", "lamp"], {"a": ["sofa", "lamp"], "b": ["bed"], "c": []})
+    assert tags_of(tmp_path, text) == expected
+    (tmp_path / "classes.txt").write_text("# order\nlamp\nbed\nsofa\n\ndesk\n")
+    assert tags_of(tmp_path, text)[0] == ["lamp", "bed", "sofa", "desk"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected the header scene,tags"),
+        ("kitchen,table\n", "its first line is 'kitchen,table'"),
+        ("scene,tags\na,b\na,c\n", "lists the scene a twice"),
+        ("scene,bed,sofa\na,1,maybe\n", "a has the cell 'maybe'; write 1 or 0"),
+        ("scene,bed,sofa\na,1,0,1\n", "a has 3 cells for 2 classes"),
+        ("scene,bed,bed\na,1,0\n", "empty or stands there twice"),
+        ("scene,tags\na,\n", "names no class"),
+        ("scene,tags\na,soffa\n", "tag 'soffa', no class; did you mean 'sofa'?"),
+        ("scene,tags\na,xyzzy\n", "no class; add it to classes.txt"),
+    ],
+)
+def test_odd_tags_get_one_line(text, message, tmp_path):
+    if "class;" in message:
+        (tmp_path / "classes.txt").write_text("sofa\nbed\n")
+    with pytest.raises(ValueError) as error:
+        tags_of(tmp_path, text)
+    assert message in str(error.value) and "tags.csv" in str(error.value)
+
+
+def test_tags_that_are_missing_or_no_text(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no tags\.csv or tags\.json"):
+        read_own_tags(tmp_path)
+    (tmp_path / "tags.csv").write_bytes("scene,tags\na,Stühle\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="not in UTF-8"):
+        read_own_tags(tmp_path)
+    (tmp_path / "tags.csv").unlink()
+    for text in ("[1]", '{"a": "bed"}', "{"):
+        with pytest.raises(ValueError, match=r"tags\.json"):
+            tags_of(tmp_path, text, "tags.json")
+
+
+# ---------------------------------------------------------------------------------- captures
+
+
+def test_scans_and_their_splits(tmp_path):
+    raw = tmp_path / "raw"
+    for name in ("b", "a", "Büro 1", ".hidden"):
+        (raw / name).mkdir(parents=True)
+    (raw / "tags.csv").touch()
+    (raw / "val.txt").write_text(unicodedata.normalize("NFD", "Büro 1") + "\nghost\n")
+    captures, absent = find_scans(raw, tmp_path / "out")
+    assert [(c.name, c.split) for c in captures] == [
+        ("Büro 1", "val"), ("a", "train"), ("b", "train")
+    ]  # fmt: skip
+    assert absent == ["ghost"] and captures[0].target == tmp_path / "out/val/Büro 1"
+    (raw / "test.txt").write_text("ghost\n")
+    with pytest.raises(ValueError, match=r"ghost is in val\.txt, too"):
+        find_scans(raw, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc", "..", ".partial", "a/b", "a\\b"])
+def test_no_name_leaves_the_output_folder(name, tmp_path):
+    (tmp_path / "raw/a").mkdir(parents=True)
+    (tmp_path / "raw/train.txt").write_text(f"{name}\n")
+    with pytest.raises(ValueError, match="is no name of a scene's folder"):
+        find_scans(tmp_path / "raw", tmp_path / "out")
+
+
+def test_wrong_folders(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no scene in"):
+        find_scans(tmp_path / "raw", tmp_path / "out")
+    with pytest.raises(ValueError, match="lies inside"):
+        find_scans(tmp_path / "raw", tmp_path / "raw/out")
+    for form in ("NFC", "NFD"):
+        (tmp_path / "raw" / unicodedata.normalize(form, "é")).mkdir(parents=True)
+    with pytest.raises(ValueError, match="alike but for their Unicode form"):
+        find_scans(tmp_path / "raw", tmp_path / "out")
+
+
+def test_a_scene_follows_its_split(tmp_path):
+    capture = FolderCapture("a", "val", tmp_path, tmp_path / "out")
+    (tmp_path / "out/train/a").mkdir(parents=True)
+    (tmp_path / "out/train/a/manifest.json").write_text("{}")
+    assert follow_splits([capture]) == ["a"] and (capture.target / "manifest.json").is_file()
+    assert follow_splits([capture]) == [] and not (tmp_path / "out/train/a").exists()
+
+
+# ----------------------------------------------------------------------------------- images
+
+
+@pytest.mark.parametrize("old", [(48, 64), (480, 640), (64, 48), (30, 90), (3, 1000)])
+def test_letterbox_keeps_rays(old):
+    box = Letterbox(old, (24, 32))
+    intrinsic = np.array([[50.0, 0, 20], [0, 52, 15], [0, 0, 1]])
+    placed = box.intrinsic(intrinsic)
+    scale = np.array(box.inner) / old
+    assert (np.array(box.inner) <= (24, 32)).all() and (np.array(box.inner) == (24, 32)).any()
+    if min(box.inner) > 5:
+        assert scale[0] / scale[1] == pytest.approx(1, abs=0.1)
+    # The edges of the old image are those of the inner one.
+    for axis, side in ((0, 1), (1, 0)):
+        for edge, expected in ((-0.5, -0.5), (old[side] - 0.5, box.inner[side] - 0.5)):
+            ray = (edge - intrinsic[axis, 2]) / intrinsic[axis, axis]
+            found = ray * placed[axis, axis] + placed[axis, 2]
+            assert found == pytest.approx(expected + box.corner[side])
+    depth = box.depth(np.ones(old, np.float32))
+    assert depth.sum() == box.inner[0] * box.inner[1]
+
+
+def test_images_of_different_sizes_become_one_pinhole_each(tmp_path):
+    capture = capture_of(tmp_path, writer=own_scan.nerfstudio)
+    data = json.loads((capture.folder / "transforms.json").read_text())
+    sizes = {0: (48, 64), 1: (96, 128), 2: (64, 40), 3: (30, 90)}
+    for frame in data["frames"]:
+        number = int(frame["depth_file_path"][-9:-4])
+        h, w = size = sizes[number]
+        intrinsic = np.array([[60, 0, w / 2 - 0.8], [0, 61, h / 2 - 0.3], [0, 0, 1.0]])
+        name = f"frame_{number:05d}.png"
+        own_scan.write_image(capture.folder / "images", name, number, size, intrinsic)
+        own_scan.write_depth(
+            capture.folder / "depths", name, number, size=size, intrinsic=intrinsic
+        )
+        frame |= {"w": w, "h": h, "fl_x": 60, "fl_y": 61, "cx": w / 2 - 0.3, "cy": h / 2 + 0.2}
+    (capture.folder / "transforms.json").write_text(json.dumps(data))
+    manifest = prepare_scan(capture, SETTINGS)
+    assert manifest["num_views"] == 4
+    margins = []
+    for number, (intrinsic, pose, depth) in enumerate(views_of(capture.target)):
+        expected, surface = raw_scan.render(intrinsic, (24, 32), np.linalg.inv(pose))
+        both = (depth > 0) & (expected > 0)
+        assert both.mean() > 0.1 and np.median(np.abs(depth - expected)[both]) < 0.03
+        margins.append((depth == 0).all(axis=0).sum())
+        color = schema.read_view_image(capture.target, number, "color").astype(int)
+        seen = np.where(color[..., 0] > 128, 0, np.where(color[..., 1] > 128, 1, -1))
+        assert (seen == surface)[both].mean() > 0.9
+    assert margins[2] >= 16  # an upright image has margins left and right
+
+
+def test_undistortion_against_a_loop():
+    distortion = (0.1, -0.05, 0.01, -0.02, 0.03, 0.01, 0.02, -0.01)
+    fx, fy, cx, cy = 50.0, 52.0, 31.0, 22.0
+    given = Camera(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), (48, 64), distortion)
+    row, col = np.indices((48, 64)).astype(np.float32)
+    found_row, found_col = undistort(row, given), undistort(col, given)
+    k1, k2, p1, p2, k3, k4, k5, k6 = distortion
+    for v, u in ((22, 31), (10, 20), (35, 50), (24, 12)):
+        x, y = (u - cx) / fx, (v - cy) / fy
+        r = np.hypot(x, y)
+        radial = (1 + k1 * r**2 + k2 * r**4 + k3 * r**6) / (1 + k4 * r**2 + k5 * r**4 + k6 * r**6)
+        x_d = x * radial + 2 * p1 * x * y + p2 * (r**2 + 2 * x**2)
+        y_d = y * radial + p1 * (r**2 + 2 * y**2) + 2 * p2 * x * y
+        assert found_col[v, u] == pytest.approx(fx * x_d + cx, abs=1e-3)
+        assert found_row[v, u] == pytest.approx(fy * y_d + cy, abs=1e-3)
+    nearest = undistort(col, given, nearest=True)
+    assert (nearest == np.rint(nearest)).all()
+    assert undistort(col, Camera(given.intrinsic, (48, 64))) is col
+
+
+def test_links_of_a_distorted_camera(tmp_path):
+    """Images bent by a lens give the links of the same images without it, but for some pixels."""
+    plain = capture_of(tmp_path, "plain", own_scan.colmap)
+    bent = capture_of(tmp_path, "bent", lambda s, n: own_scan.colmap(
+        s, n, model="OPENCV", extra=(-0.15, 0.05, 0.001, -0.002)))  # fmt: skip
+    k = own_scan.INTRINSIC
+    given = Camera(k, own_scan.SIZE, (-0.15, 0.05, 0.001, -0.002))
+    # Where the lens puts the ray of each pixel, inverted by iteration.
+    row, col = np.indices(own_scan.SIZE).astype(float)
+    source_row, source_col = row.copy(), col.copy()
+    bent_row, bent_col = (undistort(a.astype(np.float32), given) for a in (row, col))
+    for _ in range(20):
+        at = (source_row, source_col)
+        source_row += row - map_coordinates(bent_row, at, order=1, mode="nearest")
+        source_col += col - map_coordinates(bent_col, at, order=1, mode="nearest")
+    index = tuple(np.rint(a).astype(int) for a in (source_row.clip(0, 47), source_col.clip(0, 63)))
+    for path in [*bent.folder.glob("images/*"), *bent.folder.glob("depth/*")]:
+        Image.fromarray(np.asarray(Image.open(path))[index]).save(path)
+    prepare_scan(plain, SETTINGS), prepare_scan(bent, SETTINGS)
+    for (_, _, one), (_, _, two) in zip(views_of(plain.target), views_of(bent.target), strict=True):
+        inner = (slice(4, 20), slice(4, 28))
+        assert (np.abs(one - two)[inner] < 0.1).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["mesh", "points"])
+def test_without_depth_images_depth_is_rendered(kind, tmp_path):
+    if kind == "mesh":
+        pytest.importorskip("embreex")
+    capture = capture_of(tmp_path)
+    expected = prepare_scan(capture, SETTINGS)
+    for path in (capture.folder / "depth").iterdir():
+        path.unlink()
+    if kind == "points":
+        coord, surface, _ = raw_scan.room()
+        (capture.folder / "mesh.ply").unlink()
+        write_ply(capture.folder / "cloud.ply", coord, raw_scan.color_of(surface))
+    manifest = prepare_scan(capture, SETTINGS)
+    assert manifest["rendered_depth"] == {"from": kind, "views": [0, 1, 2, 3]}
+    assert expected["rendered_depth"]["views"] == [] and manifest["fit"] is None
+    coord = schema.read_points(capture.target)["coord"]
+    for intrinsic, pose, depth in views_of(capture.target):
+        exact, _ = raw_scan.render(intrinsic, (24, 32), np.linalg.inv(pose))
+        found, wanted = (
+            set(camera.visible_pixels(coord, intrinsic, pose, image, 0.065)[0])
+            for image in (depth, exact)
+        )
+        assert len(wanted) > 500 and len(found & wanted) > 0.9 * len(found | wanted)
+
+
+# ------------------------------------------------------------------------- the world's frame
+
+
+@pytest.mark.parametrize("up", UP)
+def test_any_axis_may_point_up(up):
+    rotation = World.of(np.zeros((1, 3)), 1.0, up).rotation
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    axis = np.zeros(3)
+    axis["xyz".index(up[-1])] = -1 if up[0] == "-" else 1
+    assert (rotation @ axis).tolist() == [0, 0, 1]
+
+
+def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
+    """Millimetres, y up and far away: the same room, and labels lead back to the file's points."""
+    plain = capture_of(tmp_path, "plain")
+    prepare_scan(plain, SETTINGS)
+    moved = capture_of(tmp_path, "moved")
+    rotation = np.array(UP["y"], float).T  # z up -> y up
+    origin = np.array([4.5e6, 2.0e6, 7.0e6])  # mm
+    coord, surface, _ = raw_scan.room()
+    (moved.folder / "mesh.ply").unlink()
+    write_ply(
+        moved.folder / "a.ply", 1000 * coord @ rotation.T + origin, raw_scan.color_of(surface)
+    )
+    for i in range(4):
+        pose = own_scan.pose(i)
+        pose[:3, :3] = rotation @ pose[:3, :3]
+        pose[:3, 3] = 1000 * rotation @ pose[:3, 3] + origin
+        own_scan.write_text(moved.folder / f"pose/{i}.txt", *pose)
+    settings = Settings(height=24, width=32, spacing=0, scale=0.001, up="y")
+    manifest = prepare_scan(moved, settings)
+    assert manifest["fit"]["depth_error"] < 0.02 and np.abs(manifest["origin"]).max() > 1000
+    points = schema.read_points(moved.target)
+    shift = points["coord"][0] - schema.read_points(plain.target)["coord"][0]
+    assert np.allclose(points["coord"] - shift, coord, atol=1e-3)
+    for (*_, one), (*_, two) in zip(views_of(plain.target), views_of(moved.target), strict=True):
+        assert np.array_equal(one, two)
+    found = camera.visible_pixels(points["coord"], *next(views_of(moved.target)), 0.05)
+    assert len(found[0]) > 500
+
+
+def test_the_alignment_leads_from_the_capture(tmp_path):
+    capture = capture_of(tmp_path)
+    matrix = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
+    own_scan.write_text(capture.folder / "axis_alignment.txt", *matrix)
+    prepare_scan(capture, SETTINGS)
+    assert (schema.read_views(capture.target).axis_alignment == matrix).all()
+
+
+# ------------------------------------------------------------------------------ what is wrong
+
+
+def test_a_room_without_images_is_kept(tmp_path):
+    capture = capture_of(tmp_path, writer=lambda scene, _: own_scan.write_mesh(scene))
+    manifest = prepare_scan(capture, SETTINGS)
+    assert manifest["num_views"] == 0 and not (capture.target / "views.npz").exists()
+    normal = schema.read_points(capture.target)["normal"]
+    assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-5)
+
+
+def test_depth_in_another_unit_is_named(tmp_path):
+    capture = capture_of(tmp_path, writer=own_scan.tum)
+    with pytest.raises(ValueError, match=r"off the cloud's; try --depth-scale 5\d\d\d \(now 1000"):
+        prepare_scan(capture, Settings(height=24, width=32, depth_scale=1000))
+    assert not capture.target.exists()
+    assert prepare_scan(capture, SETTINGS)["depth_scale"] == 5000
+
+
+def test_8_bit_depth_is_named(tmp_path):
+    capture = capture_of(tmp_path)
+    for path in (capture.folder / "depth").iterdir():
+        depth = np.asarray(Image.open(path))
+        Image.fromarray((depth / 20).astype(np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"no usable image \(4 read, 4 with 8-bit depth image"):
+        prepare_scan(capture, SETTINGS)
+
+
+def test_poses_of_another_frame_are_named(tmp_path):
+    capture = capture_of(tmp_path)
+    for i in range(4):
+        pose = own_scan.pose(i)
+        pose[:3, 3] += 100
+        own_scan.write_text(capture.folder / f"pose/{i}.txt", *pose)
+    with pytest.raises(ValueError, match="of another frame or unit than the cloud"):
+        prepare_scan(capture, SETTINGS)
+    for i in range(4):  # world-to-camera, where camera-to-world belongs
+        own_scan.write_text(capture.folder / f"pose/{i}.txt", *np.linalg.inv(own_scan.pose(i)))
+    with pytest.raises(ValueError, match="another frame"):
+        prepare_scan(capture, SETTINGS)
+
+
+def test_bad_images_are_counted_by_name(tmp_path):
+    capture = capture_of(tmp_path, count=6)
+    (capture.folder / "color/1.png").write_bytes(b"no image")
+    (capture.folder / "depth/2.png").write_bytes(b"")
+    Image.fromarray(np.zeros((48, 64), np.uint16)).save(capture.folder / "depth/3.png")
+    Image.fromarray(np.ones((48, 48), np.uint16)).save(capture.folder / "depth/4.png")
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(capture.folder / "depth/5.png")
+    own_scan.write_text(
+        capture.folder / "intrinsic.json",
+        json.dumps({"width": 64, "height": 48,
+                    "intrinsic_matrix": own_scan.INTRINSIC.T.ravel().tolist()}),
+    )  # fmt: skip
+    for path in (capture.folder / "intrinsic").iterdir():
+        path.unlink()
+    manifest = prepare_scan(capture, SETTINGS)
+    assert manifest["images"] == {"0": "0.png"}
+    bad = manifest["frames"]["bad"]
+    assert bad["unreadable colour image"] == ["1.png"]
+    assert bad["unreadable depth image"] == ["2.png"] and bad["blank depth"] == ["3.png"]
+    assert bad["an image whose shape is not its camera's (cropped or turned?)"] == ["4.png"]
+    assert sum(map(len, bad.values())) == 5
+
+
+# ------------------------------------------------------------------------------ the way back
+
+
+def test_labels_return_to_every_scanned_point(tmp_path):
+    capture = capture_of(tmp_path)
+    coord, surface, face = raw_scan.room(0.02)
+    raw_scan.write_mesh(capture.folder / "mesh.ply", coord, surface, face)
+    manifest = prepare_scan(capture, Settings(height=24, width=32, spacing=0.1))
+    assert manifest["num_points"] < 0.1 * manifest["num_scanned"] == 0.1 * len(coord)
+    prepared = schema.read_points(capture.target)["coord"]
+    label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
+    schema.write_pseudo_label(tmp_path / "store", "a", label, np.full(len(label), 0.75))
+    pair = (capture.target, tmp_path / "store/a.npz")
+    assert write_labelled(pair, ["floor", "wall"], tmp_path / "ply") is None
+    ply = PlyData.read(str(tmp_path / "ply/a.ply"))
+    vertex = ply["vertex"]
+    assert np.allclose(np.stack([vertex[axis] for axis in "xyz"], 1), coord, atol=1e-6)
+    assert len(ply["face"].data) == len(face) and ply.comments == ["label 0 floor", "label 1 wall"]
+    far = (np.abs(coord[:, 1] - 3) > 0.15) | (coord[:, 2] > 0.15)
+    assert (vertex["label"] == surface)[far].all() and (vertex["confidence"] == 0.75).all()
+    assert len(np.unique(np.stack([vertex["red"], vertex["green"], vertex["blue"]]), axis=1).T) == 2
+    (capture.folder / "mesh.ply").unlink()
+    assert "is gone; the prepared points" in write_labelled(pair, ["floor", "wall"], tmp_path)
+    assert len(PlyData.read(str(tmp_path / "a.ply"))["vertex"]) == len(prepared)
+    with pytest.raises(ValueError, match="has the label 1"):
+        write_labelled(pair, ["floor"], tmp_path)
+    schema.write_pseudo_label(tmp_path / "store", "a", label[1:], label[1:])
+    with pytest.raises(ValueError, match="label this data set again"):
+        write_labelled(pair, ["floor", "wall"], tmp_path)
+
+
+# ------------------------------------------------------------------------------------ the tools
+
+
+def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
+    raw, out = tmp_path / "my scans", tmp_path / "out"
+    assert run_tool("prepare_folder", "--template", raw)[0] == 0
+    assert "is not empty" in run_tool("prepare_folder", "--template", raw)[0]
+    own_scan.colmap(raw / "Büro 2", 3)
+    own_scan.write_mesh(raw / "leer")
+    (raw / "broken").mkdir()
+    (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,floor;wall\nx,box\n")
+    (raw / "val.txt").write_text("leer\n")
+    arguments = ("--raw", raw, "--out", out, "--size", "32x24")
+    status, printed = run_tool("prepare_folder", *arguments)
+    assert status == 1
+    for line in (
+        "3 classes: floor, wall, box",
+        "1 tagged scenes have no folder: x",
+        "1 training scenes have no tag: broken; stage one refuses them",
+        "3 done, 0 already finished, 1 failed",
+        "failed train/broken: ",
+        "has no cloud; expected a .ply",
+        "7 images kept",
+        "1 scenes have no images, kept for 3D alone: val/leer",
+        "mm off the cloud's",
+    ):
+        assert line in printed
+    assert read_class_names(out / "classes.txt") == ["floor", "wall", "box"]
+    tags = {"kitchen": ["floor", "wall", "box"], "Büro 2": ["floor", "wall"]}
+    assert schema.read_scene_tags(out / "scene_tags.json") == tags
+    assert not list(out.rglob("segment*")) and not list(out.rglob("*.label.png"))
+    assert len(schema.read_views(out / "train/Büro 2")) == 3
+    (raw / "broken").rmdir()
+    (raw / "val.txt").write_text("leer\nBüro 2\n")
+    (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,wall\n")
+    status, printed = run_tool("prepare_folder", *arguments)
+    assert status == 0 and "0 done, 3 already finished, 0 failed" in printed
+    assert "1 prepared scenes moved to their new split: Büro 2" in printed
+    assert schema.read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
+    assert read_json(out / "val/Büro 2/manifest.json")["poses"] == "colmap"
+
+
+def test_bad_arguments_get_one_line(tmp_path, run_tool):
+    (tmp_path / "raw").mkdir()
+    for arguments, message in (
+        ((), "give --raw and --out, or --template DIR"),
+        (("--raw", tmp_path / "raw", "--out", tmp_path / "out"), "has no tags.csv or tags.json"),
+        (("--raw", "x", "--out", "y", "--spacing", "-1"), "not negative"),
+        (("--raw", "x", "--out", "y", "--scale", "0"), "metres in a unit"),
+    ):
+        status, printed = run_tool("prepare_folder", *arguments)
+        assert status and message in f"{status} {printed}" and "\n" not in str(status)
+
+
+def test_labelled_files_of_a_data_set(tmp_path, run_tool):
+    run_tool("prepare_folder", "--template", tmp_path / "raw")
+    run_tool(
+        "prepare_folder", "--raw", tmp_path / "raw", "--out", tmp_path / "o", "--size", "32x24"
+    )
+    store, out = tmp_path / "store", tmp_path / "ply"
+    arguments = (tmp_path / "o", store, "--out", out)
+    assert "no label of a scene of" in run_tool("export_ply", *arguments)[0]
+    points = len(schema.read_points(tmp_path / "o/train/kitchen")["coord"])
+    schema.write_pseudo_label(store, "kitchen", np.arange(points) % 4 - 1, np.ones(points))
+    status, printed = run_tool("export_ply", *arguments)
+    assert status == 0 and "1 done, 0 already finished, 0 failed" in printed
+    ply = PlyData.read(str(out / "kitchen.ply"))
+    assert set(ply["vertex"]["label"]) == {-1, 0, 1, 2} and ply.comments[2] == "label 2 box"
+    (tmp_path / "few.txt").write_text("floor\n")
+    status, printed = run_tool("export_ply", *arguments, "--names", tmp_path / "few.txt")
+    assert status == 1 and "has the label 2" in printed

@@ -8,6 +8,7 @@ from numba import njit
 
 NEAR = 0.05  # m; what is nearer to the camera is not drawn
 LARGEST = 24  # px; half the width of a disc at most
+LEANING = 0.1  # how far a disc smaller than its pixel may lean back in it, in its depth
 
 
 class PointDepth:
@@ -48,25 +49,31 @@ def _draw_discs(point, normal, radius, intrinsic, depth, shown):
         half_v = min(radius[i] * fy / z, LARGEST)
         if not (-half_u - 1 < u < width + half_u and -half_v - 1 < v < height + half_v):
             continue
-        own_col, own_row = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
-        missed = True
-        offset = normal[i, 0] * x + normal[i, 1] * y + normal[i, 2] * z
+        missed, own_row, own_col = True, int(np.floor(v + 0.5)), int(np.floor(u + 0.5))
         for row in range(max(0, int(np.ceil(v - half_v))), min(height, int(v + half_v) + 1)):
             for col in range(max(0, int(np.ceil(u - half_u))), min(width, int(u + half_u) + 1)):
                 ray_x, ray_y = (col - cx) / fx, (row - cy) / fy
-                slope = normal[i, 0] * ray_x + normal[i, 1] * ray_y + normal[i, 2]
-                if abs(slope) < 1e-9:
-                    continue
-                d = offset / slope  # where the ray meets the tangent plane
+                d = _plane_depth(point[i], normal[i], ray_x, ray_y)
                 off = (d * ray_x - x) ** 2 + (d * ray_y - y) ** 2 + (d - z) ** 2
                 if off > radius[i] ** 2 or d < NEAR:
                     continue
                 missed = False
                 if d < depth[row, col]:
                     depth[row, col], shown[row, col] = d, i
-        inside = 0 <= own_row < height and 0 <= own_col < width
-        if missed and inside and z < depth[own_row, own_col]:
-            depth[own_row, own_col], shown[own_row, own_col] = z, i
+        if missed and 0 <= own_row < height and 0 <= own_col < width:
+            d = _plane_depth(point[i], normal[i], (own_col - cx) / fx, (own_row - cy) / fy)
+            d = d if abs(d - z) <= LEANING * z else z
+            if d < depth[own_row, own_col]:
+                depth[own_row, own_col], shown[own_row, own_col] = d, i
+
+
+@njit(cache=True)
+def _plane_depth(point, normal, ray_x, ray_y):
+    """Where the ray (ray_x, ray_y, 1) meets the plane through a point; infinite if nowhere."""
+    slope = normal[0] * ray_x + normal[1] * ray_y + normal[2]
+    if abs(slope) < 1e-9:
+        return np.inf
+    return (normal[0] * point[0] + normal[1] * point[1] + normal[2] * point[2]) / slope
 
 
 class MeshDepth:

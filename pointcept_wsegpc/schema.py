@@ -5,13 +5,13 @@ atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
 
     <root>/<split>/<scene>/  coord.npy (N, 3) float32 m · color.npy (N, 3) uint8
                              normal.npy (N, 3) float32 · optional segment*.npy
-                             region.npy (N,) int32
+                             region.npy (N,) int32 · of own scans inverse.npy (scans/folder.py)
       views/                 NNNNNN.jpg · NNNNNN.depth.png (mm)
                              NNNNNN.region.png · NNNNNN.label.png (uint16, 65535 = none)
       views.npz              frame (V,) · intrinsic (V, 3, 3) · world_to_camera (V, 4, 4)
                              size (2,) as (H, W) · axis_alignment (4, 4)
       manifest.json          source, settings, counts; written last: it marks a finished scene
-    <root>/scene_tags.json   {scene: [class names]}
+    <root>/scene_tags.json   {scene: [class names]} · of own scans classes.txt, one a line
     <store>/<scene>.npz      pseudo-labels: label (N,) int16 · confidence (N,) float16
     <store>/manifest.json    hash of the weights, settings, config, class table, coverage, mIoU
     <store>/measures/        confusion counts of each scene, where ground truth exists

@@ -343,7 +343,7 @@ def test_the_alignment_leads_from_the_capture(tmp_path):
 def test_a_room_without_images_is_kept(tmp_path):
     capture = capture_of(tmp_path, writer=lambda scene, _: own_scan.write_mesh(scene))
     manifest = prepare_scan(capture, SETTINGS)
-    assert manifest["num_views"] == 0 and not (capture.target / "views.npz").exists()
+    assert manifest["num_views"] == 0 and not (capture.target / "views").exists()
     normal = schema.read_points(capture.target)["normal"]
     assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-5)
 

@@ -88,7 +88,7 @@ class World:
 def prepare_scan(capture, settings):
     """Write one prepared scene and return its manifest.
 
-    A scan without images is prepared for 3D alone, without views.npz. Raises ValueError or OSError,
+    A scan without images is prepared for 3D alone. Raises ValueError or OSError,
     in one line, where the scan cannot be used.
     """
     with staged(capture) as folder:
@@ -106,7 +106,7 @@ def prepare_scan(capture, settings):
         if trajectory.images and not entries["num_views"]:
             raise ValueError(f"{capture.folder} has no usable image ({frames.log}); left out")
         fit = check_fit(capture.folder, frames)
-        points["normal"] = _faced(folder, points, estimated)
+        points["normal"] = _faced(points, estimated, frames.places)
         store_points(folder, points)
         write_array(folder / INVERSE, inverse)
         manifest = {
@@ -161,17 +161,11 @@ def _renderer(cloud, world, points):
     return PointDepth(points["coord"], points["normal"], reach_of_points(points["coord"]))
 
 
-def _faced(folder, points, estimated):
+def _faced(points, estimated, cameras):
     """Normals (M, 3), estimates turned to the cameras, or to the middle of a scan without any."""
-    if not estimated.any():
-        return points["normal"]
-    coord = points["coord"]
-    places = np.median(coord, axis=0, keepdims=True)
-    if (folder / "views.npz").is_file():
-        with np.load(folder / "views.npz") as views:
-            places = np.linalg.inv(views["world_to_camera"])[:, :3, 3]
-    faced = face_towards(coord, points["normal"], places)
-    return np.where(estimated[:, None], faced, points["normal"])
+    coord, normal = points["coord"], points["normal"]
+    places = np.array(cameras) if cameras else np.median(coord, axis=0, keepdims=True)
+    return np.where(estimated[:, None], face_towards(coord, normal, places), normal)
 
 
 def _alignment(capture, world):

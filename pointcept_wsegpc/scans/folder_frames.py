@@ -15,6 +15,9 @@ NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
 class FolderFrames:
     """Good images of a Trajectory every `stride`; what is left out is in `log`, by name.
 
+    After an iteration: names {number: image}, rendered (numbers of views without a depth image),
+    fit [(depth, rendered depth)] of some views, places [(3,) m] of the cameras.
+
     A view's number is its image's where all names are numbers, else its place among the images.
 
     Args:
@@ -31,7 +34,7 @@ class FolderFrames:
         self.log = FrameLog()
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
-        self.names, self.rendered, self.fit = {}, [], []
+        self.names, self.rendered, self.fit, self.places = {}, [], [], []
 
     def __iter__(self):
         compare = set(np.linspace(0, max(len(self.chosen) - 1, 0), FIT_VIEWS).astype(int))
@@ -43,6 +46,7 @@ class FolderFrames:
                 self.log.bad.setdefault(str(error), []).append(image.name)
                 continue
             self.names[number] = image.name
+            self.places.append(np.linalg.inv(view.world_to_camera)[:3, 3])
             yield view
 
     def _view(self, number, image, compare):

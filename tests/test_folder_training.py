@@ -1,0 +1,128 @@
+"""Own scans through both stages: classes of their own, no point label anywhere."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plyfile import PlyData
+from pointcept.datasets import build_dataset
+from pointcept.engines.defaults import default_config_parser
+from pointcept.engines.hooks import build_hooks
+from pointcept.models.builder import build_model
+
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.scans.folder import Settings, prepare_scan
+from pointcept_wsegpc.scans.folder_capture import find_scans
+from pointcept_wsegpc.scans.template import write_template
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = ("wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet18c")
+NAMES = ["floor", "lamp", "wall", "box"]
+SLIM = [
+    "model.image_encoder.name=resnet18", "model.image_encoder.weights=none",
+    "model.backbone.planes=(8,8,8,8,8,8,8,8)", "model.backbone.layers=(1,1,1,1,1,1,1,1)",
+    "epoch=2", "eval_epoch=1", "batch_size=2", "num_worker=1", "data.train.num_views=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def own_root(tmp_path_factory):
+    """The template's scene, prepared with regions, and a table of four classes."""
+    folder = tmp_path_factory.mktemp("own")
+    write_template(folder / "raw")
+    root = folder / "prepared"
+    (capture,), _ = find_scans(folder / "raw", root)
+    prepare_scan(capture, Settings(height=36, width=48, spacing=0.08))
+    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    extract_regions(capture.target, regions)
+    schema.write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
+    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    return root
+
+
+@pytest.fixture
+def load(own_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("WSEGPC_SCANS", str(own_root))
+    return lambda name, **options: default_config_parser(
+        str(REPOSITORY / f"configs/folder/{name}.py"), {"save_path": str(tmp_path), **options}
+    )
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_configs_take_the_classes_of_the_data(name, load):
+    cfg = load(name)
+    assert cfg.data["names"] == NAMES and cfg.data.num_classes == 4
+    assert cfg.evaluate is False and cfg.enable_wandb is False
+    assert cfg.epoch % cfg.eval_epoch == 0 and cfg.data.train.loop >= 4
+    stage_two = name.startswith("stage2")
+    # One scene, whose passes are a batch each: about 8000 iterations, half of it for RPC.
+    iterations = cfg.epoch / cfg.batch_size
+    assert iterations == pytest.approx(4000 if name.endswith("rpc") else 8000)
+    cfg.model.get("image_encoder", {})["weights"] = "none"
+    if not stage_two:
+        assert cfg.data.train.structures == {"floor": ("floor", 0.5), "wall": ("wall", 0.5)}
+        assert cfg.model.num_classes == 4
+    assert any(p.requires_grad for p in build_model(cfg.model).parameters())
+    assert build_hooks(cfg.hooks)
+    for part in ("train", "val", "test"):
+        assert cfg.data.get(part, {}).get("type") not in ("ScanNetDataset", "WSegPCScanNetDataset")
+
+
+def test_stage_one_has_samples_without_any_label(load):
+    dataset = build_dataset(load("wsegpc-cmg").data.train)
+    sample = dataset[0]
+    assert sample["tags"].shape == (1, 4) and sample["tags"][0, 1] == 0
+    assert sample["image"].shape[0] == 6 and len(sample["link_view"]) > 100
+    assert "segment" not in sample
+    evaluated = build_dataset({**load("wsegpc-cmg").data.train, "mode": "eval"})[0]
+    assert "segment" not in evaluated and len(evaluated["inverse"]) > 1000
+
+
+def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
+    points = len(schema.read_points(own_root / "train/kitchen")["coord"])
+    schema.write_pseudo_label(tmp_path / "store", "kitchen", np.arange(points) % 4, np.ones(points))
+    write_json(tmp_path / "store/manifest.json", {"names": NAMES})
+    data = load("stage2-minkunet18c").data
+    sample = build_dataset({**data.train, "store": str(tmp_path / "store")})[0]
+    assert set(sample["segment"].tolist()) == {0, 1, 2, 3}
+    sample = build_dataset({**data.val, "split": "train"})[0]
+    assert len(sample["inverse"]) == points and set(sample["segment"].tolist()) == {-1}
+
+
+def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
+    monkeypatch.setenv("WSEGPC_SCANS", str(tmp_path))
+    for name in CONFIGS:
+        with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
+            load(name)
+
+
+@pytest.mark.slow
+def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path, monkeypatch):
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        try:
+            runpy.run_path(str(REPOSITORY / f"tools/{name}.py"), run_name="__main__")
+        except SystemExit as end:
+            return end.code
+
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    out = tmp_path / "exp"
+    assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
+    store = out / "wsegpc-cmg-rpc/pseudo_labels"
+    manifest = read_json(store / "manifest.json")
+    assert manifest["names"] == NAMES and manifest["coverage"] == 1
+    before = (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns
+    assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
+    assert (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns == before
+    assert not run("export_ply", own_root, store, "--out", tmp_path / "ply")
+    ply = PlyData.read(str(tmp_path / "ply/kitchen.ply"))
+    scanned = PlyData.read(str(own_root.parent / "raw/kitchen/points.ply"))["vertex"]
+    assert np.array_equal(ply["vertex"]["x"], scanned["x"])
+    assert set(ply["vertex"]["label"]) <= {0, 2, 3}  # the tags of the scene; "lamp" is none
+    line = run("train_folder", own_root, "--out", tmp_path / "a b")
+    assert line.startswith("train_folder: ") and "without spaces" in line

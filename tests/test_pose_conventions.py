@@ -1,6 +1,7 @@
 """One capture in every pose convention gives the views and links that its ScanNet form gives."""
 
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -10,13 +11,15 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera, schema
-from pointcept_wsegpc.scans.capture import Capture
+from pointcept_wsegpc.scans.capture import Capture, find_captures
 from pointcept_wsegpc.scans.folder import Settings, prepare_scan
 from pointcept_wsegpc.scans.folder_capture import FolderCapture
 from pointcept_wsegpc.scans.poses import arkit, detect
 from pointcept_wsegpc.scans.poses.trajectory import natural_key, read_intrinsic
 from pointcept_wsegpc.scans.scannet import Settings as ScanNetSettings
 from pointcept_wsegpc.scans.scannet import prepare_scene
+from pointcept_wsegpc.scans.sens import SensReader
+from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)
 SETTINGS = Settings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
@@ -69,6 +72,63 @@ def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
         # ScanNet's passed through a JPEG and a wider camera before.
         assert np.abs(color - other).mean() < 12
     assert manifest["fit"]["depth_error"] < 0.02 and manifest["fit"]["seen"] > 0.5
+
+
+def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
+    """Colour and depth cameras apart, lost and blank frames: a room of the generator, both ways."""
+    sizes = {"points": 3000, "frames": 12, "color_size": (80, 60), "depth_size": (64, 48)}
+    generate_dataset(tmp_path / "raw", 1, 0, **sizes)
+    (theirs,), _ = find_captures(tmp_path / "raw", tmp_path / "out", ["train"])
+    first = prepare_scene(theirs, ScanNetSettings(stride=1, height=SIZE[0], width=SIZE[1]))
+    scene = tmp_path / "own" / "a"
+    with SensReader(theirs.sens) as reader:
+        for kind in ("color", "depth"):
+            matrix = getattr(reader, f"intrinsic_{kind}")
+            own_scan.write_text(scene / f"intrinsic/intrinsic_{kind}.txt", *matrix)
+        for frame in reader.frames():
+            own_scan.write_text(scene / f"pose/{frame.index}.txt", *frame.camera_to_world)
+            for kind in ("color", "depth"):
+                (scene / kind).mkdir(exist_ok=True)
+                image = Image.fromarray(getattr(frame, kind)())
+                image.save(scene / kind / f"{frame.index}.png")
+    shutil.copy(theirs.mesh, scene)
+    alignment = theirs.axis_alignment()
+    own_scan.write_text(scene / "axis_alignment.txt", *alignment)
+    capture = FolderCapture("a", "train", scene, tmp_path / "out")
+    settings = Settings(height=SIZE[0], width=SIZE[1], spacing=0)
+    second = prepare_scan(capture, settings)
+    bad = [
+        {why: len(frames) for why, frames in m["frames"]["bad"].items()} for m in (first, second)
+    ]
+    assert bad[0] == bad[1] and len(bad[0]) == 2
+    names = {path.name for path in theirs.target.glob("views/*") if ".label." not in path.name}
+    assert names == {path.name for path in capture.target.glob("views/*")}
+    for name in names:
+        one, two = (folder.joinpath("views", name) for folder in (theirs.target, capture.target))
+        assert one.read_bytes() == two.read_bytes()
+    one, two = schema.read_views(theirs.target), schema.read_views(capture.target)
+    for key in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
+        assert np.array_equal(getattr(one, key), getattr(two, key))
+    for key, array in schema.read_points(theirs.target).items():
+        if key != "normal":  # estimated where the mesh has no face
+            assert np.array_equal(np.load(capture.target / f"{key}.npy"), array)
+
+
+def test_cameras_in_folders_of_their_own(tmp_path):
+    own_scan.colmap(tmp_path / "a", 2)
+    scene = tmp_path / "a"
+    for kind in ("images", "depth"):
+        for i, path in enumerate(sorted((scene / kind).iterdir())):
+            (scene / kind / f"cam{i}").mkdir()
+            path.rename(scene / kind / f"cam{i}" / "1.png")
+    path = scene / "sparse/0/images.txt"
+    text = path.read_text(encoding="utf-8")
+    for i in range(2):
+        text = text.replace(f"кухня {i}.png", f"cam{i}/1.png")
+    path.write_text(text, encoding="utf-8")
+    _, trajectory = detect.read_trajectory(scene)
+    pairs = [(p.parent.name, s.depth.parent.name) for p, s in trajectory.shots.items()]
+    assert sorted(pairs) == [("cam0", "cam0"), ("cam1", "cam1")]
 
 
 def test_frames_are_in_natural_order(reference, tmp_path):

@@ -24,6 +24,7 @@ from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.photos import Letterbox, undistort
 from pointcept_wsegpc.scans.ply import write_ply
 from pointcept_wsegpc.scans.poses.trajectory import Camera
+from pointcept_wsegpc.scans.template import write_template
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = Settings(height=24, width=32, spacing=0)
@@ -277,7 +278,7 @@ def test_without_depth_images_depth_is_rendered(kind, tmp_path):
         write_ply(capture.folder / "cloud.ply", coord, raw_scan.color_of(surface))
     manifest = prepare_scan(capture, SETTINGS)
     assert manifest["rendered_depth"] == {"from": kind, "views": [0, 1, 2, 3]}
-    assert expected["rendered_depth"]["views"] == [] and manifest["fit"] is None
+    assert expected["rendered_depth"]["views"] == [] and manifest["fit"]["depth_error"] is None
     coord = schema.read_points(capture.target)["coord"]
     for intrinsic, pose, depth in views_of(capture.target):
         exact, _ = raw_scan.render(intrinsic, (24, 32), np.linalg.inv(pose))
@@ -377,6 +378,21 @@ def test_poses_of_another_frame_are_named(tmp_path):
         own_scan.write_text(capture.folder / f"pose/{i}.txt", *np.linalg.inv(own_scan.pose(i)))
     with pytest.raises(ValueError, match="another frame"):
         prepare_scan(capture, SETTINGS)
+
+
+def test_colours_tell_wrong_poses_where_there_is_no_depth(tmp_path):
+    capture = capture_of(tmp_path, writer=lambda s, n: write_template(s.parent), name="kitchen")
+    good = prepare_scan(capture, Settings(height=24, width=32))["fit"]
+    assert good["color_agreement"] > 0.9 and good["seen"] == 1
+    for path in (capture.folder / "depth").iterdir():
+        path.unlink()
+    assert prepare_scan(capture, Settings(height=24, width=32))["fit"]["color_agreement"] > 0.9
+    for i in range(4):  # every camera rolled to the side
+        path = capture.folder / f"pose/{i}.txt"
+        roll = np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+        own_scan.write_text(path, *(np.loadtxt(path) @ roll))
+    wrong = prepare_scan(capture, Settings(height=24, width=32))["fit"]
+    assert wrong["color_agreement"] < good["color_agreement"] - 0.3
 
 
 def test_bad_images_are_counted_by_name(tmp_path):

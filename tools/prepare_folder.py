@@ -27,6 +27,7 @@ from pointcept_wsegpc.scans.template import write_template
 from pointcept_wsegpc.schema import TAGS_FILE, write_scene_tags
 from prepare_scannet import positive, size
 
+LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
 
 
@@ -121,8 +122,14 @@ def scene_notes(manifest):
         yield "its cloud has no colours; grey is stored, and the 3D network sees shape alone"
     if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
         yield f"it is {manifest['extent']:.4g} m long; where its unit is no metre, give --scale"
-    if manifest["fit"]:
-        yield f"measured depth is {1000 * manifest['fit']['depth_error']:.0f} mm off the cloud's"
+    fit = manifest["fit"] or {}
+    if fit.get("depth_error") is not None:
+        yield f"measured depth is {1000 * fit['depth_error']:.0f} mm off the cloud's"
+    if manifest["colored"] and (fit.get("color_agreement") or 1) < LEAST_AGREEMENT:
+        yield (
+            f"colours of points and images hardly agree (correlation {fit['color_agreement']:.2f}); "
+            "do the poses fit the cloud?"
+        )
 
 
 def main():

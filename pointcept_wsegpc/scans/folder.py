@@ -105,7 +105,7 @@ def prepare_scan(capture, settings):
         entries = store_views(folder, frames, axis_alignment=_alignment(capture, world))
         if trajectory.images and not entries["num_views"]:
             raise ValueError(f"{capture.folder} has no usable image ({frames.log}); left out")
-        fit = check_fit(capture.folder, frames)
+        fit = check_fit(capture.folder, frames, points)
         points["normal"] = _faced(points, estimated, frames.places)
         store_points(folder, points)
         write_array(folder / INVERSE, inverse)

@@ -1,23 +1,44 @@
-"""Whether the cameras of an own scan fit its cloud: measured against rendered depth."""
+"""Whether the cameras of an own scan fit its cloud: by measured against rendered depth, by colours.
+
+M points, H x W pixels. Metres.
+"""
 
 import numpy as np
 
+from ..camera import visible_pixels
+
 LEAST_SEEN = 0.01  # share of the pixels that show the cloud, at least
-MOST_ERROR = 0.25  # m, median |measured - rendered| depth, at most
+MOST_ERROR = 0.25  # m, median |measured - rendered|, at most
 STEADY = 0.1  # spread of the ratio rendered / measured that tells a wrong unit
+TOLERANCE = 0.05  # m, between a point and the depth at its pixel, to compare their colours
 
 
-def check_fit(scan, frames):
-    """{views, seen, depth_error m, depth_ratio} of the frames that were compared, None for none.
+def check_fit(scan, frames, points):
+    """{views, seen, depth_error m, depth_ratio, color_agreement} of the views that were compared.
 
-    frames: a FolderFrames that was iterated. seen: share of pixels of theirs that show the cloud.
-    Raises ValueError where no camera can be right, with the likely cause.
+    frames: a FolderFrames that was iterated; points: prepared arrays. None without a view; what
+    cannot be told is None. seen: share of their pixels that show the cloud. Raises ValueError where
+    no camera can be right, with the likely cause.
     """
-    if not frames.fit:
+    if not frames.compared:
         return None
-    measured, rendered = (np.stack(images) for images in zip(*frames.fit, strict=True))
-    seen, both = rendered > 0, (rendered > 0) & (measured > 0)
-    share = float(seen.mean())
+    measured = [(view.depth, own) for view, own in frames.compared if own is not None]
+    fit = {
+        "views": len(frames.compared),
+        "seen": float(
+            np.mean([(view.depth if own is None else own) > 0 for view, own in frames.compared])
+        ),
+        "depth_error": None,
+        "depth_ratio": None,
+        "color_agreement": color_agreement([view for view, _ in frames.compared], points),
+    }
+    if measured:
+        fit |= _depth_fit(scan, *map(np.stack, zip(*measured, strict=True)), frames.depth_scale)
+    return {key: round(value, 4) if value is not None else None for key, value in fit.items()}
+
+
+def _depth_fit(scan, measured, rendered, depth_scale):
+    both, share = (rendered > 0) & (measured > 0), float((rendered > 0).mean())
     if share < LEAST_SEEN or not both.any():
         raise ValueError(
             f"{scan}: {100 * share:.1f} % of the images show the cloud; its poses are of another "
@@ -29,13 +50,22 @@ def check_fit(scan, frames):
         cause = "its poses are of another frame than the cloud, or of another convention"
         if high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
             cause = (
-                f"try --depth-scale {frames.depth_scale / ratio:.4g} (now {frames.depth_scale:.4g})"
-                ", or --scale, if the cloud is not in metres"
+                f"try --depth-scale {depth_scale / ratio:.4g} (now {depth_scale:.4g}), or --scale, "
+                "if the cloud is not in metres"
             )
         raise ValueError(f"{scan}: measured depth is {error:.2f} m off the cloud's; {cause}")
-    return {
-        "views": len(frames.fit),
-        "seen": round(share, 4),
-        "depth_error": round(error, 4),
-        "depth_ratio": round(float(ratio), 4),
-    }
+    return {"depth_error": error, "depth_ratio": float(ratio)}
+
+
+def color_agreement(views, points):
+    """Correlation of brightness between points and the pixels that see them; None if it is even."""
+    of_point, of_pixel = [], []
+    for view in views:
+        camera = view.intrinsic, view.world_to_camera
+        point, row, col = visible_pixels(points["coord"], *camera, view.depth, TOLERANCE)
+        of_point.append(points["color"][point].mean(axis=1))
+        of_pixel.append(view.color[row, col].mean(axis=1))
+    brightness = np.stack([np.concatenate(of_point), np.concatenate(of_pixel)])
+    if brightness.shape[1] < 2 or (brightness.std(axis=1) < 1).any():
+        return None
+    return float(np.corrcoef(brightness)[0, 1])

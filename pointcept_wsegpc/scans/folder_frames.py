@@ -16,7 +16,8 @@ class FolderFrames:
     """Good images of a Trajectory every `stride`; what is left out is in `log`, by name.
 
     After an iteration: names {number: image}, rendered (numbers of views without a depth image),
-    fit [(depth, rendered depth)] of some views, places [(3,) m] of the cameras.
+    compared [(View, rendered depth, None where the View's is that)] of some, places [(3,) m] of the
+    cameras.
 
     A view's number is its image's where all names are numbers, else its place among the images.
 
@@ -34,7 +35,7 @@ class FolderFrames:
         self.log = FrameLog()
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
-        self.names, self.rendered, self.fit, self.places = {}, [], [], []
+        self.names, self.rendered, self.compared, self.places = {}, [], [], []
 
     def __iter__(self):
         compare = set(np.linspace(0, max(len(self.chosen) - 1, 0), FIT_VIEWS).astype(int))
@@ -65,11 +66,13 @@ class FolderFrames:
             measured, depth_camera = self._measured(shot, color_camera)
             box = Letterbox(measured.shape, self.size)
             intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
-            if compare:
-                own = self.renderer.render(intrinsic, world_to_camera, self.size)
-                self.fit.append((depth, own))
         color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
-        return View(number, color, depth, intrinsic, world_to_camera)
+        view = View(number, color, depth, intrinsic, world_to_camera)
+        if compare:
+            measured = shot.depth is not None
+            own = self.renderer.render(intrinsic, world_to_camera, self.size) if measured else None
+            self.compared.append((view, own))
+        return view
 
     def _measured(self, shot, color_camera):
         """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""

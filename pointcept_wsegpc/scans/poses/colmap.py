@@ -55,7 +55,7 @@ def read(scene):
             found.unmatched.append(name)
         else:
             pose = _camera_to_world(quaternion, translation)
-            found.shots[image] = Shot(pose, cameras[camera], depth_of(image, depths))
+            found.shots[image] = Shot(pose, cameras[camera], depth_of(image, below, depths))
     return found
 
 

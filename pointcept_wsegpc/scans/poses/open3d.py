@@ -23,7 +23,8 @@ def is_there(scene):
 
 
 def read(scene):
-    images, depths = list_images(image_folder(scene)), image_folder(scene, ("depth",))
+    below, depths = image_folder(scene), image_folder(scene, ("depth",))
+    images = list_images(below)
     path = scene / "trajectory.json"
     entries = read_json(path)["parameters"]
     if images and len(entries) != len(images):
@@ -39,7 +40,7 @@ def read(scene):
         else:
             camera = shared = shared or find_intrinsic(scene)
         pose = _inverse(np.reshape(entry["extrinsic"], (4, 4)).T)
-        found.shots[image] = Shot(pose, camera, depth_of(image, depths))
+        found.shots[image] = Shot(pose, camera, depth_of(image, below, depths))
     found.unmatched = [f"camera {i}" for i in range(len(images), len(entries))]
     return found
 

@@ -22,7 +22,8 @@ def is_there(scene):
 
 
 def read(scene):
-    images, depths = list_images(image_folder(scene)), image_folder(scene, ("depth",))
+    below, depths = image_folder(scene), image_folder(scene, ("depth",))
+    images = list_images(below)
     poses = {path.stem: path for path in (scene / "pose").glob("*.txt")}
     camera, depth_camera = _cameras(scene)
     found = Trajectory(images)
@@ -30,7 +31,7 @@ def read(scene):
         path = poses.pop(image.stem, None)
         if path is not None:
             pose = matrix4(read_numbers(path), path)
-            found.shots[image] = Shot(pose, camera, depth_of(image, depths), depth_camera)
+            found.shots[image] = Shot(pose, camera, depth_of(image, below, depths), depth_camera)
     found.unmatched = sorted(path.name for path in poses.values())
     return found
 

@@ -80,11 +80,12 @@ def image_folder(scene, names=IMAGE_FOLDERS):
     return next((scene / name for name in names if (scene / name).is_dir()), None)
 
 
-def depth_of(image, folder):
-    """The depth image of the same stem in a folder, else None."""
+def depth_of(image, images, folder):
+    """The depth image that has the name in `folder` that the image has in `images`, else None."""
     if folder is None:
         return None
-    candidates = (folder / f"{image.stem}{suffix}" for suffix in DEPTH_SUFFIXES)
+    name = image.relative_to(images).with_suffix("")
+    candidates = (folder / f"{name}{suffix}" for suffix in DEPTH_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)
 
 

@@ -97,10 +97,10 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
     capture = FolderCapture("a", "train", scene, tmp_path / "out")
     settings = Settings(height=SIZE[0], width=SIZE[1], spacing=0)
     second = prepare_scan(capture, settings)
-    bad = [
-        {why: len(frames) for why, frames in m["frames"]["bad"].items()} for m in (first, second)
-    ]
-    assert bad[0] == bad[1] and len(bad[0]) == 2
+    theirs_bad, own_bad = first["frames"]["bad"], second["frames"]["bad"]
+    assert set(own_bad) == set(theirs_bad) == {"blank depth", "non-finite pose"}
+    for why, frames in theirs_bad.items():
+        assert own_bad[why] == [f"{frame}.png" for frame in frames]
     names = {path.name for path in theirs.target.glob("views/*") if ".label." not in path.name}
     assert names == {path.name for path in capture.target.glob("views/*")}
     for name in names:

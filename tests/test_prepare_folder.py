@@ -14,6 +14,7 @@ from PIL import Image
 from plyfile import PlyData
 from scipy.ndimage import map_coordinates
 
+import prepare_folder
 from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.labels import read_class_names
@@ -501,6 +502,19 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
     ):
         status, printed = run_tool("prepare_folder", *arguments)
         assert status and message in f"{status} {printed}" and "\n" not in str(status)
+
+
+def test_what_an_owner_is_told():
+    fit = {"depth_error": None, "color_agreement": 0.05}
+    manifest = {"num_scanned": 9, "num_points": 9, "colored": False, "extent": 4200.0, "fit": fit}
+    notes = list(prepare_folder.scene_notes(manifest))
+    assert [note.split(";")[0] for note in notes] == [
+        "its cloud has no colours",
+        "it is 4200 m long",
+        "colours of points and images hardly agree (correlation 0.05)",
+    ]
+    fine = {**manifest, "colored": True, "extent": 6.0, "fit": None}
+    assert list(prepare_folder.scene_notes(fine)) == []
 
 
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):

@@ -125,10 +125,11 @@ def scene_notes(manifest):
     fit = manifest["fit"] or {}
     if fit.get("depth_error") is not None:
         yield f"measured depth is {1000 * fit['depth_error']:.0f} mm off the cloud's"
-    if manifest["colored"] and (fit.get("color_agreement") or 1) < LEAST_AGREEMENT:
+    agreement = fit.get("color_agreement")
+    if agreement is not None and agreement < LEAST_AGREEMENT:
         yield (
-            f"colours of points and images hardly agree (correlation {fit['color_agreement']:.2f}); "
-            "do the poses fit the cloud?"
+            f"colours of points and images hardly agree (correlation {agreement:.2f}); do the poses "
+            "fit the cloud?"
         )
 
 

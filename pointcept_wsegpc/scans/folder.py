@@ -77,8 +77,9 @@ class World:
     def pose(self, camera_to_world):
         """The pose (4, 4) of a camera after the move; the camera itself does not grow."""
         moved = np.array(camera_to_world, dtype=np.float64)
-        moved[:3, :3] = self.rotation @ moved[:3, :3]
-        moved[:3, 3] = self.points(moved[:3, 3])
+        with np.errstate(invalid="ignore"):  # a lost pose stays non-finite
+            moved[:3, :3] = self.rotation @ moved[:3, :3]
+            moved[:3, 3] = self.points(moved[:3, 3])
         return moved
 
 

@@ -128,8 +128,8 @@ def scene_notes(manifest):
     agreement = fit.get("color_agreement")
     if agreement is not None and agreement < LEAST_AGREEMENT:
         yield (
-            f"colours of points and images hardly agree (correlation {agreement:.2f}); do the poses "
-            "fit the cloud?"
+            f"colours of points and images hardly agree (correlation {agreement:.2f}); "
+            "do the poses fit the cloud?"
         )
 
 

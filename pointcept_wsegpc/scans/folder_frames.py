@@ -69,10 +69,11 @@ class FolderFrames:
         color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
         view = View(number, color, depth, intrinsic, world_to_camera)
         if compare:
-            measured = shot.depth is not None
-            own = self.renderer.render(intrinsic, world_to_camera, self.size) if measured else None
-            self.compared.append((view, own))
+            self.compared.append((view, self._to_compare(view) if shot.depth else None))
         return view
+
+    def _to_compare(self, view):
+        return self.renderer.render(view.intrinsic, view.world_to_camera, self.size)
 
     def _measured(self, shot, color_camera):
         """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""

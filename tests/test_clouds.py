@@ -244,6 +244,23 @@ def test_normals_are_estimated_only_where_they_are_missing():
     assert (faced[np.arange(len(coord)), axis][inner] * np.where(axis == 2, 1, -1)[inner] > 0).all()
 
 
+def test_normals_of_a_box_point_to_the_nearest_camera():
+    u = np.linspace(0, 3, 40)
+    grid = np.stack(np.meshgrid(u, u), -1).reshape(-1, 2)
+    floor = np.column_stack([grid, np.zeros(len(grid))])
+    wall = np.column_stack([np.full(len(grid), 3.0), grid])
+    coord = np.concatenate([floor, wall])
+    for cameras in (np.array([[1, 1, 1.5], [0.5, 2, 1]]), np.empty((0, 3))):
+        normal = face_towards(coord, estimate_normals(coord), cameras)
+        assert normal.dtype == np.float32 and np.allclose(np.linalg.norm(normal, axis=1), 1)
+        inside = (np.abs(floor[:, 0] - 1.5) < 1.2) & (np.abs(floor[:, 1] - 1.5) < 1.2)
+        assert np.allclose(normal[: len(floor)][inside], [0, 0, 1], atol=1e-3)
+        inside = (np.abs(wall[:, 1] - 1.5) < 1.2) & (np.abs(wall[:, 2] - 1.5) < 1.2)
+        assert np.allclose(normal[len(floor) :][inside], [-1, 0, 0], atol=1e-3)
+    alone = face_towards(coord[:1], estimate_normals(coord[:1]), np.empty((0, 3)))
+    assert alone.shape == (1, 3)
+
+
 def test_normals_of_very_few_points():
     for number in (1, 2, 3):
         normal, estimated = complete_normals(RNG.normal(size=(number, 3)), None)

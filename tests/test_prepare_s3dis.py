@@ -33,7 +33,6 @@ from pointcept_wsegpc.scans.s3dis_alignment import (
 )
 from pointcept_wsegpc.scans.s3dis_points import (
     class_of,
-    estimate_normals,
     object_files,
     read_object,
     read_raw_room,
@@ -507,22 +506,6 @@ def test_views_are_those_that_see_most():
     assert choose_views(measured, Settings()) == [1, 2, 3, 4]  # the others see less than 1 %
     assert choose_views(measured, Settings(max_views=3)) == [1, 2, 4]
     assert choose_views(measured, Settings(max_views=1)) == [2]
-
-
-def test_normals_of_a_box_point_to_the_nearest_camera():
-    u = np.linspace(0, 3, 40)
-    grid = np.stack(np.meshgrid(u, u), -1).reshape(-1, 2)
-    floor = np.column_stack([grid, np.zeros(len(grid))])
-    wall = np.column_stack([np.full(len(grid), 3.0), grid])
-    coord = np.concatenate([floor, wall])
-    for cameras in (np.array([[1, 1, 1.5], [0.5, 2, 1]]), np.empty((0, 3))):
-        normal = estimate_normals(coord, cameras, chunk=1000)
-        assert normal.dtype == np.float32 and np.allclose(np.linalg.norm(normal, axis=1), 1)
-        inside = (np.abs(floor[:, 0] - 1.5) < 1.2) & (np.abs(floor[:, 1] - 1.5) < 1.2)
-        assert np.allclose(normal[: len(floor)][inside], [0, 0, 1], atol=1e-3)
-        inside = (np.abs(wall[:, 1] - 1.5) < 1.2) & (np.abs(wall[:, 2] - 1.5) < 1.2)
-        assert np.allclose(normal[len(floor) :][inside], [-1, 0, 0], atol=1e-3)
-    assert estimate_normals(coord[:1], np.empty((0, 3))).shape == (1, 3)
 
 
 # ----------------------------------------------------------------------------------------- the tool

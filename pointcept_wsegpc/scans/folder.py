@@ -163,10 +163,9 @@ def _renderer(cloud, world, points):
 
 
 def _faced(points, estimated, cameras):
-    """Normals (M, 3), estimates turned to the cameras, or to the middle of a scan without any."""
-    coord, normal = points["coord"], points["normal"]
-    places = np.array(cameras) if cameras else np.median(coord, axis=0, keepdims=True)
-    return np.where(estimated[:, None], face_towards(coord, normal, places), normal)
+    """Normals (M, 3), estimates turned to the cameras."""
+    faced = face_towards(points["coord"], points["normal"], cameras)
+    return np.where(estimated[:, None], faced, points["normal"])
 
 
 def _alignment(capture, world):

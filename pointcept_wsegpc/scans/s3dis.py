@@ -14,7 +14,8 @@ from .agreement import Agreement, describe, problem
 from .prepared import staged, store_points, store_views
 from .s3dis_alignment import choose_placement, placements, wall_alignment
 from .s3dis_images import RoomImages
-from .s3dis_points import estimate_normals, link_preprocessed_room, read_raw_room
+from .s3dis_points import link_preprocessed_room, read_raw_room
+from .spacing import estimate_normals, face_towards
 from .tags import derive_tags
 from .view_labels import LabelRenderer
 
@@ -55,7 +56,9 @@ def prepare_room(capture, settings):
         labels = LabelRenderer(points["coord"], points["segment"]) if labelled else None
         entries = store_views(folder, frames, labels, alignment)
         if "normal" not in points:
-            write_array(folder / "normal.npy", estimate_normals(points["coord"], _centres(folder)))
+            normal = estimate_normals(points["coord"])
+            normal = face_towards(points["coord"], normal, _centres(folder))
+            write_array(folder / "normal.npy", normal)
         log.bad = _joined(log.bad, frames.log.bad)
         manifest = {
             "source": {"points": str(capture.folder), "images": _stems(capture, folder)},

@@ -127,30 +127,3 @@ def link_preprocessed_room(folder, target):
     for path in files:
         link_or_copy(path, target / path.name)
     return points
-
-
-def estimate_normals(coord, camera, neighbours=16, chunk=200_000):
-    """Unit normals (N, 3) float32 of the planes through the nearest points, towards a camera.
-
-    Args: coord (N, 3) m; camera (K, 3) m, positions that the room was seen from: each normal is
-        turned towards the nearest; none: towards the middle of the bounding box.
-    """
-    from scipy.spatial import cKDTree
-
-    coord = np.asarray(coord, np.float64)
-    tree = cKDTree(coord)
-    if len(camera) == 0:
-        camera = (coord.min(0) + coord.max(0))[None] / 2
-    nearest_camera = cKDTree(camera)
-    normal = np.empty((len(coord), 3), np.float32)
-    for start in range(0, len(coord), chunk):
-        part = coord[start : start + chunk]
-        _, index = tree.query(part, k=min(neighbours, len(coord)))
-        offset = coord[index.reshape(len(part), -1)] - part[:, None]
-        offset -= offset.mean(1, keepdims=True)
-        covariance = np.einsum("nki,nkj->nij", offset, offset)
-        direction = np.linalg.eigh(covariance)[1][:, :, 0]  # of the least variance
-        towards = camera[nearest_camera.query(part)[1]] - part
-        away = np.einsum("ni,ni->n", direction, towards) < 0
-        normal[start : start + chunk] = np.where(away[:, None], -direction, direction)
-    return normal

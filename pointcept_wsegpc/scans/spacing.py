@@ -37,6 +37,7 @@ def thin(coord, spacing):
 
 def estimate_normals(coord, neighbours=NORMAL_NEIGHBOURS):
     """Unit normals (M, 3) float32 of the planes through each point's neighbours, of any sign."""
+    coord = np.asarray(coord, dtype=np.float64)
     tree, normal = cKDTree(coord), np.zeros((len(coord), 3), np.float32)
     k = min(neighbours, len(coord))
     for start in range(0, len(coord), CHUNK):
@@ -66,7 +67,10 @@ def complete_normals(coord, normal):
 
 
 def face_towards(coord, normal, places):
-    """Turn normals (M, 3) to the nearest of the places (P, 3): cameras, or the middle of a room."""
+    """Turn normals (M, 3) to the nearest of the places (P, 3) of cameras, or to the cloud's middle."""
+    places = np.asarray(places).reshape(-1, 3)
+    if not len(places):
+        places = np.quantile(coord, (0.01, 0.99), axis=0).mean(axis=0, keepdims=True)
     _, nearest = cKDTree(places).query(coord)
     away = np.einsum("ni,ni->n", normal, places[nearest] - coord) < 0
     return np.where(away[:, None], -normal, normal).astype(np.float32)

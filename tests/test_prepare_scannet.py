@@ -1,6 +1,6 @@
 """Raw ScanNet -> prepared scene, on captures whose every depth is known (raw_scan.py)."""
 
-import importlib.util
+import importlib
 import io
 import json
 import os
@@ -50,10 +50,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("prepare", ROOT / "tools/prepare_scannet.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("prepare_scannet")
 
 
 def run_tool(*arguments):
@@ -599,17 +596,18 @@ def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypa
     assert read_json(path) == {"a": ["wall"], "b": ["bed"]} and len(calls) == 2
 
 
-def test_space_is_checked_before_the_start(tmp_path, tool, monkeypatch, capsys):
+def test_space_is_checked_before_the_start(tmp_path, monkeypatch, capsys):
+    preparing = importlib.import_module("preparing")
     capture = capture_of(tmp_path)
     needed = estimate_bytes([capture], 2, (24, 32))
     stored = 4 * 24 * 32 * 2 + 8000 * 47
     assert needed == stored
-    tool.check_space([capture], SETTINGS, tmp_path / "out" / "deep")
+    preparing.check_space(needed, tmp_path / "out" / "deep", "1 scenes", "--stride")
     assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(OSError, match="free some, or prepare less"):
-        tool.check_space([capture], SETTINGS, tmp_path / "out")
+    monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(OSError, match="free some, or prepare less with --stride"):
+        preparing.check_space(needed, tmp_path / "out", "1 scenes", "--stride")
 
 
 def test_manifest_is_plain_json(prepared):

@@ -10,22 +10,20 @@ anew every time.
 """
 
 import argparse
-import functools
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.files import atomic_path, read_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
+from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.labels import CLASSES_FILE
 from pointcept_wsegpc.scans.folder import UP, Settings, prepare_scan
 from pointcept_wsegpc.scans.folder_capture import find_scans, follow_splits
 from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.poses.detect import CONVENTIONS
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.template import write_template
 from pointcept_wsegpc.schema import TAGS_FILE, write_scene_tags
-from prepare_scannet import positive, size
+from preparing import positive, prepare_all, size
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
@@ -151,14 +149,7 @@ def main():
         stride=args.stride, height=args.size[0], width=args.size[1], spacing=args.spacing,
         scale=args.scale, up=args.up, depth_scale=args.depth_scale, poses=args.poses,
     )  # fmt: skip
-    outcome = run_jobs(
-        functools.partial(prepare_scan, settings=settings),
-        jobs,
-        workers=args.workers,
-        shard=args.shard,
-        is_done=functools.partial(is_prepared, settings=settings),
-        title="prepare",
-    )
+    outcome = prepare_all(prepare_scan, jobs, settings, args)
     report(outcome, jobs)
     print(f"prepared data: {root}")
     return outcome.exit_status

@@ -10,21 +10,18 @@ machines, give each its own --shard.
 """
 
 import argparse
-import functools
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments, take_shard
 from pointcept_wsegpc.scans.agreement import describe
 from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
 from pointcept_wsegpc.scans.s3dis_rooms import AREAS, estimate_bytes, find_rooms
-from pointcept_wsegpc.scans.tags import assemble_tags
+from preparing import check_space, derive_scene_tags, positive, prepare_all
 
-GIB = 2**30
 ALIGNED = {"auto": None, "yes": True, "no": False}
 
 
@@ -55,26 +52,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
-    return value
-
-
-def check_space(captures, settings, root):
-    """Print what the rooms will take; raise OSError where the disk has less."""
-    needed = estimate_bytes(captures, settings)
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    print(f"{len(captures)} rooms to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
-    if needed > free:
-        raise OSError(
-            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
-            "free some, or prepare less with --areas, --max-views or --size"
-        )
-
-
 def report(outcome, jobs, root):
     """Print what this shard holds now, room by room, and complete the tags file."""
     bad, without_views, placed = Counter(), [], Counter()
@@ -98,13 +75,7 @@ def report(outcome, jobs, root):
     if len(placed) > 1:
         counts = ", ".join(f"{count} {how}" for how, count in placed.items())
         print(f"the points are a mixture ({counts}): check that they come from one release")
-    path, added, differing = assemble_tags(root)
-    print(f"tags of {added} rooms added to {path}")
-    if differing:
-        print(
-            f"  {len(differing)} rooms keep tags that differ from their point labels "
-            f"({', '.join(differing[:5])}); delete the file to derive all again"
-        )
+    derive_scene_tags(root, "rooms")
     print(f"prepared data: {root}")
 
 
@@ -133,15 +104,10 @@ def main():
         print(f"{len(without_points)} rooms have images but no points: {some}")
     jobs = {capture.name: capture for capture in captures}
     mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    check_space([c for c in mine if not is_prepared(c, settings)], settings, root)
-    outcome = run_jobs(
-        functools.partial(prepare_room, settings=settings),
-        jobs,
-        workers=args.workers,
-        shard=args.shard,
-        is_done=functools.partial(is_prepared, settings=settings),
-        title="prepare",
-    )
+    todo = [capture for capture in mine if not is_prepared(capture, settings)]
+    needed = estimate_bytes(todo, settings)
+    check_space(needed, root, f"{len(todo)} rooms", "--areas, --max-views or --size")
+    outcome = prepare_all(prepare_room, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status
 

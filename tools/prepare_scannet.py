@@ -9,20 +9,16 @@ machines, give each its own --shard.
 """
 
 import argparse
-import functools
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments, take_shard
 from pointcept_wsegpc.scans.capture import SPLITS, estimate_bytes, find_captures
 from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
-from pointcept_wsegpc.scans.tags import assemble_tags
-
-GIB = 2**30
+from preparing import check_space, derive_scene_tags, positive, prepare_all, size
 
 
 def parse_arguments():
@@ -42,35 +38,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
-    return value
-
-
-def size(text):
-    """'320x240' -> (240, 320)."""
-    try:
-        width, height = (positive(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected WxH, such as 320x240") from None
-    return height, width
-
-
-def check_space(captures, settings, root):
-    """Print what the scenes will take; raise OSError where the disk has less."""
-    needed = estimate_bytes(captures, settings.stride, settings.size)
-    existing = next(path for path in (root, *root.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    print(f"{len(captures)} scenes to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
-    if needed > free:
-        raise OSError(
-            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
-            "free some, or prepare less with --splits, --stride or --size"
-        )
-
-
 def report(outcome, jobs, root):
     """Print what this shard holds now, whichever run prepared it, and complete the tags file."""
     print(outcome.summary())
@@ -87,13 +54,7 @@ def report(outcome, jobs, root):
     )
     if unlabelled:
         print(f"{unlabelled} frames have no readable image in label-filt; stored without labels")
-    path, added, differing = assemble_tags(root)
-    print(f"tags of {added} scenes added to {path}")
-    if differing:
-        print(
-            f"  {len(differing)} scenes keep tags that differ from their point labels "
-            f"({', '.join(differing[:5])}); delete the file to derive all again"
-        )
+    derive_scene_tags(root, "scenes")
     print(f"prepared data: {root}")
 
 
@@ -112,15 +73,10 @@ def main():
         print(f"{len(absent)} listed scenes have no folder: {' '.join(absent[:5])} …")
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
     mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    check_space([c for c in mine if not is_prepared(c, settings)], settings, root)
-    outcome = run_jobs(
-        functools.partial(prepare_scene, settings=settings),
-        jobs,
-        workers=args.workers,
-        shard=args.shard,
-        is_done=functools.partial(is_prepared, settings=settings),
-        title="prepare",
-    )
+    todo = [capture for capture in mine if not is_prepared(capture, settings)]
+    needed = estimate_bytes(todo, settings.stride, settings.size)
+    check_space(needed, root, f"{len(todo)} scenes", "--splits, --stride or --size")
+    outcome = prepare_all(prepare_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status
 

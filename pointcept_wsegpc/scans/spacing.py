@@ -67,7 +67,7 @@ def complete_normals(coord, normal):
 
 
 def face_towards(coord, normal, places):
-    """Turn normals (M, 3) to the nearest of the places (P, 3) of cameras, or to the cloud's middle."""
+    """Turn normals (M, 3) to the nearest camera of (P, 3), or without any to the cloud's middle."""
     places = np.asarray(places).reshape(-1, 3)
     if not len(places):
         places = np.quantile(coord, (0.01, 0.99), axis=0).mean(axis=0, keepdims=True)

@@ -1,0 +1,68 @@
+"""What the tools that prepare captures share: argument types, disk space, jobs, tags."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import shutil
+from pathlib import Path
+
+from pointcept_wsegpc.jobs import run_jobs
+from pointcept_wsegpc.scans.prepared import is_prepared
+from pointcept_wsegpc.scans.tags import assemble_tags
+
+GIB = 2**30
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
+    return value
+
+
+def size(text: str) -> tuple[int, int]:
+    """'320x240' -> (240, 320)."""
+    try:
+        width, height = (positive(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected WxH, such as 320x240") from None
+    return height, width
+
+
+def check_space(needed: int, root: Path, what: str, remedy: str) -> None:
+    """Print the bytes that `what` will take; OSError, with a remedy, where the disk has less."""
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    print(f"{what} to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
+    if needed > free:
+        raise OSError(
+            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
+            f"free some, or prepare less with {remedy}"
+        )
+
+
+def prepare_all(function, jobs: dict, settings, args):
+    """Run function(capture, settings=settings) on {name: capture}; returns the Outcome.
+
+    args: those of `add_job_arguments`. Scenes that are there with these settings are skipped.
+    """
+    return run_jobs(
+        functools.partial(function, settings=settings),
+        jobs,
+        workers=args.workers,
+        shard=args.shard,
+        is_done=functools.partial(is_prepared, settings=settings),
+        title="prepare",
+    )
+
+
+def derive_scene_tags(root: Path, scenes: str) -> None:
+    """Complete the tags file from the scenes' point labels, and say so."""
+    path, added, differing = assemble_tags(root)
+    print(f"tags of {added} {scenes} added to {path}")
+    if differing:
+        print(
+            f"  {len(differing)} {scenes} keep tags that differ from their point labels "
+            f"({', '.join(differing[:5])}); delete the file to derive all again"
+        )

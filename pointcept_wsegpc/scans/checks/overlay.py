@@ -1,0 +1,115 @@
+"""Pictures of points projected into views: right poses show in one look, and so do wrong ones.
+
+N points, V views of H x W pixels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ... import camera
+from ...files import atomic_path
+from ...schema import read_view_image
+from .fit import FOOTPRINT, spread
+
+VIEWS = 3
+BACKGROUND = 20  # grey value where there is no point
+FITS, BEFORE, NO_DEPTH = (60, 220, 90), (235, 40, 40), (150, 150, 150)
+MOST_POINTS = 200_000
+ROWS = (
+    "image",
+    "points: on what is seen (green), before it (red), no depth there (grey), behind (none)",
+    "the nearest points in their own colours",
+)
+
+
+def draw_overlay(path, scene, points, views, tolerance, frames=None):
+    """Write one picture of a scene folder: three views in columns, ROWS below each other.
+
+    points: coord (N, 3) m and, for the third row, color (N, 3) uint8. frames: to choose from.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    usable = np.arange(len(views)) if frames is None else np.flatnonzero(
+        np.isin(views.frame, frames)
+    )  # fmt: skip
+    columns = usable[spread(len(usable), VIEWS)]
+    step = max(len(points["coord"]) // MOST_POINTS, 1)
+    coord = points["coord"][::step]
+    color = points.get("color", np.full_like(points["coord"], 128))[::step]
+    height = 4.0 * views.size[0] / views.size[1]
+    figure = Figure(figsize=(4.0 * len(columns) + 0.4, len(ROWS) * (height + 0.35) + 0.5))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(ROWS), len(columns), squeeze=False)
+    for column, index in enumerate(columns):
+        pictures, caption = _pictures(scene, coord, color, views, index, tolerance)
+        for row, (title, picture) in enumerate(zip(ROWS, pictures, strict=True)):
+            axis = axes[row, column]
+            axis.imshow(picture, interpolation="nearest")
+            axis.set_axis_off()
+            if row == 0:
+                axis.set_title(caption, fontsize=9)
+            elif column == 0:
+                axis.set_title(title, fontsize=9, loc="left")
+    figure.suptitle(Path(scene).name, fontsize=11, x=0.02, ha="left")
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.6 / figure.get_figheight(), 0.03, 0.12)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=100)
+
+
+def _pictures(scene, coord, color, views, index, tolerance):
+    """The three pictures (H, W, 3) uint8 of one view, and its caption."""
+    frame, intrinsic = views.frame[index], views.intrinsic[index]
+    image = read_view_image(scene, frame, "color", views.size)
+    depth = read_view_image(scene, frame, "depth", views.size)
+    point, row, col, z = nearest_points(coord, intrinsic, views.world_to_camera[index], views.size)
+    measured = depth[row, col]
+    behind = z - measured
+    reach = tolerance + FOOTPRINT * z / intrinsic[0, 0]
+    marks = (image * 0.35 + 40).astype(np.uint8)
+    for mark, chosen in (
+        (NO_DEPTH, measured == 0),
+        (FITS, (measured > 0) & (np.abs(behind) <= reach)),
+        (BEFORE, (measured > 0) & (behind < -reach)),
+    ):
+        marks[row[chosen], col[chosen]] = mark
+    rendered = _filled(row, col, color[point], views.size)
+    known = measured > 0
+    fits = (np.abs(behind) <= reach)[known].mean() if known.any() else 0.0
+    caption = f"frame {frame}: {len(point)} nearest points, {fits:.0%} on the surface"
+    return (image, marks, rendered), caption
+
+
+def _filled(row, col, color, size):
+    """Picture (H, W, 3) of pixels in colours (M, 3), each grown over the empty ones around it."""
+    from scipy.ndimage import distance_transform_edt
+
+    picture = np.full((*size, 3), BACKGROUND, np.uint8)
+    if len(row):
+        empty = np.ones(size, bool)
+        empty[row, col] = False
+        picture[row, col] = color
+        distance, (near_row, near_col) = distance_transform_edt(empty, return_indices=True)
+        # About the distance of the points, where they cover the picture.
+        reach = 2 * float(np.median(distance)) + 1
+        shown = distance <= reach
+        picture[shown] = picture[near_row[shown], near_col[shown]]
+    return picture
+
+
+def nearest_points(coord, intrinsic, world_to_camera, size):
+    """The point nearest to the camera of each pixel that has one.
+
+    Returns point, row, col (M,) int64 and depth (M,) m.
+    """
+    height, width = size
+    uv, z = camera.project(coord, intrinsic, world_to_camera)
+    with np.errstate(invalid="ignore"):
+        column, row = uv[:, 0] + 0.5, uv[:, 1] + 0.5
+        inside = (z > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    point = np.flatnonzero(inside)
+    point = point[np.argsort(z[point], kind="stable")]
+    pixel = row[point].astype(np.int64) * width + column[point].astype(np.int64)
+    pixel, first = np.unique(pixel, return_index=True)
+    return point[first], pixel // width, pixel % width, z[point[first]]

@@ -1,0 +1,125 @@
+"""The point arrays of a prepared scene: there, of one length, in metres, with labels in range.
+
+N points.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ...labels import IGNORE
+
+WIDTH = {"coord": 3, "color": 3, "normal": 3}
+LIKELY_SPACING = (0.0005, 0.5)  # m, from a point to its nearest neighbour
+LIKELY_EXTENT = (0.5, 300.0)  # m, the diagonal of the bounding box
+SPACING_SAMPLE = 2000
+PREPARE = "prepare this scene again"
+
+
+def check_points(findings, scene, num_classes=None):
+    """Add what is wrong with the arrays of a scene folder; returns those that are usable, by name.
+
+    num_classes: of the class table, None where it is not known.
+    """
+    points = {}
+    for key in WIDTH:
+        array = _load(findings, Path(scene) / f"{key}.npy")
+        if array is None:
+            continue
+        if array.ndim != 2 or array.shape[1] != WIDTH[key] or array.dtype.kind not in "fiu":
+            what = f"{key}.npy is {array.dtype} {array.shape}; expected (N, {WIDTH[key]}) numbers"
+            findings.add(f"shape-{key}", what, PREPARE)
+        else:
+            points[key] = array
+    if "coord" in points and not _check_coord(findings, points["coord"]):
+        del points["coord"]
+    for key in ("color", "normal"):
+        if key in points:
+            (_check_color if key == "color" else _check_normal)(findings, points[key])
+    _check_labels(findings, Path(scene), points, num_classes)
+    _check_lengths(findings, points)
+    return points
+
+
+def _load(findings, path):
+    if not path.is_file():
+        findings.add(f"missing-{path.stem}", f"{path.name} is missing", PREPARE)
+        return None
+    try:
+        return np.load(path)
+    except (ValueError, OSError, EOFError) as error:
+        findings.add(f"unreadable-{path.stem}", f"{path.name} cannot be read: {error}", PREPARE)
+        return None
+
+
+def _check_coord(findings, coord):
+    findings.measures["points"] = len(coord)
+    finite = np.isfinite(coord).all(axis=1)
+    if not finite.any():
+        findings.add("no-points", "no point has finite coordinates", PREPARE)
+        return False
+    if not finite.all():
+        what = f"{(~finite).sum()} of {len(coord)} points have NaN or infinite coordinates"
+        findings.add("non-finite", what, f"remove them and {PREPARE}")
+    coord = coord[finite]
+    extent = np.ptp(coord, axis=0)
+    sample = coord[:: max(len(coord) // SPACING_SAMPLE, 1)]
+    nearest = cKDTree(coord).query(sample, k=2)[0][:, 1] if len(coord) > 1 else np.zeros(1)
+    spacing = float(np.median(nearest))
+    findings.measures.update(extent=[round(float(e), 3) for e in extent], spacing=round(spacing, 5))
+    fix = f"convert the coordinates to metres and {PREPARE}"
+    low, high = LIKELY_SPACING
+    if not low <= spacing <= high:
+        found = f"points are {spacing:.3g} apart; expected {low:g} to {high:g} m: in metres?"
+        findings.add("spacing", found, fix)
+    low, high = LIKELY_EXTENT
+    if not low <= np.linalg.norm(extent) <= high:
+        size = " x ".join(f"{e:.4g}" for e in extent)
+        findings.add("extent", f"the cloud measures {size}; expected a room in metres", fix)
+    return True
+
+
+def _check_color(findings, color):
+    if color.dtype != np.uint8:
+        found = f"color.npy is {color.dtype} with values {color.min():g} to {color.max():g}"
+        findings.add("color-range", f"{found}; expected uint8, 0 to 255", PREPARE, wasted=False)
+    if np.ptp(color) <= 1 and color.dtype.kind != "f":
+        what = f"colours of all points are {color.min()} to {color.max()}"
+        fix = "give colours 0 to 255; without, 3D sees geometry alone"
+        findings.add("color-none", what, fix, wasted=False)
+
+
+def _check_normal(findings, normal):
+    length = np.linalg.norm(normal.astype(np.float32), axis=1)
+    zero = float((length < 0.5).mean())
+    findings.measures["without_normal"] = round(zero, 4)
+    if zero > 0.5:
+        what = f"{zero:.0%} of the points have no normal"
+        findings.add("normal-none", what, f"estimate normals and {PREPARE}", wasted=False)
+    elif np.abs(length[length >= 0.5] - 1).max(initial=0) > 0.1:
+        what = f"normals have lengths up to {length.max():.3g}; expected 1"
+        findings.add("normal-length", what, f"normalise them and {PREPARE}", wasted=False)
+
+
+def _check_labels(findings, scene, points, num_classes):
+    for path in sorted(scene.glob("segment*.npy")):
+        label = _load(findings, path)
+        if label is None:
+            continue
+        label = label.reshape(-1)
+        points[path.stem] = label
+        # segment200 and the like have tables of their own
+        if num_classes is None or path.stem not in ("segment", "segment20") or not len(label):
+            continue
+        if label.min() < IGNORE or label.max() >= num_classes:
+            what = f"{path.name} holds labels {label.min()} to {label.max()}"
+            expected = f"expected {IGNORE} to {num_classes - 1}"
+            findings.add("label-range", f"{what}; {expected}", "map the labels to the class table")
+
+
+def _check_lengths(findings, points):
+    lengths = {key: len(array) for key, array in points.items()}
+    if len(set(lengths.values())) > 1:
+        text = ", ".join(f"{key} {length}" for key, length in lengths.items())
+        findings.add("length", f"point arrays differ in length: {text}", PREPARE)

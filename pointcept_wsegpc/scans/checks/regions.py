@@ -1,0 +1,57 @@
+"""Regions of a prepared scene: as many as points, of useful sizes; region images of the views.
+
+N points, R regions.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ...schema import read_view_image
+from .views import EXTRACT
+
+LEAST_ASSIGNED = 0.5  # share of the points
+LARGEST = 0.9  # share of the points in one region, beyond which votes decide nothing
+
+
+def check_regions(findings, scene, num_points):
+    """Add what is wrong with region.npy of a scene folder with N points."""
+    path = Path(scene) / "region.npy"
+    if not path.is_file():
+        findings.add("missing-region", "region.npy is missing", EXTRACT)
+        return
+    again = f"{EXTRACT} --force"
+    try:
+        region = np.load(path).reshape(-1)
+    except (ValueError, OSError, EOFError) as error:
+        findings.add("unreadable-region", f"region.npy cannot be read: {error}", again)
+        return
+    if region.dtype.kind not in "iu":
+        findings.add("region-dtype", f"region.npy is {region.dtype}; expected int32", again)
+        return
+    if num_points is not None and len(region) != num_points:
+        what = f"region.npy has {len(region)} ids, the scene {num_points} points"
+        findings.add("region-length", what, again)
+        return
+    assigned = region[region >= 0]
+    sizes = np.unique(assigned, return_counts=True)[1]
+    share = len(assigned) / max(len(region), 1)
+    findings.measures.update(regions=len(sizes), assigned=round(share, 4))
+    if share < LEAST_ASSIGNED:
+        what = f"{share:.0%} of the points have a region; expected {LEAST_ASSIGNED:.0%} or more"
+        findings.add("regions-few", what, "tune with tools/sweep_regions.py", wasted=False)
+    elif sizes.max(initial=0) > LARGEST * len(region):
+        what = f"one region holds {sizes.max() / len(region):.0%} of the points"
+        findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
+
+
+def check_view_regions(findings, scene, frames, size):
+    """Add region images of the views `frames` that do not fit the stored size (H, W)."""
+    for frame in frames:
+        try:
+            read_view_image(scene, frame, "region", size)
+        except FileNotFoundError:  # counted with the other missing images
+            continue
+        except (ValueError, OSError) as error:
+            findings.add("view-regions", f"region image: {error}", f"{EXTRACT} --force")
+            return

@@ -1,0 +1,132 @@
+"""Checks of a data root as a whole: which scenes, their tags, size and expected hours."""
+
+from collections import Counter
+from pathlib import Path
+
+from ...files import read_json
+from ...labels import SCANNET20_NAMES
+from ...schema import SCENE_LAYOUT, TAGS_FILE, read_scene_tags
+from .problems import Findings
+
+PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy")
+LISTED = 5
+
+
+def find_scenes(root, splits=None):
+    """{split/scene: folder} of a data root, unfinished and broken ones included.
+
+    Raises FileNotFoundError in one line where there is none.
+    """
+    root = Path(root).expanduser().resolve()
+    folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
+    scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
+    if splits is not None:
+        scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
+    if not scenes:
+        which = f" of split {'/'.join(splits)}" if splits else ""
+        raise FileNotFoundError(
+            f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
+            "tools/prepare_*.py wrote"
+        )
+    return scenes
+
+
+def _looks_like_scene(folder):
+    return any((folder / part).exists() for part in (*PARTS, "views"))
+
+
+def class_table(text, root):
+    """Class names from `--names`: 'scannet20', a JSON list, a text file with one name a line, or
+    names with commas. None: those of ROOT/classes.json, or ScanNet's.
+
+    Raises ValueError or OSError in one line.
+    """
+    if text is None:
+        stored = Path(root) / "classes.json"
+        text = str(stored) if stored.is_file() else "scannet20"
+    if text == "scannet20":
+        return SCANNET20_NAMES
+    if Path(text).is_file():
+        if text.endswith(".json"):
+            names = read_json(text)
+        else:
+            lines = Path(text).read_text(encoding="utf-8").splitlines()
+            names = [line.strip() for line in lines if line.strip()]
+    else:
+        names = [name.strip() for name in text.split(",")]
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
+        raise ValueError(f"{text!r}: expected a list of class names, scannet20 or a file with one")
+    return tuple(names)
+
+
+def check_tags(root, scenes, records, names):
+    """Findings on the tags file.
+
+    scenes: all of the root, as split/scene; records: {split/scene: record of check_scene} of those
+    that were checked; names: the class table.
+    """
+    findings = Findings()
+    path = Path(root) / TAGS_FILE
+    try:
+        tags = read_scene_tags(path)
+    except (OSError, ValueError) as error:
+        fix = "write it by hand, {scene: [class names]}, or run the prepare tool again"
+        findings.add("tags-file", " ".join(str(error).split()), fix)
+        return findings
+    splits = {scene: split for split, _, scene in (name.partition("/") for name in scenes)}
+    _check_coverage(findings, tags, splits)
+    foreign = Counter(tag for listed in tags.values() for tag in listed if tag not in names)
+    if foreign:
+        some = ", ".join(f"{tag!r} ({count})" for tag, count in foreign.most_common(LISTED))
+        what = f"{len(foreign)} names among the tags are not in the class table: {some}"
+        fix = f"rename them, or give --names; known: {', '.join(names)}"
+        findings.add("tags-foreign", what, fix)
+    used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(names))
+    findings.measures.update(scenes_per_tag={name: used[name] for name in names})
+    never = [name for name in names if not used[name]]
+    if never and used:
+        what = f"no scene has the tags {', '.join(never[:LISTED])}{' …' * (len(never) > LISTED)}"
+        findings.add("tags-unused", what, "these classes cannot be learned", wasted=False)
+    _compare_labels(findings, tags, records)
+    return findings
+
+
+def _check_coverage(findings, tags, splits):
+    """Scenes without tags, and tags without a scene. splits: {scene: split}."""
+    training = [scene for scene, split in splits.items() if split not in ("val", "test")]
+    untagged = [scene for scene in training if scene not in tags]
+    if untagged:
+        what = f"{len(untagged)} training scenes have no entry in {TAGS_FILE}, {untagged[0]} first"
+        findings.add("tags-missing", what, "add their tags")
+    strangers = sorted(set(tags) - set(splits))
+    if strangers:
+        what = f"{len(strangers)} entries of {TAGS_FILE} are of no scene here, {strangers[0]} first"
+        fix = "check the spelling of the scenes' names; ignore it if these scenes are elsewhere"
+        findings.add("tags-strangers", what, fix, wasted=False)
+    empty = [scene for scene in training if tags.get(scene) == []]
+    if empty:
+        what = f"{len(empty)} training scenes have an empty tag list, {empty[0]} first"
+        findings.add("tags-empty", what, "add their tags, or leave the scenes out", wasted=False)
+
+
+def _compare_labels(findings, tags, records):
+    """Tags against the classes of the point labels, where there are labels."""
+    labelled = {
+        name.partition("/")[2]: set(record["labelled"])
+        for name, record in records.items()
+        if "labelled" in record
+    }
+    compared = [n for n in labelled if n in tags]
+    differing = [n for n in compared if set(tags[n]) != labelled[n]]
+    findings.measures.update(tags_compared=len(compared), tags_differing=len(differing))
+    if differing:
+        first = differing[0]
+        extra, lacking = set(tags[first]) - labelled[first], labelled[first] - set(tags[first])
+        parts = [f"+{name}" for name in sorted(extra)] + [f"-{name}" for name in sorted(lacking)]
+        what = (
+            f"tags of {len(differing)} of {len(compared)} labelled scenes differ from their labels "
+            f"({first}: {' '.join(parts[:LISTED])}{' …' * (len(parts) > LISTED)})"
+        )
+        findings.add(
+            "tags-differ", what, f"delete {TAGS_FILE} to derive it again, or keep it", wasted=False
+        )

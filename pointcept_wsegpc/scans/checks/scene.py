@@ -1,0 +1,110 @@
+"""All checks of one prepared scene. N points, V views."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .colors import check_colors, linked_colors
+from .diagnosis import check_fit
+from .fit import load_cameras, visibility
+from .gravity import check_gravity
+from .points import PREPARE, check_points
+from .problems import Findings
+from .regions import check_regions, check_view_regions
+from .views import check_views
+
+LEAST_VISIBLE = 0.05  # share of the points seen by the checked views
+EVENLY = 0.5  # median error over tolerance where links are spread evenly; right ones have less
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the checks compare with; all from the training configuration."""
+
+    names: tuple = ()  # class table; () = unknown
+    num_views: int = 6  # of a sample
+    tolerance: float = 0.04  # m, of the point-pixel links
+    grid_size: float = 0.04  # m, voxel edge
+    max_views: int = 24  # looked at in each scene, evenly spread
+
+
+def check_scene(scene, settings):
+    """Findings.record() of a scene folder: measures by name, and `problems`. Never raises."""
+    findings = Findings()
+    scene = Path(scene)
+    _check_manifest(findings, scene)
+    points = check_points(findings, scene, len(settings.names) or None)
+    coord = points.get("coord")
+    if coord is not None:
+        findings.measures["voxels"] = count_voxels(coord, settings.grid_size)
+    check_regions(findings, scene, None if coord is None else len(coord))
+    views, frames = check_views(findings, scene, settings.num_views, settings.max_views)
+    if views is not None:
+        check_view_regions(findings, scene, frames, views.size)
+    if coord is not None and len(frames):
+        _check_links(findings, scene, points, views, frames, settings)
+    for key in ("segment20", "segment"):
+        if key in points and settings.names and not findings.has("label-range"):
+            present = np.unique(points[key][points[key] >= 0])
+            findings.measures["labelled"] = [settings.names[int(i)] for i in present]
+            break
+    findings.measures["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
+    return findings.record()
+
+
+def _check_manifest(findings, scene):
+    try:
+        json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "manifest.json is missing: the scene was not made by a prepare tool"
+        findings.add("missing-manifest", what, f"{PREPARE}, or add one", wasted=False)
+    except ValueError as error:
+        findings.add("manifest", f"manifest.json is no JSON ({error})", PREPARE)
+
+
+def _check_links(findings, scene, points, views, frames, settings):
+    """What needs points and views together: their fit, visibility, and colours."""
+    cameras = load_cameras(scene, views, frames)
+    finite = np.isfinite(points["coord"]).all(axis=1)
+    coord = points["coord"][finite]
+    fits = check_fit(findings, coord, cameras, views, settings.tolerance)
+    seen, error = visibility(coord, cameras, settings.tolerance)
+    findings.measures.update(
+        visible=round(float(seen.mean()), 4),
+        link_error=round(error, 4) if np.isfinite(error) else None,
+        checked_views=len(cameras),
+    )
+    if not fits:  # the rest would follow from it
+        return
+    check_gravity(findings, views)
+    if error > EVENLY * settings.tolerance:
+        findings.add(
+            "links-loose",
+            f"median |depth - z| of the links is {error:.3f} m, as by chance within "
+            f"{settings.tolerance} m",
+            "poses or depth scale may be a little off: look at the overlay pictures",
+            wasted=False,
+        )
+    if seen.mean() < LEAST_VISIBLE:
+        findings.add(
+            "hardly-visible",
+            f"{seen.mean():.1%} of the points are within {settings.tolerance} m of what views see",
+            "take more frames, or raise depth_tolerance if images are small",
+            wasted=False,
+        )
+    color = points.get("color")
+    if color is not None and len(color) == len(finite):
+        links = linked_colors(scene, coord, color[finite], cameras, settings.tolerance)
+        check_colors(findings, *links)
+
+
+def count_voxels(coord, grid_size):
+    """Number of voxels with edge `grid_size` m that points (N, 3) occupy."""
+    coord = coord[np.isfinite(coord).all(axis=1)]
+    grid = np.floor((coord - coord.min(axis=0)) / grid_size).astype(np.int64)
+    extent = grid.max(axis=0) + 1
+    if np.prod(extent.astype(np.float64)) > 2**62:  # in a wrong unit
+        return len(np.unique(grid, axis=0))
+    return len(np.unique((grid[:, 0] * extent[1] + grid[:, 1]) * extent[2] + grid[:, 2]))

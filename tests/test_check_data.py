@@ -1,0 +1,434 @@
+"""Checks of a data root: each common mistake, made on a copy of good scenes, is diagnosed."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pointcept_wsegpc import schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.scans.checks.colors import check_colors
+from pointcept_wsegpc.scans.checks.estimate import Schedule, estimate
+from pointcept_wsegpc.scans.checks.overlay import draw_overlay, nearest_points
+from pointcept_wsegpc.scans.checks.problems import Findings
+from pointcept_wsegpc.scans.checks.report import group_problems, render
+from pointcept_wsegpc.scans.checks.root import check_tags, class_table, find_scenes
+from pointcept_wsegpc.scans.checks.scene import Settings, check_scene, count_voxels
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = Settings(SCANNET20_NAMES, num_views=4)
+OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])  # z up -> y up
+
+
+@pytest.fixture
+def scene(prepared_root, tmp_path):
+    """A good scene with six views, to be broken."""
+    source = prepared_root / "train" / "scene0001_00"
+    return Path(shutil.copytree(source, tmp_path / source.name))
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("check_data", ROOT / "tools/check_data.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(tool, monkeypatch, capsys, *arguments):
+    """Exit status and standard output of the tool."""
+    monkeypatch.setattr(sys, "argv", ["check_data.py", *map(str, arguments)])
+    status = tool.main()
+    return status, capsys.readouterr().out
+
+
+def grave(scene, settings=SETTINGS):
+    """{key: what was found} of the problems that would waste a training."""
+    record = check_scene(scene, settings)
+    json.dumps(record)  # goes into the report as it is
+    return {p["key"]: p["found"] for p in record["problems"] if p["wasted"]}
+
+
+def change_array(scene, name, change):
+    np.save(scene / f"{name}.npy", change(np.load(scene / f"{name}.npy")))
+
+
+def change_views(scene, **changes):
+    """Replace fields of the views by functions of the views."""
+    views = schema.read_views(scene)
+    for name, change in changes.items():
+        setattr(views, name, change(views))
+    schema.write_views(scene, views)
+
+
+def change_images(scene, pattern, change):
+    for path in (scene / "views").glob(pattern):
+        image = change(np.asarray(Image.open(path)))
+        Image.fromarray(image).save(path, **({"quality": 95} if path.suffix == ".jpg" else {}))
+
+
+def scale_depth(factor):
+    def change(depth):
+        return np.clip(np.rint(depth * factor), 0, 65534).astype(np.uint16)
+
+    return lambda scene: change_images(scene, "*.depth.png", change)
+
+
+def moved(views):
+    pose = views.world_to_camera.copy()
+    pose[:, :3, 3] *= 1000
+    return pose
+
+
+def as_text(views):
+    order = sorted(range(len(views)), key=lambda i: str(views.frame[i]))
+    return views.world_to_camera[order]
+
+
+def turned_over(scene):
+    """Points and poses alike with y up, without an axis alignment that would say so."""
+    change_array(scene, "coord", lambda c: (c @ Y_UP[:3, :3].T).astype(np.float32))
+    change_views(
+        scene,
+        world_to_camera=lambda v: v.world_to_camera @ np.linalg.inv(Y_UP),
+        axis_alignment=lambda v: np.eye(4),
+    )
+
+
+def aligned(scene):
+    matrix = schema.read_views(scene).axis_alignment.astype(np.float32)
+    change_array(scene, "coord", lambda c: c @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def in_millimetres(scene):
+    change_array(scene, "coord", lambda c: c * 1000)
+    change_views(scene, world_to_camera=moved)
+
+
+def poses(change):
+    return lambda scene: change_views(scene, world_to_camera=change)
+
+
+def points(change):
+    return lambda scene: change_array(scene, "coord", lambda c: change(c).astype(np.float32))
+
+
+# ------------------------------------------------------------------- points against views
+
+MISTAKES = {
+    "inverted poses": (poses(lambda v: np.linalg.inv(v.world_to_camera)), "poses-inverted", ""),
+    "OpenGL poses": (poses(lambda v: OPENGL @ v.world_to_camera), "poses-opengl", "OpenGL"),
+    "poses in mm": (poses(moved), "poses-unit", "millimetres"),
+    "poses sorted as text": (poses(as_text), "frames-sorted-as-text", ""),
+    "points in mm": (points(lambda c: c * 1000), "points-unit", "points are in millimetres"),
+    "points in cm": (points(lambda c: c * 100), "points-unit", "centimetres"),
+    "all in mm": (in_millimetres, "scene-unit", "points and camera positions are in millimetres"),
+    "y-up points": (points(lambda c: c[:, [0, 2, 1]] * [1, 1, -1]), "axes-swapped", "swapped ag"),
+    "mirrored points": (points(lambda c: c * [-1, 1, 1]), "axes-swapped", "mirrored"),
+    "aligned points": (aligned, "points-aligned", "axis-aligned"),
+    "all y-up": (turned_over, "up-axis", "upright against y"),
+    "depth of 1/5000 m": (scale_depth(5), "depth-unit", "TUM"),
+    "depth of 1/512 m": (scale_depth(0.512), "depth-unit", "2D-3D-Semantics"),
+    "metres in depth": (scale_depth(1e-3), "depth-unit", "metres were stored as millimetres"),
+    "colour intrinsics": (
+        lambda s: change_views(s, intrinsic=lambda v: v.intrinsic * [[4.05], [4.05], [1]]),
+        "intrinsics-scale",
+        "about 4 times",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_diagnosed(scene, mistake):
+    make, key, words = MISTAKES[mistake]
+    make(scene)
+    found = grave(scene)
+    assert list(found) == [key] and words in found[key]
+
+
+def test_the_fix_undoes_swapped_axes(scene):
+    """The line names the very permutation that puts the points back."""
+    before = np.load(scene / "coord.npy")
+    points(lambda c: c[:, [1, 2, 0]] * [-1, 1, -1])(scene)
+    fix = check_scene(scene, SETTINGS)["problems"][0]["fix"]
+    after = np.load(scene / "coord.npy")
+    text = fix.partition("into (")[2].partition(")")[0].split(", ")
+    back = [after[:, "xyz".index(axis[-1])] * (-1 if axis[0] == "-" else 1) for axis in text]
+    assert np.allclose(np.stack(back, 1), before)
+
+
+def test_poses_of_another_scene_have_no_explanation(scene, prepared_root):
+    other = schema.read_views(prepared_root / "train" / "scene0002_00")
+    change_views(scene, world_to_camera=lambda v: other.world_to_camera[: len(v)])
+    found = grave(scene)
+    assert list(found) == ["poses-unfit"] and "expected 75%" in found["poses-unfit"]
+
+
+def test_a_good_scene_has_no_problem(prepared_root):
+    for path in find_scenes(prepared_root).values():
+        record = check_scene(path, SETTINGS)
+        assert record["problems"] == []
+        assert record["fit"] > 0.85 and record["median_error"] < 0.05
+        assert 0.3 < record["visible"] < 0.8 and record["link_error"] < 0.02
+        assert record["spacing"] == pytest.approx(0.055, abs=0.02) and record["up"][2] > 0.7
+
+
+def test_one_wrong_pose_is_named(scene):
+    frame = schema.read_views(scene).frame[2]
+
+    def lose(views):
+        pose = views.world_to_camera.copy()
+        pose[2, :3, 3] += 9
+        return pose
+
+    change_views(scene, world_to_camera=lose)
+    (problem,) = check_scene(scene, SETTINGS)["problems"]
+    assert problem["key"] == "views-unfit" and not problem["wasted"]
+    assert f"1 of 6 views do not fit the cloud (frames {frame})" in problem["found"]
+
+
+def test_poses_a_little_off_are_told(scene):
+    """Links that are spread evenly over the tolerance are chance."""
+
+    def stretch(views):
+        pose = views.world_to_camera.copy()
+        pose[:, 2, 3] += 0.07
+        return pose
+
+    change_views(scene, world_to_camera=stretch)
+    (problem,) = check_scene(scene, SETTINGS)["problems"]
+    assert problem["key"] == "links-loose" and not problem["wasted"]
+
+
+# ------------------------------------------------------------------------ images and depth
+
+
+def test_swapped_channels(scene):
+    change_images(scene, "*.jpg", lambda image: image[..., ::-1].copy())
+    found = grave(scene)
+    assert list(found) == ["channels-swapped"] and "images are bluer" in found["channels-swapped"]
+    change_array(scene, "color", lambda color: color[:, ::-1].copy())  # both alike
+    assert not grave(scene)
+
+
+def test_swapped_channels_of_the_points(scene):
+    change_array(scene, "color", lambda color: color[:, ::-1].copy())
+    assert "points are bluer" in grave(scene)["channels-swapped"]
+
+
+def test_gray_colors_say_nothing_about_channels():
+    rng, findings = np.random.default_rng(0), Findings()
+    gray = rng.integers(0, 256, (500, 1)).repeat(3, 1).astype(np.float32)
+    check_colors(findings, gray, gray)
+    assert not findings.problems and findings.measures["brightness_correlation"] == 1
+    check_colors(findings, gray, gray[::-1])
+    assert findings.has("colors-unrelated")
+
+
+def test_eight_bit_depth(scene):
+    change_images(scene, "*.depth.png", lambda d: np.clip(d / 40, 0, 255).astype(np.uint8))
+    assert "8 bits per pixel" in grave(scene)["depth-8-bit"]
+
+
+def test_eight_bit_depth_in_sixteen_bits(scene):
+    change_images(scene, "*.depth.png", lambda d: (np.rint(d / 40) * 40).astype(np.uint16))
+    found = grave(scene)
+    assert list(found) == ["depth-8-bit"] and "different values" in found["depth-8-bit"]
+
+
+def test_blank_depth(scene):
+    scale_depth(0)(scene)
+    assert list(grave(scene)) == ["depth-blank"]
+
+
+# --------------------------------------------------------------------------- missing parts
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ("coord.npy", "missing-coord"),
+        ("color.npy", "missing-color"),
+        ("normal.npy", "missing-normal"),
+        ("region.npy", "missing-region"),
+        ("views.npz", "missing-views.npz"),
+        ("views/000002.jpg", "missing-color-images"),
+        ("views/000002.depth.png", "missing-depth-images"),
+        ("views/000002.region.png", "missing-region-images"),
+    ],
+)
+def test_missing_parts(scene, part, key):
+    (scene / part).unlink()
+    assert list(grave(scene)) == [key]
+
+
+def test_a_scene_without_views_is_told_and_allowed(scene):
+    (scene / "views.npz").unlink()
+    shutil.rmtree(scene / "views")
+    (problem,) = check_scene(scene, SETTINGS)["problems"]
+    assert problem["key"] == "no-views" and not problem["wasted"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "key"),
+    [
+        ("region", lambda a: a[:-1], "region-length"),
+        ("color", lambda a: a[:-1], "length"),
+        ("coord", lambda a: np.where(np.arange(len(a))[:, None] == 5, np.nan, a), "non-finite"),
+        ("coord", lambda a: a[:, :2], "shape-coord"),
+        ("segment20", lambda a: a + 1, "label-range"),
+    ],
+)
+def test_wrong_arrays(scene, name, change, key):
+    if key == "label-range":
+        change_array(scene, name, lambda a: np.where(a == a.max(), 20, a))
+    else:
+        change_array(scene, name, change)
+    assert key in grave(scene)
+
+
+def test_wrong_views(scene):
+    def break_poses(views):
+        pose = views.world_to_camera.copy()
+        pose[0], pose[1, :3, :3] = np.nan, 2 * pose[1, :3, :3]
+        return pose
+
+    change_views(scene, world_to_camera=break_poses)
+    assert "in 2 of 6 views" in grave(scene)["pose-impossible"]
+    (scene / "views.npz").write_bytes(b"nothing")
+    assert "cannot be used" in grave(scene)["views.npz"]
+
+
+def test_regions_of_a_wrong_size(scene):
+    change_images(scene, "*.region.png", lambda image: image[:-1])
+    assert "views.npz says" in grave(scene)["view-regions"]
+    change_array(scene, "region", lambda region: np.zeros_like(region))
+    problems = {p["key"] for p in check_scene(scene, SETTINGS)["problems"]}
+    assert "region-leaks" in problems
+
+
+# ----------------------------------------------------------------------------------- tags
+
+
+def tag_problems(root, names=SCANNET20_NAMES):
+    scenes = find_scenes(root)
+    records = {name: check_scene(path, SETTINGS) for name, path in scenes.items()}
+    return {p.key: p for p in check_tags(root, list(scenes), records, names).problems}
+
+
+def test_tags(root_copy):
+    path = root_copy / "scene_tags.json"
+    assert set(tag_problems(root_copy)) <= {"tags-unused"}
+    tags = read_json(path)
+    del tags["scene0000_00"]
+    tags["scene0001_00"].append("Chair ")
+    tags["scene0002_00"] = []
+    tags["elsewhere"] = ["wall"]
+    write_json(path, tags)
+    found = tag_problems(root_copy)
+    assert "scene0000_00 first" in found["tags-missing"].found and found["tags-missing"].wasted
+    assert "'Chair ' (1)" in found["tags-foreign"].found and found["tags-foreign"].wasted
+    assert "elsewhere first" in found["tags-strangers"].found
+    assert "scene0002_00 first" in found["tags-empty"].found
+    assert "2 of 4 labelled scenes differ" in found["tags-differ"].found
+    path.unlink()
+    assert tag_problems(root_copy)["tags-file"].wasted
+
+
+def test_class_tables(tmp_path):
+    assert class_table(None, tmp_path) == class_table("scannet20", tmp_path) == SCANNET20_NAMES
+    write_json(tmp_path / "classes.json", ["Tür", "wall"])
+    assert class_table(None, tmp_path) == ("Tür", "wall")
+    (tmp_path / "c.txt").write_text("a\n\nshower curtain\n", encoding="utf-8")
+    assert class_table(str(tmp_path / "c.txt"), tmp_path) == ("a", "shower curtain")
+    assert class_table("a, b", tmp_path) == ("a", "b")
+    with pytest.raises(ValueError, match="expected a list of class names"):
+        class_table("a,,b", tmp_path)
+
+
+# ------------------------------------------------------------------------ report and tool
+
+
+def test_estimate_scales_with_the_data():
+    record = {"voxels": 80_000, "size": [240, 320], "bytes": 5e8}
+    whole = estimate([record] * 8, Schedule(repetitions=10, seconds=3.6))
+    assert (whole["steps"], whole["hours"], whole["gigabytes"]) == (20, 0.02, 4.0)
+    half = estimate([{**record, "size": [120, 320], "voxels": 40_000}] * 8, Schedule(seconds=36))
+    assert half["steps"] == 600 and half["hours"] == 3.0 and "assumed" in half["assumption"]
+
+
+def test_voxels_match_sets():
+    coord = np.random.default_rng(0).uniform(-1, 1, (500, 3))
+    cells = {tuple(c) for c in np.floor((coord - coord.min(0)) / 0.3).astype(int)}
+    assert count_voxels(coord, 0.3) == len(cells) == count_voxels(coord * 1e8, 0.3e8)
+
+
+def test_problems_of_many_scenes_are_one_line():
+    problem = {"key": "k", "found": "poses are off", "fix": "mend them", "wasted": True}
+    scenes = {f"train/s{i}": {"problems": [problem]} for i in range(9)}
+    mild = {"key": "m", "found": "few", "fix": "add", "wasted": False}
+    report = {
+        "root": "r",
+        "scenes": scenes,
+        "estimate": estimate([], Schedule()),
+        "problems": group_problems(scenes, [mild]),
+    }
+    lines = [line for line in render(report).splitlines() if line.startswith(("ERROR", "warning"))]
+    assert lines == [
+        "ERROR   poses are off [9 of 9 scenes: train/s0, train/s1, train/s2 and 6 more]; mend them",
+        "warning few; add",
+    ]
+
+
+def test_nearest_points():
+    coord = np.array([[0, 0, 2.0], [0, 0, 1.0], [0.1, 0, 1.0], [0, 0, -1.0]])
+    intrinsic = np.array([[10.0, 0, 2], [0, 10.0, 1], [0, 0, 1]])
+    point, row, col, z = nearest_points(coord, intrinsic, np.eye(4), (3, 5))
+    assert (point.tolist(), row.tolist(), col.tolist()) == ([1, 2], [1, 1], [2, 3])
+    assert z.tolist() == [1, 1]
+
+
+def test_overlay_of_a_cloud_that_no_view_sees(scene, tmp_path):
+    arrays = schema.read_points(scene, ("coord", "color"))
+    arrays["coord"] = arrays["coord"] + np.float32(1000)
+    draw_overlay(tmp_path / "p.png", scene, arrays, schema.read_views(scene), 0.04)
+    assert Image.open(tmp_path / "p.png").size[0] > 1000
+
+
+def test_the_tool_passes_good_data(tool, root_copy, monkeypatch, capsys):
+    arguments = (root_copy, "--num-views", 4, "--pictures", 1)
+    status, text = run(tool, monkeypatch, capsys, *arguments)
+    assert status == 0 and "fit for training" in text and "ERROR" not in text
+    assert "5 scenes (3 train, 2 val)" in text and "assumption: " in text
+    out = root_copy / "checks-report"
+    report = read_json(out / "report.json")
+    assert report["scenes"]["train/scene0001_00"]["views"] == 6
+    assert len(list(out.glob("*.png"))) == 1 and (out / "report.txt").is_file()
+    assert run(tool, monkeypatch, capsys, *arguments)[0] == 0  # its own folder is no scene
+
+
+def test_the_tool_stops_wrong_data(tool, root_copy, monkeypatch, capsys, tmp_path):
+    for scene in find_scenes(root_copy, ["train"]).values():
+        poses(lambda v: np.linalg.inv(v.world_to_camera))(scene)
+    status, text = run(
+        tool, monkeypatch, capsys, root_copy, "--split", "train", "--out", tmp_path / "o",
+        "--pictures", 0, "--num-views", 4,
+    )  # fmt: skip
+    assert status == 1
+    (line,) = [line for line in text.splitlines() if line.startswith("ERROR")]
+    assert "poses are inverted" in line and "[3 of 3 scenes" in line
+    assert "training on this data would be wasted" in text
+    assert not (root_copy / "checks-report").exists()
+
+
+def test_the_tool_names_an_empty_root(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["check_data.py", str(tmp_path)])
+    with pytest.raises(FileNotFoundError, match=r"no scene in .*give the data root"):
+        tool.main()

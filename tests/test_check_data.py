@@ -12,7 +12,7 @@ from PIL import Image
 
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.labels import S3DIS_NAMES, SCANNET20_NAMES
 from pointcept_wsegpc.scans.checks.colors import check_colors
 from pointcept_wsegpc.scans.checks.estimate import Schedule, estimate
 from pointcept_wsegpc.scans.checks.overlay import draw_overlay, nearest_points
@@ -270,10 +270,13 @@ def test_missing_parts(scene, part, key):
 
 
 def test_a_scene_without_views_is_told_and_allowed(scene):
-    (scene / "views.npz").unlink()
     shutil.rmtree(scene / "views")
-    (problem,) = check_scene(scene, SETTINGS)["problems"]
-    assert problem["key"] == "no-views" and not problem["wasted"]
+    empty = schema.Views(np.empty(0), np.empty((0, 3, 3)), np.empty((0, 4, 4)), (36, 48))
+    schema.write_views(scene, empty)
+    for _ in range(2):  # with an empty views.npz, and without
+        (problem,) = check_scene(scene, SETTINGS)["problems"]
+        assert problem["key"] == "no-views" and not problem["wasted"]
+        (scene / "views.npz").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -344,13 +347,15 @@ def test_tags(root_copy):
 
 def test_class_tables(tmp_path):
     assert class_table(None, tmp_path) == class_table("scannet20", tmp_path) == SCANNET20_NAMES
-    write_json(tmp_path / "classes.json", ["Tür", "wall"])
-    assert class_table(None, tmp_path) == ("Tür", "wall")
-    (tmp_path / "c.txt").write_text("a\n\nshower curtain\n", encoding="utf-8")
-    assert class_table(str(tmp_path / "c.txt"), tmp_path) == ("a", "shower curtain")
+    write_json(tmp_path / "scene_tags.json", {"a": ["wall", "board", "clutter"]})
+    assert class_table(None, tmp_path) == class_table("s3dis", tmp_path) == S3DIS_NAMES
+    (tmp_path / "classes.txt").write_text("Tür\n\nshower curtain\n", encoding="utf-8")
+    assert class_table(None, tmp_path) == ("Tür", "shower curtain")
+    assert class_table(str(tmp_path / "classes.txt"), "elsewhere") == ("Tür", "shower curtain")
     assert class_table("a, b", tmp_path) == ("a", "b")
-    with pytest.raises(ValueError, match="expected a list of class names"):
-        class_table("a,,b", tmp_path)
+    for wrong in ("a,,b", "a,a"):
+        with pytest.raises(ValueError, match="expected names with commas, none twice"):
+            class_table(wrong, tmp_path)
 
 
 # ------------------------------------------------------------------------ report and tool

@@ -2,7 +2,7 @@
 """Say whether a prepared data root is fit for a training, before a GPU is booked.
 
     tools/check_data.py ROOT --workers 8
-    tools/check_data.py ROOT --names classes.json --tolerance 0.05
+    tools/check_data.py ROOT --names classes.txt --tolerance 0.05
 
 Reads only. Writes report.txt, report.json and pictures of projected points to ROOT/checks-report.
 Ends with status 1 where a training would be wasted.
@@ -34,8 +34,8 @@ def parse_arguments():
     parser.add_argument("root", help="data root of prepared scenes")
     parser.add_argument("--split", nargs="+", help="default: every split that is there")
     parser.add_argument(
-        "--names", help="class table: names with commas, a .json or .txt list, or scannet20 "
-        "(default: ROOT/classes.json, else scannet20)",
+        "--names", help="class table: scannet20, s3dis, names with commas, or a file with one a "
+        "line (default: ROOT/classes.txt, else the table that holds most of the tags)",
     )  # fmt: skip
     parser.add_argument("--num-views", type=int, default=6, help="of a sample (default 6)")
     parser.add_argument("--tolerance", type=float, default=0.04, help="of links, m (default 0.04)")

@@ -5,7 +5,8 @@ import numpy as np
 from .explanations import explanations
 from .fit import BAD, GOOD, measure_fit
 
-TRIAL_POINTS, TRIAL_VIEWS = 6000, 6
+MOST_POINTS = 500_000  # compared; every n-th of a larger cloud
+TRIAL_POINTS, TRIAL_VIEWS = 6000, 6  # compared with each explanation
 CLEARER = 0.25  # an explanation must be better by so much than none
 SURE = 0.85  # no other explanation need be tried
 LISTED = 5
@@ -17,7 +18,7 @@ def check_fit(findings, coord, cameras, views, tolerance):
 
     Returns whether they fit.
     """
-    fit = measure_fit(coord, cameras, tolerance)
+    fit = measure_fit(coord[:: max(len(coord) // MOST_POINTS, 1)], cameras, tolerance)
     bad = fit.quality < BAD
     findings.measures.update(
         fit=round(fit.total, 4),

@@ -3,13 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
-from ...files import read_json
-from ...labels import SCANNET20_NAMES
+from ...labels import CLASSES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
 from ...schema import SCENE_LAYOUT, TAGS_FILE, read_scene_tags
 from .problems import Findings
 
 PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy")
 LISTED = 5
+TABLES = {"scannet20": SCANNET20_NAMES, "s3dis": S3DIS_NAMES}
 
 
 def find_scenes(root, splits=None):
@@ -36,27 +36,34 @@ def _looks_like_scene(folder):
 
 
 def class_table(text, root):
-    """Class names from `--names`: 'scannet20', a JSON list, a text file with one name a line, or
-    names with commas. None: those of ROOT/classes.json, or ScanNet's.
+    """Class names of an option: 'scannet20', 's3dis', names with commas, or a file with one a line.
 
-    Raises ValueError or OSError in one line.
+    None: those of ROOT/classes.txt if it is there, else the known table that holds most of the
+    tags. Raises ValueError or OSError in one line.
     """
     if text is None:
-        stored = Path(root) / "classes.json"
-        text = str(stored) if stored.is_file() else "scannet20"
-    if text == "scannet20":
-        return SCANNET20_NAMES
+        own = Path(root) / CLASSES_FILE
+        return tuple(read_class_names(own)) if own.is_file() else _likely_table(root)
+    if text in TABLES:
+        return TABLES[text]
     if Path(text).is_file():
-        if text.endswith(".json"):
-            names = read_json(text)
-        else:
-            lines = Path(text).read_text(encoding="utf-8").splitlines()
-            names = [line.strip() for line in lines if line.strip()]
-    else:
-        names = [name.strip() for name in text.split(",")]
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
-        raise ValueError(f"{text!r}: expected a list of class names, scannet20 or a file with one")
-    return tuple(names)
+        return tuple(read_class_names(text))
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError(
+            f"class table {text!r}: expected names with commas, none twice, a file with one name a "
+            f"line, or one of {', '.join(TABLES)}"
+        )
+    return names
+
+
+def _likely_table(root):
+    try:
+        tags = read_scene_tags(Path(root) / TAGS_FILE)
+    except (OSError, ValueError):  # reported by check_tags
+        return SCANNET20_NAMES
+    used = {name for names in tags.values() for name in names}
+    return max(TABLES.values(), key=lambda table: len(used & set(table)))
 
 
 def check_tags(root, scenes, records, names):

@@ -30,8 +30,7 @@ def check_views(findings, scene, num_views, limit):
         if any((scene / "views").glob("*")):
             findings.add("missing-views.npz", "views.npz is missing, images are there", PREPARE)
         else:
-            what, fix = "no views: trains 3D alone", "give images with poses, if there are any"
-            findings.add("no-views", what, fix, wasted=False)
+            _add_no_views(findings)
         findings.measures["views"] = 0
         return None, []
     try:
@@ -43,6 +42,9 @@ def check_views(findings, scene, num_views, limit):
         findings.add("views.npz", f"views.npz cannot be used: {error}", PREPARE)
         return None, []
     findings.measures.update(views=count, size=list(views.size))
+    if not count:
+        _add_no_views(findings)
+        return None, []
     if count < num_views:
         what = f"{count} views; a sample takes {num_views}, so views are repeated"
         findings.add("few-views", what, "take more frames (a smaller --stride)", wasted=False)
@@ -51,6 +53,11 @@ def check_views(findings, scene, num_views, limit):
     chosen = frames[spread(len(frames), limit)].tolist()
     depths = {f: _depth_of_whole(findings, scene, f, views.size) for f in chosen}
     return views, _check_depths(findings, {f: d for f, d in depths.items() if d is not None})
+
+
+def _add_no_views(findings):
+    what, fix = "no views: trains 3D alone", "give images with poses, if there are any"
+    findings.add("no-views", what, fix, wasted=False)
 
 
 def _whole_frames(findings, scene, views):

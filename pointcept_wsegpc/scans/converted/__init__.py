@@ -1,0 +1,1 @@
+"""Data that others prepared, converted into prepared scenes (schema.py)."""

@@ -1,0 +1,112 @@
+"""Point arrays of other people's scenes, in the names, types and label values of ours.
+
+N points.
+"""
+
+import zipfile
+
+import numpy as np
+
+from ...labels import IGNORE, SCANNET20_NAMES
+from .pickles import numeric_array, read_pickled
+
+NO_LABEL = (255, -100)  # what others write where there is no label
+# Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
+DICTIONARY_KEYS = {
+    "coord": "coord",
+    "color": "color",
+    "normal": "normal",
+    "semantic_gt20": "segment20",
+    "semantic_gt200": "segment200",
+    "instance_gt": "instance",
+}
+
+
+def read_dictionary(path):
+    """Arrays of an official WSegPC `.pth`: {coord, color 0..255, normal, semantic_gt20, …}."""
+    stored = read_pickled(path)
+    if not isinstance(stored, dict) or not {"coord", "color"} <= set(stored):
+        found = sorted(map(str, stored)) if isinstance(stored, dict) else type(stored).__name__
+        raise ValueError(f"{path} holds {found}; expected a dictionary with coord, color, normal")
+    arrays = {
+        ours: numeric_array(stored[theirs], path, theirs)
+        for theirs, ours in DICTIONARY_KEYS.items()
+        if theirs in stored
+    }
+    return checked(arrays, path)
+
+
+def read_tuple(path):
+    """Arrays of a BPNet or OpenScene `.pth`: (coord, color -1..1, label 0..19 or 255)."""
+    stored = read_pickled(path)
+    if not isinstance(stored, (tuple, list)) or len(stored) < 2:
+        raise ValueError(
+            f"{path} holds a {type(stored).__name__}; expected a tuple (coord, color, label)"
+        )
+    arrays = {"coord": numeric_array(stored[0], path, "coord")}
+    color = numeric_array(stored[1], path, "color")
+    if color.shape != arrays["coord"].shape:  # 0 stands for no colour
+        color = np.zeros(arrays["coord"].shape)
+    if color.min(initial=0) < -1.001 or color.max(initial=0) > 1.001:
+        raise ValueError(
+            f"{path}: colours are {color.min():g} to {color.max():g}; expected -1 to 1"
+        )
+    arrays["color"] = np.rint((color + 1) * 127.5)
+    if len(stored) > 2:
+        arrays["segment20"] = numeric_array(stored[2], path, "label")
+    return checked(arrays, path)
+
+
+def checked(arrays, path):
+    """Arrays in the types of schema.py; ValueError for lengths or values that cannot be."""
+    lengths = {key: len(array) for key, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{path}: arrays differ in length: {lengths}; get it again")
+    types = {"coord": np.float32, "color": np.uint8, "normal": np.float32}
+    result = {}
+    for key, array in arrays.items():
+        if key in types:
+            result[key] = np.ascontiguousarray(array.reshape(len(array), 3), types[key])
+        else:
+            result[key] = np.rint(array).astype(np.int64).reshape(-1)
+    if "segment20" in result:
+        result["segment20"] = clean_labels(result["segment20"], len(SCANNET20_NAMES), path)
+    return result
+
+
+def clean_labels(label, num_classes, path):
+    """Labels int64 with IGNORE where there is none; ValueError outside the class table."""
+    label = np.where(np.isin(label, NO_LABEL), IGNORE, label).astype(np.int64)
+    if label.min(initial=IGNORE) < IGNORE or label.max(initial=IGNORE) >= num_classes:
+        raise ValueError(
+            f"{path}: labels are {label.min()} to {label.max()}; expected 0 to {num_classes - 1}, "
+            "and 255 for none: is this another data set?"
+        )
+    return label
+
+
+def read_npz(path, key, hint=""):
+    """The integers under `key` of an `.npz`, as (N,) int64; ValueError where there are none."""
+    try:
+        with np.load(path) as stored:
+            if key not in stored.files:
+                raise ValueError(f"its keys are {stored.files}, expected {key!r}{hint}")
+            array = stored[key].reshape(-1)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from error
+    if array.dtype.kind not in "iuf" or (array != np.floor(array)).any():
+        raise ValueError(f"{path} cannot be used: {key!r} holds {array.dtype}, expected integers")
+    return array.astype(np.int64)
+
+
+def read_superpoints(path, num_ids=None):
+    """Region ids int32, -1 = none, of a superpoint `.npz` (key `a`, ids below 0 = none).
+
+    Ids are renumbered from 0. num_ids: how many there must be.
+    """
+    ids = read_npz(path, "a")
+    if num_ids is not None and len(ids) != num_ids:
+        raise ValueError(f"{path} has {len(ids)} ids, expected {num_ids}; get it again")
+    region = np.full(len(ids), -1, np.int32)
+    region[ids >= 0] = np.unique(ids[ids >= 0], return_inverse=True)[1].reshape(-1)
+    return region

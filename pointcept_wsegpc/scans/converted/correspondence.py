@@ -1,0 +1,110 @@
+"""Frames of Pointcept's Concerto image folders: depth from its table of points and pixels.
+
+    images/SPLIT/SCENE/color/F.png · pose/F.npy (4x4, camera to world)
+                       intrinsic/intrinsic.npy or F.npy (colour camera)
+                       correspondence/F.npy (M, 3): column, row, point; one row of -1: none
+    SPLIT/SCENE/coord.npy …
+
+The layout has no depth that belongs to the colour camera, but the table says which point a pixel
+sees, by ray casting on the mesh: that point's depth is the pixel's. N points, M pairs, H x W pixels
+at the stored size; pixel centres at integers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ... import camera
+from ..frames import BadFrame, FrameLog, View, invert_pose, resample_color
+from .image_folders import read_color
+
+
+class CorrespondenceFrames:
+    """Good frames of a Concerto image folder, every `every`-th; the bad are in `log`.
+
+    coord (N, 3) m: the points that the tables number. `size` (H, W).
+    """
+
+    def __init__(self, folder, coord, every, size):
+        self.folder, self.coord, self.size = Path(folder), coord, tuple(size)
+        if not (self.folder / "color").is_dir() and any(self.folder.glob("*/color")):
+            raise ValueError(
+                f"{self.folder} has a folder per camera (S3DIS); convert that with "
+                "tools/prepare_s3dis.py from 2D-3D-Semantics"
+            )
+        images = sorted(p for p in (self.folder / "color").glob("*.*"))
+        self.numbers = image_numbers([path.stem for path in images])
+        self.paths = dict(sorted(zip(self.numbers, images, strict=True))[::every])
+        self.log = FrameLog()
+
+    def __iter__(self):
+        for number, path in self.paths.items():
+            self.log.read += 1
+            try:
+                yield self._view(number, path)
+            except BadFrame as error:
+                self.log.bad.setdefault(str(error), []).append(number)
+
+    def _view(self, number, path):
+        world_to_camera = invert_pose(self._array("pose", path.stem, (4, 4)))
+        color = read_color(path)
+        native = color.shape[:2]
+        intrinsic = self._intrinsic(path.stem)
+        pairs = self._array("correspondence", path.stem, None)
+        depth = depth_of_pairs(pairs, self.coord, intrinsic, world_to_camera, native, self.size)
+        if not depth.any():
+            raise BadFrame("no correspondence")
+        stored = camera.resize_intrinsic(intrinsic, native, self.size)
+        color = resample_color(color, intrinsic, stored, self.size)
+        return View(number, color, depth, stored, world_to_camera)
+
+    def _intrinsic(self, stem):
+        for name in (stem, "intrinsic"):
+            path = self.folder / "intrinsic" / f"{name}.npy"
+            if path.is_file():
+                return np.asarray(np.load(path), np.float64)[:3, :3]
+        raise BadFrame("no intrinsic")
+
+    def _array(self, kind, stem, shape):
+        path = self.folder / kind / f"{stem}.npy"
+        try:
+            array = np.load(path)
+        except FileNotFoundError as error:
+            raise BadFrame(f"no {kind} file") from error
+        except (ValueError, OSError, EOFError) as error:
+            raise BadFrame(f"unreadable {kind} file") from error
+        if shape is not None and array.shape != shape:
+            raise BadFrame(f"{kind} of another shape")
+        return array
+
+
+def depth_of_pairs(pairs, coord, intrinsic, world_to_camera, native, size):
+    """Depth (H, W) float32 m at `size` from pairs (M, 3) of column, row (at `native`) and point.
+
+    Of the pairs in a stored pixel the one nearest to its centre counts; 0 where there is none.
+    BadFrame for a table that does not fit the points or the image.
+    """
+    depth = np.zeros(size, np.float32)
+    if pairs.ndim != 2 or pairs.shape[1] != 3:
+        raise BadFrame("correspondence of another shape")
+    pairs = pairs[(pairs >= 0).all(axis=1)]
+    if not len(pairs):
+        return depth
+    column, row, point = pairs.T
+    point = point.astype(np.int64)
+    if point.max() >= len(coord) or column.max() >= native[1] or row.max() >= native[0]:
+        raise BadFrame("correspondence of another cloud or image")
+    _, z = camera.project(coord[point], intrinsic, world_to_camera)
+    exact = [(row + 0.5) * size[0] / native[0] - 0.5, (column + 0.5) * size[1] / native[1] - 0.5]
+    cell = [np.rint(value).astype(np.int64) for value in exact]
+    off_centre = sum((value - whole) ** 2 for value, whole in zip(exact, cell, strict=True))
+    usable = z > 0
+    order = np.argsort(-off_centre[usable], kind="stable")  # the last one written is the nearest
+    depth[cell[0][usable][order], cell[1][usable][order]] = z[usable][order]
+    return depth
+
+
+def image_numbers(stems):
+    """The numbers that images are named by; their places where a name is no number."""
+    usable = all(stem.isascii() and stem.isdigit() for stem in stems)
+    return [int(stem) for stem in stems] if usable else list(range(len(stems)))

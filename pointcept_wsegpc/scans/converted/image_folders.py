@@ -1,0 +1,146 @@
+"""Frames of a folder of images with poses: the scannet_2d layout of BPNet, OpenScene and WSegPC.
+
+    SCENE/color/N.jpg · depth/N.png (16 bit, mm) · pose/N.txt (4x4, camera to world)
+          label/N.png (NYU40 ids) · label_sp_sparse/N.npz (regions) · intrinsic/N.txt · SCENE.txt
+
+H x W pixels at the stored size. Pixel centres at integers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ... import camera
+from ...labels import nyu40_to_scannet20
+from ..frames import BadFrame, FrameLog, View, invert_pose, nearest_index, resample_color
+from .arrays import read_superpoints
+from .cameras import at_size, find_cameras, read_matrix
+
+NO_COLOR = "a pose or depth but no image"
+
+
+class ImageFolderFrames:
+    """Good frames of a scene folder whose number is a multiple of `every`; the bad are in `log`.
+
+    The depth camera is the view's camera, scaled to `size` (H, W); colour is resampled onto it.
+    """
+
+    def __init__(self, folder, every, size, depth_scale=1000.0):
+        self.folder, self.size, self.depth_scale = Path(folder), tuple(size), depth_scale
+        self.paths = {f: p for f, p in numbered(self.folder / "color").items() if f % every == 0}
+        self.log = FrameLog()
+        self._depth_paths = numbered(self.folder / "depth")
+        self._pose_paths = numbered(self.folder / "pose")
+        lonely = (set(self._depth_paths) | set(self._pose_paths)) - set(
+            numbered(self.folder / "color")
+        )
+        if lonely := sorted(f for f in lonely if f % every == 0):
+            self.log.bad[NO_COLOR] = lonely
+        self.cameras = None
+        if self._depth_paths:
+            with Image.open(next(iter(self._depth_paths.values()))) as file:
+                self.cameras = find_cameras(self.folder, file.size[::-1])
+            self.intrinsic = at_size(self.cameras.depth, self.cameras.depth_size, self.size)
+
+    def __iter__(self):
+        for frame, path in sorted(self.paths.items()):
+            self.log.read += 1
+            try:
+                yield self._view(frame, path)
+            except BadFrame as error:
+                self.log.bad.setdefault(str(error), []).append(frame)
+
+    def _view(self, frame, path):
+        if frame not in self._pose_paths:
+            raise BadFrame("no pose file")
+        if frame not in self._depth_paths:
+            raise BadFrame("no depth image")
+        world_to_camera = invert_pose(read_pose(self._pose_paths[frame]))
+        depth = read_depth(self._depth_paths[frame], self.size, self.depth_scale)
+        intrinsic, color_intrinsic, color_size = self._intrinsics(frame)
+        color = read_color(path)
+        own = at_size(color_intrinsic, color_size, color.shape[:2])
+        color = resample_color(color, own, intrinsic, self.size)
+        return View(frame, color, depth, intrinsic, world_to_camera)
+
+    def _intrinsics(self, frame):
+        """Intrinsic of the view, and of the colour camera with its size (H, W)."""
+        own = self.folder / "intrinsic" / f"{frame}.txt"  # Matterport3D: one per image
+        if not own.is_file():
+            return self.intrinsic, self.cameras.color, self.cameras.color_size
+        with Image.open(self._depth_paths[frame]) as file:
+            size = file.size[::-1]
+        matrix = read_matrix(own)
+        return at_size(matrix, size, self.size), matrix, size
+
+
+class LabelFolder:
+    """Label images of NYU40 ids beside the colour images, on the views' grid."""
+
+    kind = "label"
+
+    def __init__(self, folder):
+        self.paths = numbered(Path(folder) / "label")
+
+    def read(self, view, frames):
+        """Label (H, W) int16 of a view of `ImageFolderFrames`, -1 = none; None without image."""
+        try:
+            with Image.open(self.paths[view.frame]) as file:
+                image = np.asarray(file)
+        except (KeyError, OSError):
+            return None
+        intrinsic, color, size = frames._intrinsics(view.frame)
+        color = at_size(color, size, image.shape[:2])
+        return nyu40_to_scannet20(camera.resample_to(image, color, intrinsic, frames.size))
+
+
+def read_view_regions(folder, frame, size):
+    """Region ids (H, W) int32 of label_sp_sparse/FRAME.npz on the depth grid at `size`; or None."""
+    path = Path(folder) / "label_sp_sparse" / f"{frame}.npz"
+    depth = Path(folder) / "depth" / f"{frame}.png"
+    if not path.is_file() or not depth.is_file():
+        return None
+    with Image.open(depth) as file:
+        native = file.size[::-1]
+    ids = read_superpoints(path, native[0] * native[1]).reshape(native)
+    return ids[np.ix_(*map(nearest_index, native, size))]
+
+
+def numbered(folder):
+    """{number: path} of the images or text files of a folder that are named by a number."""
+    paths = sorted(Path(folder).glob("*.*")) if Path(folder).is_dir() else ()
+    return {int(p.stem): p for p in paths if p.stem.isascii() and p.stem.isdigit()}
+
+
+def read_pose(path):
+    """Camera-to-world (4, 4) of a text file; BadFrame where it holds no 4x4 numbers."""
+    try:
+        values = [float(word) for word in path.read_text(encoding="utf-8").split()]
+        return np.array(values).reshape(4, 4)
+    except ValueError as error:
+        raise BadFrame("unreadable pose") from error
+
+
+def read_color(path):
+    """Colour (h, w, 3) uint8."""
+    try:
+        with Image.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except OSError as error:
+        raise BadFrame("unreadable colour image") from error
+
+
+def read_depth(path, size, depth_scale):
+    """Depth (H, W) float32 m at `size`, nearest pixel; BadFrame if it is unusable."""
+    try:
+        with Image.open(path) as file:
+            depth = np.asarray(file)
+    except OSError as error:
+        raise BadFrame("unreadable depth image") from error
+    if depth.ndim != 2 or depth.dtype == np.uint8:
+        raise BadFrame("depth of 8 bits or several channels")
+    depth = depth[np.ix_(*map(nearest_index, depth.shape, size))]
+    if not depth.any():
+        raise BadFrame("blank depth")
+    return depth.astype(np.float32) / np.float32(depth_scale)

@@ -1,0 +1,488 @@
+"""Data that others prepared, converted: equal to what the ScanNet preparation makes of it."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import other_layouts
+import pytest
+import torch
+from PIL import Image
+from pointcept.datasets.builder import build_dataset
+from small import dataset_config
+
+from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.scans.capture import find_captures as find_raw
+from pointcept_wsegpc.scans.checks.scene import Settings as CheckSettings
+from pointcept_wsegpc.scans.checks.scene import check_scene
+from pointcept_wsegpc.scans.converted.arrays import read_dictionary, read_superpoints, read_tuple
+from pointcept_wsegpc.scans.converted.cameras import NOMINAL, find_cameras
+from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
+from pointcept_wsegpc.scans.converted.correspondence import depth_of_pairs
+from pointcept_wsegpc.scans.converted.layouts import find_captures
+from pointcept_wsegpc.scans.converted.pickles import read_pickled
+from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
+from pointcept_wsegpc.scans.spacing import estimate_normals, face_towards
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZE = (36, 48)
+NAME = "scene0001_00"
+WRITERS = {
+    "wsegpc": other_layouts.write_wsegpc,
+    "openscene": other_layouts.write_openscene,
+    "concerto": other_layouts.write_concerto,
+}
+EVERY = {"wsegpc": 2, "openscene": 2, "concerto": 1}
+
+
+def settings(layout, **changes):
+    return Settings(**{"every": EVERY[layout], "height": SIZE[0], "width": SIZE[1], **changes})
+
+
+@pytest.fixture(scope="module")
+def raw_captures(prepared_root):
+    """The captures of two of the rooms that prepared_root was made from."""
+    captures = find_raw(prepared_root.parent / "raw", prepared_root, ("train", "val"))[0]
+    return [c for c in captures if c.name in (NAME, "scene0003_00")]
+
+
+@pytest.fixture(scope="module")
+def sources(raw_captures, tmp_path_factory):
+    """{layout: folder} of the same rooms: read only."""
+    folders = {}
+    for layout, write in WRITERS.items():
+        folders[layout] = tmp_path_factory.mktemp(layout)
+        write(raw_captures, folders[layout])
+    return folders
+
+
+@pytest.fixture(scope="module")
+def converted(sources, tmp_path_factory):
+    """{layout: data root} of the converted rooms: read only."""
+    roots = {}
+    for layout, source in sources.items():
+        roots[layout] = tmp_path_factory.mktemp(f"{layout}-root")
+        for capture in find_captures(source, roots[layout], layout):
+            convert_scene(capture, settings(layout))
+    return roots
+
+
+def scene_of(root, split="train", name=NAME):
+    return root / split / name
+
+
+def links(scene, tolerance=0.04):
+    """{(frame, point): (row, col)} of all views of a scene."""
+    coord, views, table = np.load(scene / "coord.npy"), schema.read_views(scene), {}
+    for i, frame in enumerate(views.frame):
+        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        args = (views.intrinsic[i], views.world_to_camera[i], depth, tolerance)
+        for point, row, col in zip(*camera.visible_pixels(coord, *args), strict=True):
+            table[int(frame), int(point)] = int(row), int(col)
+    return table
+
+
+# ------------------------------------------------------------------ the same as from ScanNet
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_points_are_those_of_the_scan(converted, prepared_root, layout):
+    for split, name in (("train", NAME), ("val", "scene0003_00")):
+        expected = schema.read_points(
+            prepared_root / split / name, ("coord", "color", "normal", "segment20")
+        )
+        found = schema.read_points(scene_of(converted[layout], split, name), list(expected))
+        for key, array in expected.items():
+            assert found[key].dtype == array.dtype
+            if key == "normal" and layout == "openscene":  # estimated from so few points
+                known = np.abs(array).sum(1) > 0
+                assert np.median((found[key] * array)[known].sum(1)) > 0.9
+            else:
+                assert np.array_equal(found[key], array), key
+        manifests = [read_json(r / split / name / "manifest.json")["tags"]
+                     for r in (prepared_root, converted[layout])]  # fmt: skip
+        assert manifests[0] == manifests[1]
+
+
+@pytest.mark.parametrize("layout", ["wsegpc", "openscene"])
+def test_views_and_links_are_those_of_the_scan(converted, prepared_root, layout):
+    scene, reference = scene_of(converted[layout]), scene_of(prepared_root)
+    views, expected = schema.read_views(scene), schema.read_views(reference)
+    assert views.frame.tolist() == expected.frame.tolist() and views.size == expected.size
+    assert np.allclose(views.intrinsic, expected.intrinsic, atol=1e-4)
+    assert np.allclose(views.world_to_camera, expected.world_to_camera, atol=1e-6)
+    if layout == "wsegpc":  # openscene's folders do not say it
+        assert np.allclose(views.axis_alignment, expected.axis_alignment)
+    else:
+        assert np.allclose(views.axis_alignment, np.eye(4))
+    for frame in views.frame:
+        pair = [schema.read_view_image(s, frame, "depth") for s in (scene, reference)]
+        assert np.array_equal(*pair)
+        images = [
+            schema.read_view_image(s, frame, "color").astype(float) for s in (scene, reference)
+        ]
+        assert np.abs(images[0] - images[1]).mean() < (4 if layout == "wsegpc" else 12)
+        label = schema.read_view_image(scene, frame, "label")
+        assert set(np.unique(label)) <= {frame % 20, -1} and (label >= 0).mean() > 0.8
+    assert links(scene) == links(reference) and len(links(scene)) > 1000
+
+
+def test_the_lost_and_blank_frames_are_listed(converted, prepared_root):
+    for layout in WRITERS:
+        for split, name in (("train", NAME), ("val", "scene0003_00")):
+            frames = [
+                read_json(scene_of(root, split, name) / "manifest.json")["frames"]
+                for root in (converted[layout], prepared_root)
+            ]
+            assert frames[0]["read"] == frames[1]["read"] == 6
+            lost = [sorted(n for bad in f["bad"].values() for n in bad) for f in frames]
+            assert lost[0] == lost[1]
+
+
+def test_links_of_correspondences_are_those_of_the_scan(converted, prepared_root):
+    """The colour camera's views link the same points, at the pixels where they project."""
+    found, reference = links(scene_of(converted["concerto"])), scene_of(prepared_root)
+    expected = links(reference, tolerance=0.3)
+    frames = schema.read_views(reference).frame.tolist()
+    depth = {frame: schema.read_view_image(reference, frame, "depth") for frame in frames}
+    # Where the depth camera measured nothing, the table of the mesh has depth all the same.
+    known = [key for key in found if depth[key[0]][found[key]] > 0]
+    assert len(known) > 0.8 * len(found) > 1000
+    shared = [(found[key], expected[key]) for key in known if key in expected]
+    assert len(shared) > 0.95 * len(known)
+    assert np.abs(np.diff(shared, axis=1)).max() <= 1  # another camera
+
+
+def test_samples_are_those_of_the_scan(converted, root_copy):
+    """With the same regions, stage one sees the same sample."""
+    for split, name in (("train", NAME), ("val", "scene0003_00")):
+        source, target = scene_of(converted["wsegpc"], split, name), root_copy / split / name
+        shutil.copy(source / "region.npy", target)
+        for path in (source / "views").glob("*.region.png"):
+            shutil.copy(path, target / "views")
+    for name in ("scene0000_00", "scene0002_00"):
+        shutil.rmtree(root_copy / "train" / name)
+    samples = []
+    for root in (converted["wsegpc"], root_copy):
+        write_json(root / "scene_tags.json", read_json(root_copy / "scene_tags.json"))
+        config = dataset_config(root, names=SCANNET20_NAMES, structures={"floor": ("floor", 1.0)})
+        dataset = build_dataset(config)
+        dataset.set_epoch(3, 1)
+        samples.append(dataset[0])
+    ours, expected = samples
+    assert set(ours) == set(expected) and len(ours["link_point"]) > 100
+    for key, value in expected.items():
+        if key == "name":
+            assert ours[key] == value
+        elif "image" in key and value.dtype.is_floating_point and value.dim() == 4:
+            assert (ours[key] - value).abs().mean() < 0.1  # JPEG
+        else:
+            assert torch.equal(ours[key], value), key
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_converted_scenes_pass_the_checks(converted, layout):
+    check = CheckSettings(SCANNET20_NAMES, num_views=4)
+    found = check_scene(scene_of(converted[layout]), check)["problems"]
+    missing = {"missing-region", "missing-region-images"}
+    if layout == "openscene":  # no axis alignment: z is up all the same
+        assert {p["key"] for p in found} == missing
+    else:
+        assert {p["key"] for p in found} == (set() if layout == "wsegpc" else missing)
+
+
+# --------------------------------------------------------------------------- regions, parts
+
+
+def test_superpoints_become_regions(converted, sources):
+    scene = scene_of(converted["wsegpc"])
+    given = other_layouts.superpoints(np.load(scene / "coord.npy"))
+    region = schema.read_region(scene, len(given))
+    assert np.array_equal(region < 0, given < 0) and (region < 0).any()
+    # One to one, and numbered from 0.
+    pairs = set(zip(region[region >= 0].tolist(), given[given >= 0].tolist(), strict=True))
+    assert sorted(id_ for id_, _ in pairs) == list(range(len({old for _, old in pairs})))
+    views = schema.read_views(scene)
+    for frame in views.frame:
+        path = sources["wsegpc"] / "scannet_2d" / NAME / "depth" / f"{frame}.png"
+        expected = other_layouts.image_superpoints(np.asarray(Image.open(path)))
+        stored = schema.read_view_image(scene, frame, "region", views.size)
+        assert np.array_equal(stored, other_layouts.resized(expected, SIZE))
+    manifest = read_json(scene / "manifest.json")
+    assert manifest["regions"] == {"points": True, "views": len(views)}
+
+
+def test_regions_can_be_left_out(sources, tmp_path):
+    capture = find_captures(sources["wsegpc"], tmp_path, "wsegpc", ("val",))[0]
+    manifest = convert_scene(capture, settings("wsegpc", regions=False))
+    assert manifest["regions"] == {"points": False, "views": 0}
+    assert not list(capture.target.rglob("*region*"))
+
+
+def test_concerto_arrays_are_hard_links(converted, sources):
+    name = "coord.npy"
+    source = sources["concerto"] / "train" / NAME / name
+    assert os.path.samefile(source, scene_of(converted["concerto"]) / name)
+
+
+def test_missing_and_broken_files_are_listed(sources, tmp_path):
+    source = shutil.copytree(sources["openscene"], tmp_path / "source")
+    images = source / "scannet_2d" / NAME
+    (images / "pose" / "0.txt").unlink()
+    (images / "depth" / "2.png").unlink()
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "depth" / "4.png")
+    (images / "color" / "6.jpg").write_bytes(b"no image")
+    (images / "pose" / "8.txt").write_text("1 2 3")
+    (images / "pose" / "400.txt").write_text("1 2 3")
+    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
+    manifest = convert_scene(capture, settings("openscene"))
+    assert manifest["frames"]["bad"] == {
+        "a pose or depth but no image": [400],
+        "no pose file": [0],
+        "no depth image": [2],
+        "depth of 8 bits or several channels": [4],
+        "unreadable colour image": [6],
+        "unreadable pose": [8],
+    }
+    assert schema.read_views(capture.target).frame.tolist() == [10]
+
+
+def test_a_scene_without_images_is_kept_for_3d(sources, tmp_path):
+    source = shutil.copytree(sources["openscene"], tmp_path / "source")
+    shutil.rmtree(source / "scannet_2d" / NAME)
+    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
+    manifest = convert_scene(capture, settings("openscene"))
+    assert manifest["num_views"] == 0 and manifest["normals"] == "estimated"
+    assert len(schema.read_points(capture.target)["coord"]) == manifest["num_points"]
+
+
+def test_normals_of_a_mesh_beside_the_points(sources, raw_captures, tmp_path, prepared_root):
+    source = shutil.copytree(sources["openscene"], tmp_path / "source")
+    raw = next(c for c in raw_captures if c.name == NAME)
+    shutil.copy(raw.mesh, source / "scannet_3d" / "train")
+    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
+    assert convert_scene(capture, settings("openscene"))["normals"] == "mesh"
+    expected = np.load(scene_of(prepared_root) / "normal.npy")
+    assert np.array_equal(np.load(capture.target / "normal.npy"), expected)
+
+
+def test_bpnets_own_folders_are_found(sources, tmp_path):
+    (tmp_path / "b").mkdir()
+    shutil.copytree(sources["openscene"] / "scannet_3d" / "train", tmp_path / "b" / "train")
+    shutil.copytree(sources["openscene"] / "scannet_2d", tmp_path / "b" / "2D")
+    (capture,) = find_captures(tmp_path / "b", tmp_path / "out", "openscene")
+    assert capture.name == NAME and capture.images == tmp_path / "b" / "2D" / NAME
+
+
+def test_a_wrong_source_gets_one_line(tmp_path):
+    for layout in WRITERS:
+        with pytest.raises(FileNotFoundError, match=f"expected for {layout}: "):
+            find_captures(tmp_path, tmp_path.parent / "out", layout)
+    with pytest.raises(ValueError, match="lies inside"):
+        find_captures(tmp_path, tmp_path / "out", "wsegpc")
+
+
+def test_concertos_folders_of_cameras_are_refused(sources, tmp_path):
+    source = shutil.copytree(sources["concerto"], tmp_path / "source")
+    images = source / "images" / "train" / NAME
+    shutil.move(images / "color", images / "camera" / "color")
+    capture = find_captures(source, tmp_path / "out", "concerto", ("train",))[0]
+    with pytest.raises(ValueError, match=r"prepare_s3dis\.py"):
+        convert_scene(capture, settings("concerto"))
+
+
+# --------------------------------------------------------------------------------- pickles
+
+
+class Shell:
+    """A pickle of this runs a command when it is opened without care."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize("modern", [True, False])
+@pytest.mark.parametrize("layout", ["wsegpc", "openscene"])
+def test_a_malicious_pickle_is_refused(sources, tmp_path, layout, modern):
+    source = shutil.copytree(sources[layout], tmp_path / "source")
+    capture = find_captures(source, tmp_path / "out", layout, ("train",))[0]
+    shell = Shell(tmp_path / "owned")
+    stored = (np.zeros((3, 3)), shell) if layout == "openscene" else {"coord": shell}
+    torch.save(stored, capture.points, _use_new_zipfile_serialization=modern)
+    with pytest.raises(ValueError, match=r"refused, it asks for .*system"):
+        convert_scene(capture, settings(layout))
+    assert not (tmp_path / "owned").exists() and not capture.target.exists()
+    torch.load(capture.points, weights_only=False)  # it would have
+    assert (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("kind", [np.dtype(c) for c in "?bBhHiIqQefd"])
+def test_numeric_arrays_of_every_type_are_read(tmp_path, kind):
+    array = np.arange(6).reshape(2, 3).astype(kind)
+    torch.save({"a": array, "s": array[0, 1], "t": [torch.ones(2)]}, tmp_path / "a.pth")
+    stored = read_pickled(tmp_path / "a.pth")
+    assert stored["a"].dtype == kind and (stored["a"] == array).all()
+    assert stored["s"] == array[0, 1] and stored["t"][0].sum() == 2
+
+
+def test_arrays_of_old_numpy_are_read(tmp_path):
+    """numpy 1 pickles name numpy.core, numpy 2 numpy._core; both are read by either."""
+    import zipfile
+
+    torch.save({"a": np.arange(3.0)}, tmp_path / "new.pth")
+    for ours, theirs in ((b"numpy._core", b"numpy.core"), (b"numpy.core", b"numpy._core")):
+        new, old = tmp_path / "new.pth", tmp_path / "old.pth"
+        with zipfile.ZipFile(new) as source, zipfile.ZipFile(old, "w") as target:
+            for name in source.namelist():
+                target.writestr(name, source.read(name).replace(ours + b".m", theirs + b".m"))
+        assert read_pickled(tmp_path / "old.pth")["a"].tolist() == [0, 1, 2]
+
+
+def test_other_contents_are_refused(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save(np.array([{}], dtype=object), path)
+    with pytest.raises(ValueError, match="only arrays, numbers and strings"):
+        read_pickled(path)
+    path.write_bytes(b"\x80\x02garbage")
+    with pytest.raises(ValueError, match=r"a\.pth"):
+        read_pickled(path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match="expected a dictionary with coord"):
+        read_dictionary(path)
+    torch.save({"coord": 3}, path)
+    with pytest.raises(ValueError, match=r"expected a tuple \(coord, color, label\)"):
+        read_tuple(path)
+
+
+def test_values_out_of_range_are_refused(tmp_path):
+    path, coord = tmp_path / "a.pth", np.zeros((4, 3))
+    for stored, message in (
+        ((coord, coord + 200, np.zeros(4)), "expected -1 to 1"),
+        ((coord, coord, np.full(4, 33.0)), "expected 0 to 19"),
+        ((coord, coord, np.zeros(3)), "differ in length"),
+    ):
+        torch.save(stored, path)
+        with pytest.raises(ValueError, match=message):
+            read_tuple(path)
+    torch.save((coord, 0, np.array([255, -100, 3, 0])), path)  # no colour; both kinds of none
+    found = read_tuple(path)
+    assert (
+        found["segment20"].tolist() == [-1, -1, 3, 0] and found["color"].tolist() == [[128] * 3] * 4
+    )
+
+
+def test_superpoints_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "s.npz"
+    np.savez(path, a=np.array([5, -1, 9, 5]))
+    assert read_superpoints(path).tolist() == [0, -1, 1, 0]
+    with pytest.raises(ValueError, match="has 4 ids, expected 5"):
+        read_superpoints(path, 5)
+    np.savez(path, b=np.zeros(4))
+    with pytest.raises(ValueError, match="expected 'a'"):
+        read_superpoints(path)
+    np.savez(path, a=np.array([None, 1]))
+    with pytest.raises(ValueError, match="cannot be used"):
+        read_superpoints(path)
+
+
+# --------------------------------------------------------------------- cameras and geometry
+
+
+def test_where_intrinsics_come_from(tmp_path):
+    folder = tmp_path / "scene0000_00"
+    (folder / "intrinsic").mkdir(parents=True)
+    nominal = find_cameras(folder, (24, 32))
+    assert nominal.source == "nominal" and np.array_equal(nominal.depth, NOMINAL)
+    np.savetxt(tmp_path / "intrinsics.txt", np.diag([30.0, 31, 1, 1]))
+    assert find_cameras(folder, (24, 32)).depth_size == (24, 32)
+    np.savetxt(folder / "intrinsic" / "intrinsic_depth.txt", np.diag([570.0, 571, 1, 1]))
+    assert find_cameras(folder, (24, 32)).depth[1, 1] == 571
+    (folder / "scene0000_00.txt").write_text(
+        "fx_depth = 500\nfy_depth = 501\nmx_depth = 319\nmy_depth = 239\n"
+        "depthWidth = 640\ndepthHeight = 480\n"
+    )
+    pair = find_cameras(folder, (24, 32))
+    assert pair.depth[0, 0] == pair.color[0, 0] == 500 and pair.color_size == (480, 640)
+
+
+def test_depth_of_pairs():
+    coord = np.array([[0, 0, 2.0], [0, 0, 3.0], [0, 0, -1.0]])
+    pairs = np.array([[1.0, 1, 0], [0, 0, 1], [3, 3, 2], [-1, -1, -1]])
+    depth = depth_of_pairs(pairs, coord, np.eye(3), np.eye(4), (4, 4), (2, 2))
+    assert depth.tolist() == [[2, 0], [0, 0]] or depth.tolist() == [[3, 0], [0, 0]]
+    centred = depth_of_pairs(
+        np.array([[0.0, 0, 1], [1, 1, 0], [2, 2, 1]]), coord, np.eye(3), np.eye(4), (6, 6), (2, 2)
+    )
+    assert centred.tolist() == [[2, 0], [0, 0]]  # column 1, row 1 is the middle of the 3 x 3
+    assert not depth_of_pairs(-np.ones((1, 3)), coord, np.eye(3), np.eye(4), (4, 4), (2, 2)).any()
+    with pytest.raises(ValueError, match="another cloud"):
+        depth_of_pairs(np.array([[0.0, 0, 9]]), coord, np.eye(3), np.eye(4), (4, 4), (2, 2))
+
+
+def test_estimated_normals_face_the_camera():
+    grid = np.stack(np.meshgrid(np.arange(9), np.arange(9), [0]), -1).reshape(-1, 3) * 0.1
+    normal = face_towards(grid, estimate_normals(grid), np.array([[0.4, 0.4, 2.0]]))
+    assert np.allclose(normal, [0, 0, 1], atol=1e-6)
+
+
+# -------------------------------------------------------------------- pseudo-labels and tool
+
+
+def test_pseudo_labels_become_a_store(converted, tmp_path):
+    scene = scene_of(converted["wsegpc"])
+    truth = np.load(scene / "segment20.npy")
+    np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
+    names, scenes, store = SCANNET20_NAMES, {NAME: scene}, tmp_path / "store"
+    manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
+    schema.check_store(store, names, [NAME])
+    label, confidence = schema.read_pseudo_label(store, NAME, len(truth))
+    assert np.array_equal(label, truth) and (confidence == 1).all()
+    assert manifest["coverage"] == (truth >= 0).mean() and manifest["miou"] == {"points": 1.0}
+    with pytest.raises(FileExistsError, match="already"):
+        convert_pseudo_labels(tmp_path, store, names, scenes)
+    for key, label, message in (
+        ("pred_label", truth[:-1] % 20, "points; convert"),
+        ("pred", truth % 20, "give --key"),
+        ("pred_label", truth % 20 + 20, "expected 0 to 19"),
+    ):
+        np.savez(tmp_path / f"{NAME}.npz", **{key: label.astype(np.uint8)})
+        with pytest.raises(ValueError, match=message):
+            convert_pseudo_labels(tmp_path, tmp_path / "other", names, scenes)
+    with pytest.raises(FileNotFoundError, match="1 of 1 scenes"):
+        convert_pseudo_labels(tmp_path / "store", tmp_path / "o", names, {"x": scene})
+
+
+def run(tool, monkeypatch, capsys, *arguments):
+    """Exit status and standard output of the tool."""
+    monkeypatch.setattr(sys, "argv", ["convert_data.py", *map(str, arguments)])
+    args = tool.parse_arguments()
+    status = (tool.convert_labels if args.format == "pseudo-labels" else tool.convert)(args)
+    return status, capsys.readouterr().out
+
+
+def test_the_tool_converts_and_goes_on(sources, tmp_path, monkeypatch, capsys):
+    spec = importlib.util.spec_from_file_location("convert", ROOT / "tools/convert_data.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    root = tmp_path / "root"
+    command = ("wsegpc", sources["wsegpc"], "--out", root, "--every", 2, "--size", "48x36")
+    status, text = run(tool, monkeypatch, capsys, *command)
+    assert status == 0 and "2 done, 0 already finished, 0 failed" in text
+    assert "2 scenes to convert" in text and "tags of 2 scenes added" in text
+    assert set(schema.read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
+    assert "0 done, 2 already finished" in run(tool, monkeypatch, capsys, *command)[1]
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    label = np.load(root / "train" / NAME / "segment20.npy")
+    np.savez(labels / f"{NAME}.npz", pred_label=label.astype(np.uint8))
+    command = ("pseudo-labels", labels, "--data", root, "--out", tmp_path / "store")
+    status, text = run(tool, monkeypatch, capsys, *command)
+    assert status == 0 and "mIoU of the points against the labels of the scenes: 100.0 %" in text

@@ -164,6 +164,44 @@ def test_the_fix_undoes_swapped_axes(scene):
     assert np.allclose(np.stack(back, 1), before)
 
 
+def render_depth(scene):
+    """Replace the depth images by what the poses show of the points, as without a depth camera."""
+    coord, views = np.load(scene / "coord.npy"), schema.read_views(scene)
+    for i, frame in enumerate(views.frame):
+        depth = np.zeros(views.size, np.float32)
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        _, row, col, z = nearest_points(coord, *camera)
+        depth[row, col] = z
+        schema.write_view_image(scene, frame, "depth", depth)
+    manifest = read_json(scene / "manifest.json")
+    rendered = {"from": "points", "views": views.frame.tolist()}
+    write_json(scene / "manifest.json", {**manifest, "rendered_depth": rendered})
+
+
+def test_rendered_depth_of_a_good_scene_passes(scene):
+    render_depth(scene)
+    assert not grave(scene) and check_scene(scene, SETTINGS)["photo_fit"] > 0.45
+
+
+@pytest.mark.parametrize(
+    "mistake", ["inverted poses", "OpenGL poses", "poses sorted as text", "all y-up", "y-up points"]
+)
+def test_a_mistake_is_diagnosed_from_photographs(scene, mistake):
+    """Rendered depth agrees with any poses."""
+    make, key, words = MISTAKES[mistake]
+    make(scene)
+    render_depth(scene)
+    found = grave(scene)
+    assert list(found) == [key] and words in found[key]
+
+
+def test_rendered_depth_of_points_without_colour_is_told(scene):
+    change_array(scene, "color", np.zeros_like)
+    render_depth(scene)
+    problems = {p["key"]: p["wasted"] for p in check_scene(scene, SETTINGS)["problems"]}
+    assert problems == {"color-none": False, "poses-unchecked": False}
+
+
 def test_poses_of_another_scene_have_no_explanation(scene, prepared_root):
     other = schema.read_views(prepared_root / "train" / "scene0002_00")
     change_views(scene, world_to_camera=lambda v: other.world_to_camera[: len(v)])

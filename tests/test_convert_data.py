@@ -239,10 +239,12 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
     (images / "color" / "6.jpg").write_bytes(b"no image")
     (images / "pose" / "8.txt").write_text("1 2 3")
     (images / "pose" / "400.txt").write_text("1 2 3")
+    (images / "color" / "left 0.jpg").write_bytes(b"")
     capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
     manifest = convert_scene(capture, settings("openscene"))
     assert manifest["frames"]["bad"] == {
         "a pose or depth but no image": [400],
+        "a name that is no number": ["left 0.jpg"],
         "no pose file": [0],
         "no depth image": [2],
         "depth of 8 bits or several channels": [4],

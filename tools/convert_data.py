@@ -69,6 +69,10 @@ def add_scene_arguments(parser, every):
     parser.add_argument(
         "--min-tag-points", type=positive, default=1, help="points that make a tag (default 1)"
     )
+    parser.add_argument(
+        "--depth-scale", type=positive, default=1000,
+        help="values of depth images in a metre (default 1000; Matterport3D 4000)",
+    )  # fmt: skip
     add_job_arguments(parser)
 
 
@@ -128,7 +132,9 @@ def report(outcome, jobs, root):
 
 def convert(args):
     root = Path(args.out).expanduser().resolve()
-    settings = Settings(args.every, *args.size, args.min_tag_points, not args.no_regions)
+    settings = Settings(
+        args.every, *args.size, args.min_tag_points, not args.no_regions, args.depth_scale
+    )
     captures = find_captures(
         args.source, root, args.format, args.splits, args.points, args.images, args.regions
     )

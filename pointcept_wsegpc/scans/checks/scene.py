@@ -10,6 +10,7 @@ from .colors import check_colors, linked_colors
 from .diagnosis import check_fit
 from .fit import load_cameras, visibility
 from .gravity import check_gravity
+from .photo import check_photos
 from .points import PREPARE, check_points
 from .problems import Findings
 from .regions import check_regions, check_view_regions
@@ -34,7 +35,7 @@ def check_scene(scene, settings):
     """Findings.record() of a scene folder: measures by name, and `problems`. Never raises."""
     findings = Findings()
     scene = Path(scene)
-    _check_manifest(findings, scene)
+    manifest = _check_manifest(findings, scene)
     points = check_points(findings, scene, len(settings.names) or None)
     coord = points.get("coord")
     if coord is not None:
@@ -44,7 +45,8 @@ def check_scene(scene, settings):
     if views is not None:
         check_view_regions(findings, scene, frames, views.size)
     if coord is not None and len(frames):
-        _check_links(findings, scene, points, views, frames, settings)
+        rendered = (manifest.get("rendered_depth") or {}).get("views", ())
+        _check_links(findings, scene, points, views, frames, set(rendered), settings)
     for key in ("segment20", "segment"):
         if key in points and settings.names and not findings.has("label-range"):
             present = np.unique(points[key][points[key] >= 0])
@@ -55,21 +57,34 @@ def check_scene(scene, settings):
 
 
 def _check_manifest(findings, scene):
+    """The manifest of a scene, {} where there is none."""
     try:
-        json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+        return json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         what = "manifest.json is missing: the scene was not made by a prepare tool"
         findings.add("missing-manifest", what, f"{PREPARE}, or add one", wasted=False)
     except ValueError as error:
         findings.add("manifest", f"manifest.json is no JSON ({error})", PREPARE)
+    return {}
 
 
-def _check_links(findings, scene, points, views, frames, settings):
-    """What needs points and views together: their fit, visibility, and colours."""
+def _check_links(findings, scene, points, views, frames, rendered, settings):
+    """What needs points and views together: their fit, visibility, and colours.
+
+    rendered: frames whose depth comes from the points themselves, so says nothing about poses.
+    """
     cameras = load_cameras(scene, views, frames)
     finite = np.isfinite(points["coord"]).all(axis=1)
     coord = points["coord"][finite]
-    fits = check_fit(findings, coord, cameras, views, settings.tolerance)
+    color = points.get("color")
+    color = color[finite] if color is not None and len(color) == len(finite) else None
+    measured = [frame for frame in frames if frame not in rendered]
+    if measured:
+        chosen = load_cameras(scene, views, measured)
+        fits = check_fit(findings, coord, chosen, views, settings.tolerance)
+    else:
+        likely_size = not findings.has("spacing", "extent")
+        fits = check_photos(findings, scene, coord, color, cameras, views, likely_size)
     seen, error = visibility(coord, cameras, settings.tolerance)
     findings.measures.update(
         visible=round(float(seen.mean()), 4),
@@ -94,9 +109,8 @@ def _check_links(findings, scene, points, views, frames, settings):
             "take more frames, or raise depth_tolerance if images are small",
             wasted=False,
         )
-    color = points.get("color")
-    if color is not None and len(color) == len(finite):
-        links = linked_colors(scene, coord, color[finite], cameras, settings.tolerance)
+    if color is not None:
+        links = linked_colors(scene, coord, color, cameras, settings.tolerance)
         check_colors(findings, *links)
 
 

@@ -33,6 +33,7 @@ class Settings:
     width: int = 320
     min_tag_points: int = 1  # labelled points that make a class a tag of the scene
     regions: bool = True  # take the regions that the layout has
+    depth_scale: float = 1000.0  # values of a depth image in a metre
 
     @property
     def size(self):
@@ -128,7 +129,8 @@ def _store_views(capture, settings, points, folder):
         args = (capture.images, points["coord"], settings.every, settings.size)
         frames, align = CorrespondenceFrames(*args), np.eye(4)
     else:
-        frames = ImageFolderFrames(capture.images, settings.every, settings.size)
+        args = (capture.images, settings.every, settings.size, settings.depth_scale)
+        frames = ImageFolderFrames(*args)
         align = axis_alignment(scene_info(capture.images))
     return frames, store_views(folder, frames, _labels(capture, points), align)
 

@@ -18,6 +18,7 @@ from .arrays import read_superpoints
 from .cameras import at_size, find_cameras, read_matrix
 
 NO_COLOR = "a pose or depth but no image"
+NO_NUMBER = "a name that is no number"
 
 
 class ImageFolderFrames:
@@ -29,19 +30,26 @@ class ImageFolderFrames:
     def __init__(self, folder, every, size, depth_scale=1000.0):
         self.folder, self.size, self.depth_scale = Path(folder), tuple(size), depth_scale
         self.paths = {f: p for f, p in numbered(self.folder / "color").items() if f % every == 0}
-        self.log = FrameLog()
         self._depth_paths = numbered(self.folder / "depth")
         self._pose_paths = numbered(self.folder / "pose")
-        lonely = (set(self._depth_paths) | set(self._pose_paths)) - set(
-            numbered(self.folder / "color")
-        )
-        if lonely := sorted(f for f in lonely if f % every == 0):
-            self.log.bad[NO_COLOR] = lonely
+        self.log = FrameLog(bad=self._left_out(every))
         self.cameras = None
         if self._depth_paths:
             with Image.open(next(iter(self._depth_paths.values()))) as file:
                 self.cameras = find_cameras(self.folder, file.size[::-1])
             self.intrinsic = at_size(self.cameras.depth, self.cameras.depth_size, self.size)
+
+    def _left_out(self, every):
+        """{reason: frames or names} of files that are no frame."""
+        images = numbered(self.folder / "color")
+        lonely = (set(self._depth_paths) | set(self._pose_paths)) - set(images)
+        unnumbered = {p.name for p in (self.folder / "color").glob("*.*")}
+        unnumbered -= {path.name for path in images.values()}
+        found = {
+            NO_COLOR: sorted(frame for frame in lonely if frame % every == 0),
+            NO_NUMBER: sorted(unnumbered),
+        }
+        return {reason: frames for reason, frames in found.items() if frames}
 
     def __iter__(self):
         for frame, path in sorted(self.paths.items()):
@@ -58,13 +66,13 @@ class ImageFolderFrames:
             raise BadFrame("no depth image")
         world_to_camera = invert_pose(read_pose(self._pose_paths[frame]))
         depth = read_depth(self._depth_paths[frame], self.size, self.depth_scale)
-        intrinsic, color_intrinsic, color_size = self._intrinsics(frame)
+        intrinsic, color_intrinsic, color_size = self.intrinsics_of(frame)
         color = read_color(path)
         own = at_size(color_intrinsic, color_size, color.shape[:2])
         color = resample_color(color, own, intrinsic, self.size)
         return View(frame, color, depth, intrinsic, world_to_camera)
 
-    def _intrinsics(self, frame):
+    def intrinsics_of(self, frame):
         """Intrinsic of the view, and of the colour camera with its size (H, W)."""
         own = self.folder / "intrinsic" / f"{frame}.txt"  # Matterport3D: one per image
         if not own.is_file():
@@ -90,7 +98,7 @@ class LabelFolder:
                 image = np.asarray(file)
         except (KeyError, OSError):
             return None
-        intrinsic, color, size = frames._intrinsics(view.frame)
+        intrinsic, color, size = frames.intrinsics_of(view.frame)
         color = at_size(color, size, image.shape[:2])
         return nyu40_to_scannet20(camera.resample_to(image, color, intrinsic, frames.size))
 

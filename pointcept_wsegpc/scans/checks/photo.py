@@ -1,0 +1,86 @@
+"""How well the colours of projected points go with the images: poses without measured depth.
+
+Where depth was rendered from the cloud it agrees with the points under any poses; photographs do
+not. N points, V views of H x W pixels; metres, pixel centres at integers.
+"""
+
+import numpy as np
+
+from ...schema import read_view_image
+from .diagnosis import OVERLAY, TRIAL_VIEWS
+from .explanations import explanations
+from .overlay import nearest_points
+
+BAD, FOUND, CLEARER = 0.25, 0.4, 0.2  # scores: no fit, an explanation, and better by so much
+CELLS = 12  # of a view's height; points far behind the nearest of their cell are hidden
+BEHIND = 1.25  # times as far away
+LEAST_POINTS = 50
+TRIAL_POINTS = 30_000
+
+
+def photo_fit(coord, color, cameras, images):
+    """0..1: correlation of brightness between points (N, 3) and images, times the share of cells
+    of the images that have points. Depth is not used.
+    """
+    of_points, of_pixels, covered = [np.empty(0)], [np.empty(0)], []
+    for intrinsic, pose, image in zip(
+        cameras.intrinsic, cameras.world_to_camera, images, strict=True
+    ):
+        height, width = image.shape[:2]
+        point, row, col, z = nearest_points(coord, intrinsic, pose, (height, width))
+        edge = max(height // CELLS, 1)
+        cell = row // edge, col // edge
+        nearest = np.full((-(-height // edge), -(-width // edge)), np.inf)
+        np.minimum.at(nearest, cell, z)
+        seen = z < BEHIND * nearest[cell]
+        of_points.append(color[point[seen]].mean(axis=1, dtype=np.float64))
+        of_pixels.append(image[row[seen], col[seen]].mean(axis=1, dtype=np.float64))
+        covered.append(np.isfinite(nearest).mean())
+    of_points, of_pixels = np.concatenate(of_points), np.concatenate(of_pixels)
+    if len(of_points) < LEAST_POINTS or min(of_points.std(), of_pixels.std()) == 0:
+        return 0.0
+    correlation = np.corrcoef(of_points, of_pixels)[0, 1]
+    return float(max(correlation, 0) * np.mean(covered))
+
+
+def check_photos(findings, scene, coord, color, cameras, views, likely_size):
+    """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
+    if color is None or np.ptp(color) <= 1:
+        findings.add(
+            "poses-unchecked",
+            "depth was rendered from the points, and they have no colours: poses are not checked",
+            OVERLAY,
+            wasted=False,
+        )
+        return True
+    cameras = cameras.some(TRIAL_VIEWS)
+    images = [read_view_image(scene, frame, "color", views.size) for frame in cameras.frame]
+    step = max(len(coord) // TRIAL_POINTS, 1)
+    coord, color = coord[::step], color[::step]
+    score = photo_fit(coord, color, cameras, images)
+    findings.measures["photo_fit"] = round(score, 4)
+    if score >= FOUND:
+        return True
+    best, quality = None, max(FOUND, score + CLEARER)
+    for explanation in explanations(views, likely_size):
+        if explanation.key == "depth-unit":
+            continue
+        trial = photo_fit(*_with(explanation.undo(coord, cameras), color), images)
+        if trial > quality:
+            best, quality = explanation, trial
+    if best is not None:
+        findings.drop("spacing", "extent", "depth-blank")
+        findings.add(best.key, best.found, best.fix)
+    elif score < BAD:
+        findings.add(
+            "poses-unfit",
+            f"poses do not fit the cloud: points and photographs agree by {score:.2f}, expected "
+            f"{FOUND} or more (depth was rendered from the points)",
+            f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?",
+        )
+    return best is None and score >= BAD
+
+
+def _with(undone, color):
+    coord, cameras = undone
+    return coord, color, cameras

@@ -188,7 +188,9 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
 @pytest.mark.parametrize("layout", WRITERS)
 def test_converted_scenes_pass_the_checks(converted, layout):
     check = CheckSettings(SCANNET20_NAMES, num_views=4)
-    found = check_scene(scene_of(converted[layout]), check)["problems"]
+    record = check_scene(scene_of(converted[layout]), check)
+    found = record["problems"]
+    assert ("photo_fit" in record) == (layout == "concerto")  # its depth is that of its points
     missing = {"missing-region", "missing-region-images"}
     if layout == "openscene":  # no axis alignment: z is up all the same
         assert {p["key"] for p in found} == missing

@@ -107,13 +107,14 @@ def check_space(captures, settings, root):
 def report(outcome, jobs, root):
     """Print what this shard holds now, whichever run converted it, and complete the tags file."""
     print(outcome.summary())
-    kept, bad, cameras, flat, estimated = 0, Counter(), Counter(), [], 0
+    kept, bad, cameras, flat, estimated, bare = 0, Counter(), Counter(), [], 0, 0
     for name in sorted([*outcome.done, *outcome.skipped]):
         manifest = read_json(jobs[name].target / "manifest.json")
         kept += manifest["num_views"]
         bad.update({why: len(frames) for why, frames in manifest["frames"]["bad"].items()})
         cameras[manifest["intrinsics"]] += 1
         estimated += manifest["normals"] == "estimated"
+        bare += not (manifest["regions"]["points"] and manifest["regions"]["views"])
         flat += [name] * (not manifest["num_views"])
     left_out = "".join(f", {count} left out: {why}" for why, count in sorted(bad.items()))
     print(f"{kept} frames kept{left_out}")
@@ -127,6 +128,8 @@ def report(outcome, jobs, root):
     print(f"tags of {added} scenes added to {path}")
     if differing:
         print(f"  {len(differing)} scenes keep tags that differ from their point labels")
+    if bare:
+        print(f"{bare} scenes lack regions: run tools/extract_regions.py {root}")
     print(f"converted data: {root}; check it with tools/check_data.py {root}")
 
 

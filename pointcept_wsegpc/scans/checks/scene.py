@@ -32,7 +32,7 @@ class Settings:
 
 
 def check_scene(scene, settings):
-    """Findings.record() of a scene folder: measures by name, and `problems`. Never raises."""
+    """Findings.record() of a scene folder: measures by name, and `problems`."""
     findings = Findings()
     scene = Path(scene)
     manifest = _check_manifest(findings, scene)
@@ -78,13 +78,14 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
     coord = points["coord"][finite]
     color = points.get("color")
     color = color[finite] if color is not None and len(color) == len(finite) else None
-    measured = [frame for frame in frames if frame not in rendered]
-    if measured:
-        chosen = load_cameras(scene, views, measured)
-        fits = check_fit(findings, coord, chosen, views, settings.tolerance)
-    else:
+    fits = True
+    if rendered >= set(frames):
         likely_size = not findings.has("spacing", "extent")
         fits = check_photos(findings, scene, coord, color, cameras, views, likely_size)
+    if fits:
+        measured = [frame for frame in frames if frame not in rendered] or frames
+        chosen = load_cameras(scene, views, measured)
+        fits = check_fit(findings, coord, chosen, views, settings.tolerance)
     seen, error = visibility(coord, cameras, settings.tolerance)
     findings.measures.update(
         visible=round(float(seen.mean()), 4),

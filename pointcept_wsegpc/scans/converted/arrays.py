@@ -27,7 +27,10 @@ def read_dictionary(path):
     stored = read_pickled(path)
     if not isinstance(stored, dict) or not {"coord", "color"} <= set(stored):
         found = sorted(map(str, stored)) if isinstance(stored, dict) else type(stored).__name__
-        raise ValueError(f"{path} holds {found}; expected a dictionary with coord, color, normal")
+        raise ValueError(
+            f"{path} holds {found}; expected a dictionary with coord, color, normal: tuples are of "
+            "the format openscene"
+        )
     arrays = {
         ours: numeric_array(stored[theirs], path, theirs)
         for theirs, ours in DICTIONARY_KEYS.items()
@@ -41,7 +44,8 @@ def read_tuple(path):
     stored = read_pickled(path)
     if not isinstance(stored, (tuple, list)) or len(stored) < 2:
         raise ValueError(
-            f"{path} holds a {type(stored).__name__}; expected a tuple (coord, color, label)"
+            f"{path} holds a {type(stored).__name__}; expected a tuple (coord, color, label): "
+            "dictionaries are of the format wsegpc"
         )
     arrays = {"coord": numeric_array(stored[0], path, "coord")}
     color = numeric_array(stored[1], path, "color")

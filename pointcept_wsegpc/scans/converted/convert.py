@@ -127,11 +127,13 @@ def _store_views(capture, settings, points, folder):
         return frames, store_views(folder, frames)
     if capture.format == "concerto":
         args = (capture.images, points["coord"], settings.every, settings.size)
-        frames, align = CorrespondenceFrames(*args), np.eye(4)
-    else:
-        args = (capture.images, settings.every, settings.size, settings.depth_scale)
-        frames = ImageFolderFrames(*args)
-        align = axis_alignment(scene_info(capture.images))
+        frames = CorrespondenceFrames(*args)
+        entries = store_views(folder, frames, _labels(capture, points))
+        stored = read_views(folder).frame.tolist() if entries["num_views"] else []
+        return frames, {**entries, "rendered_depth": {"from": "correspondence", "views": stored}}
+    args = (capture.images, settings.every, settings.size, settings.depth_scale)
+    frames = ImageFolderFrames(*args)
+    align = axis_alignment(scene_info(capture.images))
     return frames, store_views(folder, frames, _labels(capture, points), align)
 
 

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -475,3 +477,17 @@ def test_the_tool_names_an_empty_root(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["check_data.py", str(tmp_path)])
     with pytest.raises(FileNotFoundError, match=r"no scene in .*give the data root"):
         tool.main()
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_status_one(root_copy):
+    """As a process, with worker processes."""
+    for scene in find_scenes(root_copy).values():
+        points(lambda c: c * 1000)(scene)
+    command = [sys.executable, ROOT / "tools/check_data.py", root_copy, "--workers", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
+    assert "points are in millimetres; expected metres [5 of 5 scenes" in line
+    assert "multiply the coordinates by 0.001" in line

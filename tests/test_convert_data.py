@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -490,3 +491,36 @@ def test_the_tool_converts_and_goes_on(sources, tmp_path, monkeypatch, capsys):
     command = ("pseudo-labels", labels, "--data", root, "--out", tmp_path / "store")
     status, text = run(tool, monkeypatch, capsys, *command)
     assert status == 0 and "mIoU of the points against the labels of the scenes: 100.0 %" in text
+
+
+def test_names_with_spaces_and_images_of_several_sizes(sources, tmp_path, converted):
+    name, source = "Büro 1", shutil.copytree(sources["openscene"], tmp_path / "ein Ordner")
+    points = source / "scannet_3d" / "train"
+    (points / f"{NAME}_vh_clean_2.pth").rename(points / f"{name}.pth")
+    images = source / "scannet_2d" / name
+    (source / "scannet_2d" / NAME).rename(images)
+    with Image.open(images / "color" / "2.jpg") as image:
+        image.resize((40, 30)).save(images / "color" / "2.jpg")
+    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
+    manifest = convert_scene(capture, settings("openscene"))
+    assert capture.target.name == name and manifest["frames"]["bad"] == {}
+    pair = [
+        schema.read_view_image(scene, 2, "color", SIZE).astype(float)
+        for scene in (capture.target, scene_of(converted["openscene"]))
+    ]
+    assert np.abs(pair[0] - pair[1]).mean() < 15  # the same view, less sharp
+
+
+@pytest.mark.slow
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for arguments, message in (
+        (("wsegpc", tmp_path, "--out", tmp_path.parent / "o"), "expected for wsegpc: scannet_3d"),
+        (("concerto", tmp_path, "--out", tmp_path / "o"), "lies inside"),
+        (("pseudo-labels", tmp_path, "--data", tmp_path, "--out", tmp_path / "o"), "no scene of"),
+        (("openscene", tmp_path, "--out", "o", "--size", "3"), "expected WxH"),
+    ):
+        command = [sys.executable, ROOT / "tools/convert_data.py", *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert result.returncode not in (0, None) and message in result.stderr
+        assert "Traceback" not in result.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import schema
@@ -197,6 +198,12 @@ def test_a_mistake_is_diagnosed_from_photographs(scene, mistake):
     assert list(found) == [key] and words in found[key]
 
 
+def test_swapped_channels_are_no_wrong_poses(scene):
+    render_depth(scene)
+    change_array(scene, "color", lambda color: color[:, ::-1].copy())
+    assert list(grave(scene)) == ["channels-swapped"]
+
+
 def test_rendered_depth_of_points_without_colour_is_told(scene):
     change_array(scene, "color", np.zeros_like)
     render_depth(scene)
@@ -281,6 +288,15 @@ def test_eight_bit_depth_in_sixteen_bits(scene):
     change_images(scene, "*.depth.png", lambda d: (np.rint(d / 40) * 40).astype(np.uint16))
     found = grave(scene)
     assert list(found) == ["depth-8-bit"] and "different values" in found["depth-8-bit"]
+
+
+def test_few_depths_of_bare_planes_are_no_eight_bits(scene):
+    """A floor and a wall, level with the camera: 250 depths, but not in steps."""
+    for i, path in enumerate(sorted((scene / "views").glob("*.depth.png"))):
+        intrinsic, pose = raw_scan.DEPTH_INTRINSIC, raw_scan.pose(i)
+        depth, _ = raw_scan.render(intrinsic, (36, 48), pose)
+        Image.fromarray(np.rint(1000 * depth).astype(np.uint16)).save(path)
+    assert "depth-8-bit" not in grave(scene)
 
 
 def test_blank_depth(scene):

@@ -19,7 +19,7 @@ from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
 from pointcept_wsegpc.scans.checks.estimate import Schedule, estimate
 from pointcept_wsegpc.scans.checks.overlay import draw_overlay
 from pointcept_wsegpc.scans.checks.report import group_problems, is_wasted, render, worst_first
-from pointcept_wsegpc.scans.checks.root import check_tags, class_table, find_scenes
+from pointcept_wsegpc.scans.checks.root import HELD_OUT, check_tags, class_table, find_scenes
 from pointcept_wsegpc.scans.checks.scene import Settings, check_scene
 from pointcept_wsegpc.schema import read_points, read_views
 
@@ -79,7 +79,7 @@ def check(args, root, scenes):
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
     records = dict(sorted(outcome.done.items()))
     tags = check_tags(root, list(find_scenes(root)), records, names).record()
-    training = [r for name, r in records.items() if not name.startswith(("val/", "test/"))]
+    training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
     schedule = Schedule(seconds=args.seconds_per_step, num_views=args.num_views)
     return {
         "root": str(root),

@@ -15,14 +15,15 @@ BAD, FOUND, CLEARER = 0.25, 0.4, 0.2  # scores: no fit, an explanation, and bett
 CELLS = 12  # of a view's height; points far behind the nearest of their cell are hidden
 BEHIND = 1.25  # times as far away
 LEAST_POINTS = 50
+LEAST_SPREAD = 2.0  # grey values; below, all is of one colour and nothing can be said
 TRIAL_POINTS = 30_000
 
 
 def photo_fit(coord, color, cameras, images):
-    """0..1: correlation of brightness between points (N, 3) and images, times the share of cells
-    of the images that have points. Depth is not used.
+    """0..1: correlation of colours between points (N, 3) and images, times the share of cells of
+    the images that have points. None where all is of one colour. Depth is not used.
     """
-    of_points, of_pixels, covered = [np.empty(0)], [np.empty(0)], []
+    of_points, of_pixels, covered = [np.empty((0, 3))], [np.empty((0, 3))], []
     for intrinsic, pose, image in zip(
         cameras.intrinsic, cameras.world_to_camera, images, strict=True
     ):
@@ -33,31 +34,32 @@ def photo_fit(coord, color, cameras, images):
         nearest = np.full((-(-height // edge), -(-width // edge)), np.inf)
         np.minimum.at(nearest, cell, z)
         seen = z < BEHIND * nearest[cell]
-        of_points.append(color[point[seen]].mean(axis=1, dtype=np.float64))
-        of_pixels.append(image[row[seen], col[seen]].mean(axis=1, dtype=np.float64))
+        of_points.append(color[point[seen]].astype(np.float64))
+        of_pixels.append(image[row[seen], col[seen]].astype(np.float64))
         covered.append(np.isfinite(nearest).mean())
     of_points, of_pixels = np.concatenate(of_points), np.concatenate(of_pixels)
-    if len(of_points) < LEAST_POINTS or min(of_points.std(), of_pixels.std()) == 0:
+    if len(of_points) < LEAST_POINTS:
         return 0.0
-    correlation = np.corrcoef(of_points, of_pixels)[0, 1]
-    return float(max(correlation, 0) * np.mean(covered))
+    of_points, of_pixels = of_points - of_points.mean(axis=0), of_pixels - of_pixels.mean(axis=0)
+    spread = np.sqrt((of_points**2).sum() * (of_pixels**2).sum())
+    if spread < LEAST_SPREAD**2 * of_points.size:
+        return None
+    # Red and blue may be swapped, which is another matter.
+    products = (of_points * of_pixels).sum(), (of_points * of_pixels[:, ::-1]).sum()
+    return float(max(*products, 0) / spread * np.mean(covered))
 
 
 def check_photos(findings, scene, coord, color, cameras, views, likely_size):
     """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
-    if color is None or np.ptp(color) <= 1:
-        findings.add(
-            "poses-unchecked",
-            "depth was rendered from the points, and they have no colours: poses are not checked",
-            OVERLAY,
-            wasted=False,
-        )
-        return True
     cameras = cameras.some(TRIAL_VIEWS)
     images = [read_view_image(scene, frame, "color", views.size) for frame in cameras.frame]
     step = max(len(coord) // TRIAL_POINTS, 1)
-    coord, color = coord[::step], color[::step]
-    score = photo_fit(coord, color, cameras, images)
+    coord, color = coord[::step], None if color is None else color[::step]
+    score = None if color is None else photo_fit(coord, color, cameras, images)
+    if score is None:
+        found = "depth was rendered from the points, and there are no colours to compare: poses are"
+        findings.add("poses-unchecked", f"{found} not checked", OVERLAY, wasted=False)
+        return True
     findings.measures["photo_fit"] = round(score, 4)
     if score >= FOUND:
         return True
@@ -66,7 +68,7 @@ def check_photos(findings, scene, coord, color, cameras, views, likely_size):
         if explanation.key == "depth-unit":
             continue
         trial = photo_fit(*_with(explanation.undo(coord, cameras), color), images)
-        if trial > quality:
+        if trial is not None and trial > quality:
             best, quality = explanation, trial
     if best is not None:
         findings.drop("spacing", "extent", "depth-blank")

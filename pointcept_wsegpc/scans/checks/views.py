@@ -14,7 +14,8 @@ from .points import PREPARE
 
 LIKELY_FOCAL = (0.2, 5.0)  # focal length over image width
 NEAR, FAR = 0.05, 30.0  # m, median depth of a room
-EIGHT_BITS = 256  # different depths of all views; 16-bit images of a room have thousands
+EIGHT_BITS = 256  # different depths of all views; 16-bit images of a room have thousands,
+STEP = 4  # mm, between nearly all of them: 8 bits over more than a metre
 EXTRACT = "run tools/extract_regions.py"
 EXPORT = f"export depth as 16-bit PNG in millimetres and {PREPARE}"
 
@@ -141,17 +142,18 @@ def _check_depths(findings, depths):
     values = np.concatenate([np.empty(0, np.uint16), *known.values()])
     if not len(values):
         return []
-    low, median, high = np.percentile(values, (5, 50, 95)) / 1000
-    levels = len(np.unique(values))
-    findings.measures["median_depth"] = round(float(median), 4)
+    median = float(np.median(values)) / 1000
+    levels = np.unique(values)
+    findings.measures["median_depth"] = round(median, 4)
     if median < NEAR:
         what = f"median depth is {median:.4f} m: metres were stored as millimetres"
         findings.add("depth-unit", what, f"give the depth in millimetres and {PREPARE}")
     elif median > FAR:
         what = f"median depth is {median:.1f} m; expected that of a room"
         findings.add("depth-far", what, "check the depth scale of the source", wasted=False)
-    elif levels <= EIGHT_BITS and len(values) > 4 * levels and high - low > NEAR * 10:
-        what = f"depth images have only {levels} different values: 8-bit depth stored with 16 bits?"
+    elif 2 < len(levels) <= EIGHT_BITS and np.percentile(np.diff(levels), 10) >= STEP:
+        count = len(levels)
+        what = f"depth images have only {count} different values: 8-bit depth stored with 16 bits?"
         findings.add("depth-8-bit", what, EXPORT)
     return [frame for frame in depths if frame not in blank]
 

@@ -52,7 +52,8 @@ def draw_overlay(path, scene, points, views, tolerance, frames=None):
                 axis.set_title(caption, fontsize=9)
             elif column == 0:
                 axis.set_title(title, fontsize=9, loc="left")
-    figure.suptitle(Path(scene).name, fontsize=11, x=0.02, ha="left")
+    top = 1 - 0.08 / figure.get_figheight()
+    figure.suptitle(Path(scene).name, fontsize=11, x=0.02, y=top, ha="left", va="top")
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.6 / figure.get_figheight(), 0.03, 0.12)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=100)

@@ -481,7 +481,7 @@ def test_the_tool_converts_and_goes_on(sources, tmp_path, monkeypatch, capsys):
     command = ("wsegpc", sources["wsegpc"], "--out", root, "--every", 2, "--size", "48x36")
     status, text = run(tool, monkeypatch, capsys, *command)
     assert status == 0 and "2 done, 0 already finished, 0 failed" in text
-    assert "2 scenes to convert" in text and "tags of 2 scenes added" in text
+    assert "2 scenes to prepare" in text and "tags of 2 scenes added" in text
     assert set(schema.read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
     assert "0 done, 2 already finished" in run(tool, monkeypatch, capsys, *command)[1]
     labels = tmp_path / "labels"

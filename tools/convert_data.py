@@ -11,15 +11,13 @@ continued by the same command. The layouts are described in docs/data.md.
 """
 
 import argparse
-import functools
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments, take_shard
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
 from pointcept_wsegpc.scans.converted.layouts import (
@@ -30,10 +28,9 @@ from pointcept_wsegpc.scans.converted.layouts import (
 )
 from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
 from pointcept_wsegpc.scans.prepared import is_prepared
-from pointcept_wsegpc.scans.tags import assemble_tags
 from pointcept_wsegpc.schema import scene_dirs
+from preparing import check_space, derive_scene_tags, positive, prepare_all, size
 
-GIB = 2**30
 EVERY = {"wsegpc": 20, "openscene": 20, "concerto": 1}
 
 
@@ -76,34 +73,6 @@ def add_scene_arguments(parser, every):
     add_job_arguments(parser)
 
 
-def positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
-    return value
-
-
-def size(text):
-    """'320x240' -> (240, 320)."""
-    try:
-        width, height = (positive(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected WxH, such as 320x240") from None
-    return height, width
-
-
-def check_space(captures, settings, root):
-    """Print what the scenes will take; raise OSError where the disk has less."""
-    needed = estimate_bytes(captures, settings.size)
-    free = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free
-    print(f"{len(captures)} scenes to convert, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
-    if needed > free:
-        raise OSError(
-            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
-            "free some, or convert less with --splits or --size"
-        )
-
-
 def report(outcome, jobs, root):
     """Print what this shard holds now, whichever run converted it, and complete the tags file."""
     print(outcome.summary())
@@ -124,10 +93,7 @@ def report(outcome, jobs, root):
         print(f"normals of {estimated} scenes are estimates")
     if flat:
         print(f"{len(flat)} scenes have no view, so 3D alone: {' '.join(flat[:5])}")
-    path, added, differing = assemble_tags(root)
-    print(f"tags of {added} scenes added to {path}")
-    if differing:
-        print(f"  {len(differing)} scenes keep tags that differ from their point labels")
+    derive_scene_tags(root, "scenes")
     if bare:
         print(f"{bare} scenes lack regions: run tools/extract_regions.py {root}")
     print(f"converted data: {root}; check it with tools/check_data.py {root}")
@@ -143,15 +109,10 @@ def convert(args):
     )
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
     mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    check_space([c for c in mine if not is_prepared(c, settings)], settings, root)
-    outcome = run_jobs(
-        functools.partial(convert_scene, settings=settings),
-        jobs,
-        workers=args.workers,
-        shard=args.shard,
-        is_done=functools.partial(is_prepared, settings=settings),
-        title="convert",
-    )
+    todo = [capture for capture in mine if not is_prepared(capture, settings)]
+    needed = estimate_bytes(todo, settings.size)
+    check_space(needed, root, f"{len(todo)} scenes", "--splits or --size")
+    outcome = prepare_all(convert_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status
 

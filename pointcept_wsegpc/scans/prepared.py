@@ -8,12 +8,13 @@ import contextlib
 import os
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
 from ..files import atomic_path, read_json, write_array
 from ..labels import IGNORE
-from ..schema import Views, write_view_image, write_views
+from ..schema import Views, read_points, write_view_image, write_views
 
 PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 
@@ -50,6 +51,18 @@ def store_points(folder, points):
     """Write the point arrays {name: (N, ...)}."""
     for key, array in points.items():
         write_array(folder / f"{key}.npy", array)
+
+
+def link_points(source, folder, needed=("coord", "color", "normal")):
+    """Put the arrays of a preprocessed scene into the folder as they are; {name: array}.
+
+    FileNotFoundError for one of `needed` that is missing, ValueError where lengths differ.
+    """
+    files = sorted(Path(source).glob("*.npy"))
+    points = read_points(source, sorted({*needed, *(path.stem for path in files)}))
+    for path in files:
+        link_or_copy(path, folder / path.name)
+    return points
 
 
 def link_or_copy(source, target):

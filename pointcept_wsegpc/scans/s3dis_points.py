@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..labels import IGNORE, S3DIS_NAMES
-from ..schema import read_points
-from .prepared import link_or_copy
+from .prepared import link_points
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
 COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy
@@ -114,9 +113,7 @@ def link_preprocessed_room(folder, target):
 
     Raises one line for arrays that do not fit each other, or labels outside the 13 classes.
     """
-    files = sorted(folder.glob("*.npy"))
-    keys = {"coord", "color", *(path.stem for path in files)}
-    points = read_points(folder, sorted(keys))
+    points = link_points(folder, target, needed=("coord", "color"))
     segment = points.get("segment", np.zeros(0))
     low, high = segment.min(initial=0), segment.max(initial=0)
     if low < IGNORE or high >= len(S3DIS_NAMES):
@@ -124,6 +121,4 @@ def link_preprocessed_room(folder, target):
             f"{folder}/segment.npy holds labels {low} to {high}; expected 0 to "
             f"{len(S3DIS_NAMES) - 1}, {IGNORE} for none: preprocess this room again"
         )
-    for path in files:
-        link_or_copy(path, target / path.name)
     return points

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 
 from ..files import write_json
 from ..labels import SCANNET20_NAMES
-from ..schema import read_points
 from .frames import FrameReader
 from .mesh import LabelMap, read_mesh, read_point_labels, vertex_normals
-from .prepared import link_or_copy, staged, store_points, store_views
+from .prepared import link_points, staged, store_points, store_views
 from .sens import SensReader
 from .tags import derive_tags
 from .view_labels import LabelImages, LabelRenderer
@@ -71,12 +70,7 @@ def _store_points(capture, folder):
         points = points_from_mesh(capture)
         store_points(folder, points)
         return points
-    files = sorted(capture.pointcept.glob("*.npy"))
-    keys = {"coord", "color", "normal", *(path.stem for path in files)}
-    points = read_points(capture.pointcept, sorted(keys))
-    for path in files:
-        link_or_copy(path, folder / path.name)
-    return points
+    return link_points(capture.pointcept, folder)
 
 
 # ----------------------------------------------------------------------------------- views

@@ -9,10 +9,10 @@ import numpy as np
 
 from ...files import write_array, write_json
 from ...labels import SCANNET20_NAMES
-from ...schema import read_points, read_views, write_view_image
+from ...schema import read_views, write_view_image
 from ..frames import FrameLog
 from ..mesh import read_mesh, vertex_normals
-from ..prepared import link_or_copy, staged, store_points, store_views
+from ..prepared import link_points, staged, store_points, store_views
 from ..spacing import estimate_normals, face_towards
 from ..tags import derive_tags
 from ..view_labels import LabelRenderer
@@ -58,7 +58,7 @@ def convert_scene(capture, settings):
         points, normals = _store_points(capture, folder)
         frames, entries = _store_views(capture, settings, points, folder)
         if normals == "estimated":
-            write_array(folder / "normal.npy", _towards_cameras(folder, points, entries))
+            write_array(folder / "normal.npy", _towards_cameras(folder, points))
         cameras = getattr(frames, "cameras", None)
         manifest = {
             "source": {
@@ -84,12 +84,7 @@ def convert_scene(capture, settings):
 def _store_points(capture, folder):
     """Put the point arrays into the folder; returns them, and where the normals are from."""
     if capture.format == "concerto":
-        files = sorted(capture.points.glob("*.npy"))
-        keys = {"coord", "color", "normal", *(path.stem for path in files)}
-        points = read_points(capture.points, sorted(keys))
-        for path in files:
-            link_or_copy(path, folder / path.name)
-        return points, "given"
+        return link_points(capture.points, folder), "given"
     points, normals = POINT_READERS[capture.format](capture.points), "given"
     if "normal" not in points:
         points["normal"], normals = _normals(capture, points["coord"])
@@ -107,14 +102,10 @@ def _normals(capture, coord):
     return estimate_normals(coord), "estimated"
 
 
-def _towards_cameras(folder, points, entries):
+def _towards_cameras(folder, points):
     """Estimated normals (N, 3), turned to where the scene was seen from."""
-    coord = points["coord"]
-    if entries["num_views"]:
-        places = np.linalg.inv(read_views(folder).world_to_camera)[:, :3, 3]
-    else:
-        places = coord.mean(axis=0, keepdims=True)
-    return face_towards(coord, points["normal"], places)
+    cameras = np.linalg.inv(read_views(folder).world_to_camera)[:, :3, 3]
+    return face_towards(points["coord"], points["normal"], cameras)
 
 
 # ----------------------------------------------------------------------------------- views

@@ -1,8 +1,8 @@
-# Stage two on SynthRooms small, with the network and voxels of stage one: 50 passes are 800
+# Stage two on SynthRooms small, with the network, voxels and length of stage one: 100 passes are 1600
 # iterations.
 _base_ = ["../synthetic/stage2-minkunet.py"]
 
-epoch = 50
+epoch = 100
 eval_epoch = 5
 
 model = dict(backbone=dict(stem_kernel=3))

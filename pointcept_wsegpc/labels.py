@@ -50,6 +50,9 @@ S3DIS_NAMES = (
     "clutter",
 )
 
+# Files of point labels that a scene may have, NAME.npy, and what they number.
+LABEL_TABLES = {"segment20": SCANNET20_NAMES, "segment": S3DIS_NAMES}
+
 
 def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
     """Map NYU40 ids of any shape to 0..19; every other id (0, 13, stray 50 or 149) to IGNORE.

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .files import atomic_path
-from .labels import IGNORE, SCANNET20_NAMES
+from .labels import IGNORE, LABEL_TABLES, SCANNET20_NAMES
 from .pictures import PANEL, label_colors, paint, shade, visible_points
 from .regions.clean import unit_range
 from .regions.cloud import Cloud
-from .regions.scenes.inputs import read_inputs
+from .regions.scenes.inputs import label_file, read_inputs
 from .schema import read_region, read_view_image, read_views
 
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
@@ -146,17 +146,18 @@ def draw_report(path, scenes):
     A row shows a prepared scene's colours, its regions, its labels where there are any, and the
     view in the middle of the capture with its regions. Colours and normals may be missing.
     """
-    rows, present = [], set()
+    rows, present, table = [], set(), SCANNET20_NAMES
     for title, (folder, caption) in scenes.items():
         points, _ = read_inputs(Path(folder), "growing", {})
         scene = Scene(points["coord"], points["normal"])
         region = read_region(folder, len(points["coord"]))
         row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]
-        if "segment20" in points:
-            row.append((scene.in_labels(points["segment20"], CLASS_COLORS), "labels"))
-            present |= set(np.unique(points["segment20"]).tolist())
+        if "segment" in points:
+            row.append((scene.in_labels(points["segment"], CLASS_COLORS), "labels"))
+            present |= set(np.unique(points["segment"]).tolist())
+            table = LABEL_TABLES[label_file(Path(folder))]
         rows.append(row + view_panels(folder))
-    names = {**dict(enumerate(SCANNET20_NAMES)), IGNORE: "no label"}
+    names = {**dict(enumerate(table)), IGNORE: "no label"}
     legend = [(names[label], CLASS_COLORS[label]) for label in names if label in present]
     draw_grid(path, rows, [("unassigned", UNASSIGNED), *legend])
 

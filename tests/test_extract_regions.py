@@ -227,8 +227,14 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
     for kind in ("points", "views"):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
     assert (np.load(scene / "region.npy") == np.load(scene / "segment20.npy")).all()
+    labels = np.load(scene / "segment20.npy")
+    np.save(scene / "segment.npy", labels[:, None] % 13)  # as of S3DIS
     (scene / "segment20.npy").unlink()
-    with pytest.raises(ValueError, match=r"'labels' needs labels, and .* no segment20\.npy"):
+    extract_regions(scene, Settings("labels", view_method="growing"))
+    assert (np.load(scene / "region.npy") == labels % 13).all()
+    (scene / "segment.npy").unlink()
+    needed = r"'labels' needs labels, and .* no segment20\.npy or segment\.npy"
+    with pytest.raises(ValueError, match=needed):
         extract_regions(scene, Settings("labels"))
     record = extract_regions(scene, Settings("growing", view_method="labels"))
     assert record["views"]["quality"] == 1 and "quality" not in record["points"]
@@ -429,7 +435,7 @@ def change_views(**changes):
         (spoil_array("normal", lambda a: a.astype(object)), "normal.npy", "is damaged"),
         (spoil_array("color", lambda a: a[:, 0]), "color.npy", "expected numbers"),
         (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
-        (spoil_array("segment20", lambda a: a[:, None]), "segment20.npy", "expected integers"),
+        (spoil_array("segment20", lambda a: np.stack([a, a], 1)), "segment20.npy", "expected int"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
          "holds the label 255; expected classes from 0 to 19, -1 for none"),
         (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",

@@ -152,7 +152,7 @@ def sweep(args, key, text, cloud):
         own = cloud_of(points) if "mesh" in settings else cloud  # whose normals are the mesh's
         started = perf_counter()
         region = apply(own, method, preset, given, args.fill)
-        tally = measure(region, points.get("segment20"), seconds=perf_counter() - started)
+        tally = measure(region, points.get("segment"), seconds=perf_counter() - started)
         shown = {**used, **from_data(cloud, **used)}.get(key, value) if key != "method" else value
         title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
         yield title + " (default)" * (value is None), tally.summary(), region

@@ -76,7 +76,7 @@ def extract_points(scene, settings):
     region = apply(cloud, method, preset, given, settings.fill)
     seconds = time.perf_counter() - started
     cloud.check_unit()
-    segment = points.get("segment20")
+    segment = points.get("segment")
     boundary = (0, 0) if segment is None else boundary_of(cloud, region, segment)
     tally = measure(region, segment, boundary, seconds)
     (scene / records.NAME).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.labels import IGNORE, LABEL_TABLES, SCANNET20_NAMES
 from pointcept_wsegpc.regions.methods import settings_of
 from pointcept_wsegpc.schema import read_points, read_view_image, read_views, view_path
 
@@ -19,11 +19,13 @@ def read_inputs(scene, method, settings):
     """Point arrays of a scene by name, and the settings with what the scene has to fill in.
 
     normal and color are None where the scene has none, normal also where the settings name a mesh:
-    its own take their place. segment20 is among the arrays where the scene has labels.
+    its own take their place. segment is among the arrays where the scene has labels.
     """
-    names = ["coord", *OPTIONAL, "segment20", *["instance"] * ("instance" in settings_of(method))]
+    names = ["coord", *OPTIONAL, *["instance"] * ("instance" in settings_of(method))]
     there = [name for name in names if name == "coord" or (scene / f"{name}.npy").is_file()]
     points = {name: read_array(scene, name) for name in there}
+    if label_file(scene):
+        points["segment"] = read_array(scene, label_file(scene))
     lengths = {name: len(array) for name, array in points.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
@@ -32,24 +34,32 @@ def read_inputs(scene, method, settings):
         points["normal"] = None
     settings = from_files(settings, len(points["coord"]), scene.name, scene.parent.name)
     if "segment" in settings_of(method):
-        if "segment20" not in points:
+        if "segment" not in points:
             raise ValueError(
-                f"method {method!r} needs labels, and {scene} has no segment20.npy; "
+                f"method {method!r} needs labels, and {scene} has no "
+                f"{' or '.join(f'{name}.npy' for name in LABEL_TABLES)}; "
                 "choose another --method for it"
             )
-        settings["segment"] = points["segment20"]
+        settings["segment"] = points["segment"]
         if "instance" in points:
             settings["instance"] = points["instance"]
     return points, settings
 
 
+def label_file(scene):
+    """Which of LABEL_TABLES the scene has; None where it has no labels."""
+    return next((name for name in LABEL_TABLES if (scene / f"{name}.npy").is_file()), None)
+
+
 def read_array(scene, name):
-    """One of the arrays of points: (N,3) numbers, or labels (N,)."""
+    """One of the arrays of points: (N,3) numbers, or labels (N,), also stored as (N,1)."""
     path = scene / f"{name}.npy"
     with readable(path):
         array = read_points(scene, [name])[name]
-    if name == "segment20":
-        check_classes(array, path, dimensions=1)
+    if name not in ("coord", *OPTIONAL) and array.shape[1:] == (1,):
+        array = array[:, 0]  # as Pointcept's preprocessing of S3DIS writes them
+    if name in LABEL_TABLES:
+        check_classes(array, path, 1, LABEL_TABLES[name])
     elif name == "instance":
         check_integers(array, path, dimensions=1)
     elif array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf":
@@ -80,7 +90,8 @@ def read_images(scene, frame, size):
         if images[kind].ndim != (3 if kind == "color" else 2):
             raise ValueError(f"{path} has {images[kind].ndim} dimensions; prepare this scene again")
     if labelled:
-        check_classes(images["label"], path, dimensions=2)
+        table = LABEL_TABLES.get(label_file(scene), SCANNET20_NAMES)
+        check_classes(images["label"], path, 2, table)
     return images
 
 
@@ -110,10 +121,10 @@ def check_integers(label, path, dimensions):
         )
 
 
-def check_classes(label, path, dimensions):
-    """Raise ValueError for anything but classes, IGNORE = none."""
+def check_classes(label, path, dimensions, table):
+    """Raise ValueError for anything but classes of the table, IGNORE = none."""
     check_integers(label, path, dimensions)
-    last = len(SCANNET20_NAMES) - 1
+    last = len(table) - 1
     wrong = label[(label < IGNORE) | (label > last)]
     if wrong.size:
         raise ValueError(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.labels import LABEL_TABLES
 from pointcept_wsegpc.metrics import boundary_counts, partition_confusion
 
-NUM_CLASSES = len(SCANNET20_NAMES)
+NUM_CLASSES = max(map(len, LABEL_TABLES.values()))  # those that occur count
 BOUNDARY_NEIGHBOURS = 8
 SIZE_BINS = 32  # of region sizes: bin i holds 2^i to 2^(i+1) - 1 points
 

@@ -204,6 +204,38 @@ def test_swapped_channels_are_no_wrong_poses(scene):
     assert list(grave(scene)) == ["channels-swapped"]
 
 
+def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
+    """Nothing can be said of colours that are all alike, but of those under right poses."""
+    change_views(scene, world_to_camera=lambda v: np.linalg.inv(v.world_to_camera))
+    render_depth(scene)
+    views = schema.read_views(scene)
+    coord, seen = np.load(scene / "coord.npy"), []
+    for i in range(len(views)):
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        seen.append(nearest_points(coord, *camera)[0])
+    seen = np.unique(np.concatenate(seen))
+    assert 50 <= len(seen) < 0.9 * len(coord)
+
+    def paint(color):
+        color[seen] = 120
+        return color
+
+    change_array(scene, "color", paint)
+    assert "poses-inverted" in grave(scene)
+
+
+def test_few_rendered_depths_are_no_8_bit_images(scene):
+    depths = sorted((scene / "views").glob("*.depth.png"))
+    for path in depths:
+        depth = np.asarray(Image.open(path))
+        Image.fromarray((depth // 20 * 20).astype(np.uint16)).save(path)
+    assert "depth-8-bit" in grave(scene)
+    rendered = {"from": "points", "views": schema.read_views(scene).frame.tolist()}
+    manifest = read_json(scene / "manifest.json")
+    write_json(scene / "manifest.json", {**manifest, "rendered_depth": rendered})
+    assert "depth-8-bit" not in grave(scene)
+
+
 def test_rendered_depth_of_points_without_colour_is_told(scene):
     change_array(scene, "color", np.zeros_like)
     render_depth(scene)

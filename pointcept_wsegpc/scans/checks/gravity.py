@@ -24,5 +24,6 @@ def check_gravity(findings, views):
     findings.add(
         "up-axis",
         f"cameras are held upright against {name}; expected z to point up",
-        "turn points and poses so that z is up, or give an axis alignment, and prepare again",
+        f"turn points and poses so that z is up (own scans: --up {name}), or give an axis "
+        "alignment, and prepare again",
     )

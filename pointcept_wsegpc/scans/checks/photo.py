@@ -56,31 +56,40 @@ def check_photos(findings, scene, coord, color, cameras, views, likely_size):
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, color = coord[::step], None if color is None else color[::step]
     score = None if color is None else photo_fit(coord, color, cameras, images)
-    if score is None:
-        found = "depth was rendered from the points, and there are no colours to compare: poses are"
-        findings.add("poses-unchecked", f"{found} not checked", OVERLAY, wasted=False)
-        return True
-    findings.measures["photo_fit"] = round(score, 4)
-    if score >= FOUND:
-        return True
-    best, quality = None, max(FOUND, score + CLEARER)
-    for explanation in explanations(views, likely_size):
-        if explanation.key == "depth-unit":
-            continue
-        trial = photo_fit(*_with(explanation.undo(coord, cameras), color), images)
-        if trial is not None and trial > quality:
-            best, quality = explanation, trial
-    if best is not None:
+    if score is not None:
+        findings.measures["photo_fit"] = round(score, 4)
+        if score >= FOUND:
+            return True
+    found = None if color is None else _explain(coord, color, cameras, images, views, likely_size)
+    if found is not None and found[1] > (score or 0) + CLEARER:
         findings.drop("spacing", "extent", "depth-blank")
-        findings.add(best.key, best.found, best.fix)
-    elif score < BAD:
+        findings.add(found[0].key, found[0].found, found[0].fix)
+        return False
+    if score is None:  # the points that are seen, or the images, are of one colour
+        what = "depth was rendered from the points, and what views see of them has no colours to"
+        what = f"{what} compare: poses are not checked"
+        findings.add("poses-unchecked", what, OVERLAY, wasted=False)
+        return True
+    if score < BAD:
         findings.add(
             "poses-unfit",
             f"poses do not fit the cloud: points and photographs agree by {score:.2f}, expected "
             f"{FOUND} or more (depth was rendered from the points)",
             f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?",
         )
-    return best is None and score >= BAD
+    return score >= BAD
+
+
+def _explain(coord, color, cameras, images, views, likely_size):
+    """(the mistake without which points and photographs agree best, how well); None if none."""
+    best = None
+    for explanation in explanations(views, likely_size):
+        if explanation.key == "depth-unit":
+            continue
+        trial = photo_fit(*_with(explanation.undo(coord, cameras), color), images)
+        if trial is not None and trial > (best[1] if best else FOUND):
+            best = explanation, trial
+    return best
 
 
 def _with(undone, color):

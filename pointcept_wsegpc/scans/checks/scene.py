@@ -80,6 +80,7 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
     color = color[finite] if color is not None and len(color) == len(finite) else None
     fits = True
     if rendered >= set(frames):
+        findings.drop("depth-8-bit")  # few depths of few points, and no image of a depth camera
         likely_size = not findings.has("spacing", "extent")
         fits = check_photos(findings, scene, coord, color, cameras, views, likely_size)
     if fits:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import unicodedata
 
 import numpy as np
 import own_scan
@@ -255,6 +256,37 @@ def test_fisheye_is_refused(tmp_path):
         own_scan.nerfstudio(tmp_path / "b", 2, **change)
         with pytest.raises(ValueError, match="no pinhole"):
             detect.read_trajectory(tmp_path / "b")
+
+
+@pytest.mark.parametrize("focal", ["0", "nan", "-60", "0.94"])
+def test_focal_lengths_that_are_no_pixels_are_refused(focal, tmp_path):
+    own_scan.scannet(tmp_path / "a", 2)
+    for path in (tmp_path / "a/intrinsic").iterdir():
+        path.unlink()
+    own_scan.write_text(tmp_path / "a/intrinsic.txt", f"{focal} 60 31 24")
+    with pytest.raises(ValueError, match=r"focal lengths of .*; expected those in pixels"):
+        detect.read_trajectory(tmp_path / "a")
+    own_scan.nerfstudio(tmp_path / "b", 2, w=0)
+    with pytest.raises(ValueError, match="images of 0 x 48 pixels"):
+        detect.read_trajectory(tmp_path / "b")
+
+
+def test_names_in_another_unicode_form_are_the_same(tmp_path):
+    """As a folder from macOS has them: й as и and a breve."""
+    for convention, folder in (("colmap", "images"), ("scannet", "color")):
+        scene = tmp_path / convention
+        own_scan.WRITERS[convention](scene, 2)
+        for i, path in enumerate(sorted((scene / folder).iterdir())):
+            name = f"вид й {i}"
+            if convention == "colmap":
+                listing = scene / "sparse/0/images.txt"
+                text = listing.read_text(encoding="utf-8").replace(path.name, f"{name}.png")
+                listing.write_text(text, encoding="utf-8")
+            else:
+                (scene / f"pose/{i}.txt").rename(scene / f"pose/{name}.txt")
+            path.rename(path.with_name(unicodedata.normalize("NFD", f"{name}.png")))
+        _, trajectory = detect.read_trajectory(scene)
+        assert len(trajectory.shots) == 2 and not trajectory.unmatched
 
 
 def test_nerf_files_with_an_angle_alone(tmp_path):

@@ -16,6 +16,7 @@ from .trajectory import (
     image_folder,
     list_images,
     pinhole,
+    plain_form,
 )
 
 FOLDERS = ("sparse/0", "sparse", ".")
@@ -47,10 +48,10 @@ def read(scene):
     cameras = reading[0](folder / f"cameras.{suffix}")
     below = image_folder(scene)
     images, depths = list_images(below), image_folder(scene, ("depth",))
-    by_name = {path.relative_to(below).as_posix(): path for path in images} if below else {}
+    by_name = {plain_form(path.relative_to(below).as_posix()): path for path in images}
     found = Trajectory(images)
     for name, quaternion, translation, camera in reading[1](folder / f"images.{suffix}"):
-        image = by_name.get(name)
+        image = by_name.get(plain_form(name))
         if image is None:
             found.unmatched.append(name)
         else:

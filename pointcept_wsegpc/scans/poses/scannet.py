@@ -12,6 +12,7 @@ from .trajectory import (
     image_folder,
     list_images,
     matrix4,
+    plain_form,
     read_intrinsic,
     read_numbers,
 )
@@ -24,11 +25,11 @@ def is_there(scene):
 def read(scene):
     below, depths = image_folder(scene), image_folder(scene, ("depth",))
     images = list_images(below)
-    poses = {path.stem: path for path in (scene / "pose").glob("*.txt")}
+    poses = {plain_form(path.stem): path for path in (scene / "pose").glob("*.txt")}
     camera, depth_camera = _cameras(scene)
     found = Trajectory(images)
     for image in images:
-        path = poses.pop(image.stem, None)
+        path = poses.pop(plain_form(image.stem), None)
         if path is not None:
             pose = matrix4(read_numbers(path), path)
             found.shots[image] = Shot(pose, camera, depth_of(image, below, depths), depth_camera)

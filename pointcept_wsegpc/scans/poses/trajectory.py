@@ -4,6 +4,7 @@ Pixel centres are at integer coordinates; a camera looks along +z, x right, y do
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ IMAGE_FOLDERS = ("color", "images", "image", "rgb")
 STREAM_FOLDERS = (*IMAGE_FOLDERS, "lowres_wide", "vga_wide", "wide")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 DEPTH_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+LEAST_FOCAL = 2.0  # px; smaller ones are in image widths
 INTRINSIC_FILES = ("intrinsic.txt", "camera.json", "intrinsic.json")
 
 
@@ -28,6 +30,13 @@ class Camera:
     intrinsic: np.ndarray
     size: tuple | None = None
     distortion: tuple = ()
+
+    def __post_init__(self):
+        fx, fy = self.intrinsic[0, 0], self.intrinsic[1, 1]
+        if not (np.isfinite(self.intrinsic).all() and min(fx, fy) > LEAST_FOCAL):
+            raise ValueError(f"focal lengths of {fx:g} and {fy:g}; expected those in pixels")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"a camera with images of {self.size[1]} x {self.size[0]} pixels")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,11 @@ def natural_key(text):
     """Sorts 'frame 2' before 'frame 10'."""
     parts = re.split(r"(\d+)", str(text))
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def plain_form(name):
+    """A file's name in the one Unicode form in which names are compared; macOS writes another."""
+    return unicodedata.normalize("NFC", str(name))
 
 
 def list_images(folder, suffixes=IMAGE_SUFFIXES):

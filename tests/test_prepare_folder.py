@@ -75,6 +75,8 @@ def test_lists_of_tags(tmp_path):
         "# mine\nscene,tags\nkitchen,table,chair\n\nhall\n",
         "\ufeffScene;Tags\r\nkitchen;table;chair\r\nhall;;\r\n",  # of a German spreadsheet
         'scene\ttags\n" kitchen "\ttable; chair; table\nhall\t\n',
+        'scene,tags\nkitchen,"table, chair"\nhall,\n',
+        "scene;tags\nkitchen;table,chair\nhall;\n",
     ):
         assert tags_of(tmp_path, text) == expected
     (tmp_path / "tags.csv").unlink()
@@ -102,6 +104,8 @@ def test_a_table_of_tags_gives_the_classes(tmp_path):
         ("scene,tags\na,\n", "names no class"),
         ("scene,tags\na,soffa\n", "tag 'soffa', no class; did you mean 'sofa'?"),
         ("scene,tags\na,xyzzy\n", "no class; add it to classes.txt"),
+        ("scene,tags\na,sofa\nb,bed;Sofa\n", "alike but for letter case"),
+        ('scene,tags\na,"sofa\nb,bed\n', "a quotation mark is not closed"),
     ],
 )
 def test_odd_tags_get_one_line(text, message, tmp_path):
@@ -221,6 +225,31 @@ def test_images_of_different_sizes_become_one_pinhole_each(tmp_path):
     assert margins[2] >= 16  # an upright image has margins left and right
 
 
+@pytest.mark.parametrize("depth", [True, False])
+def test_one_calibration_of_images_of_different_sizes(depth, tmp_path):
+    """Numbers without a size are those of the images whose middle is the principal point."""
+    plain, mixed = (capture_of(tmp_path, name, count=5) for name in ("plain", "mixed"))
+    twice = camera.resize_intrinsic(own_scan.INTRINSIC, (48, 64), (96, 128))
+    for number in (0, 1, 2):  # most of the five; 4 is as calibrated
+        own_scan.write_image(mixed.folder / "color", f"{number}.png", number, (96, 128), twice)
+    own_scan.write_image(mixed.folder / "color", "3.png", 3, (48, 48))  # cropped
+    for capture in (plain, mixed):
+        if not depth:
+            for path in (capture.folder / "depth").iterdir():
+                path.unlink()
+        prepare_scan(capture, SETTINGS)
+    bad = read_json(mixed.target / "manifest.json")["frames"]["bad"]
+    assert list(bad.values()) == [["3.png"]] and "cropped" in next(iter(bad))
+    others = [view for i, view in enumerate(views_of(plain.target)) if i != 3]
+    for one, two in zip(others, views_of(mixed.target), strict=True):
+        assert all(np.allclose(a, b, atol=1e-3) for a, b in zip(one, two, strict=True))
+    for number in range(3):
+        one, two = (
+            schema.read_view_image(c.target, number, "color").astype(int) for c in (plain, mixed)
+        )
+        assert (np.abs(one - two).max(axis=2) < 60).mean() > 0.95
+
+
 def test_undistortion_against_a_loop():
     distortion = (0.1, -0.05, 0.01, -0.02, 0.03, 0.01, 0.02, -0.01)
     fx, fy, cx, cy = 50.0, 52.0, 31.0, 22.0
@@ -331,12 +360,23 @@ def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
     assert len(found[0]) > 500
 
 
+def test_a_large_cloud_stays_where_it_is():
+    """A room in millimetres, prepared as metres, is right but for one factor."""
+    room = raw_scan.room()[0]
+    assert not World.of(1000 * room, 1.0, "z").origin.any()
+    far = World.of(np.concatenate([np.add(room, (5000.3, 0, 0)), [[1e7, 0, 0]]]), 1.0, "z")
+    assert far.origin.tolist() == [5002, round(np.median(room[:, 1])), round(np.median(room[:, 2]))]
+
+
 def test_the_alignment_leads_from_the_capture(tmp_path):
     capture = capture_of(tmp_path)
     matrix = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
     own_scan.write_text(capture.folder / "axis_alignment.txt", *matrix)
     prepare_scan(capture, SETTINGS)
     assert (schema.read_views(capture.target).axis_alignment == matrix).all()
+    own_scan.write_text(capture.folder / "axis_alignment.txt", *np.zeros((4, 4)))
+    with pytest.raises(ValueError, match=r"axis_alignment.txt is no rotation and shift"):
+        prepare_scan(capture, SETTINGS)
 
 
 # ------------------------------------------------------------------------------ what is wrong
@@ -356,6 +396,51 @@ def test_depth_in_another_unit_is_named(tmp_path):
         prepare_scan(capture, Settings(height=24, width=32, depth_scale=1000))
     assert not capture.target.exists()
     assert prepare_scan(capture, SETTINGS)["depth_scale"] == 5000
+
+
+def test_floats_of_another_unit_are_named(tmp_path):
+    """Floats are metres, whatever --depth-scale says."""
+    capture = capture_of(tmp_path)
+    for path in (capture.folder / "depth").iterdir():
+        np.save(path.with_suffix(".npy"), np.asarray(Image.open(path)).astype(np.float32))
+        path.unlink()
+    with pytest.raises(ValueError, match="4 with floating-point depth in another unit"):
+        prepare_scan(capture, SETTINGS)
+
+
+def test_a_cloud_in_millimetres_is_named(tmp_path):
+    coord, surface, _ = raw_scan.room()
+    for depth in (True, False):
+        capture = capture_of(tmp_path, f"depth {depth}")
+        (capture.folder / "mesh.ply").unlink()
+        write_ply(capture.folder / "a.ply", 1000 * coord, raw_scan.color_of(surface))
+        for i in range(4):
+            pose = own_scan.pose(i)
+            pose[:3, 3] = 1000 * pose[:3, 3] if depth else -1e6
+            own_scan.write_text(capture.folder / f"pose/{i}.txt", *pose)
+            if not depth:
+                (capture.folder / f"depth/{i}.png").unlink()
+        message = "give --scale 0.001" if depth else "sees no point of the cloud"
+        with pytest.raises(ValueError, match=message):
+            prepare_scan(capture, SETTINGS)
+        # The cloud, the poses and the depth images agree, each in its own unit.
+        if depth:
+            settings = Settings(height=24, width=32, spacing=0, scale=0.001)
+            assert prepare_scan(capture, settings)["fit"]["depth_error"] < 0.02
+
+
+def test_views_that_hardly_show_the_cloud_are_an_error(tmp_path):
+    """With rendered depth, too, where nothing is compared."""
+    capture = capture_of(tmp_path, writer=lambda s, n: write_template(s.parent), name="kitchen")
+    for path in (capture.folder / "depth").iterdir():
+        path.unlink()
+    for i in range(4):
+        path = capture.folder / f"pose/{i}.txt"
+        matrix = np.loadtxt(path)
+        matrix[:3, 3] -= 200 * matrix[:3, 2]  # far behind the camera's place
+        own_scan.write_text(path, *matrix)
+    with pytest.raises(ValueError, match=r"0\.\d % of the images show the cloud"):
+        prepare_scan(capture, Settings(height=240, width=320))
 
 
 def test_8_bit_depth_is_named(tmp_path):
@@ -513,6 +598,11 @@ def test_what_an_owner_is_told():
         "it is 4200 m long",
         "colours of points and images hardly agree (correlation 0.05)",
     ]
+    rendered = {"rendered_depth": {"from": "points", "views": [0, 2]}, "num_views": 3}
+    assert (
+        "no depth image goes with 2 of 3 images; their depth is rendered from its points"
+        in prepare_folder.scene_notes({**manifest, **rendered})
+    )
     fine = {**manifest, "colored": True, "extent": 6.0, "fit": None}
     assert list(prepare_folder.scene_notes(fine)) == []
 

@@ -26,6 +26,8 @@ from pointcept_wsegpc.schema import TAGS_FILE, write_scene_tags
 from preparing import positive, prepare_all, size
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
+LISTED = 40  # notes that are printed
+ALL_RETURN = "labels return to all"
 LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
 
 
@@ -48,7 +50,7 @@ def parse_arguments():
     parser.add_argument("--up", choices=sorted(UP), default="z", help="the cloud's (default z)")
     parser.add_argument(
         "--depth-scale", type=length, default=0.0, metavar="N",
-        help="values of depth images in a metre (default: 1000, of TUM 5000)",
+        help="values of depth images in a metre (default: 1000, of TUM 5000); floats are metres",
     )  # fmt: skip
     parser.add_argument("--poses", choices=("auto", *CONVENTIONS), default="auto")
     add_job_arguments(parser)
@@ -105,7 +107,9 @@ def report(outcome, jobs):
         print("  manifest.json of each scene names them")
     if flat:
         print(f"{len(flat)} scenes have no images, kept for 3D alone: {', '.join(flat[:5])}")
-    print("\n".join(notes[:20]), end="\n" if notes else "")
+    notes.sort(key=lambda note: note.endswith(ALL_RETURN))  # what is no fault comes last
+    more = [f"  … and {len(notes) - LISTED} more"] if len(notes) > LISTED else []
+    print("\n".join([*notes[:LISTED], *more]), end="\n" if notes else "")
 
 
 def scene_notes(manifest):
@@ -114,12 +118,18 @@ def scene_notes(manifest):
         spacing = manifest["settings"]["spacing"]
         yield (
             f"{manifest['num_points']} of {manifest['num_scanned']} points, one in {spacing} m; "
-            "labels return to all"
+            f"{ALL_RETURN}"
         )
     if not manifest["colored"]:
         yield "its cloud has no colours; grey is stored, and the 3D network sees shape alone"
     if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
         yield f"it is {manifest['extent']:.4g} m long; where its unit is no metre, give --scale"
+    rendered = manifest.get("rendered_depth") or {"views": ()}
+    if count := len(rendered["views"]):
+        yield (
+            f"no depth image goes with {count} of {manifest['num_views']} images; their depth is "
+            f"rendered from its {rendered['from']}"
+        )
     fit = manifest["fit"] or {}
     if fit.get("depth_error") is not None:
         yield f"measured depth is {1000 * fit['depth_error']:.0f} mm off the cloud's"

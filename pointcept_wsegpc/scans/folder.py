@@ -66,10 +66,16 @@ class World:
 
     @classmethod
     def of(cls, coord, scale, up):
-        """For the cloud (N, 3); the origin moves, by whole metres, only for a cloud far from it."""
+        """For the cloud (N, 3); the origin moves, by whole metres, only for a cloud far from it.
+
+        A cloud in a wrong unit is large rather than far: it stays, so that one factor mends it.
+        """
         rotation = np.array(UP[up], dtype=np.float64)
-        placed = scale * np.nanmedian(coord[np.isfinite(coord).all(axis=1)], axis=0) @ rotation.T
-        return cls(scale, rotation, np.rint(placed) if np.abs(placed).max() > FAR else np.zeros(3))
+        low, placed, high = scale * np.quantile(
+            coord[np.isfinite(coord).all(axis=1)], (0.01, 0.5, 0.99), axis=0
+        )
+        far = np.abs(placed).max() > max(FAR, (high - low).max())
+        return cls(scale, rotation, np.rint(placed @ rotation.T) if far else np.zeros(3))
 
     def points(self, coord):
         return self.scale * (coord @ self.rotation.T) - self.origin
@@ -174,6 +180,8 @@ def _alignment(capture, world):
     if not path.is_file():
         return np.eye(4)
     given = matrix4(read_numbers(path), path)
+    if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
+        raise ValueError(f"{path} is no rotation and shift; give 4x4 numbers, row by row")
     # It leads from the capture's metres; the prepared world is turned and moved against that.
     back = np.eye(4)
     back[:3, :3], back[:3, 3] = world.rotation.T, world.rotation.T @ world.origin

@@ -9,6 +9,7 @@ from ..camera import visible_pixels
 
 LEAST_SEEN = 0.01  # share of the pixels that show the cloud, at least
 MOST_ERROR = 0.25  # m, median |measured - rendered|, at most
+LARGE = 300.0  # m; a cloud that is longer is likely in another unit
 STEADY = 0.1  # spread of the ratio rendered / measured that tells a wrong unit
 TOLERANCE = 0.05  # m, between a point and the depth at its pixel, to compare their colours
 
@@ -32,23 +33,41 @@ def check_fit(scan, frames, points):
         "depth_ratio": None,
         "color_agreement": color_agreement([view for view, _ in frames.compared], points),
     }
-    if measured:
-        fit |= _depth_fit(scan, *map(np.stack, zip(*measured, strict=True)), frames.depth_scale)
+    length = float(np.ptp(points["coord"], axis=0).max())
+    if not measured:
+        _check_seen(scan, fit["seen"], length)
+    else:
+        images = map(np.stack, zip(*measured, strict=True))
+        fit |= _depth_fit(scan, *images, frames.depth_scale, length)
     return {key: round(value, 4) if value is not None else None for key, value in fit.items()}
 
 
-def _depth_fit(scan, measured, rendered, depth_scale):
-    both, share = (rendered > 0) & (measured > 0), float((rendered > 0).mean())
-    if share < LEAST_SEEN or not both.any():
+def _unit_hint(length):
+    return (
+        f"the cloud is {length:.4g} m long: if it is in millimetres, give --scale 0.001 (cloud and "
+        "poses must have one unit)"
+    )
+
+
+def _check_seen(scan, share, length):
+    """Raise ValueError where hardly any pixel shows the cloud, which is `length` m long."""
+    if share < LEAST_SEEN:
         raise ValueError(
             f"{scan}: {100 * share:.1f} % of the images show the cloud; its poses are of another "
-            "frame or unit than the cloud"
+            f"frame or unit than the cloud{f'; {_unit_hint(length)}' if length > LARGE else ''}"
         )
+
+
+def _depth_fit(scan, measured, rendered, depth_scale, length):
+    both = (rendered > 0) & (measured > 0)
+    _check_seen(scan, float((rendered > 0).mean()) if both.any() else 0.0, length)
     error = float(np.median(np.abs(measured[both] - rendered[both])))
     low, ratio, high = np.quantile(rendered[both] / measured[both], (0.25, 0.5, 0.75))
     if error > MOST_ERROR:
         cause = "its poses are of another frame than the cloud, or of another convention"
-        if high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
+        if length > LARGE:
+            cause = _unit_hint(length)
+        elif high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
             cause = (
                 f"try --depth-scale {depth_scale / ratio:.4g} (now {depth_scale:.4g}), or --scale, "
                 "if the cloud is not in metres"

@@ -3,12 +3,16 @@
 H x W pixels at the stored size. Pixel centres at integer coordinates.
 """
 
+from dataclasses import replace
+
 import numpy as np
+from PIL import Image
 
 from .frames import BadFrame, FrameLog, View, invert_pose, resample_color
 from .photos import Letterbox, fit_camera, read_color, read_depth, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
+UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"
 NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
 
 
@@ -36,6 +40,7 @@ class FolderFrames:
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
         self.names, self.rendered, self.compared, self.places = {}, [], [], []
+        self._size_of = None  # of the images that a camera without a size belongs to
 
     def __iter__(self):
         compare = set(np.linspace(0, max(len(self.chosen) - 1, 0), FIT_VIEWS).astype(int))
@@ -56,7 +61,7 @@ class FolderFrames:
             raise BadFrame(NO_POSE)
         world_to_camera = invert_pose(self.place(shot.camera_to_world))
         color = read_color(image)
-        color_camera = fit_camera(shot.camera, color.shape[:2])
+        color_camera = fit_camera(self._sized(shot.camera), color.shape[:2])
         color = undistort(color, color_camera)
         if shot.depth is None:
             box = Letterbox(color.shape[:2], self.size)
@@ -72,6 +77,20 @@ class FolderFrames:
             self.compared.append((view, self._to_compare(view) if shot.depth else None))
         return view
 
+    def _sized(self, given):
+        """The camera with the size (H, W) that its numbers are for, where images differ in size."""
+        if given.size is not None:
+            return given
+        if self._size_of is None:
+            self._size_of = image_sizes(self.trajectory.shots)
+        if len(self._size_of) < 2:
+            return given
+        column, row = given.intrinsic[:2, 2]  # near the middle of its images
+        size = min(
+            self._size_of, key=lambda s: abs(s[0] / 2 - 0.5 - row) + abs(s[1] / 2 - 0.5 - column)
+        )
+        return replace(given, size=size)
+
     def _to_compare(self, view):
         return self.renderer.render(view.intrinsic, view.world_to_camera, self.size)
 
@@ -84,9 +103,21 @@ class FolderFrames:
     def _rendered(self, number, intrinsic, world_to_camera):
         depth = self.renderer.render(intrinsic, world_to_camera, self.size)
         if not depth.any():
-            raise BadFrame("a camera that sees no point of the cloud")
+            raise BadFrame(UNSEEN)
         self.rendered.append(number)
         return depth
+
+
+def image_sizes(images):
+    """Sizes (H, W) of image files, each once, the unreadable left out."""
+    sizes = []
+    for path in images:
+        try:
+            with Image.open(path) as file:
+                sizes.append((file.height, file.width))
+        except (OSError, ValueError, Image.DecompressionBombError):
+            continue
+    return sorted(set(sizes))
 
 
 def image_numbers(images):

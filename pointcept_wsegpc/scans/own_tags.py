@@ -46,6 +46,13 @@ def read_own_tags(raw):
             near = difflib.get_close_matches(unknown[0], classes, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"add it to {CLASSES_FILE}"
             raise ValueError(f"{path}: {scene} has the tag {unknown[0]!r}, no class; {hint}")
+    alike = {}
+    for name in classes:
+        if (other := alike.setdefault(" ".join(name.casefold().split()), name)) != name:
+            raise ValueError(
+                f"{path}: {other!r} and {name!r} are two classes, alike but for letter case or "
+                "spaces; write one of them everywhere"
+            )
     if not classes:
         raise ValueError(f"{path} names no class; write the tags of your scenes into it")
     return classes, tags
@@ -71,7 +78,13 @@ def _read_csv(path):
     lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
     head = lines[0] if lines else ""
     delimiter = next((mark for mark in "\t,;" if mark in head), ",")
-    rows = [[plain(cell) for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+    try:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        rows = [[plain(cell) for cell in row] for row in reader]
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: a quotation mark is not closed, or in a cell ({error})"
+        ) from None
     if not rows or len(rows[0]) < 2 or rows[0][0].lower() != "scene":
         raise ValueError(f"{path}: {EXPECTED}; its first line is {head!r:.60}")
     header, *rows = rows
@@ -88,8 +101,8 @@ def _read_csv(path):
 
 
 def _names(cells):
-    """Names of a list: further cells, or `;` inside one."""
-    names = (plain(name) for cell in cells for name in cell.split(";"))
+    """Names of a list: further cells, or `;` or `,` inside one."""
+    names = (plain(name) for cell in cells for name in cell.replace(",", ";").split(";"))
     return list(dict.fromkeys(filter(None, names)))
 
 

@@ -10,6 +10,7 @@ from .. import camera
 from .frames import BadFrame, nearest_index
 from .poses.trajectory import Camera
 
+MOST_METRES = 65.0  # m, the most that a prepared depth image holds
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
 
 
@@ -39,11 +40,14 @@ def read_depth(path, scale):
         raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
     if depth.ndim != 2:
         raise BadFrame("depth image with several channels (export one channel of 16 bits)")
-    if depth.dtype.kind != "f":
+    in_metres = depth.dtype.kind == "f"
+    if not in_metres:
         depth = depth.astype(np.float32) / np.float32(scale)
     depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
     if not depth.any():
         raise BadFrame("blank depth")
+    if in_metres and np.median(depth[depth > 0]) > MOST_METRES:
+        raise BadFrame("floating-point depth in another unit than metres (no option scales it)")
     return depth.astype(np.float32)
 
 

@@ -224,6 +224,16 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     assert "poses-inverted" in grave(scene)
 
 
+def test_views_that_are_no_archive_are_named_without_advice_to_unpickle(scene):
+    (scene / "views.npz").write_text("text")
+    assert grave(scene)["views.npz"] == "views.npz cannot be used: it is no .npz file"
+
+
+def test_a_manifest_of_another_structure_is_named(scene):
+    (scene / "manifest.json").write_text("[]")
+    assert list(grave(scene)) == ["manifest"]
+
+
 def test_few_rendered_depths_are_no_8_bit_images(scene):
     depths = sorted((scene / "views").glob("*.depth.png"))
     for path in depths:

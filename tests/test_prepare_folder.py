@@ -607,6 +607,22 @@ def test_what_an_owner_is_told():
     assert list(prepare_folder.scene_notes(fine)) == []
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (None, "is no .npz file"),
+        ({"other": np.zeros(3)}, "has no array `label` of whole numbers"),
+        ({"label": np.zeros(3)}, "has no array `label` of whole numbers"),
+        ({"label": np.array([0, -3, 1], np.int16)}, "has the label -3; -1 stands for none"),
+    ],
+)
+def test_odd_labels_get_one_line(arrays, message, tmp_path):
+    path = tmp_path / "a.npz"
+    path.write_text("text") if arrays is None else np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=message):
+        write_labelled((tmp_path / "a", path), ["floor", "wall"], tmp_path / "out")
+
+
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):
     run_tool("prepare_folder", "--template", tmp_path / "raw")
     run_tool(

@@ -3,6 +3,7 @@
 N points as scanned, M prepared points, C classes.
 """
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,7 @@ def write_labelled(pair, names, out):
     Raises ValueError where labels and points differ in number, or a label is no class.
     """
     scene, path = (Path(part) for part in pair)
-    with np.load(path) as stored:
-        values = {key: stored[key] for key in ("label", "confidence") if key in stored.files}
+    values = _read_labels(path)
     prepared = read_points(scene, ("coord", "color"))
     if len(values["label"]) != len(prepared["coord"]):
         raise ValueError(
@@ -53,6 +53,21 @@ def write_labelled(pair, names, out):
     legend = [f"label {i} {name}" for i, name in enumerate(names)]
     write_ply(Path(out) / f"{scene.name}.ply", cloud.coord, color, cloud.face, legend, **properties)
     return remark
+
+
+def _read_labels(path):
+    """{"label": (M,) integers from IGNORE on, "confidence": (M,) if it is there}."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = {key: stored[key] for key in ("label", "confidence") if key in stored.files}
+    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no .npz file of arrays; label this data set again") from error
+    label = values.get("label")
+    if label is None or label.dtype.kind not in "iu" or label.ndim != 1:
+        raise ValueError(f"{path} has no array `label` of whole numbers; label this data set again")
+    if label.min(initial=IGNORE) < IGNORE:
+        raise ValueError(f"{path} has the label {label.min()}; {IGNORE} stands for none")
+    return values
 
 
 def _scan(scene):

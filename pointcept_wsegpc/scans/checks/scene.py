@@ -59,7 +59,10 @@ def check_scene(scene, settings):
 def _check_manifest(findings, scene):
     """The manifest of a scene, {} where there is none."""
     try:
-        return json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+        if isinstance(manifest, dict):
+            return manifest
+        findings.add("manifest", "manifest.json holds no dictionary", PREPARE)
     except FileNotFoundError:
         what = "manifest.json is missing: the scene was not made by a prepare tool"
         findings.add("missing-manifest", what, f"{PREPARE}, or add one", wasted=False)

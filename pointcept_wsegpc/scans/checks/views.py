@@ -40,7 +40,8 @@ def check_views(findings, scene, num_views, limit):
         if views.intrinsic.shape != (count, 3, 3) or views.world_to_camera.shape != (count, 4, 4):
             raise ValueError("its arrays differ in length")
     except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
-        findings.add("views.npz", f"views.npz cannot be used: {error}", PREPARE)
+        why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
+        findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)
         return None, []
     findings.measures.update(views=count, size=list(views.size))
     if not count:

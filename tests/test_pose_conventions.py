@@ -222,7 +222,7 @@ def test_images_without_any_poses_are_an_error(tmp_path):
         ("open3d", "trajectory.json", "{", "open3d poses cannot be read (JSONDecodeError"),
         ("colmap", "sparse/0/cameras.txt", "3 FOV 9 9 1 1 1 1 1", "model FOV is no pinhole"),
         ("colmap", "sparse/0/cameras.txt", "3 PINHOLE 9 9 1", "has 4 parameters, got 1"),
-        ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 1 1 1 1", "cannot be read (KeyError: 3"),
+        ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 9 9 4 4", "cannot be read (KeyError: 3"),
         ("arkit", "lowres_wide.traj", "1 2 3\n", "expected 7 numbers"),
         ("nerfstudio", "transforms.json", '{"frames": [{}]}', "KeyError: 'file_path'"),
     ],

@@ -1,7 +1,9 @@
 """Own scans: which there are, their tags, what becomes of each, and labels on the way back."""
 
 import json
+import os
 import runpy
+import shutil
 import sys
 import unicodedata
 from pathlib import Path
@@ -575,6 +577,24 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     assert "1 prepared scenes moved to their new split: Büro 2" in printed
     assert schema.read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
     assert read_json(out / "val/Büro 2/manifest.json")["poses"] == "colmap"
+
+
+def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    run_tool("prepare_folder", "--template", raw)
+    shutil.copytree(raw / "kitchen", raw / "hall")
+    command = ("prepare_folder", "--raw", raw, "--out", out, "--size", "32x24")
+    assert run_tool(*command)[0] == 0
+    for path in (raw / "kitchen", *(raw / "kitchen").rglob("*")):
+        os.utime(path, (1e9, 1e9))
+    printed = run_tool(*command)[1]
+    assert "have changed" not in printed and "any more" not in printed
+    later = (out / "train/kitchen/manifest.json").stat().st_mtime + 5
+    os.utime(raw / "kitchen/pose/1.txt", (later, later))
+    shutil.rmtree(raw / "hall")
+    printed = run_tool(*command)[1]
+    assert "1 finished scenes have changed since: train/kitchen; delete" in printed
+    assert "1 prepared scenes have no folder any more: train/hall" in printed
 
 
 def test_bad_arguments_get_one_line(tmp_path, run_tool):

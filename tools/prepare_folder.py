@@ -18,7 +18,12 @@ from pointcept_wsegpc.files import atomic_path, read_json
 from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.labels import CLASSES_FILE
 from pointcept_wsegpc.scans.folder import UP, Settings, prepare_scan
-from pointcept_wsegpc.scans.folder_capture import find_scans, follow_splits
+from pointcept_wsegpc.scans.folder_capture import (
+    changed_since,
+    find_scans,
+    follow_splits,
+    left_behind,
+)
 from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.poses.detect import CONVENTIONS
 from pointcept_wsegpc.scans.template import write_template
@@ -101,6 +106,12 @@ def report(outcome, jobs):
         if not manifest["num_views"]:
             flat.append(name)
         notes += [f"  {name}: {note}" for note in scene_notes(manifest)]
+    changed = [name for name in outcome.skipped if changed_since(jobs[name])]
+    if changed:
+        print(
+            f"{len(changed)} finished scenes have changed since: {', '.join(changed[:5])}; delete "
+            "their prepared folders to prepare them again"
+        )
     left_out = "".join(f", {n} with {why}" for why, n in sorted(bad.items()))
     print(f"{kept} images kept{f'; left out{left_out[1:]}' if bad else ''}")
     if bad:
@@ -153,6 +164,11 @@ def main():
         print(f"{len(absent)} listed scenes have no folder: {', '.join(absent[:5])}")
     if moved := follow_splits(captures):
         print(f"{len(moved)} prepared scenes moved to their new split: {', '.join(moved[:5])}")
+    if gone := left_behind(captures):
+        print(
+            f"{len(gone)} prepared scenes have no folder any more: {', '.join(gone[:5])}; delete "
+            f"them from {root}: without tags stage one refuses them"
+        )
     write_tags(root, captures, classes, tags)
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
     settings = Settings(

@@ -75,3 +75,17 @@ def follow_splits(captures):
                 old.rename(capture.target)
                 moved.append(capture.name)
     return moved
+
+
+def changed_since(capture):
+    """Whether a file or folder of the scan is newer than its prepared scene."""
+    prepared = (capture.target / "manifest.json").stat().st_mtime
+    paths = (capture.folder, *capture.folder.rglob("*"))
+    return any(path.stat().st_mtime > prepared for path in paths if path.exists())
+
+
+def left_behind(captures):
+    """Prepared scenes, as split/scene, that are of none of the captures."""
+    root, names = captures[0].root, {capture.name for capture in captures}
+    found = (path.parent for split in SPLITS for path in root.glob(f"{split}/*/manifest.json"))
+    return sorted(f"{path.parent.name}/{path.name}" for path in found if path.name not in names)

@@ -385,6 +385,8 @@ def test_a_scene_without_views_is_told_and_allowed(scene):
         ("coord", lambda a: np.where(np.arange(len(a))[:, None] == 5, np.nan, a), "non-finite"),
         ("coord", lambda a: a[:, :2], "shape-coord"),
         ("segment20", lambda a: a + 1, "label-range"),
+        ("segment20", lambda a: a.astype(str), "label-dtype"),
+        ("segment20", lambda a: a * np.nan, "label-dtype"),
     ],
 )
 def test_wrong_arrays(scene, name, change, key):
@@ -395,6 +397,18 @@ def test_wrong_arrays(scene, name, change, key):
     assert key in grave(scene)
 
 
+def test_a_scene_of_no_points(scene):
+    for path in scene.glob("*.npy"):
+        change_array(scene, path.stem, lambda a: a[:0])
+    assert list(grave(scene)) == ["no-points"]
+
+
+@pytest.mark.parametrize("text", [b"[]", b'{"rendered_depth": true}', b"{", bytes([255, 254])])
+def test_a_foreign_manifest(scene, text):
+    (scene / "manifest.json").write_bytes(text)
+    assert "manifest.json cannot be used" in grave(scene)["manifest"]
+
+
 def test_wrong_views(scene):
     def break_poses(views):
         pose = views.world_to_camera.copy()
@@ -403,6 +417,8 @@ def test_wrong_views(scene):
 
     change_views(scene, world_to_camera=break_poses)
     assert "in 2 of 6 views" in grave(scene)["pose-impossible"]
+    change_views(scene, axis_alignment=lambda v: v.axis_alignment * np.nan)
+    assert "axis alignment is not finite" in grave(scene)["views.npz"]
     (scene / "views.npz").write_bytes(b"nothing")
     assert "cannot be used" in grave(scene)["views.npz"]
 

@@ -35,7 +35,7 @@ def check_points(findings, scene, num_classes=None):
     if "coord" in points and not _check_coord(findings, points["coord"]):
         del points["coord"]
     for key in ("color", "normal"):
-        if key in points:
+        if len(points.get(key, ())):
             (_check_color if key == "color" else _check_normal)(findings, points[key])
     _check_labels(findings, Path(scene), points, num_classes)
     _check_lengths(findings, points)
@@ -108,6 +108,10 @@ def _check_labels(findings, scene, points, num_classes):
         if label is None:
             continue
         label = label.reshape(-1)
+        if label.dtype.kind not in "iu" and not (label.dtype.kind == "f" and _whole(label)):
+            what = f"{path.name} holds {label.dtype} that are no whole numbers"
+            findings.add("label-dtype", what, "map the labels to the class table")
+            continue
         points[path.stem] = label
         # segment200 and the like have tables of their own
         if num_classes is None or path.stem not in ("segment", "segment20") or not len(label):
@@ -116,6 +120,10 @@ def _check_labels(findings, scene, points, num_classes):
             what = f"{path.name} holds labels {label.min()} to {label.max()}"
             expected = f"expected {IGNORE} to {num_classes - 1}"
             findings.add("label-range", f"{what}; {expected}", "map the labels to the class table")
+
+
+def _whole(values):
+    return bool((values == np.floor(values)).all())  # NaN is not
 
 
 def _check_lengths(findings, points):

@@ -60,14 +60,15 @@ def _check_manifest(findings, scene):
     """The manifest of a scene, {} where there is none."""
     try:
         manifest = json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
-        if isinstance(manifest, dict):
-            return manifest
-        findings.add("manifest", "manifest.json holds no dictionary", PREPARE)
+        rendered = manifest.get("rendered_depth") if isinstance(manifest, dict) else "nowhere"
+        if not isinstance(rendered, (dict, type(None))):
+            raise ValueError("not as the prepare tools write it")
+        return manifest
     except FileNotFoundError:
         what = "manifest.json is missing: the scene was not made by a prepare tool"
         findings.add("missing-manifest", what, f"{PREPARE}, or add one", wasted=False)
     except ValueError as error:
-        findings.add("manifest", f"manifest.json is no JSON ({error})", PREPARE)
+        findings.add("manifest", f"manifest.json cannot be used: {error}", PREPARE)
     return {}
 
 

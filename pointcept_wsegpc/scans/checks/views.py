@@ -39,6 +39,8 @@ def check_views(findings, scene, num_views, limit):
         count = len(views)
         if views.intrinsic.shape != (count, 3, 3) or views.world_to_camera.shape != (count, 4, 4):
             raise ValueError("its arrays differ in length")
+        if not np.isfinite(views.axis_alignment).all():
+            raise ValueError("its axis alignment is not finite")
     except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
         why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
         findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)

@@ -237,6 +237,7 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
     source = shutil.copytree(sources["openscene"], tmp_path / "source")
     images = source / "scannet_2d" / NAME
     (images / "pose" / "0.txt").unlink()
+    (images / "depth" / "0.png").write_bytes(b"no image")  # the others tell the size
     (images / "depth" / "2.png").unlink()
     Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "depth" / "4.png")
     (images / "color" / "6.jpg").write_bytes(b"no image")
@@ -299,6 +300,43 @@ def test_concertos_folders_of_cameras_are_refused(sources, tmp_path):
     capture = find_captures(source, tmp_path / "out", "concerto", ("train",))[0]
     with pytest.raises(ValueError, match=r"prepare_s3dis\.py"):
         convert_scene(capture, settings("concerto"))
+
+
+def test_broken_files_of_concerto_are_listed(sources, tmp_path):
+    source = shutil.copytree(sources["concerto"], tmp_path / "source")
+    images = source / "images" / "train" / NAME
+    numbers = sorted(int(path.stem) for path in (images / "color").iterdir())
+    matrix = np.load(images / "intrinsic/intrinsic.npy")
+    np.save(images / f"intrinsic/{numbers[0]}.npy", np.arange(5.0))
+    np.save(images / f"intrinsic/{numbers[1]}.npy", matrix * np.nan)
+    np.save(images / f"intrinsic/{numbers[2]}.npy", np.array([{}], dtype=object))
+    np.save(images / f"correspondence/{numbers[3]}.npy", np.array([["a", "b", "c"]]))
+    capture = find_captures(source, tmp_path / "out", "concerto", ("train",))[0]
+    bad = convert_scene(capture, settings("concerto"))["frames"]["bad"]
+    found = {frame: why for why, frames in bad.items() for frame in frames}
+    assert [found[number] for number in numbers[:4]] == [
+        "intrinsic of another shape",
+        "impossible intrinsic",
+        "unreadable intrinsic file",
+        "unreadable correspondence file",
+    ]
+    assert len(schema.read_views(capture.target)) > 0
+
+
+def test_names_that_leave_the_output_and_second_files_are_refused(tmp_path):
+    folder = tmp_path / "source/scannet_3d/train"
+    folder.mkdir(parents=True)
+    for names, message in (
+        ((".._vh_clean_2.pth",), r"'\.\.' is no name"),
+        (("_vh_clean_2.pth",), "'' is no name"),
+        (("a.pth", "a_vh_clean_2.pth"), "a second file of scene a"),
+    ):
+        for name in names:
+            (folder / name).write_bytes(b"")
+        with pytest.raises(ValueError, match=message):
+            find_captures(tmp_path / "source", tmp_path / "out", "openscene")
+        for name in names:
+            (folder / name).unlink()
 
 
 # --------------------------------------------------------------------------------- pickles
@@ -367,6 +405,68 @@ def test_other_contents_are_refused(tmp_path):
         read_tuple(path)
 
 
+def pickled(path, *, code="f8", fields=None, flags=-1, data=b"A" * 32):
+    """Write a file with an array (4,) of one's own making: numpy writes none of the odd ones."""
+    import pickle
+    import zipfile
+
+    def dump(value):
+        return pickle.dumps(value, 2)[2:-1]
+
+    kind = b"cnumpy\ndtype\n"
+    odd = b"(" + kind + dump((fields,)) + b"R" + dump((1,)) + b"t" if fields else b"N"
+    kind += dump((code, False, True)) + b"R(" + dump(3) + dump("<") + odd + b"NN"
+    kind += dump(8) * 2 + dump(flags) + b"tb"
+    program = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n"
+    program += dump((0,)) + dump("b") + b"tR(" + dump(1) + dump((4,)) + kind + b"\x89"
+    program += b"c_codecs\nencode\n" + dump((data.decode("latin1"), "latin1")) + b"Rtb."
+    torch.save(0, path.with_name("plain.pth"))
+    with zipfile.ZipFile(path.with_name("plain.pth")) as plain, zipfile.ZipFile(path, "w") as out:
+        for name in plain.namelist():
+            out.writestr(name, program if name.endswith("data.pkl") else plain.read(name))
+
+
+def test_types_that_claim_to_hold_objects_are_refused(tmp_path):
+    """numpy would take the bytes of such an array for addresses."""
+    path = tmp_path / "a.pth"
+    pickled(path, data=np.arange(4.0).tobytes())
+    assert read_pickled(path).tolist() == [0, 1, 2, 3]
+    pickled(path, flags=63)  # claims that are not believed
+    assert not read_pickled(path).dtype.hasobject
+    for odd in ({"code": "O"}, {"code": "V8"}, {"code": "f8,O"}, {"fields": "O", "flags": 1}):
+        pickled(path, **odd)
+        with pytest.raises(ValueError, match=r"a\.pth: refused, an array of '"):
+            read_pickled(path)
+    pickled(path, fields="f8")
+    with pytest.raises(ValueError, match="refused, a type with fields"):
+        read_pickled(path)
+    pickled(path, data=b"A" * 31)
+    with pytest.raises(ValueError, match="refused, an array of another length"):
+        read_pickled(path)
+
+
+def test_arrays_that_are_none_are_refused(tmp_path):
+    path, coord = tmp_path / "a.pth", np.ones((4, 3))
+    for change, message in (
+        ({"coord": torch.tensor(3.0)}, r"coord has the shape \(\); expected \(N, 3\)"),
+        ({"coord": np.ones((4, 4))}, r"coord has the shape \(4, 4\)"),
+        ({"color": [[1, 2], [3]]}, "color is no array"),
+        ({"color": coord / 2}, "colours are 0 to 0.5; expected 0 to 255"),
+        ({"color": coord * 300}, "expected 0 to 255"),
+        ({"color": coord * np.nan}, "expected 0 to 255"),
+        ({"coord": torch.ones(4, 3).bfloat16()}, "coord is no array"),
+        ({"semantic_gt20": np.zeros((4, 2))}, r"segment20 has the shape \(4, 2\); expected \(N,\)"),
+        ({"semantic_gt20": np.full(4, np.nan)}, "segment20 holds NaN"),
+    ):
+        torch.save({"coord": coord, "color": coord * 9, **change}, path)
+        with pytest.raises(ValueError, match=message) as error:
+            read_dictionary(path)
+        assert str(path) in str(error.value)
+    gradient = torch.ones(4, 3, requires_grad=True)
+    torch.save({"coord": gradient, "color": coord * 9}, path)
+    assert read_dictionary(path)["coord"].tolist() == [[1] * 3] * 4
+
+
 def test_values_out_of_range_are_refused(tmp_path):
     path, coord = tmp_path / "a.pth", np.zeros((4, 3))
     for stored, message in (
@@ -394,6 +494,10 @@ def test_superpoints_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ValueError, match="expected 'a'"):
         read_superpoints(path)
     np.savez(path, a=np.array([None, 1]))
+    with pytest.raises(ValueError, match="cannot be used"):
+        read_superpoints(path)
+    with open(path, "wb") as file:  # a .npy of this name
+        np.save(file, np.arange(4))
     with pytest.raises(ValueError, match="cannot be used"):
         read_superpoints(path)
 

@@ -19,7 +19,8 @@ from PIL import Image
 from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import S3DIS_NAMES
-from pointcept_wsegpc.scans import agreement, s3dis_alignment
+from pointcept_wsegpc.scans import agreement, frames, photos, s3dis_alignment, s3dis_images
+from pointcept_wsegpc.scans.converted import image_folders
 from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.s3dis import Settings, choose_views, prepare_room
 from pointcept_wsegpc.scans.s3dis_alignment import (
@@ -33,6 +34,7 @@ from pointcept_wsegpc.scans.s3dis_alignment import (
 )
 from pointcept_wsegpc.scans.s3dis_points import (
     class_of,
+    link_preprocessed_room,
     object_files,
     read_object,
     read_raw_room,
@@ -273,6 +275,29 @@ def test_the_user_may_say_whether_it_is_aligned(release, tmp_path):
     assert choose_placement(placements(coord, 0), coord, [], 0.15, aligned=True) is AS_RELEASED
 
 
+def test_an_unknown_angle_of_an_aligned_room_may_be_0(monkeypatch):
+    candidates = placements(np.random.default_rng(0).random((9, 3)), None)
+    right = AS_RELEASED
+    monkeypatch.setattr(s3dis_alignment, "seen_share", lambda c, *_: float(c is right))
+    assert choose_placement(candidates, None, [None], 0.05, aligned=True) is right
+    right = candidates[3]
+    assert choose_placement(candidates, None, [None], 0.05, aligned=True) is right
+    known = placements(np.ones((9, 3)), 90)
+    monkeypatch.setattr(s3dis_alignment, "seen_share", lambda c, *_: float(not c.aligned))
+    assert choose_placement(known, None, [None], 0.05, aligned=True).aligned
+
+
+@pytest.mark.parametrize("coord", [np.zeros((0, 3)), np.zeros(3), np.full((3, 3), np.nan)])
+def test_preprocessed_points_that_are_none_are_refused(tmp_path, coord):
+    folder, target = tmp_path / "office_1", tmp_path / "target"
+    folder.mkdir()
+    target.mkdir()
+    np.save(folder / "coord.npy", coord.astype(np.float32))
+    np.save(folder / "color.npy", np.zeros((len(coord), 3), np.uint8))
+    with pytest.raises(ValueError, match=r"office_1/coord\.npy has the shape .*expected finite"):
+        link_preprocessed_room(folder, target)
+
+
 def test_an_open_question_is_refused(monkeypatch):
     candidates = [AS_RELEASED, Placement("aligned", True, 180, np.eye(4))]
     scores = {False: 0.80, True: 0.81}
@@ -433,6 +458,23 @@ def test_labels_of_another_data_set_are_refused(room):
 
 def spoil_pose(path, **changes):
     write_json(path, {**json.loads(path.read_text()), **changes})
+
+
+@pytest.mark.parametrize("error", [OSError, SyntaxError, ValueError, Image.DecompressionBombError])
+def test_whatever_pillow_raises_is_a_bad_frame(tmp_path, monkeypatch, error):
+    def fail(_):
+        raise error("broken")
+
+    monkeypatch.setattr(Image, "open", fail)
+    for read in (
+        frames.read_color,
+        s3dis_images.read_depth,
+        lambda path: photos.read_depth(path, 1000),
+        lambda path: image_folders.read_depth(path, (3, 4), 1000),
+    ):
+        with pytest.raises(frames.BadFrame, match=r"unreadable (colour|depth) image"):
+            read(tmp_path / "0.png")
+    assert image_folders.first_size([tmp_path / "0.png"]) is None
 
 
 def test_bad_images_are_left_out_and_listed(release, tmp_path):

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from .frames import BadFrame, FrameLog, View, invert_pose, resample_color
-from .photos import Letterbox, fit_camera, read_color, read_depth, undistort
+from .frames import BadFrame, FrameLog, View, invert_pose, read_color, resample_color
+from .photos import Letterbox, fit_camera, read_depth, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
 UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"

@@ -12,6 +12,9 @@ from PIL import Image
 from .. import camera
 from .sens import SensTruncated
 
+# What Pillow raises for a broken image.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
 
 class BadFrame(ValueError):
     """This frame cannot become a view; the message is the same for all frames of its kind."""
@@ -96,6 +99,15 @@ class FrameReader:
 
 def _matrix3(matrix):
     return np.asarray(matrix, dtype=np.float64)[:3, :3]
+
+
+def read_color(path):
+    """Colour (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
+    try:
+        with Image.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except UNREADABLE as error:
+        raise BadFrame("unreadable colour image") from error
 
 
 def invert_pose(camera_to_world):

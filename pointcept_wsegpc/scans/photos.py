@@ -7,20 +7,11 @@ import numpy as np
 from PIL import Image
 
 from .. import camera
-from .frames import BadFrame, nearest_index
+from .frames import UNREADABLE, BadFrame, nearest_index
 from .poses.trajectory import Camera
 
 MOST_METRES = 65.0  # m, the most that a prepared depth image holds
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
-
-
-def read_color(path):
-    """Image (h, w, 3) uint8, as stored: an EXIF rotation is not applied, as by COLMAP."""
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise BadFrame("unreadable colour image") from error
 
 
 def read_depth(path, scale):
@@ -34,7 +25,7 @@ def read_depth(path, scale):
         else:
             with Image.open(path) as file:
                 depth = np.asarray(file)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise BadFrame("unreadable depth image") from error
     if depth.dtype.itemsize == 1:
         raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")

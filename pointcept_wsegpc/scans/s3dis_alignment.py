@@ -101,8 +101,11 @@ def choose_placement(candidates, sample, views, tolerance, aligned=None):
     Raises ValueError where an aligned one fits hardly better than the points as they are.
     """
     if aligned is not None:
-        # A room whose angle is 0 is not changed by alignment.
-        candidates = [c for c in candidates if c.aligned == aligned] or [AS_RELEASED]
+        known = len({c.angle for c in candidates if c.aligned}) == 1
+        candidates = [c for c in candidates if c.aligned == aligned]
+        # A room whose angle is 0 is not changed by alignment; where it is unknown, it may be 0.
+        if not candidates or (aligned and not known):
+            candidates = [*candidates, AS_RELEASED]
     if not views:
         return candidates[0]
     scores = [seen_share(c, sample, views, tolerance) for c in candidates]

@@ -17,7 +17,16 @@ from PIL import Image
 
 from .. import camera
 from ..files import read_json
-from .frames import BadFrame, FrameLog, View, invert_pose, nearest_index, resample_color
+from .frames import (
+    UNREADABLE,
+    BadFrame,
+    FrameLog,
+    View,
+    invert_pose,
+    nearest_index,
+    read_color,
+    resample_color,
+)
 
 AREA_FOLDER = re.compile(r"area_(\d)([ab]?)", re.IGNORECASE)
 FILE = re.compile(
@@ -154,17 +163,8 @@ def read_depth(path):
     try:
         with Image.open(path) as file:
             depth = np.asarray(file)
-    except (OSError, ValueError, SyntaxError) as error:
+    except UNREADABLE as error:
         raise BadFrame("unreadable depth image") from error
     if depth.ndim != 2 or depth.dtype == np.uint8:
         raise BadFrame("depth image without 16 bits")
     return np.where(depth == NO_DEPTH, 0, depth).astype(np.float32) / np.float32(DEPTH_SCALE)
-
-
-def read_color(path):
-    """Colour (h, w, 3) uint8."""
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise BadFrame("unreadable colour image") from error

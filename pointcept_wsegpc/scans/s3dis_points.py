@@ -114,6 +114,13 @@ def link_preprocessed_room(folder, target):
     Raises one line for arrays that do not fit each other, or labels outside the 13 classes.
     """
     points = link_points(folder, target, needed=("coord", "color"))
+    coord = points["coord"]
+    if coord.ndim != 2 or coord.shape[1] != 3 or not len(coord) or not np.isfinite(coord).all():
+        finite = "" if np.isfinite(coord).all() else ", some not finite"
+        raise ValueError(
+            f"{folder}/coord.npy has the shape {coord.shape}{finite}; expected finite x y z of at "
+            "least one point: preprocess this room again"
+        )
     segment = points.get("segment", np.zeros(0))
     low, high = segment.min(initial=0), segment.max(initial=0)
     if low < IGNORE or high >= len(S3DIS_NAMES):

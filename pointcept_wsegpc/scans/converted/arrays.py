@@ -20,6 +20,7 @@ DICTIONARY_KEYS = {
     "semantic_gt200": "segment200",
     "instance_gt": "instance",
 }
+TYPES = {"coord": np.float32, "color": np.uint8, "normal": np.float32}  # others are labels
 
 
 def read_dictionary(path):
@@ -36,6 +37,11 @@ def read_dictionary(path):
         for theirs, ours in DICTIONARY_KEYS.items()
         if theirs in stored
     }
+    color = arrays["color"]
+    low, high = color.min(initial=0), color.max(initial=0)
+    unit = color.dtype.kind == "f" and 0 < high <= 1
+    if not (low >= 0 and high <= 255) or unit:
+        raise ValueError(f"{path}: colours are {low:g} to {high:g}; expected 0 to 255")
     return checked(arrays, path)
 
 
@@ -51,7 +57,7 @@ def read_tuple(path):
     color = numeric_array(stored[1], path, "color")
     if color.shape != arrays["coord"].shape:  # 0 stands for no colour
         color = np.zeros(arrays["coord"].shape)
-    if color.min(initial=0) < -1.001 or color.max(initial=0) > 1.001:
+    if not (color.min(initial=0) >= -1.001 and color.max(initial=0) <= 1.001):
         raise ValueError(
             f"{path}: colours are {color.min():g} to {color.max():g}; expected -1 to 1"
         )
@@ -63,14 +69,21 @@ def read_tuple(path):
 
 def checked(arrays, path):
     """Arrays in the types of schema.py; ValueError for lengths or values that cannot be."""
-    lengths = {key: len(array) for key, array in arrays.items()}
+    shapes = {key: array.shape for key, array in arrays.items()}
+    for key, shape in shapes.items():
+        allowed = ((3,),) if key in TYPES else ((), (1,))
+        if not shape or shape[1:] not in allowed:
+            expected = "(N, 3)" if key in TYPES else "(N,)"
+            raise ValueError(f"{path}: {key} has the shape {shape}; expected {expected}")
+    lengths = {key: shape[0] for key, shape in shapes.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{path}: arrays differ in length: {lengths}; get it again")
-    types = {"coord": np.float32, "color": np.uint8, "normal": np.float32}
     result = {}
     for key, array in arrays.items():
-        if key in types:
-            result[key] = np.ascontiguousarray(array.reshape(len(array), 3), types[key])
+        if key in TYPES:
+            result[key] = np.ascontiguousarray(array, TYPES[key])
+        elif not np.isfinite(array).all():
+            raise ValueError(f"{path}: {key} holds NaN or infinite labels; expected integers")
         else:
             result[key] = np.rint(array).astype(np.int64).reshape(-1)
     if "segment20" in result:
@@ -96,7 +109,7 @@ def read_npz(path, key, hint=""):
             if key not in stored.files:
                 raise ValueError(f"its keys are {stored.files}, expected {key!r}{hint}")
             array = stored[key].reshape(-1)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
         raise ValueError(f"{path} cannot be used: {error}") from error
     if array.dtype.kind not in "iuf" or (array != np.floor(array)).any():
         raise ValueError(f"{path} cannot be used: {key!r} holds {array.dtype}, expected integers")

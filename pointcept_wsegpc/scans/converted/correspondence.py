@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import camera
-from ..frames import BadFrame, FrameLog, View, invert_pose, resample_color
-from .image_folders import read_color
+from ..frames import BadFrame, FrameLog, View, invert_pose, read_color, resample_color
 
 
 class CorrespondenceFrames:
@@ -46,11 +45,11 @@ class CorrespondenceFrames:
                 self.log.bad.setdefault(str(error), []).append(number)
 
     def _view(self, number, path):
-        world_to_camera = invert_pose(self._array("pose", path.stem, (4, 4)))
+        world_to_camera = invert_pose(self._array("pose", path.stem, ((4, 4),)))
         color = read_color(path)
         native = color.shape[:2]
         intrinsic = self._intrinsic(path.stem)
-        pairs = self._array("correspondence", path.stem, None)
+        pairs = self._array("correspondence", path.stem)
         depth = depth_of_pairs(pairs, self.coord, intrinsic, world_to_camera, native, self.size)
         if not depth.any():
             raise BadFrame("no correspondence")
@@ -60,12 +59,15 @@ class CorrespondenceFrames:
 
     def _intrinsic(self, stem):
         for name in (stem, "intrinsic"):
-            path = self.folder / "intrinsic" / f"{name}.npy"
-            if path.is_file():
-                return np.asarray(np.load(path), np.float64)[:3, :3]
+            if (self.folder / "intrinsic" / f"{name}.npy").is_file():
+                matrix = self._array("intrinsic", name, ((3, 3), (4, 4)))[:3, :3]
+                if not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0:
+                    raise BadFrame("impossible intrinsic")
+                return matrix.astype(np.float64)
         raise BadFrame("no intrinsic")
 
-    def _array(self, kind, stem, shape):
+    def _array(self, kind, stem, shapes=None):
+        """Numbers of one file; BadFrame for another shape than one of `shapes`, None = any."""
         path = self.folder / kind / f"{stem}.npy"
         try:
             array = np.load(path)
@@ -73,7 +75,9 @@ class CorrespondenceFrames:
             raise BadFrame(f"no {kind} file") from error
         except (ValueError, OSError, EOFError) as error:
             raise BadFrame(f"unreadable {kind} file") from error
-        if shape is not None and array.shape != shape:
+        if array.dtype.kind not in "biuf":
+            raise BadFrame(f"unreadable {kind} file")
+        if shapes is not None and array.shape not in shapes:
             raise BadFrame(f"{kind} of another shape")
         return array
 

@@ -6,6 +6,7 @@
 H x W pixels at the stored size. Pixel centres at integers.
 """
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ from PIL import Image
 
 from ... import camera
 from ...labels import nyu40_to_scannet20
-from ..frames import BadFrame, FrameLog, View, invert_pose, nearest_index, resample_color
+from ..frames import (
+    UNREADABLE,
+    BadFrame,
+    FrameLog,
+    View,
+    invert_pose,
+    nearest_index,
+    read_color,
+    resample_color,
+)
 from .arrays import read_superpoints
 from .cameras import at_size, find_cameras, read_matrix
 
@@ -34,9 +44,9 @@ class ImageFolderFrames:
         self._pose_paths = numbered(self.folder / "pose")
         self.log = FrameLog(bad=self._left_out(every))
         self.cameras = None
-        if self._depth_paths:
-            with Image.open(next(iter(self._depth_paths.values()))) as file:
-                self.cameras = find_cameras(self.folder, file.size[::-1])
+        depth_size = first_size(self._depth_paths.values())
+        if depth_size is not None:
+            self.cameras = find_cameras(self.folder, depth_size)
             self.intrinsic = at_size(self.cameras.depth, self.cameras.depth_size, self.size)
 
     def _left_out(self, every):
@@ -77,8 +87,7 @@ class ImageFolderFrames:
         own = self.folder / "intrinsic" / f"{frame}.txt"  # Matterport3D: one per image
         if not own.is_file():
             return self.intrinsic, self.cameras.color, self.cameras.color_size
-        with Image.open(self._depth_paths[frame]) as file:
-            size = file.size[::-1]
+        size = first_size([self._depth_paths[frame]])
         matrix = read_matrix(own)
         return at_size(matrix, size, self.size), matrix, size
 
@@ -96,7 +105,7 @@ class LabelFolder:
         try:
             with Image.open(self.paths[view.frame]) as file:
                 image = np.asarray(file)
-        except (KeyError, OSError):
+        except (KeyError, *UNREADABLE):
             return None
         intrinsic, color, size = frames.intrinsics_of(view.frame)
         color = at_size(color, size, image.shape[:2])
@@ -121,6 +130,14 @@ def numbered(folder):
     return {int(p.stem): p for p in paths if p.stem.isascii() and p.stem.isdigit()}
 
 
+def first_size(paths):
+    """(H, W) of the first image that can be read; None where none can."""
+    for path in paths:
+        with contextlib.suppress(*UNREADABLE), Image.open(path) as file:
+            return file.size[::-1]
+    return None
+
+
 def read_pose(path):
     """Camera-to-world (4, 4) of a text file; BadFrame where it holds no 4x4 numbers."""
     try:
@@ -130,21 +147,12 @@ def read_pose(path):
         raise BadFrame("unreadable pose") from error
 
 
-def read_color(path):
-    """Colour (h, w, 3) uint8."""
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except OSError as error:
-        raise BadFrame("unreadable colour image") from error
-
-
 def read_depth(path, size, depth_scale):
     """Depth (H, W) float32 m at `size`, nearest pixel; BadFrame if it is unusable."""
     try:
         with Image.open(path) as file:
             depth = np.asarray(file)
-    except OSError as error:
+    except UNREADABLE as error:
         raise BadFrame("unreadable depth image") from error
     if depth.ndim != 2 or depth.dtype == np.uint8:
         raise BadFrame("depth of 8 bits or several channels")

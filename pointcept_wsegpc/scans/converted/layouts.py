@@ -72,8 +72,14 @@ def _scannet(source, root, layout, splits, points, images):
     images = images or _first(source, "scannet_2d", "2D")
     captures = []
     for split in splits:
+        seen = set()
         for path in sorted((points / split).glob("*.pth")):
             name = path.stem.removesuffix(MESH)
+            if name in ("", ".", ".."):
+                raise ValueError(f"{path}: {name!r} is no name of a scene; move it away")
+            if name in seen:
+                raise ValueError(f"{path}: a second file of scene {name}; move one of them away")
+            seen.add(name)
             folder = images / name if images and (images / name).is_dir() else None
             captures.append(Capture(name, split, root, layout, path, folder))
     return captures

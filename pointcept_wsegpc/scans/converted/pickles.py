@@ -1,29 +1,70 @@
 """Pickled arrays of other people's data sets, opened without running what a pickle may hold.
 
-A pickle is a program. Here it may build containers, numbers, strings, tensors and the numpy types
-below, and nothing else; any other name in it, and the file is refused.
+A pickle is a program. Here it may build containers, numbers, strings, tensors and numeric arrays,
+and nothing else; any other name in it, and the file is refused. numpy's own functions are not
+called with what the pickle says, either: they trust the state of a type, and one that claims to
+hold objects would turn the file's bytes into addresses. What stands in for them checks it.
 """
 
 import codecs
+import math
 import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 
-NUMBERS = "?bBhHiIlLqQefd"  # type codes: bool, integers and floats
+KINDS = "biuf"  # of numpy types: bool, integers and floats
+ORDERS = "<>=|"
+
+
+class PickledType:
+    """Stands in for numpy.dtype: numbers alone, and of its state the byte order alone."""
+
+    def __init__(self, code, *_):
+        if not isinstance(code, str) or code[:1] not in {*KINDS, *ORDERS, "?"} or len(code) > 4:
+            raise pickle.UnpicklingError(f"WeightsUnpickler error: an array of {code!r}")
+        self.dtype = np.dtype(code)
+        if self.dtype.kind not in KINDS:
+            raise pickle.UnpicklingError(f"WeightsUnpickler error: an array of {code!r}")
+
+    def __setstate__(self, state):
+        if state[1] not in [*ORDERS] or any(part is not None for part in state[2:5]):
+            raise pickle.UnpicklingError("WeightsUnpickler error: a type with fields")
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class PickledArray(np.ndarray):
+    """An array whose state in a pickle is checked before numpy takes it."""
+
+    def __setstate__(self, state):
+        _, shape, kind, columns_first, data = state
+        sizes = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
+        if not (sizes and isinstance(kind, PickledType) and isinstance(data, bytes)):
+            raise pickle.UnpicklingError("WeightsUnpickler error: an array of other than numbers")
+        if math.prod(shape) * kind.dtype.itemsize != len(data):
+            raise pickle.UnpicklingError("WeightsUnpickler error: an array of another length")
+        super().__setstate__((1, shape, kind.dtype, bool(columns_first), data))
+
+
+def rebuild_array(*_):
+    """Stands in for numpy's _reconstruct, whatever it is asked for; the state is what counts."""
+    return np.ndarray.__new__(PickledArray, (0,), np.int8)
+
+
+def rebuild_scalar(kind, data):
+    """Stands in for numpy's scalar."""
+    if not (isinstance(kind, PickledType) and isinstance(data, bytes)):
+        raise pickle.UnpicklingError("WeightsUnpickler error: a number that is none")
+    return np.frombuffer(data, kind.dtype, count=1)[0]
 
 
 def allowed_globals():
-    """The numpy types, with the names that old and new numpy pickle them under."""
-    # The functions that numpy names in a pickle to rebuild an array or a scalar.
-    rebuild_array = np.empty(0).__reduce__()[0]
-    rebuild_scalar = np.float64(0).__reduce__()[0]
-    allowed = [np.ndarray, np.dtype, codecs.encode]
-    allowed += {type(np.dtype(code)) for code in NUMBERS}
+    """What may be named in a pickle, under the names of old and new numpy, and what stands in."""
+    allowed = [PickledType, PickledArray, (PickledType, "numpy.dtype")]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         allowed += [(rebuild_array, f"{module}._reconstruct"), (rebuild_scalar, f"{module}.scalar")]
-    return [*allowed, (codecs.encode, "_codecs.encode")]
+    return [*allowed, (PickledArray, "numpy.ndarray"), (codecs.encode, "_codecs.encode")]
 
 
 def read_pickled(path):
@@ -44,18 +85,22 @@ def read_pickled(path):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL ([\w.]+)", str(error))
-        detail = " ".join(str(error).rpartition("WeightsUnpickler error:")[2].split())
+        detail = str(error).rpartition("WeightsUnpickler error:")[2]
+        detail = " ".join(detail.partition("Check the documentation")[0].split())
         reason = f"it asks for {name[1]}" if name else f"{detail:.80}"
         raise ValueError(
             f"{path}: refused, {reason}; only arrays, numbers and strings are read from a pickle"
         ) from error
-    except (RuntimeError, EOFError, TypeError, AttributeError, KeyError, MemoryError) as error:
+    except Exception as error:  # a broken file may raise anything
         raise ValueError(f"{path} cannot be read ({error!r:.100}); get it again") from error
 
 
 def numeric_array(value, path, name):
     """A value of a pickle (array, tensor or list) as a numeric array; ValueError otherwise."""
-    array = value.numpy() if hasattr(value, "numpy") else np.asarray(value)
-    if array.dtype.kind not in "biuf":
+    try:
+        array = np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path}: {name} is no array ({error!r:.100})") from error
+    if array.dtype.kind not in KINDS:
         raise ValueError(f"{path}: {name} holds {array.dtype}; expected numbers")
     return array

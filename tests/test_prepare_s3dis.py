@@ -237,6 +237,16 @@ def test_angles_are_read_and_a_bad_line_is_named(tmp_path):
         read_angles(tmp_path, "Area_2")
 
 
+def test_folders_that_hold_no_image_or_angle_are_refused(release, tmp_path):
+    folder, _ = release
+    for wrong in (tmp_path / "mistyped", folder / "raw"):
+        with pytest.raises(FileNotFoundError, match=r"no image of Area_1, .*check --images"):
+            find_rooms(folder / "preprocessed", wrong, tmp_path / "out")
+        if wrong.name == "mistyped":
+            with pytest.raises(FileNotFoundError, match=r"no angle of Area_1, .*check --angles"):
+                find_rooms(folder / "preprocessed", None, tmp_path / "out", angles=wrong)
+
+
 def test_an_aligned_copy_of_unknown_angles_is_refused(release, tmp_path):
     folder, _ = release
     captures, _ = find_rooms(folder / "aligned", folder / "images", tmp_path)

@@ -49,7 +49,8 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
     """Captures of all rooms of the areas, and the rooms that have images but no points.
 
     angles: folder with Area_x/Area_x_alignmentAngle.txt, default `points`. Raises one line for an
-    unknown area, for an output folder inside the data, and where no room is found.
+    unknown area, for an output folder inside the data, and where no room is found, or no image or
+    angle where they are given.
     """
     points, root = _resolve(points), _resolve(root)
     images = _resolve(images) if images else None
@@ -59,11 +60,13 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
     unknown = sorted(set(areas) - set(AREAS))
     if unknown:
         raise ValueError(f"unknown area {unknown[0]!r}; known: {', '.join(AREAS)}")
-    captures, without_points = [], []
+    captures, without_points, found_images, found_angles = [], [], 0, 0
     for area in areas:
         of_area = find_images(images, area) if images else {}
+        found_images += len(of_area)
         by_name = {room.lower(): files for room, files in of_area.items()}
         degrees = read_angles(_resolve(angles) if angles else points, area)
+        found_angles += len(degrees)
         for folder in _room_folders(points / area):
             files = tuple(by_name.pop(folder.name.lower(), ()))
             angle = degrees.get(folder.name)
@@ -72,6 +75,16 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
     if not captures:
         raise FileNotFoundError(
             f"no room of {', '.join(areas)} in {points}; expected {LAYOUT}: check --points"
+        )
+    if images and not found_images:
+        raise FileNotFoundError(
+            f"no image of {', '.join(areas)} in {images}; expected area_1/data/rgb, depth, pose: "
+            "check --images, or leave it out to prepare for 3D only"
+        )
+    if angles and not found_angles:
+        raise FileNotFoundError(
+            f"no angle of {', '.join(areas)} in {_resolve(angles)}; expected "
+            "Area_1/Area_1_alignmentAngle.txt: check --angles"
         )
     return captures, without_points
 

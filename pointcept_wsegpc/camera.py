@@ -45,6 +45,23 @@ def back_project(depth, intrinsic, camera_to_world=None):
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
+def pixels_in_image(coord, intrinsic, world_to_camera, size):
+    """The points in front of a camera that lie in its image, hidden ones among them.
+
+    Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4); size (H, W).
+    Returns: point, row, col (M,) int64 and depth (M,) m, in the order of the points.
+    """
+    height, width = size
+    uv, z = project(coord, intrinsic, world_to_camera)
+    # floor(x + 0.5): the pixel whose centre is nearest. In-image test in float first, because
+    # a huge or non-finite coordinate has no meaningful integer.
+    with np.errstate(invalid="ignore"):
+        u, v = uv[:, 0] + 0.5, uv[:, 1] + 0.5
+        inside = (z > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    point = np.flatnonzero(inside)
+    return point, v[point].astype(np.int64), u[point].astype(np.int64), z[point]
+
+
 def visible_pixels(coord, intrinsic, world_to_camera, depth, tolerance):
     """Points whose pixel holds a depth within `tolerance` of theirs (Eq. of the point-pixel links).
 
@@ -53,17 +70,9 @@ def visible_pixels(coord, intrinsic, world_to_camera, depth, tolerance):
     Returns: point, row, col, each (M,) int64, in the order of the points.
     """
     depth = np.asarray(depth)
-    height, width = depth.shape
-    uv, z = project(coord, intrinsic, world_to_camera)
-    # floor(x + 0.5): the pixel whose centre is nearest. In-image test in float first, because
-    # a huge or non-finite coordinate has no meaningful integer.
-    with np.errstate(invalid="ignore"):
-        u, v = uv[:, 0] + 0.5, uv[:, 1] + 0.5
-        inside = (z > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    point = np.flatnonzero(inside)
-    col, row = u[point].astype(np.int64), v[point].astype(np.int64)
+    point, row, col, z = pixels_in_image(coord, intrinsic, world_to_camera, depth.shape)
     measured = depth[row, col]
-    seen = (measured > 0) & (np.abs(measured - z[point]) <= tolerance)
+    seen = (measured > 0) & (np.abs(measured - z) <= tolerance)
     return point[seen], row[seen], col[seen]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pointcept_wsegpc.camera import (
     back_project,
+    pixels_in_image,
     project,
     resample_to,
     resize_intrinsic,
@@ -112,6 +113,13 @@ def test_visible_pixels_at_the_borders():
         point, row, col = visible_pixels(np.array([[*uv, 1.0]]), intrinsic, np.eye(4), depth, 0.1)
         assert list(zip(row, col, strict=True)) == ([pixel] if pixel else []), uv
         assert point.tolist() == ([0] if pixel else [])
+
+
+def test_pixels_in_image_holds_hidden_points():
+    coord = np.array([[0, 0, 5], [2.4, 1.4, 1], [0, 0, -1], [0, 0, 2], [3, 0, 1], [np.nan, 0, 1]])
+    point, row, col, z = pixels_in_image(coord, np.eye(3), np.eye(4), (2, 3))
+    assert point.tolist() == [0, 1, 3] and z.tolist() == [5, 1, 2]
+    assert row.tolist() == [0, 1, 0] and col.tolist() == [0, 2, 0]
 
 
 def test_visible_pixels_refuses_what_nobody_sees():

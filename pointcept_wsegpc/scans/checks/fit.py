@@ -109,12 +109,7 @@ def point_spacing(coord, sample=1000):
 
 def _behind(coord, intrinsic, pose, depth):
     """How far (M,) m the points in the image lie behind its depth, and their own depth (M,)."""
-    uv, z = camera.project(coord, intrinsic, pose)
-    height, width = depth.shape
-    with np.errstate(invalid="ignore"):
-        column, row = uv[:, 0] + 0.5, uv[:, 1] + 0.5
-        inside = (z > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    column, row, z = column[inside].astype(np.int64), row[inside].astype(np.int64), z[inside]
+    _, row, column, z = camera.pixels_in_image(coord, intrinsic, pose, depth.shape)
     measured = depth[row, column]
     known = measured > 0
     return (z - measured)[known], z[known]

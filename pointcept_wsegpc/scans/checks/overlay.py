@@ -104,13 +104,8 @@ def nearest_points(coord, intrinsic, world_to_camera, size):
 
     Returns point, row, col (M,) int64 and depth (M,) m.
     """
-    height, width = size
-    uv, z = camera.project(coord, intrinsic, world_to_camera)
-    with np.errstate(invalid="ignore"):
-        column, row = uv[:, 0] + 0.5, uv[:, 1] + 0.5
-        inside = (z > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    point = np.flatnonzero(inside)
-    point = point[np.argsort(z[point], kind="stable")]
-    pixel = row[point].astype(np.int64) * width + column[point].astype(np.int64)
-    pixel, first = np.unique(pixel, return_index=True)
-    return point[first], pixel // width, pixel % width, z[point[first]]
+    point, row, column, z = camera.pixels_in_image(coord, intrinsic, world_to_camera, size)
+    order = np.argsort(z, kind="stable")
+    pixel, first = np.unique(row[order] * size[1] + column[order], return_index=True)
+    chosen = order[first]
+    return point[chosen], pixel // size[1], pixel % size[1], z[chosen]

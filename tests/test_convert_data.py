@@ -323,6 +323,18 @@ def test_broken_files_of_concerto_are_listed(sources, tmp_path):
     assert len(schema.read_views(capture.target)) > 0
 
 
+@pytest.mark.parametrize("split", ["..", "../other", "/tmp", ".", ""])
+def test_splits_that_leave_the_output_are_refused(tmp_path, split):
+    with pytest.raises(ValueError, match="give the name of a folder"):
+        find_captures(tmp_path / "source", tmp_path / "out", "openscene", [split])
+
+
+@pytest.mark.parametrize("layout", ["wsegpc", "openscene", "concerto"])
+def test_a_source_that_is_not_there_is_named(tmp_path, layout):
+    with pytest.raises(FileNotFoundError, match=r"no scene of split .*mistyped; expected"):
+        find_captures(tmp_path / "mistyped", tmp_path / "out", layout)
+
+
 def test_names_that_leave_the_output_and_second_files_are_refused(tmp_path):
     folder = tmp_path / "source/scannet_3d/train"
     folder.mkdir(parents=True)

@@ -43,6 +43,9 @@ def find_captures(source, root, layout, splits=SPLITS, points=None, images=None,
     """
     if layout not in FORMATS:
         raise ValueError(f"unknown format {layout!r}; known: {', '.join(FORMATS)}")
+    for split in splits:
+        if Path(split).name != split or split in ("", ".."):
+            raise ValueError(f"split {split!r}: give the name of a folder, such as {SPLITS[0]}")
     source, root = Path(source).expanduser().resolve(), Path(root).expanduser().resolve()
     if source == root or source in root.parents:
         raise ValueError(f"output {root} lies inside {source}; choose a folder beside it")
@@ -68,7 +71,7 @@ def _expected(layout):
 
 
 def _scannet(source, root, layout, splits, points, images):
-    points = points or _first(source, "scannet_3d", ".")
+    points = points or _first(source, "scannet_3d") or source
     images = images or _first(source, "scannet_2d", "2D")
     captures = []
     for split in splits:

@@ -1,4 +1,4 @@
-# Stage two on SynthRooms small, with the network, voxels and length of stage one: 100 passes are 1600
+# Stage two on SynthRooms small, with the network and voxels of stage one: 100 passes are 1600
 # iterations.
 _base_ = ["../synthetic/stage2-minkunet.py"]
 

@@ -1,11 +1,11 @@
-# SynthRooms small: 64 rooms make 16 iterations of 4, so 100 passes are 1600 iterations.
+# SynthRooms small: 64 rooms make 16 iterations of 4, so 150 passes are 2400 iterations.
 # Class activation from tags alone: the lower reference.
 _base_ = ["../synthetic/wsegpc-cam.py"]
 
-epoch = 100
+epoch = 150
 eval_epoch = 5
 
-# The classifiers learn faster: their scores are means over a room, where a small thing counts little.
+# The classifiers learn faster: their scores are means over a room, and small things count little.
 param_dicts = [dict(keyword="_head", lr=0.03)]
 
 data_root = "data/synthrooms_small"

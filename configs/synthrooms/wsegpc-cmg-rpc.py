@@ -1,5 +1,7 @@
-# CMG and region-point consistency from the weights of wsegpc-cmg: iterations 801 to 1600.
+# CMG and region-point consistency from the weights of wsegpc-cmg: iterations 1601 to 2400.
 _base_ = ["./wsegpc-cmg.py"]
+
+epoch = 50
 
 seed = 2463  # other samples than those of wsegpc-cmg
 optimizer = dict(lr=0.0015)

@@ -11,13 +11,14 @@ continued by the same command. The layouts are described in docs/data.md.
 """
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
 from pointcept_wsegpc.scans.converted.layouts import (
@@ -27,9 +28,8 @@ from pointcept_wsegpc.scans.converted.layouts import (
     find_captures,
 )
 from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.schema import scene_dirs
-from preparing import check_space, derive_scene_tags, positive, prepare_all, size
+from preparing import check_space_for, derive_scene_tags, positive, prepare_all, size
 
 EVERY = {"wsegpc": 20, "openscene": 20, "concerto": 1}
 
@@ -108,10 +108,8 @@ def convert(args):
         args.source, root, args.format, args.splits, args.points, args.images, args.regions
     )
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
-    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    todo = [capture for capture in mine if not is_prepared(capture, settings)]
-    needed = estimate_bytes(todo, settings.size)
-    check_space(needed, root, f"{len(todo)} scenes", "--splits or --size")
+    estimate = functools.partial(estimate_bytes, size=settings.size)
+    check_space_for(jobs, settings, args, root, estimate, "scenes", "--splits or --size")
     outcome = prepare_all(convert_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status

@@ -10,17 +10,17 @@ machines, give each its own --shard.
 """
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.scans.agreement import describe
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
 from pointcept_wsegpc.scans.s3dis_rooms import AREAS, estimate_bytes, find_rooms
-from preparing import check_space, derive_scene_tags, positive, prepare_all
+from preparing import check_space_for, derive_scene_tags, positive, prepare_all
 
 ALIGNED = {"auto": None, "yes": True, "no": False}
 
@@ -103,10 +103,9 @@ def main():
         some = ", ".join(without_points[:5]) + " …" * (len(without_points) > 5)
         print(f"{len(without_points)} rooms have images but no points: {some}")
     jobs = {capture.name: capture for capture in captures}
-    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    todo = [capture for capture in mine if not is_prepared(capture, settings)]
-    needed = estimate_bytes(todo, settings)
-    check_space(needed, root, f"{len(todo)} rooms", "--areas, --max-views or --size")
+    estimate = functools.partial(estimate_bytes, settings=settings)
+    remedy = "--areas, --max-views or --size"
+    check_space_for(jobs, settings, args, root, estimate, "rooms", remedy)
     outcome = prepare_all(prepare_room, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status

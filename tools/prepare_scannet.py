@@ -9,16 +9,16 @@ machines, give each its own --shard.
 """
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments, take_shard
+from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.scans.capture import SPLITS, estimate_bytes, find_captures
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
-from preparing import check_space, derive_scene_tags, positive, prepare_all, size
+from preparing import check_space_for, derive_scene_tags, positive, prepare_all, size
 
 
 def parse_arguments():
@@ -72,10 +72,9 @@ def main():
     if absent:
         print(f"{len(absent)} listed scenes have no folder: {' '.join(absent[:5])} …")
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
-    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
-    todo = [capture for capture in mine if not is_prepared(capture, settings)]
-    needed = estimate_bytes(todo, settings.stride, settings.size)
-    check_space(needed, root, f"{len(todo)} scenes", "--splits, --stride or --size")
+    estimate = functools.partial(estimate_bytes, stride=settings.stride, size=settings.size)
+    remedy = "--splits, --stride or --size"
+    check_space_for(jobs, settings, args, root, estimate, "scenes", remedy)
     outcome = prepare_all(prepare_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status

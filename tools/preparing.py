@@ -7,7 +7,7 @@ import functools
 import shutil
 from pathlib import Path
 
-from pointcept_wsegpc.jobs import run_jobs
+from pointcept_wsegpc.jobs import run_jobs, take_shard
 from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.tags import assemble_tags
 
@@ -40,6 +40,16 @@ def check_space(needed: int, root: Path, what: str, remedy: str) -> None:
             f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
             f"free some, or prepare less with {remedy}"
         )
+
+
+def check_space_for(jobs: dict, settings, args, root: Path, estimate, what: str, remedy: str):
+    """`check_space` of those of {name: capture} that are this shard's and not prepared yet.
+
+    estimate(captures) -> bytes; what: the captures' name.
+    """
+    mine = [jobs[name] for name in take_shard(sorted(jobs), args.shard)]
+    todo = [capture for capture in mine if not is_prepared(capture, settings)]
+    check_space(estimate(todo), root, f"{len(todo)} {what}", remedy)
 
 
 def prepare_all(function, jobs: dict, settings, args):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .prepared import outside
 from .sens import SensReader
 
 SPLITS = ("train", "val", "test")
@@ -65,13 +66,22 @@ class Capture:
 
     def axis_alignment(self):
         """World-to-gravity matrix (4, 4) of SCENE.txt; identity where it has none, as in test."""
-        info = self.folder / f"{self.name}.txt"
-        if info.is_file():
-            for line in info.read_text().splitlines():
-                key, _, value = line.partition("=")
-                if key.strip() == "axisAlignment":
-                    return np.array(value.split(), dtype=np.float64).reshape(4, 4)
-        return np.eye(4)
+        return axis_alignment(self.folder)
+
+
+def scene_info(folder):
+    """{key: value} of SCENE.txt in the folder of scene SCENE; {} where there is none."""
+    path = Path(folder) / f"{Path(folder).name}.txt"
+    if not path.is_file():
+        return {}
+    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
+    return {key.strip(): value.strip() for key, separator, value in lines if separator}
+
+
+def axis_alignment(folder):
+    """World-to-gravity matrix (4, 4) of SCENE.txt; identity where it has none, as in test."""
+    value = scene_info(folder).get("axisAlignment")
+    return np.eye(4) if value is None else np.array(value.split(), np.float64).reshape(4, 4)
 
 
 def find_captures(raw, root, splits=SPLITS, pointcept=None):
@@ -80,11 +90,7 @@ def find_captures(raw, root, splits=SPLITS, pointcept=None):
     Raises one line for an unknown split, for an output folder inside the raw data, and where no
     capture is found at all.
     """
-    raw, root = _resolve(raw), _resolve(root)
-    pointcept = _resolve(pointcept) if pointcept else None
-    for given in filter(None, (raw, pointcept)):
-        if given == root or given in root.parents:
-            raise ValueError(f"output {root} lies inside {given}; choose a folder beside it")
+    root, raw, pointcept = outside(root, raw, pointcept)
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown:
         raise ValueError(f"unknown split {unknown[0]!r}; known: {', '.join(SPLITS)}")
@@ -104,10 +110,6 @@ def find_captures(raw, root, splits=SPLITS, pointcept=None):
             f"no scan of split {'/'.join(splits)} in {raw}; expected {LAYOUT}: check --raw"
         )
     return captures, absent
-
-
-def _resolve(path):
-    return Path(path).expanduser().resolve()
 
 
 def estimate_bytes(captures, stride, size):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .own_tags import plain
+from .prepared import outside
 
 SPLITS = ("train", "val", "test")
 
@@ -28,9 +29,7 @@ def find_scans(raw, root):
     Raises one line where there is none, for an output inside the raw data, and for a listed name
     that is no plain folder name.
     """
-    raw, root = (Path(path).expanduser().resolve() for path in (raw, root))
-    if raw == root or raw in root.parents:
-        raise ValueError(f"output {root} lies inside {raw}; choose a folder beside it")
+    root, raw = outside(root, raw)
     split_of = {}
     for split in SPLITS:
         listed = raw / f"{split}.txt"

@@ -6,9 +6,17 @@ H x W pixels at the stored size. Pixel centres at integer coordinates.
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
-from .frames import BadFrame, FrameLog, View, invert_pose, read_color, resample_color
+from .frames import (
+    BadFrame,
+    FrameLog,
+    View,
+    image_numbers,
+    image_size,
+    invert_pose,
+    read_color,
+    resample_color,
+)
 from .photos import Letterbox, fit_camera, read_depth, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
@@ -34,8 +42,10 @@ class FolderFrames:
     def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
         self.trajectory, self.place, self.size = trajectory, place, size
         self.depth_scale, self.renderer = depth_scale, renderer
-        numbers = image_numbers(trajectory.images)
-        self.chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
+        numbers = image_numbers([path.stem for path in trajectory.images])
+        chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
+        compare = set(np.linspace(0, max(len(chosen) - 1, 0), FIT_VIEWS).astype(int))
+        self.chosen = [(*one, place in compare) for place, one in enumerate(chosen)]
         self.log = FrameLog()
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
@@ -43,19 +53,10 @@ class FolderFrames:
         self._size_of = None  # of the images that a camera without a size belongs to
 
     def __iter__(self):
-        compare = set(np.linspace(0, max(len(self.chosen) - 1, 0), FIT_VIEWS).astype(int))
-        for position, (number, image) in enumerate(self.chosen):
-            self.log.read += 1
-            try:
-                view = self._view(number, image, position in compare)
-            except BadFrame as error:
-                self.log.bad.setdefault(str(error), []).append(image.name)
-                continue
-            self.names[number] = image.name
-            self.places.append(np.linalg.inv(view.world_to_camera)[:3, 3])
-            yield view
+        return self.log.good(self.chosen, self._view, lambda chosen: chosen[1].name)
 
-    def _view(self, number, image, compare):
+    def _view(self, chosen):
+        number, image, compare = chosen
         shot = self.trajectory.shots.get(image)
         if shot is None:
             raise BadFrame(NO_POSE)
@@ -75,6 +76,8 @@ class FolderFrames:
         view = View(number, color, depth, intrinsic, world_to_camera)
         if compare:
             self.compared.append((view, self._to_compare(view) if shot.depth else None))
+        self.names[number] = image.name
+        self.places.append(np.linalg.inv(world_to_camera)[:3, 3])
         return view
 
     def _sized(self, given):
@@ -110,19 +113,4 @@ class FolderFrames:
 
 def image_sizes(images):
     """Sizes (H, W) of image files, each once, the unreadable left out."""
-    sizes = []
-    for path in images:
-        try:
-            with Image.open(path) as file:
-                sizes.append((file.height, file.width))
-        except (OSError, ValueError, Image.DecompressionBombError):
-            continue
-    return sorted(set(sizes))
-
-
-def image_numbers(images):
-    """The numbers that the images are named by; their places where some are no numbers or twice."""
-    stems = [path.stem for path in images]
-    numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
-    usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
-    return numbers if usable else list(range(len(stems)))
+    return sorted({size for path in images if (size := image_size(path))})

@@ -1,4 +1,4 @@
-"""Frames of a ScanNet capture as views of one pinhole camera.
+"""Frames as views of one pinhole camera: what all captures share, and those of ScanNet's `.sens`.
 
 V views, H x W pixels at the stored size, N points. Pixel centres are at integer coordinates.
 """
@@ -27,6 +27,17 @@ class FrameLog:
     read: int = 0
     bad: dict = field(default_factory=dict)  # reason -> [frame]
     truncated: str | None = None
+
+    def good(self, frames, read, name=lambda frame: frame):
+        """Yield read(frame) of every frame; where that is a BadFrame, note name(frame) instead."""
+        for frame in frames:
+            self.read += 1
+            try:
+                view = read(frame)
+            except BadFrame as error:
+                self.bad.setdefault(str(error), []).append(name(frame))
+                continue
+            yield view
 
     def __str__(self):
         parts = [f"{self.read} read"]
@@ -63,15 +74,9 @@ class FrameReader:
         self.log = FrameLog()
 
     def __iter__(self):
+        frames = self.reader.frames(stride=self.stride)
         try:
-            for frame in self.reader.frames(stride=self.stride):
-                self.log.read += 1
-                try:
-                    view = self._view(frame)
-                except BadFrame as error:
-                    self.log.bad.setdefault(str(error), []).append(frame.index)
-                    continue
-                yield view
+            yield from self.log.good(frames, self._view, lambda frame: frame.index)
         except SensTruncated as error:
             self.log.truncated = f"{error.readable} of {error.claimed} frames"
 
@@ -90,15 +95,30 @@ class FrameReader:
             depth = frame.depth()
         except ValueError as error:
             raise BadFrame("unreadable depth image") from error
-        # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
-        depth = depth[np.ix_(*map(nearest_index, depth.shape, self.size))]
-        if not depth.any():
-            raise BadFrame("blank depth")
+        depth = resample_depth(depth, self.size)
         return depth.astype(np.float32) / np.float32(self.reader.depth_shift)
 
 
 def _matrix3(matrix):
     return np.asarray(matrix, dtype=np.float64)[:3, :3]
+
+
+def image_size(path):
+    """(H, W) of an image file; None where it cannot be read."""
+    try:
+        with Image.open(path) as file:
+            return file.height, file.width
+    except UNREADABLE:
+        return None
+
+
+def read_depth_image(path):
+    """What a depth image file holds, of any type and shape."""
+    try:
+        with Image.open(path) as file:
+            return np.asarray(file)
+    except UNREADABLE as error:
+        raise BadFrame("unreadable depth image") from error
 
 
 def read_color(path):
@@ -123,6 +143,22 @@ def invert_pose(camera_to_world):
 def nearest_index(old, new):
     """Index (new,) of the old pixel whose centre is nearest to each new one, along one axis."""
     return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
+
+
+def resample_depth(depth, size):
+    """Depth (h, w) on the grid `size` (H, W); BadFrame where nothing was measured."""
+    # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
+    depth = depth[np.ix_(*map(nearest_index, depth.shape, size))]
+    if not depth.any():
+        raise BadFrame("blank depth")
+    return depth
+
+
+def image_numbers(stems):
+    """The numbers that images are named by; their places where some are no numbers or twice."""
+    numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
+    usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
+    return numbers if usable else list(range(len(stems)))
 
 
 def resample_color(image, intrinsic, target_intrinsic, target_size):

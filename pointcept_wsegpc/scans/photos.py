@@ -4,10 +4,9 @@ h x w pixels as given, H x W as stored. Pixel centres at integer coordinates.
 """
 
 import numpy as np
-from PIL import Image
 
 from .. import camera
-from .frames import UNREADABLE, BadFrame, nearest_index
+from .frames import BadFrame, nearest_index, read_depth_image
 from .poses.trajectory import Camera
 
 MOST_METRES = 65.0  # m, the most that a prepared depth image holds
@@ -19,14 +18,7 @@ def read_depth(path, scale):
 
     An image of 8 bits has lost its depth: BadFrame.
     """
-    try:
-        if path.suffix == ".npy":
-            depth = np.load(path, allow_pickle=False).squeeze()
-        else:
-            with Image.open(path) as file:
-                depth = np.asarray(file)
-    except UNREADABLE as error:
-        raise BadFrame("unreadable depth image") from error
+    depth = _read_array(path) if path.suffix == ".npy" else read_depth_image(path)
     if depth.dtype.itemsize == 1:
         raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
     if depth.ndim != 2:
@@ -40,6 +32,13 @@ def read_depth(path, scale):
     if in_metres and np.median(depth[depth > 0]) > MOST_METRES:
         raise BadFrame("floating-point depth in another unit than metres (no option scales it)")
     return depth.astype(np.float32)
+
+
+def _read_array(path):
+    try:
+        return np.load(path, allow_pickle=False).squeeze()
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFrame("unreadable depth image") from error
 
 
 def fit_camera(given, size):

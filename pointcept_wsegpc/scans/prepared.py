@@ -19,6 +19,18 @@ from ..schema import Views, read_points, write_view_image, write_views
 PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 
 
+def outside(root, *given):
+    """Absolute paths of an output folder and of what is read, any of which may be None.
+
+    Raises ValueError for an output folder that lies in what is read.
+    """
+    root, *given = (path and Path(path).expanduser().resolve() for path in (root, *given))
+    for source in filter(None, given):
+        if source == root or source in root.parents:
+            raise ValueError(f"output {root} lies inside {source}; choose a folder beside it")
+    return root, *given
+
+
 def is_prepared(capture, settings):
     """Whether the scene is there, made with the same settings (a dataclass)."""
     manifest = capture.target / "manifest.json"

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from .. import camera
 from ..files import read_json
 from .frames import (
-    UNREADABLE,
     BadFrame,
     FrameLog,
     View,
     invert_pose,
-    nearest_index,
     read_color,
+    read_depth_image,
     resample_color,
+    resample_depth,
 )
 
 AREA_FOLDER = re.compile(r"area_(\d)([ab]?)", re.IGNORECASE)
@@ -111,12 +110,7 @@ class RoomImages:
         return self._views(with_color=False)
 
     def _views(self, with_color):
-        for frame in self.chosen:
-            self.log.read += 1
-            try:
-                yield self.read(frame, with_color)
-            except BadFrame as error:
-                self.log.bad.setdefault(str(error), []).append(frame)
+        return self.log.good(self.chosen, lambda frame: self.read(frame, with_color))
 
     def read(self, frame, with_color=True):
         """One `View`, its color None if not asked for. BadFrame says what is wrong with it."""
@@ -134,10 +128,7 @@ class RoomImages:
             color = read_color(files.path("rgb"))
             own = camera.resize_intrinsic(intrinsic, depth.shape, color.shape[:2])
             color = resample_color(color, own, stored, self.size)
-        # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
-        depth = depth[np.ix_(*map(nearest_index, depth.shape, self.size))]
-        if not depth.any():
-            raise BadFrame("blank depth")
+        depth = resample_depth(depth, self.size)
         return View(frame, color, depth, stored, world_to_camera @ self.cloud_to_world)
 
 
@@ -160,11 +151,7 @@ def read_pose(files):
 
 def read_depth(path):
     """Depth (h, w) float32 m along the optical axis, 0 = missing."""
-    try:
-        with Image.open(path) as file:
-            depth = np.asarray(file)
-    except UNREADABLE as error:
-        raise BadFrame("unreadable depth image") from error
+    depth = read_depth_image(path)
     if depth.ndim != 2 or depth.dtype == np.uint8:
         raise BadFrame("depth image without 16 bits")
     return np.where(depth == NO_DEPTH, 0, depth).astype(np.float32) / np.float32(DEPTH_SCALE)

@@ -11,6 +11,7 @@ it.
 from dataclasses import dataclass
 from pathlib import Path
 
+from .prepared import outside
 from .s3dis_alignment import read_angles
 from .s3dis_images import find_images
 
@@ -52,11 +53,8 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
     unknown area, for an output folder inside the data, and where no room is found, or no image or
     angle where they are given.
     """
-    points, root = _resolve(points), _resolve(root)
-    images = _resolve(images) if images else None
-    for given in filter(None, (points, images)):
-        if given == root or given in root.parents:
-            raise ValueError(f"output {root} lies inside {given}; choose a folder beside it")
+    root, points, images = outside(root, points, images)
+    angles_root = Path(angles).expanduser().resolve() if angles else points
     unknown = sorted(set(areas) - set(AREAS))
     if unknown:
         raise ValueError(f"unknown area {unknown[0]!r}; known: {', '.join(AREAS)}")
@@ -65,7 +63,7 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
         of_area = find_images(images, area) if images else {}
         found_images += len(of_area)
         by_name = {room.lower(): files for room, files in of_area.items()}
-        degrees = read_angles(_resolve(angles) if angles else points, area)
+        degrees = read_angles(angles_root, area)
         found_angles += len(degrees)
         for folder in _room_folders(points / area):
             files = tuple(by_name.pop(folder.name.lower(), ()))
@@ -83,14 +81,10 @@ def find_rooms(points, images, root, areas=AREAS, angles=None):
         )
     if angles and not found_angles:
         raise FileNotFoundError(
-            f"no angle of {', '.join(areas)} in {_resolve(angles)}; expected "
+            f"no angle of {', '.join(areas)} in {angles_root}; expected "
             "Area_1/Area_1_alignmentAngle.txt: check --angles"
         )
     return captures, without_points
-
-
-def _resolve(path):
-    return Path(path).expanduser().resolve()
 
 
 def _room_folders(area):

@@ -31,7 +31,13 @@ class Cameras:
 
     def some(self, count):
         """At most `count` of the views, evenly spread."""
-        chosen = spread(len(self), count)
+        return self._of(spread(len(self), count))
+
+    def without(self, frames):
+        """Those of other frames."""
+        return self._of(np.flatnonzero(~np.isin(self.frame, list(frames))))
+
+    def _of(self, chosen):
         arrays = (self.frame[chosen], self.intrinsic[chosen], self.world_to_camera[chosen])
         return Cameras(*arrays, [self.depth[i] for i in chosen], self.focal[chosen])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ...labels import IGNORE
+from ...labels import IGNORE, LABEL_TABLES
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
 LIKELY_SPACING = (0.0005, 0.5)  # m, from a point to its nearest neighbour
@@ -114,7 +114,7 @@ def _check_labels(findings, scene, points, num_classes):
             continue
         points[path.stem] = label
         # segment200 and the like have tables of their own
-        if num_classes is None or path.stem not in ("segment", "segment20") or not len(label):
+        if num_classes is None or path.stem not in LABEL_TABLES or not len(label):
             continue
         if label.min() < IGNORE or label.max() >= num_classes:
             what = f"{path.name} holds labels {label.min()} to {label.max()}"

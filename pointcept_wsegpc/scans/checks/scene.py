@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...labels import LABEL_TABLES
 from .colors import check_colors, linked_colors
 from .diagnosis import check_fit
 from .fit import load_cameras, visibility
@@ -47,7 +48,7 @@ def check_scene(scene, settings):
     if coord is not None and len(frames):
         rendered = (manifest.get("rendered_depth") or {}).get("views", ())
         _check_links(findings, scene, points, views, frames, set(rendered), settings)
-    for key in ("segment20", "segment"):
+    for key in LABEL_TABLES:
         if key in points and settings.names and not findings.has("label-range"):
             present = np.unique(points[key][points[key] >= 0])
             findings.measures["labelled"] = [settings.names[int(i)] for i in present]
@@ -88,9 +89,8 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
         likely_size = not findings.has("spacing", "extent")
         fits = check_photos(findings, scene, coord, color, cameras, views, likely_size)
     if fits:
-        measured = [frame for frame in frames if frame not in rendered] or frames
-        chosen = load_cameras(scene, views, measured)
-        fits = check_fit(findings, coord, chosen, views, settings.tolerance)
+        measured = cameras if rendered >= set(frames) else cameras.without(rendered)
+        fits = check_fit(findings, coord, measured, views, settings.tolerance)
     seen, error = visibility(coord, cameras, settings.tolerance)
     findings.measures.update(
         visible=round(float(seen.mean()), 4),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import camera
+from ..capture import scene_info
 
 # The depth camera that BPNet, OpenScene and WSegPC take all ScanNet scenes to have, (H, W).
 NOMINAL_SIZE = (480, 640)
@@ -61,22 +61,6 @@ def _of_info(info, kind):
     return matrix, (int(info[f"{kind}Height"]), int(info[f"{kind}Width"]))
 
 
-def scene_info(folder):
-    """{key: value} of SCENE.txt in the folder of scene SCENE; {} where there is none."""
-    path = Path(folder) / f"{Path(folder).name}.txt"
-    if not path.is_file():
-        return {}
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
-    return {key.strip(): value.strip() for key, separator, value in lines if separator}
-
-
-def axis_alignment(info):
-    """World-to-gravity matrix (4, 4) of ScanNet's SCENE.txt; identity where it has none."""
-    if "axisAlignment" not in info:
-        return np.eye(4)
-    return np.array(info["axisAlignment"].split(), np.float64).reshape(4, 4)
-
-
 def read_matrix(path):
     """A matrix (3, 3) of a text file of 3x3 or 4x4 numbers."""
     try:
@@ -86,7 +70,3 @@ def read_matrix(path):
     except ValueError as error:
         raise ValueError(f"{path}: expected 3x3 or 4x4 intrinsics ({error})") from error
     return matrix[:3, :3]
-
-
-def at_size(matrix, old_size, new_size):
-    return camera.resize_intrinsic(matrix, old_size, new_size)

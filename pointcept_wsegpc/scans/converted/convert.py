@@ -10,6 +10,7 @@ import numpy as np
 from ...files import write_array, write_json
 from ...labels import SCANNET20_NAMES
 from ...schema import read_views, write_view_image
+from ..capture import axis_alignment
 from ..frames import FrameLog
 from ..mesh import read_mesh, vertex_normals
 from ..prepared import link_points, staged, store_points, store_views
@@ -17,7 +18,6 @@ from ..spacing import estimate_normals, face_towards
 from ..tags import derive_tags
 from ..view_labels import LabelRenderer
 from .arrays import read_dictionary, read_superpoints, read_tuple
-from .cameras import axis_alignment, scene_info
 from .correspondence import CorrespondenceFrames
 from .image_folders import ImageFolderFrames, LabelFolder, read_view_regions
 
@@ -124,7 +124,7 @@ def _store_views(capture, settings, points, folder):
         return frames, {**entries, "rendered_depth": {"from": "correspondence", "views": stored}}
     args = (capture.images, settings.every, settings.size, settings.depth_scale)
     frames = ImageFolderFrames(*args)
-    align = axis_alignment(scene_info(capture.images))
+    align = axis_alignment(capture.images)
     return frames, store_views(folder, frames, _labels(capture, points), align)
 
 

@@ -15,7 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from ... import camera
-from ..frames import BadFrame, FrameLog, View, invert_pose, read_color, resample_color
+from ..frames import (
+    BadFrame,
+    FrameLog,
+    View,
+    image_numbers,
+    invert_pose,
+    read_color,
+    resample_color,
+)
 
 
 class CorrespondenceFrames:
@@ -37,14 +45,10 @@ class CorrespondenceFrames:
         self.log = FrameLog()
 
     def __iter__(self):
-        for number, path in self.paths.items():
-            self.log.read += 1
-            try:
-                yield self._view(number, path)
-            except BadFrame as error:
-                self.log.bad.setdefault(str(error), []).append(number)
+        return self.log.good(self.paths, self._view)
 
-    def _view(self, number, path):
+    def _view(self, number):
+        path = self.paths[number]
         world_to_camera = invert_pose(self._array("pose", path.stem, ((4, 4),)))
         color = read_color(path)
         native = color.shape[:2]
@@ -106,9 +110,3 @@ def depth_of_pairs(pairs, coord, intrinsic, world_to_camera, native, size):
     order = np.argsort(-off_centre[usable], kind="stable")  # the last one written is the nearest
     depth[cell[0][usable][order], cell[1][usable][order]] = z[usable][order]
     return depth
-
-
-def image_numbers(stems):
-    """The numbers that images are named by; their places where a name is no number."""
-    usable = all(stem.isascii() and stem.isdigit() for stem in stems)
-    return [int(stem) for stem in stems] if usable else list(range(len(stems)))

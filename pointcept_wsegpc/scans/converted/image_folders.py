@@ -6,26 +6,28 @@
 H x W pixels at the stored size. Pixel centres at integers.
 """
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ... import camera
+from ...camera import resample_to, resize_intrinsic
 from ...labels import nyu40_to_scannet20
 from ..frames import (
     UNREADABLE,
     BadFrame,
     FrameLog,
     View,
+    image_size,
     invert_pose,
     nearest_index,
     read_color,
+    read_depth_image,
     resample_color,
+    resample_depth,
 )
 from .arrays import read_superpoints
-from .cameras import at_size, find_cameras, read_matrix
+from .cameras import find_cameras, read_matrix
 
 NO_COLOR = "a pose or depth but no image"
 NO_NUMBER = "a name that is no number"
@@ -47,7 +49,9 @@ class ImageFolderFrames:
         depth_size = first_size(self._depth_paths.values())
         if depth_size is not None:
             self.cameras = find_cameras(self.folder, depth_size)
-            self.intrinsic = at_size(self.cameras.depth, self.cameras.depth_size, self.size)
+            self.intrinsic = resize_intrinsic(
+                self.cameras.depth, self.cameras.depth_size, self.size
+            )
 
     def _left_out(self, every):
         """{reason: frames or names} of files that are no frame."""
@@ -62,14 +66,9 @@ class ImageFolderFrames:
         return {reason: frames for reason, frames in found.items() if frames}
 
     def __iter__(self):
-        for frame, path in sorted(self.paths.items()):
-            self.log.read += 1
-            try:
-                yield self._view(frame, path)
-            except BadFrame as error:
-                self.log.bad.setdefault(str(error), []).append(frame)
+        return self.log.good(sorted(self.paths), self._view)
 
-    def _view(self, frame, path):
+    def _view(self, frame):
         if frame not in self._pose_paths:
             raise BadFrame("no pose file")
         if frame not in self._depth_paths:
@@ -77,8 +76,8 @@ class ImageFolderFrames:
         world_to_camera = invert_pose(read_pose(self._pose_paths[frame]))
         depth = read_depth(self._depth_paths[frame], self.size, self.depth_scale)
         intrinsic, color_intrinsic, color_size = self.intrinsics_of(frame)
-        color = read_color(path)
-        own = at_size(color_intrinsic, color_size, color.shape[:2])
+        color = read_color(self.paths[frame])
+        own = resize_intrinsic(color_intrinsic, color_size, color.shape[:2])
         color = resample_color(color, own, intrinsic, self.size)
         return View(frame, color, depth, intrinsic, world_to_camera)
 
@@ -89,7 +88,7 @@ class ImageFolderFrames:
             return self.intrinsic, self.cameras.color, self.cameras.color_size
         size = first_size([self._depth_paths[frame]])
         matrix = read_matrix(own)
-        return at_size(matrix, size, self.size), matrix, size
+        return resize_intrinsic(matrix, size, self.size), matrix, size
 
 
 class LabelFolder:
@@ -108,8 +107,8 @@ class LabelFolder:
         except (KeyError, *UNREADABLE):
             return None
         intrinsic, color, size = frames.intrinsics_of(view.frame)
-        color = at_size(color, size, image.shape[:2])
-        return nyu40_to_scannet20(camera.resample_to(image, color, intrinsic, frames.size))
+        color = resize_intrinsic(color, size, image.shape[:2])
+        return nyu40_to_scannet20(resample_to(image, color, intrinsic, frames.size))
 
 
 def read_view_regions(folder, frame, size):
@@ -132,10 +131,7 @@ def numbered(folder):
 
 def first_size(paths):
     """(H, W) of the first image that can be read; None where none can."""
-    for path in paths:
-        with contextlib.suppress(*UNREADABLE), Image.open(path) as file:
-            return file.size[::-1]
-    return None
+    return next(filter(None, map(image_size, paths)), None)
 
 
 def read_pose(path):
@@ -149,14 +145,7 @@ def read_pose(path):
 
 def read_depth(path, size, depth_scale):
     """Depth (H, W) float32 m at `size`, nearest pixel; BadFrame if it is unusable."""
-    try:
-        with Image.open(path) as file:
-            depth = np.asarray(file)
-    except UNREADABLE as error:
-        raise BadFrame("unreadable depth image") from error
+    depth = read_depth_image(path)
     if depth.ndim != 2 or depth.dtype == np.uint8:
         raise BadFrame("depth of 8 bits or several channels")
-    depth = depth[np.ix_(*map(nearest_index, depth.shape, size))]
-    if not depth.any():
-        raise BadFrame("blank depth")
-    return depth.astype(np.float32) / np.float32(depth_scale)
+    return resample_depth(depth, size).astype(np.float32) / np.float32(depth_scale)

@@ -7,10 +7,11 @@ openscene   SRC/scannet_3d/{train,val}/SCENE.pth or SCENE_vh_clean_2.pth (tuple)
 concerto    SRC/{train,val,test}/SCENE/*.npy · SRC/images/{train,val,test}/SCENE/
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..capture import BYTES_PER_PIXEL
+from ..prepared import outside
 
 SPLITS = ("train", "val", "test")
 FORMATS = ("wsegpc", "openscene", "concerto")
@@ -46,9 +47,7 @@ def find_captures(source, root, layout, splits=SPLITS, points=None, images=None,
     for split in splits:
         if Path(split).name != split or split in ("", ".."):
             raise ValueError(f"split {split!r}: give the name of a folder, such as {SPLITS[0]}")
-    source, root = Path(source).expanduser().resolve(), Path(root).expanduser().resolve()
-    if source == root or source in root.parents:
-        raise ValueError(f"output {root} lies inside {source}; choose a folder beside it")
+    root, source = outside(root, source)
     folders = [None if p is None else Path(p).expanduser().resolve() for p in (points, images)]
     find = _concerto if layout == "concerto" else _scannet
     captures = find(source, root, layout, splits, *folders)
@@ -108,8 +107,7 @@ def _with_regions(capture, folder):
     path = Path(folder) / f"{capture.name}_superpoint.npz" if folder else None
     if path is None or not path.is_file():
         return capture
-    fields = {**vars(capture), "regions": path}
-    return Capture(**fields)
+    return replace(capture, regions=path)
 
 
 def estimate_bytes(captures, size):

@@ -27,9 +27,11 @@ class PairEnd:
         counts = torch.bincount(self.rows, minlength=self.num_rows)
         return torch.argsort(self.rows), torch.cumsum(counts, 0) - counts
 
-    def gather(self, table):
-        """(num_rows, C) -> (M, C)."""
-        return table.index_select(0, self.rows)
+    def gather(self, table, sizes):
+        """Yield (m, C) of a table (num_rows, C) for each run of m pairs, all in one buffer."""
+        buffer = table.new_empty(max(sizes), table.shape[1])
+        for rows in self.rows.split(sizes):
+            yield torch.index_select(table, 0, rows, out=buffer[: len(rows)])
 
     def sum(self, values):
         """(M, C) -> (num_rows, C): the sum over each row's pairs, 0 for a row without any."""
@@ -104,37 +106,38 @@ def _ravel(indices, dims):
 
 
 class _PairwiseMatmul(torch.autograd.Function):
-    """Gathered rows are made again in backward, not kept: they are several times the features."""
+    """Rows are gathered per cell, and again in backward: all together are several times the
+    features, and what fits the cache is multiplied at once.
+    """
 
     @staticmethod
     def forward(ctx, features, weight, kernel_map):
         source, target, sizes = kernel_map
         ctx.save_for_backward(features, weight)
         ctx.kernel_map = kernel_map
-        return target.sum(_matmul_groups(source.gather(features), weight, sizes))
+        products = features.new_empty(len(source.rows), weight.shape[2])
+        cells = zip(source.gather(features, sizes), weight, products.split(sizes), strict=True)
+        for rows, matrix, result in cells:
+            torch.mm(rows, matrix, out=result)
+        return target.sum(products)
 
     @staticmethod
     def backward(ctx, grad):
         features, weight = ctx.saved_tensors
         source, target, sizes = ctx.kernel_map
-        grad = target.gather(grad)
-        grad_features = grad_weight = None
+        products = grad_weight = None
         if ctx.needs_input_grad[0]:
-            grad_features = source.sum(_matmul_groups(grad, weight.transpose(1, 2), sizes))
+            products = grad.new_empty(len(target.rows), weight.shape[1])
+            results = products.split(sizes)
         if ctx.needs_input_grad[1]:
             grad_weight = torch.empty_like(weight)
-            rows = source.gather(features).split(sizes)
-            for result, row, g in zip(grad_weight, rows, grad.split(sizes), strict=True):
-                torch.mm(row.t(), g, out=result)
-        return grad_features, grad_weight, None
-
-
-def _matmul_groups(rows, weight, sizes):
-    """(M, C) rows in K groups, (K, C, D) -> (M, D)."""
-    out = rows.new_empty(len(rows), weight.shape[2])
-    for result, group, matrix in zip(out.split(sizes), rows.split(sizes), weight, strict=True):
-        torch.mm(group, matrix, out=result)
-    return out
+        ends = zip(source.gather(features, sizes), target.gather(grad, sizes), strict=True)
+        for cell, (rows, grads) in enumerate(ends):
+            if products is not None:
+                torch.mm(grads, weight[cell].t(), out=results[cell])
+            if grad_weight is not None:
+                torch.mm(rows.t(), grads, out=grad_weight[cell])
+        return None if products is None else source.sum(products), grad_weight, None
 
 
 def pairwise_matmul(features, weight, kernel_map):

@@ -113,8 +113,10 @@ class MinkUNet(nn.Module):
                 *(BasicBlock(sparse, a, planes[level], momentum, key) for a in widths[:-1])
             )
 
+        # The finest blocks share the stem's neighbours where its kernel is theirs.
+        key = "stride1" if stem_kernel == 3 else "stem"
         stem = sparse.SubMConv3d(
-            in_channels, STEM_CHANNELS, stem_kernel, bias=False, indice_key="stem"
+            in_channels, STEM_CHANNELS, stem_kernel, bias=False, indice_key=key
         )
         self.stem = ConvNorm(stem, STEM_CHANNELS, momentum)
         self.down, self.encoder = nn.ModuleList(), nn.ModuleList()

@@ -10,9 +10,11 @@ from PIL import Image
 from tiny_tables import rows_of, table, tiny
 
 import ablation
-from ablations import figure, partitions, results, writers
+from ablations import cells, comparisons, figure, partitions, results, summaries, writers
 from ablations.benchmarks import BENCHMARKS
+from ablations.rows import Comparison
 from ablations.study import Study
+from ablations.tables import TABLES
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 
@@ -109,7 +111,7 @@ def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
     assert stage_two["seeds"] == [0] and stage_two["values"] == pytest.approx([40])
     assert found["minutes"]["seeds"] == [0, 1] and found["minutes_stage_two"]["seeds"] == [0]
     names = ["3D", "val stage two", "minutes", "minutes_stage_two"]
-    assert writers.cells(found, names)[1:5] == [
+    assert cells.cells(found, names)[1:5] == [
         "25.0 ± 0.0", "40.0 (seed 0)", "2.0 ± 0.0", "1.0 (seed 0)",
     ]  # fmt: skip
 
@@ -138,6 +140,55 @@ def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
         finished(study, rows["growing"], seed, tmp_path, **{"3D": 0.5})
     measures = results.row_result(study, rows["growing"], [0, 1], tmp_path)["measures"]
     assert measures["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
+
+
+def test_comparisons_are_of_the_same_seed():
+    def row(label, **measures):
+        named = {name: summaries.over_seeds(values) for name, values in measures.items()}
+        return {"label": label, "measures": named}
+
+    rows = [
+        row("CAM", a={0: 10.0, 1: 20.0, 2: 30.0}, b={1: 1.0}),
+        row("RPC", a={1: 21.0, 2: 34.0, 3: 99.0}),
+        row("none"),
+    ]
+    asked = (
+        Comparison("more", "RPC", "CAM", "a"),
+        Comparison("within", "CAM", "CAM", "a", "b"),
+        Comparison("no seed in common", "CAM", "RPC", "b"),
+        Comparison("no result", "none", "CAM", "a"),
+        Comparison("not among the rows", "lost", "CAM", "a"),
+    )
+    more, within = comparisons.compare(asked, rows)
+    assert (more["claim"], more["values"], more["seeds"]) == ("more", [1.0, 4.0], [1, 2])
+    assert more["mean"] == 2.5 and more["spread"] == pytest.approx(4.5**0.5)
+    assert within["values"] == [19.0] and within["spread"] is None
+    assert within["measure"] == "a" and within["over_measure"] == "b"
+
+
+def test_span_of_rows():
+    rows = [
+        {"label": "a", "measures": {"3D": {"mean": 4.0}, "2D": {"mean": 1.0}}},
+        {"label": "b", "measures": {"3D": {"mean": 7.5}}},
+        {"label": "c", "measures": {"3D": {"mean": 50.0}}},
+        {"label": "d", "measures": {}},
+    ]
+    found = comparisons.span(("a", "b", "d"), rows)
+    assert found == {"rows": ["a", "b"], "measures": {"3D": 3.5}}
+    assert comparisons.span(("a", "d"), rows) == {}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_claims_are_about_rows_and_measures_of_the_table(name):
+    whole = table(name)
+    labels = {row.label for row in whole.rows}
+    for claim in whole.comparisons:
+        assert {claim.row, claim.over} <= labels
+        assert {claim.measure, claim.over_measure or claim.measure} <= results.MEASURES.keys()
+        if "stage two" in claim.measure:
+            trained = {row.label for row in whole.rows if row.stage_two}
+            assert {claim.row, claim.over} <= trained
+    assert set(whole.alike) <= labels
 
 
 def entry(mean, spread=None, seeds=(0, 2)):
@@ -181,6 +232,31 @@ def hand_made():
         "unit": "%",
         "paper": results.PAPER,
         "rows": [row, empty],
+        "comparisons": [
+            {
+                "claim": "RPC raises 2D",
+                "row": "RPC",
+                "over": "CAM",
+                "measure": "2D",
+                "over_measure": "2D",
+                "values": [1.5, -0.5, 2.0],
+                "mean": 1.0,
+                "spread": 1.32,
+                "seeds": [0, 1, 2],
+            },
+            {
+                "claim": "stage two",
+                "row": "RPC",
+                "over": "RPC",
+                "measure": "val stage two",
+                "over_measure": "val stage one",
+                "values": [-1.0],
+                "mean": -1.0,
+                "spread": None,
+                "seeds": [0],
+            },
+        ],
+        "span": {"rows": ["growing", "supervoxel"], "measures": {"partition": 9.04, "3D": 2.5}},
         "failures": {"lost: part 1": "killed", "lost: part 2": "needs lost: part 1, which failed"},
     }
 
@@ -212,7 +288,14 @@ def test_markdown_of_hand_made_results():
         "config": "0123456789ab",
         "ScanNet (paper)": "3D 36.8, 2D 16.3",
     }
+    assert lines[14:18] == [
+        "|  | difference |  | seeds above 0 |",
+        "| --- | --- | --- | --- |",
+        "| RPC raises 2D | +1.0 ± 1.3 | RPC, 2D over CAM | 2 of 3 |",
+        "| stage two | -1.0 | RPC, val: stage two over val: stage one | 0 of 1 |",
+    ]
     text = "\n".join(lines)
+    assert "- Highest minus lowest mean over growing, supervoxel: regions 9.0, 3D 2.5." in text
     assert "- Failed: lost: part 1: killed." in text
     assert "- Options of stage one in every row: epoch = 4, model.consistency = 'region'." in text
     assert "Not started, for they need these: 1 jobs." in text

@@ -12,11 +12,13 @@ from main_job.plan import REPOSITORY
 from pointcept_wsegpc import __version__, schema
 from pointcept_wsegpc.files import read_json
 
+from .comparisons import compare, span
 from .jobs import Job
 from .partitions import quality
 from .rows import Row, Table
 from .runner import STEPS, USAGE
 from .study import Study
+from .summaries import over_seeds, summary
 
 # Measure: what it is of, and whether scene tags mask the predictions.
 MEASURES = {
@@ -64,6 +66,8 @@ def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str]
         "version": __version__,
         **about,
         "rows": rows,
+        "comparisons": compare(table.comparisons, rows),
+        "span": span(table.alike, rows),
         "failures": {titles.get(name, name): line for name, line in failed.items()},
     }
 
@@ -102,12 +106,6 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
     }
 
 
-def over_seeds(values: dict) -> dict:
-    """`summary` of {seed: value or None}, and the seeds that have one."""
-    values = {seed: value for seed, value in values.items() if value is not None}
-    return {**summary(values.values()), "seeds": list(values)}
-
-
 def mean_iou_of_classes(found: list[dict]) -> dict:
     """{measure: {class: IoU of pseudo-labels in %, mean over seeds}}; of classes that occur."""
     return {
@@ -123,16 +121,6 @@ def mean_iou_of_classes(found: list[dict]) -> dict:
 
 def merged(dictionaries) -> dict:
     return {key: value for dictionary in dictionaries for key, value in dictionary.items()}
-
-
-def summary(values) -> dict:
-    """{"values", "mean", "spread"}; no spread of a single value, None of none."""
-    values = [round(value, 4) for value in values]
-    return {
-        "values": values,
-        "mean": statistics.fmean(values) if values else None,
-        "spread": statistics.stdev(values) if len(values) > 1 else None,
-    }
 
 
 def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:

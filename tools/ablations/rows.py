@@ -29,11 +29,32 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A claim about a table: the measure of a row is higher than that of the row `over`.
+
+    over_measure: where another measure is meant on that side.
+    """
+
+    claim: str
+    row: str
+    over: str
+    measure: str = "3D"
+    over_measure: str | None = None
+
+
+@dataclass(frozen=True)
 class Table:
+    """A table.
+
+    comparisons: what it is to show. alike: labels of rows whose results should be close.
+    """
+
     name: str
     title: str
     rows: tuple[Row, ...]
     note: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    alike: tuple[str, ...] = ()
 
     def select(self, patterns) -> Table:
         """The table with those rows whose labels match one of the patterns (as of file names).

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .benchmarks import Benchmark
+from .claims import CLAIMS
 from .rows import Row, Table
 
 
@@ -54,7 +55,8 @@ def components(benchmark: Benchmark) -> Table:
         "equally long, with the true labels of all points in place of their tags and without "
         "structure removal. Its 2D branch learns from tags alone, so its 2D is left out."
     )
-    return Table("components", "Components (the paper's Table II)", rows, note)
+    title = "Components (the paper's Table II)"
+    return Table("components", title, rows, note, CLAIMS["components"])
 
 
 def guidance_losses(_: Benchmark) -> Table:
@@ -95,7 +97,8 @@ def partitions(_: Benchmark) -> Table:
         "point-wise has none, so nothing votes and no structure is removed. "
         "The paper's figures of this table are not known to us."
     )
-    return Table("partitions", "Partitions", rows, note)
+    methods = tuple(label for label in PARTITIONS if label not in ("point-wise", "oracle"))
+    return Table("partitions", "Partitions", rows, note, CLAIMS["partitions"], methods)
 
 
 def backbones(benchmark: Benchmark) -> Table:
@@ -165,7 +168,7 @@ def thresholds(_: Benchmark) -> Table:
         "On ScanNet the paper reports ranges over the thresholds: point-point fixed 42.0 to 44.5, "
         "region-point fixed 44.1 to 46.6, region-point adaptive 44.9 to 48.2 (best at 0.8)."
     )
-    return Table("thresholds", "Thresholds of the consistency", rows, note)
+    return Table("thresholds", "Thresholds of the consistency", rows, note, CLAIMS["thresholds"])
 
 
 TABLES: dict[str, Callable[[Benchmark], Table]] = {

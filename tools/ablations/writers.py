@@ -6,19 +6,7 @@ from pathlib import Path
 
 from pointcept_wsegpc.files import atomic_path, write_json
 
-HEADS = {
-    "3D": "3D",
-    "3D voted": "3D, vote",
-    "2D": "2D",
-    "coverage": "coverage",
-    "val stage one": "val: stage one",
-    "val stage one voted": "val: stage one, vote",
-    "val stage two": "val: stage two",
-    "partition": "regions",
-}
-TIMES = {"minutes": "min", "minutes_stage_two": "min, stage two"}
-NONE = "-"
-OTHER = "ScanNet (paper)"  # heading of the figures of the other data set
+from .cells import HEADS, OTHER, cells, columns, headings, number
 
 
 def write(result: dict, folder: Path) -> list[Path]:
@@ -29,64 +17,6 @@ def write(result: dict, folder: Path) -> list[Path]:
         with atomic_path(path) as temporary:
             Path(temporary).write_text(text, encoding="utf-8")
     return paths
-
-
-def columns(result: dict) -> list[str]:
-    """The measures and times that some row has."""
-    rows = result["rows"]
-    measures = [name for name in HEADS if any(name in row["measures"] for row in rows)]
-    return measures + [name for name in TIMES if any(row[name]["values"] for row in rows)]
-
-
-def cells(row: dict, names, plus_minus="±") -> list[str]:
-    """The texts of a row, in the order of `headings`."""
-    found = [over_seeds(row, name, plus_minus) for name in names]
-    split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
-    occurring = f", {row['occurring']} occur" if row["occurring"] else ""
-    return [
-        row["label"],
-        *found,
-        number(row["memory_mib"], plus_minus, digits=0),
-        row["classes"] + occurring,
-        split or NONE,
-        tags(row),
-        " ".join(map(str, row["seeds"])) or NONE,
-        row["config"],
-        ", ".join(f"{name} {value:.1f}" for name, value in row["paper"].items()) or NONE,
-    ]
-
-
-def headings(names) -> list[str]:
-    fixed = ["MiB", "classes", "scenes", "tags at inference", "seeds", "config", OTHER]
-    return ["", *({**HEADS, **TIMES}[name] for name in names), *fixed]
-
-
-def over_seeds(row: dict, name: str, plus_minus: str) -> str:
-    """A measure or time of a row; with its seeds, where others of the row have not come so far."""
-    summary = row[name] if name in TIMES else row["measures"].get(name)
-    text = number(summary, plus_minus)
-    if text == NONE or summary["seeds"] == row["seeds"]:
-        return text
-    return f"{text} (seed {' '.join(map(str, summary['seeds']))})"
-
-
-def number(summary: dict | None, plus_minus: str, digits: int = 1) -> str:
-    if summary is None or summary["mean"] is None:
-        return NONE
-    text = f"{summary['mean']:.{digits}f}"
-    if summary["spread"] is not None:
-        text += f" {plus_minus} {summary['spread']:.{digits}f}"
-    return text
-
-
-def tags(row: dict) -> str:
-    """Where scene tags mask the predictions that are measured."""
-    used = {True: [], False: []}
-    for name, masked in row["tags"].items():
-        if masked is not None:
-            used[masked].append("val" if name.startswith("val") else "train")
-    said = [f"{'yes' if m else 'no'} ({'/'.join(dict.fromkeys(used[m]))})" for m in used if used[m]]
-    return ", ".join(said) or NONE
 
 
 def legend(result: dict) -> list[str]:
@@ -103,12 +33,22 @@ def legend(result: dict) -> list[str]:
         f"{OTHER}: {result['paper']}; not to be compared in value.",
         *([f"Options of stage one in every row: {options(result)}."] if result["options"] else []),
         *([result["note"]] if result["note"] else []),
+        *spanned(result["span"]),
         *failures(result["failures"]),
     ]
 
 
 def options(result: dict) -> str:
     return ", ".join(f"{key} = {value!r}" for key, value in result["options"].items())
+
+
+def spanned(span: dict) -> list[str]:
+    if not span:
+        return []
+    found = ", ".join(
+        f"{HEADS[name]} {value:.1f}" for name, value in span["measures"].items() if name in HEADS
+    )
+    return [f"Highest minus lowest mean over {', '.join(span['rows'])}: {found}."]
 
 
 def failures(lines: dict[str, str]) -> list[str]:
@@ -137,10 +77,27 @@ def markdown(result: dict) -> str:
         "",
         *(piped(row, others) for row in rows),
         "",
+        *compared(result),
         *(f"- {line}" for line in legend(result)),
         f"- {result['where']}, pointcept_wsegpc {result['version']}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def compared(result: dict) -> list[str]:
+    """A table of the comparisons, if the result has some: differences of the same seed."""
+    if not result["comparisons"]:
+        return []
+    rows = [["", "difference", "", "seeds above 0"], ["---"] * 4]
+    for entry in result["comparisons"]:
+        high = f"{entry['row']}, {HEADS[entry['measure']]}"
+        low = "" if entry["over"] == entry["row"] else f"{entry['over']}"
+        if entry["over_measure"] != entry["measure"]:
+            low = ", ".join(filter(None, (low, HEADS[entry["over_measure"]])))
+        above = sum(value > 0 for value in entry["values"])
+        count = f"{above} of {len(entry['values'])}"
+        rows.append([entry["claim"], number(entry, "±", sign="+"), f"{high} over {low}", count])
+    return [*(piped(row, range(4)) for row in rows), ""]
 
 
 def piped(row: list[str], chosen: list[int]) -> str:

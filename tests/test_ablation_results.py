@@ -1,16 +1,27 @@
 """What tools/ablation.py writes: numbers of rows, files; and its command line."""
 
+import dataclasses
 import json
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tiny_tables import rows_of, table, tiny
 
 import ablation
-from ablations import cells, comparisons, figure, partitions, results, summaries, writers
+from ablations import (
+    cells,
+    comparisons,
+    figure,
+    partitions,
+    results,
+    rooms,
+    summaries,
+    writers,
+)
 from ablations.benchmarks import BENCHMARKS
 from ablations.rows import Comparison
 from ablations.study import Study
@@ -215,9 +226,10 @@ def hand_made():
         "memory_mib": entry(812.6, 3.4),
         "memory_of": "process",
         "paper": {"3D": 36.8, "2D": 16.3},
+        "iou": {"3D": {"wall": 50.04, "bed": 0.0}},
     }
     empty = {**row, "label": "lost", "measures": {}, "seeds": [], "split": {}, "tags": {},
-             "occurring": None, "minutes": entry(None), "minutes_stage_two": entry(None),
+             "iou": {}, "occurring": None, "minutes": entry(None), "minutes_stage_two": entry(None),
              "memory_mib": entry(None), "paper": {}}  # fmt: skip
     return {
         "table": "components",
@@ -294,6 +306,11 @@ def test_markdown_of_hand_made_results():
         "| RPC raises 2D | +1.0 ± 1.3 | RPC, 2D over CAM | 2 of 3 |",
         "| stage two | -1.0 | RPC, val: stage two over val: stage one | 0 of 1 |",
     ]
+    assert lines[-3:] == [
+        "| 3D, IoU | wall | bed |",
+        "| --- | --- | --- |",
+        "| CAM + 2D→3D & more_of \\| it | 50.0 | 0.0 |",
+    ]
     text = "\n".join(lines)
     assert "- Highest minus lowest mean over growing, supervoxel: regions 9.0, 3D 2.5." in text
     assert "- Failed: lost: part 1: killed." in text
@@ -323,6 +340,30 @@ def test_files_of_hand_made_results(tmp_path):
     with Image.open(tmp_path / "components.png") as image:
         colors = {pixel for _, pixel in image.convert("RGB").getcolors(2**24)}
     assert (0x48, 0x78, 0xA8) in colors and (0xD8, 0x90, 0x48) not in colors  # 3D, and no 2D
+
+
+def test_picture_of_rooms_needs_all_its_rows(study, prepared_root, tmp_path):
+    whole = table("components")
+    chosen = dataclasses.replace(whole, pictured=("CAM", "CAM + CMG"))
+    path = tmp_path / "rooms.png"
+
+    def label(row, seed):
+        finished(study, row, seed, tmp_path, **{"3D": 0.5})
+        folder = study.jobs(row, seed)["second"].store(tmp_path)
+        for scene in schema.scene_dirs(prepared_root, "train")[: rooms.ROOMS]:
+            label = schema.read_points(scene, ("coord", "segment20"))["segment20"]
+            schema.write_pseudo_label(folder, scene.name, label, np.ones(len(label)))
+
+    label(rows_of("components")["CAM"], 0)
+    assert not rooms.draw(study, chosen, [0, 1], tmp_path, path) and not path.exists()
+    for name in chosen.pictured:
+        label(rows_of("components")[name], 1)
+    assert rooms.draw(study, chosen, [0, 1], tmp_path, path)
+    with Image.open(path) as image:
+        width, height = image.size
+    assert width == round(3.4 * 4 * 110) and height > 600  # input, truth, and the two rows
+    none = dataclasses.replace(whole, pictured=())
+    assert not rooms.draw(study, none, [0, 1], tmp_path, path)
 
 
 def test_figure_without_results(tmp_path):

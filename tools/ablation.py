@@ -22,7 +22,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ablations import figure, writers
+from ablations import figure, rooms, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
 from ablations.data import check_data
 from ablations.results import collect
@@ -120,13 +120,16 @@ def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path,
     engine = host.ensure_pointcept(quiet=True)  # named without its folder: the file is published
     where = f"{engine.name} {engine.version}; {machine()}"
     about = {"command": command, "where": where}
-    result = collect(Study(benchmark), table, seeds, exp, failed, **about)
+    study = Study(benchmark)
+    result = collect(study, table, seeds, exp, failed, **about)
     paths = writers.write(result, out)
+    bars, labelled = out / f"{table.name}.png", out / f"{table.name}-rooms.png"
     try:
-        figure.draw(result, out / f"{table.name}.png")
+        figure.draw(result, bars)
+        drawn = rooms.draw(study, table, seeds, exp, labelled)
     except ImportError:  # Pointcept's environments may lack matplotlib, and the table is there
         return paths
-    return [*paths, out / f"{table.name}.png"]
+    return [*paths, bars, *([labelled] if drawn else [])]
 
 
 def machine() -> str:

@@ -47,6 +47,7 @@ class Table:
     """A table.
 
     comparisons: what it is to show. alike: labels of rows whose results should be close.
+    pictured: labels of rows whose labels of some rooms are drawn.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Table:
     note: str = ""
     comparisons: tuple[Comparison, ...] = ()
     alike: tuple[str, ...] = ()
+    pictured: tuple[str, ...] = ()
 
     def select(self, patterns) -> Table:
         """The table with those rows whose labels match one of the patterns (as of file names).

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pointcept_wsegpc.files import atomic_path, write_json
 
-from .cells import HEADS, OTHER, cells, columns, headings, number
+from .cells import HEADS, NONE, OTHER, cells, columns, headings, number
 
 
 def write(result: dict, folder: Path) -> list[Path]:
@@ -80,6 +80,7 @@ def markdown(result: dict) -> str:
         *compared(result),
         *(f"- {line}" for line in legend(result)),
         f"- {result['where']}, pointcept_wsegpc {result['version']}.",
+        *(line for measure in ("3D", "2D") for line in by_class(result, measure)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -98,6 +99,18 @@ def compared(result: dict) -> list[str]:
         count = f"{above} of {len(entry['values'])}"
         rows.append([entry["claim"], number(entry, "±", sign="+"), f"{high} over {low}", count])
     return [*(piped(row, range(4)) for row in rows), ""]
+
+
+def by_class(result: dict, measure: str) -> list[str]:
+    """A table of the IoU of every class, mean over the seeds; of the rows that have the measure."""
+    found = {row["label"]: row["iou"][measure] for row in result["rows"] if measure in row["iou"]}
+    names = list(dict.fromkeys(name for iou in found.values() for name in iou))
+    if not names:
+        return []
+    rows = [[f"{HEADS[measure]}, IoU", *names], ["---"] * (len(names) + 1)]
+    for label, iou in found.items():
+        rows.append([label, *(f"{iou[name]:.1f}" if name in iou else NONE for name in names)])
+    return ["", *(piped(row, range(len(row))) for row in rows)]
 
 
 def piped(row: list[str], chosen: list[int]) -> str:

@@ -79,12 +79,13 @@ def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, wi
     scenes = schema.scene_dirs(data, split)
     tags = schema.read_scene_tags(data / schema.TAGS_FILE) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
-        rows = [_scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
+        rows = [scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
         pictures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
 
 
-def _scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
+def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
+    """A scene with its ground truth and the labels of stores by column title."""
     points = schema.read_points(scene, ("coord", "color", "normal", SEGMENT))
     align = schema.read_views(scene).axis_alignment  # so that rooms stand along the picture
     labels = {title: read_label(store, scene.name) for title, store in stores.items()}

@@ -21,7 +21,12 @@ from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.labels import read_class_names
 from pointcept_wsegpc.scans.folder import UP, Settings, World, prepare_scan
-from pointcept_wsegpc.scans.folder_capture import FolderCapture, find_scans, follow_splits
+from pointcept_wsegpc.scans.folder_capture import (
+    FolderCapture,
+    estimate_bytes,
+    find_scans,
+    follow_splits,
+)
 from pointcept_wsegpc.scans.labelled import write_labelled
 from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.photos import Letterbox, undistort
@@ -595,6 +600,22 @@ def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
     printed = run_tool(*command)[1]
     assert "1 finished scenes have changed since: train/kitchen; delete" in printed
     assert "1 prepared scenes have no folder any more: train/hall" in printed
+
+
+def test_space_is_checked_before_the_start(tmp_path, run_tool, monkeypatch):
+    capture = capture_of(tmp_path, count=5)
+    lost = FolderCapture("lost", "train", tmp_path / "raw/lost", tmp_path / "out")
+    (lost.folder / "color").mkdir(parents=True)
+    (cloud,) = capture.folder.glob("*.ply")
+    needed = estimate_bytes([capture, lost], Settings(stride=2, height=24, width=32))
+    assert needed == cloud.stat().st_size + 3 * 24 * 32 * 2
+    (tmp_path / "raw/tags.csv").write_text("scene,tags\na,wall\n")
+    free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--size", "32x24")
+    message, printed = run_tool("prepare_folder", *arguments)
+    assert "free some, or prepare less with --stride or --size" in message
+    assert "2 scenes to prepare" in printed and not list((tmp_path / "out").glob("train/*"))
 
 
 def test_bad_arguments_get_one_line(tmp_path, run_tool):

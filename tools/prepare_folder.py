@@ -10,6 +10,7 @@ anew every time.
 """
 
 import argparse
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,6 +21,7 @@ from pointcept_wsegpc.labels import CLASSES_FILE
 from pointcept_wsegpc.scans.folder import UP, Settings, prepare_scan
 from pointcept_wsegpc.scans.folder_capture import (
     changed_since,
+    estimate_bytes,
     find_scans,
     follow_splits,
     left_behind,
@@ -28,7 +30,7 @@ from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.poses.detect import CONVENTIONS
 from pointcept_wsegpc.scans.template import write_template
 from pointcept_wsegpc.schema import TAGS_FILE, write_scene_tags
-from preparing import positive, prepare_all, size
+from preparing import check_space_for, positive, prepare_all, size
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 LISTED = 40  # notes that are printed
@@ -175,6 +177,8 @@ def main():
         stride=args.stride, height=args.size[0], width=args.size[1], spacing=args.spacing,
         scale=args.scale, up=args.up, depth_scale=args.depth_scale, poses=args.poses,
     )  # fmt: skip
+    estimate = functools.partial(estimate_bytes, settings=settings)
+    check_space_for(jobs, settings, args, root, estimate, "scenes", "--stride or --size")
     outcome = prepare_all(prepare_scan, jobs, settings, args)
     report(outcome, jobs)
     print(f"prepared data: {root}")

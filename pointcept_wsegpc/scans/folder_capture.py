@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .capture import BYTES_PER_PIXEL
+from .clouds import find_cloud
 from .own_tags import plain
+from .poses.trajectory import STREAM_FOLDERS, image_folder, list_images
 from .prepared import outside
 
 SPLITS = ("train", "val", "test")
@@ -59,6 +62,23 @@ def check_name(name, source):
     """Raise ValueError for a scene's name that is no plain, visible folder name."""
     if name.startswith(".") or set(name) & set("/\\\0") or not name.strip():
         raise ValueError(f"{source}: {name!r} is no name of a scene's folder; give the name alone")
+
+
+def estimate_bytes(captures, settings):
+    """Bytes that the prepared scenes will take, about: of the clouds' files and of the views.
+
+    A scan without its cloud counts as nothing: it will fail with its own line.
+    """
+    total = 0
+    for capture in captures:
+        try:
+            total += find_cloud(capture.folder).stat().st_size
+        except (OSError, ValueError):
+            continue
+        images = list_images(image_folder(capture.folder, STREAM_FOLDERS))
+        views = -(-len(images) // settings.stride)
+        total += views * settings.height * settings.width * BYTES_PER_PIXEL
+    return int(total)
 
 
 def follow_splits(captures):

@@ -204,14 +204,18 @@ def test_every_layer_agrees_with_spconv(name, count):
 @needs_spconv
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
-    "arch", [None, *(pytest.param(arch, marks=pytest.mark.slow) for arch in ARCHITECTURES)]
+    "settings",
+    [
+        SLIM,
+        {**SLIM, "stem_kernel": 3},  # whose stem shares the neighbours of the finest blocks
+        *(pytest.param({"arch": arch}, marks=pytest.mark.slow) for arch in ARCHITECTURES),
+    ],
 )
-def test_the_unet_agrees_with_spconv(arch, training):
+def test_the_unet_agrees_with_spconv(settings, training):
     """The same weights, forward, gradients of all of them and of the input, batch statistics.
 
     In float64: over so many layers float32 differs by more than a wrong kernel cell might.
     """
-    settings = {"arch": arch} if arch else SLIM
     batch = cloud((150, 90), size=24)
     weights = MinkUNet(backend="spconv", num_classes=3, **settings).state_dict()
     results = []

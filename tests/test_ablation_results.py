@@ -1,6 +1,7 @@
 """What tools/ablation.py writes: numbers of rows, files; and its command line."""
 
 import dataclasses
+import importlib.util
 import json
 import re
 import shlex
@@ -132,6 +133,8 @@ def test_full_supervision_has_no_2d(study, tmp_path):
     finished(study, row, 0, tmp_path, **{"3D": 0.5, "3D per point": 0.25, "2D": 0.2})
     found = results.row_result(study, row, [0], tmp_path)["measures"]
     assert "3D" in found and "2D" not in found
+    iou = results.row_result(study, row, [0], tmp_path)["iou"]
+    assert "3D voted" in iou and "2D" not in iou
 
 
 def test_titles_of_shared_jobs_are_those_that_ran(study, tmp_path):
@@ -142,39 +145,61 @@ def test_titles_of_shared_jobs_are_those_that_ran(study, tmp_path):
 
 def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     rows = rows_of("partitions")
-    found = results.partition_quality(study, rows["growing"], tmp_path)
-    assert found == partitions.quality(Path(study.benchmark.data_root))
+    root = Path(study.benchmark.data_root)
+    found, strict = partitions.quality(root), partitions.quality(root, alone=False)
+    assert 0 < strict < found < 1
+    both = results.row_partition(study, rows["growing"], tmp_path)
+    assert both == {"partition": found, "partition strict": strict}
     study.regions(rows["point-wise"]).run(tmp_path, None, resume=False)
-    assert results.partition_quality(study, rows["point-wise"], tmp_path) == 1
-    assert results.partition_quality(study, rows_of("components")["CAM"], tmp_path) is None
+    alone = results.row_partition(study, rows["point-wise"], tmp_path)
+    assert alone == {"partition": 1, "partition strict": 0}
+    assert results.row_partition(study, rows_of("components")["CAM"], tmp_path) == {}
     for seed in (0, 1):
         finished(study, rows["growing"], seed, tmp_path, **{"3D": 0.5})
     measures = results.row_result(study, rows["growing"], [0, 1], tmp_path)["measures"]
     assert measures["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
 
 
-def test_comparisons_are_of_the_same_seed():
-    def row(label, **measures):
-        named = {name: summaries.over_seeds(values) for name, values in measures.items()}
-        return {"label": label, "measures": named}
+def of_row(label, **measures):
+    named = {name: summaries.over_seeds(values) for name, values in measures.items()}
+    return {"label": label, "measures": named}
 
+
+def test_comparisons_are_of_the_same_seed():
     rows = [
-        row("CAM", a={0: 10.0, 1: 20.0, 2: 30.0}, b={1: 1.0}),
-        row("RPC", a={1: 21.0, 2: 34.0, 3: 99.0}),
-        row("none"),
+        of_row("CAM", a={0: 10.0, 1: 20.0, 2: 30.0}, b={1: 1.0}),
+        of_row("RPC", a={1: 21.0, 2: 34.0, 3: 99.0}, c={1: 1.0}),
+        of_row("best", a={2: 50.0, 1: 40.0}),
+        of_row("none"),
     ]
     asked = (
-        Comparison("more", "RPC", "CAM", "a"),
-        Comparison("within", "CAM", "CAM", "a", "b"),
-        Comparison("no seed in common", "CAM", "RPC", "b"),
-        Comparison("no result", "none", "CAM", "a"),
-        Comparison("not among the rows", "lost", "CAM", "a"),
+        Comparison("more", "RPC", "CAM"),
+        Comparison("more than without", "best", "RPC", less=("RPC", "CAM")),
+        Comparison("no result", "none", "CAM"),
+        Comparison("not among the rows", "lost", "CAM"),
+        Comparison("less than nothing", "RPC", "CAM", less=("lost", "CAM")),
     )
-    more, within = comparisons.compare(asked, rows)
-    assert (more["claim"], more["values"], more["seeds"]) == ("more", [1.0, 4.0], [1, 2])
-    assert more["mean"] == 2.5 and more["spread"] == pytest.approx(4.5**0.5)
-    assert within["values"] == [19.0] and within["spread"] is None
-    assert within["measure"] == "a" and within["over_measure"] == "b"
+    more, beyond = comparisons.compare(asked, rows)
+    assert (more["what"], more["row"], more["over"], more["less"]) == ("more", "RPC", "CAM", None)
+    assert more["measures"].keys() == {"a"}
+    found = more["measures"]["a"]
+    assert found["values"] == [1.0, 4.0] and found["seeds"] == [1, 2]
+    assert found["mean"] == 2.5 and found["spread"] == pytest.approx(4.5**0.5)
+    assert dict(zip(*(beyond["measures"]["a"][k] for k in ("seeds", "values")), strict=True)) == {
+        1: 18.0, 2: 12.0,
+    }  # fmt: skip
+
+
+def test_stage_two_is_compared_with_the_stage_one_of_its_labels():
+    one = {"val stage one": {0: 30.0, 1: 20.0}, "val stage one voted": {0: 40.0, 1: 25.0}}
+    rows = [
+        of_row("CAM", **one, **{"val stage two": {1: 28.0}}),
+        of_row("CMG", **one),
+    ]
+    (gain,) = comparisons.stage_two_gains(rows)
+    assert gain["row"] == "CAM"
+    assert gain["measures"]["val stage one"]["values"] == [8.0]
+    assert gain["measures"]["val stage one voted"]["values"] == [3.0]
 
 
 def test_span_of_rows():
@@ -190,16 +215,21 @@ def test_span_of_rows():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_claims_are_about_rows_and_measures_of_the_table(name):
+def test_comparisons_are_of_rows_of_the_table(name):
     whole = table(name)
     labels = {row.label for row in whole.rows}
-    for claim in whole.comparisons:
-        assert {claim.row, claim.over} <= labels
-        assert {claim.measure, claim.over_measure or claim.measure} <= results.MEASURES.keys()
-        if "stage two" in claim.measure:
-            trained = {row.label for row in whole.rows if row.stage_two}
-            assert {claim.row, claim.over} <= trained
-    assert set(whole.alike) <= labels
+    for comparison in whole.comparisons:
+        assert {comparison.row, comparison.over, *(comparison.less or ())} <= labels
+    assert set(whole.alike) <= labels and set(whole.pictured) <= labels
+
+
+def test_classes_without_an_iou_in_some_seed():
+    seeds = [
+        {"3D": {"wall": 0.5, "bed": None, "door": None}, "2D": {"wall": 0.1}},
+        {"3D": {"wall": 0.7, "bed": 0.2, "door": None}, "2D": {"wall": 0.1}},
+    ]
+    found = results.mean_iou_of_classes(seeds, without=("2D",))
+    assert found == {"3D voted": {"wall": 60.0, "bed": 20.0}}
 
 
 def entry(mean, spread=None, seeds=(0, 2)):
@@ -246,26 +276,36 @@ def hand_made():
         "rows": [row, empty],
         "comparisons": [
             {
-                "claim": "RPC raises 2D",
+                "what": "consistency",
                 "row": "RPC",
                 "over": "CAM",
-                "measure": "2D",
-                "over_measure": "2D",
-                "values": [1.5, -0.5, 2.0],
-                "mean": 1.0,
-                "spread": 1.32,
-                "seeds": [0, 1, 2],
+                "less": None,
+                "measures": {
+                    "2D": {
+                        "values": [1.5, -0.5, 2.0],
+                        "mean": 1.0,
+                        "spread": 1.32,
+                        "seeds": [0, 1, 2],
+                    },
+                    "coverage": {"values": [0.0], "mean": 0.0, "spread": None, "seeds": [0]},
+                },
             },
             {
-                "claim": "stage two",
-                "row": "RPC",
+                "what": "Mix3D",
+                "row": "all",
                 "over": "RPC",
-                "measure": "val stage two",
-                "over_measure": "val stage one",
-                "values": [-1.0],
-                "mean": -1.0,
-                "spread": None,
-                "seeds": [0],
+                "less": None,
+                "measures": {
+                    "3D": {"values": [-1.0], "mean": -1.0, "spread": None, "seeds": [0]},
+                },
+            },
+        ],
+        "stage_two_gains": [
+            {
+                "row": "RPC",
+                "measures": {
+                    "val stage one": {"values": [2.0], "mean": 2.0, "spread": None, "seeds": [0]},
+                },
             },
         ],
         "span": {"rows": ["growing", "supervoxel"], "measures": {"partition": 9.04, "3D": 2.5}},
@@ -300,11 +340,15 @@ def test_markdown_of_hand_made_results():
         "config": "0123456789ab",
         "ScanNet (paper)": "3D 36.8, 2D 16.3",
     }
-    assert lines[14:18] == [
-        "|  | difference |  | seeds above 0 |",
-        "| --- | --- | --- | --- |",
-        "| RPC raises 2D | +1.0 ± 1.3 | RPC, 2D over CAM | 2 of 3 |",
-        "| stage two | -1.0 | RPC, val: stage two over val: stage one | 0 of 1 |",
+    assert lines[14:22] == [
+        "| differences in | 3D | 2D |",
+        "| --- | --- | --- |",
+        "| consistency: RPC over CAM | - | +1.0 ± 1.3 (2 of 3) |",
+        "| Mix3D: all over RPC | -1.0 (0 of 1) | - |",
+        "",
+        "| val: stage two over | stage one |",
+        "| --- | --- |",
+        "| RPC | +2.0 (1 of 1) |",
     ]
     assert lines[-3:] == [
         "| 3D, IoU | wall | bed |",
@@ -316,7 +360,7 @@ def test_markdown_of_hand_made_results():
     assert "- Failed: lost: part 1: killed." in text
     assert "- Options of stage one in every row: epoch = 4, model.consistency = 'region'." in text
     assert "Not started, for they need these: 1 jobs." in text
-    assert "which is another data set; not to be compared in value" in text
+    assert "which is another data set, those in 3D after a region vote; not to be" in text
 
 
 def test_latex_of_hand_made_results():
@@ -424,6 +468,7 @@ def test_recorded_options_are_read_as_they_were():
         ([], "views"),
         (["--seeds", "2"], "views"),
         (["--seeds", "1"], "views-partial"),
+        (["--seeds", "2", "--write-only"], "views-partial"),
         (["--rows", "6"], "views-partial"),
         (["--options", "epoch=4"], "views-partial"),
         (["--seeds", "1", "--rows", "6", "--options", "epoch=4", "--out", "mine"], "views"),
@@ -431,10 +476,12 @@ def test_recorded_options_are_read_as_they_were():
 )
 def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
-    rows = [{"seeds": [0, 1]}, {"seeds": [0]}]
+    rows = [{"label": "3", "seeds": [0, 1]}, {"label": "6", "seeds": [0]}]
     write_json(tmp_path / "docs/results/synthetic/views.json", {"rows": rows})
     args = ablation.parse_arguments(["views", *arguments])
-    out, found = ablation.place(args, table("views"))
+    seeds = list(range(args.seeds))
+    finished = {"3": seeds, "6": [] if args.write_only else seeds}
+    out, found = ablation.place(args, table("views"), finished)
     assert found.name == name and found.rows == table("views").rows
     assert out == (Path("mine") if "mine" in arguments else tmp_path / "docs/results/synthetic")
 
@@ -442,7 +489,28 @@ def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monk
 def test_first_table_of_few_seeds_has_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
     args = ablation.parse_arguments(["views", "--seeds", "1"])
-    assert ablation.place(args, table("views"))[1].name == "views"
+    assert ablation.place(args, table("views"), {"3": [0]})[1].name == "views"
+
+
+def test_nothing_finished_writes_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"no row of views has finished in .*; run it first"):
+        ablation.main(["views", "--write-only", "--exp", str(tmp_path), "--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_matplotlib_the_pictures_are_missed_aloud(study, tmp_path, monkeypatch, capsys):
+    row = rows_of("components")["CAM"]
+    finished(study, row, 0, tmp_path, **{"3D": 0.5})
+    real = importlib.util.find_spec
+    absent = {"matplotlib": None}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: absent[name] if name in absent else real(name)
+    )
+    chosen = table("components").select(["CAM"])
+    args = study.benchmark, chosen, [0], tmp_path, tmp_path / "out", {}, "c"
+    paths = ablation.write_table(*args)
+    assert [path.suffix for path in paths] == [".json", ".md", ".tex"]
+    assert "no pictures, for matplotlib is not there; pip install" in capsys.readouterr().out
 
 
 def test_list_runs_nothing(capsys):

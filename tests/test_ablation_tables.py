@@ -1,9 +1,11 @@
 """The tables of tools/ablation.py: rows, jobs, data; and, slow, a training of every row."""
 
 import copy
+import dataclasses
 import os
 import re
 import subprocess
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -19,17 +21,23 @@ import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import data, partitions
 from ablations.benchmarks import BENCHMARKS, encoder
 from ablations.jobs import use_root
+from ablations.rows import Row
 from ablations.study import Study
 from ablations.tables import PARTITIONS, TABLES
 from main_job.plan import REPOSITORY
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.datasets.multiview import MultiViewDataset
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import IGNORE
+from pointcept_wsegpc.models.image_encoder import ImageEncoder
+from pointcept_wsegpc.models.mink_unet import MinkUNet
+from pointcept_wsegpc.models.wsegpc import WSegPC
 from pointcept_wsegpc.regions.methods import resolve
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
 TABLE_NAMES = list(TABLES)
+COMPONENTS = table("components")
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +291,30 @@ def test_changed_weights_file_makes_other_jobs(tmp_path):
     assert names[0] != names[1]
 
 
+OPTIONS_OF = {
+    "model": WSegPC,
+    "model.backbone": MinkUNet,
+    "model.image_encoder": ImageEncoder,
+    "data.train": MultiViewDataset,
+}
+
+
+def unknown_options(row):
+    """Differences of a row that name no option of what is built from the configuration."""
+    for key in {**row.both, **row.second}:
+        owner, _, option = key.rpartition(".")
+        if owner not in OPTIONS_OF or option not in signature(OPTIONS_OF[owner]).parameters:
+            yield key
+
+
+def test_unknown_options_are_seen():
+    wrong = ("model.guidence_3d", "data.train.mixed", "data.val.mix3d", "epoch")
+    row = Row(
+        "r", {"model.guidance_3d": "none", **dict.fromkeys(wrong[:2])}, dict.fromkeys(wrong, 1)
+    )
+    assert sorted(unknown_options(row)) == sorted(wrong)
+
+
 @pytest.mark.parametrize("name", TABLE_NAMES)
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
 def test_every_row_makes_configurations(name, benchmark):
@@ -291,6 +323,7 @@ def test_every_row_makes_configurations(name, benchmark):
         roles = study.jobs(row, 0)
         config = roles["second"].settings["config"]
         assert config["evaluate"] is False
+        assert list(unknown_options(row)) == []
         assert config["data"]["train"]["data_root"] == benchmark.data_root
         for key, value in {**row.both, **row.second}.items():
             found = config
@@ -301,20 +334,33 @@ def test_every_row_makes_configurations(name, benchmark):
 
 def test_missing_data_name_what_makes_them():
     with pytest.raises(FileNotFoundError, match=r"no scene of split train.*made by tests/conf"):
-        data.check_data(tiny("nowhere"))
+        data.check_data(tiny("nowhere"), COMPONENTS)
+
+
+def test_weights_of_rows_have_to_be_there(root_copy, monkeypatch):
+    benchmark = tiny(root_copy, partition="of the tests")
+    with pytest.raises(FileNotFoundError, match=r"resnet18.pth: no such file; make it with tools/"):
+        data.check_data(benchmark, table("weights", benchmark))
+    data.check_data(benchmark, table("weights", benchmark).select(["none"]))
+    public = dataclasses.replace(BENCHMARKS["scannet"], data_root=str(root_copy), partition="any")
+    with pytest.raises(FileNotFoundError, match=r"moco_resnet50.pth: no such .*docs/ablations.md"):
+        data.check_data(public, table("weights", public).select(["MoCo", "ImageNet"]))
+    monkeypatch.setattr(data, "REPOSITORY", root_copy)
+    write_json(root_copy / "exp/pretrained/resnet18.pth", {})
+    data.check_data(benchmark, table("weights", benchmark))
 
 
 def test_regions_have_to_be_the_default_ones(root_copy):
     """Those of the tests have settings of their own."""
     with pytest.raises(ValueError, match=r"^5 of 5 .*scene0000_00 first; run tools/extract_reg"):
-        data.check_data(tiny(root_copy))
-    data.check_data(tiny(root_copy, partition="of the tests"))
+        data.check_data(tiny(root_copy), COMPONENTS)
+    data.check_data(tiny(root_copy, partition="of the tests"), COMPONENTS)
     for scene in schema.scene_dirs(root_copy, ("train", "val")):
         extract_regions(scene, Settings())
-    data.check_data(tiny(root_copy))
+    data.check_data(tiny(root_copy), COMPONENTS)
     (scene / "region.npy").unlink()
     with pytest.raises(ValueError, match=r"^1 of 5 scenes have other .* or none, "):
-        data.check_data(tiny(root_copy))
+        data.check_data(tiny(root_copy), COMPONENTS)
 
 
 # --------------------------------------------------------------------------------------------- data

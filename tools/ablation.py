@@ -7,8 +7,8 @@
 
 Run it again to continue where it stopped. Trainings that rows or tables share run once; one that
 fails is listed, and all that do not need it go on. --write-only writes what has finished so far.
-With some rows, other options or fewer seeds than there are, it is written as TABLE-partial, beside
-the whole table; with --out, under its own name.
+With some rows, other options, or fewer seeds than the table that is there, it is written as
+TABLE-partial beside that; with --out, under its own name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import importlib.util
 import json
 import shlex
 import signal
@@ -25,7 +26,7 @@ from pathlib import Path
 from ablations import figure, rooms, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
 from ablations.data import check_data
-from ablations.results import collect
+from ablations.results import collect, finished_seeds
 from ablations.rows import Table
 from ablations.runner import Runner, gpus, side_by_side
 from ablations.study import Study
@@ -87,14 +88,17 @@ def as_text(value) -> str:
     return value if bare else repr(value)
 
 
-def place(args, table: Table) -> tuple[Path, Table]:
-    """Where a table is written; under another name if less than what is, or belongs, there."""
+def place(args, table: Table, finished: dict[str, list[int]]) -> tuple[Path, Table]:
+    """Where a table is written; under another name if it is less than what is, or belongs, there.
+
+    finished: the seeds of each row that have results.
+    """
     if args.out:
         return args.out, table
     out = REPOSITORY / "docs/results" / args.dataset
     there = out / f"{table.name}.json"
     rows = read_json(there)["rows"] if there.is_file() else []
-    fewer = any(seed >= args.seeds for row in rows for seed in row["seeds"])
+    fewer = any(set(row["seeds"]) - set(finished.get(row["label"], ())) for row in rows)
     if args.rows or args.options or fewer:
         table = dataclasses.replace(table, name=f"{table.name}-partial")
     return out, table
@@ -102,7 +106,7 @@ def place(args, table: Table) -> tuple[Path, Table]:
 
 def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None, say=print):
     """Run all jobs of a table; {job name: line} of those that failed."""
-    check_data(benchmark)
+    check_data(benchmark, table)
     study = Study(benchmark)
     jobs = {}
     for seed in seeds:  # seed by seed: the whole table is there early, with a single one
@@ -124,11 +128,11 @@ def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path,
     result = collect(study, table, seeds, exp, failed, **about)
     paths = writers.write(result, out)
     bars, labelled = out / f"{table.name}.png", out / f"{table.name}-rooms.png"
-    try:
-        figure.draw(result, bars)
-        drawn = rooms.draw(study, table, seeds, exp, labelled)
-    except ImportError:  # Pointcept's environments may lack matplotlib, and the table is there
+    if importlib.util.find_spec("matplotlib") is None:  # as in some of Pointcept's environments
+        print("no pictures, for matplotlib is not there; pip install matplotlib, then --write-only")
         return paths
+    figure.draw(result, bars)
+    drawn = rooms.draw(study, table, seeds, exp, labelled)
     return [*paths, bars, *([labelled] if drawn else [])]
 
 
@@ -166,9 +170,12 @@ def main(arguments=None) -> int:
         say("\n".join(describe(table, benchmark)))
         return 0
     seeds, failed = range(args.seeds), {}
-    out, table = place(args, table)
     if not args.write_only:
         failed = run_table(benchmark, table, seeds, args.exp, args.workers, say)
+    finished = finished_seeds(Study(benchmark), table, seeds, args.exp)
+    if not failed and not any(finished.values()):
+        raise ValueError(f"no row of {table.name} has finished in {args.exp}; run it first")
+    out, table = place(args, table, finished)
     for path in write_table(benchmark, table, seeds, args.exp, out, failed, recorded(args)):
         say(f"written: {relative(path)}")
     say((out / f"{table.name}.md").read_text(encoding="utf-8"))

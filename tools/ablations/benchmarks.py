@@ -17,6 +17,7 @@ class Benchmark:
     partition: the method by which tools/extract_regions.py made the regions of `data_root`.
     make: what makes the data. classes: the class set, in words.
     networks_3d, networks_2d, image_weights: {label: differences of the configuration}.
+    networks_note: what is to be known about the networks.
     mix3d: probability in the rows with Mix3D.
     stage_one, more: differences of both parts of stage one, and of every training.
     """
@@ -33,6 +34,7 @@ class Benchmark:
     networks_3d: dict = field(default_factory=dict)
     networks_2d: dict = field(default_factory=dict)
     image_weights: dict = field(default_factory=dict)
+    networks_note: str = ""
     mix3d: float = 0.5
     stage_one: dict = field(default_factory=dict)
     more: dict = field(default_factory=dict)
@@ -101,7 +103,10 @@ SYNTHETIC = Benchmark(
         "18A": slim((2,) * 8),
         "34C": slim((2, 3, 4, 6, 2, 2, 2, 2)),
     },
-    # There are pre-trained weights of ResNet-18 alone: to compare networks, all start at random.
+    networks_note=(
+        "3D networks have the block counts of their names, and slim widths. There are pre-trained "
+        "weights of ResNet-18 alone, so the 2D rows start at random; the 3D rows start from them."
+    ),
     networks_2d={
         name: encoder(name=name.replace("-", "").lower(), weights="none")
         for name in ("ResNet-18", "ResNet-34", "ResNet-50")

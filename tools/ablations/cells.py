@@ -11,6 +11,7 @@ HEADS = {
     "val stage one voted": "val: stage one, vote",
     "val stage two": "val: stage two",
     "partition": "regions",
+    "partition strict": "regions, none is wrong",
 }
 TIMES = {"minutes": "min", "minutes_stage_two": "min, stage two"}
 NONE = "-"
@@ -24,15 +25,15 @@ def columns(result: dict) -> list[str]:
     return measures + [name for name in TIMES if any(row[name]["values"] for row in rows)]
 
 
-def cells(row: dict, names, plus_minus="±") -> list[str]:
+def cells(row: dict, names) -> list[str]:
     """The texts of a row, in the order of `headings`."""
-    found = [over_seeds(row, name, plus_minus) for name in names]
+    found = [entry(row, name) for name in names]
     split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
     occurring = f", {row['occurring']} occur" if row["occurring"] else ""
     return [
         row["label"],
         *found,
-        number(row["memory_mib"], plus_minus, digits=0),
+        number(row["memory_mib"], digits=0),
         row["classes"] + occurring,
         split or NONE,
         tags(row),
@@ -47,21 +48,21 @@ def headings(names) -> list[str]:
     return ["", *({**HEADS, **TIMES}[name] for name in names), *fixed]
 
 
-def over_seeds(row: dict, name: str, plus_minus: str) -> str:
+def entry(row: dict, name: str) -> str:
     """A measure or time of a row; with its seeds, where others of the row have not come so far."""
     summary = row[name] if name in TIMES else row["measures"].get(name)
-    text = number(summary, plus_minus)
+    text = number(summary)
     if text == NONE or summary["seeds"] == row["seeds"]:
         return text
     return f"{text} (seed {' '.join(map(str, summary['seeds']))})"
 
 
-def number(summary: dict | None, plus_minus: str, digits: int = 1, sign: str = "-") -> str:
+def number(summary: dict | None, digits: int = 1, sign: str = "-") -> str:
     if summary is None or summary["mean"] is None:
         return NONE
     text = f"{summary['mean']:{sign}.{digits}f}"
     if summary["spread"] is not None:
-        text += f" {plus_minus} {summary['spread']:.{digits}f}"
+        text += f" ± {summary['spread']:.{digits}f}"
     return text
 
 

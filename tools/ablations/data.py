@@ -17,16 +17,17 @@ from pointcept_wsegpc.regions.scenes.settings import Settings
 
 from .benchmarks import PRETRAINED, Benchmark
 from .partitions import SPLITS
+from .rows import Table
 
 ARRAYS = ("coord", "color", "normal", "region", "segment*")
 PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many pieces of that many
 
 
-def check_data(benchmark: Benchmark) -> None:
+def check_data(benchmark: Benchmark, table: Table) -> None:
     """Raise, in one line, where data or weights are missing or regions are not the benchmark's.
 
-    FileNotFoundError says what makes them; ValueError names the first scene whose regions are
-    not those of tools/extract_regions.py without options, where the benchmark's are.
+    FileNotFoundError says which, and what makes them. ValueError names the first scene whose
+    regions are not those of tools/extract_regions.py without options, where the benchmark's are.
     """
     root = REPOSITORY / benchmark.data_root
     try:
@@ -34,12 +35,13 @@ def check_data(benchmark: Benchmark) -> None:
             schema.scene_dirs(root, split)
         schema.read_scene_tags(root / schema.TAGS_FILE)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error}; this data set is made by {benchmark.make}") from error
-    weights = benchmark.stage_one.get("model.image_encoder.weights")
-    if weights == PRETRAINED and not (REPOSITORY / weights).is_file():
+        found = str(error).partition(";")[0]
+        raise FileNotFoundError(f"{found}; this data set is made by {benchmark.make}") from error
+    missing = [path for path in weight_files(benchmark, table) if not (REPOSITORY / path).is_file()]
+    if missing:
         raise FileNotFoundError(
-            f"{weights}: no such file; make it with tools/pretrain_images.py --out {weights}, or "
-            "train without by --options model.image_encoder.weights=none"
+            f"{', '.join(missing)}: no such file; {weights_hint(missing[0])}, or choose --rows "
+            "that need none"
         )
     if benchmark.partition != "growing":
         return
@@ -50,6 +52,19 @@ def check_data(benchmark: Benchmark) -> None:
             f"{len(others)} of {len(scenes)} scenes have other regions than the default ones or "
             f"none, {others[0]} first; run tools/extract_regions.py {benchmark.data_root}"
         )
+
+
+def weight_files(benchmark: Benchmark, table: Table) -> list[str]:
+    """Files of 2D weights that the rows of a table start from."""
+    key = "model.image_encoder.weights"
+    used = (row.both.get(key, benchmark.stage_one.get(key)) for row in table.rows)
+    return [name for name in dict.fromkeys(used) if name not in (None, "none", "imagenet")]
+
+
+def weights_hint(path: str) -> str:
+    if Path(path).parent == Path(PRETRAINED).parent:
+        return f"make it with tools/pretrain_images.py --out {path}"
+    return "docs/ablations.md says where public weights are found"
 
 
 def fingerprint(benchmark: Benchmark) -> str:

@@ -53,11 +53,11 @@ def leave_unassigned(root: Path) -> None:
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
-def quality(root: Path, split: str = "train") -> float | None:
-    """mIoU of the regions' majority vote over a split; None where no point is labelled.
+def quality(root: Path, split: str = "train", alone: bool = True) -> float | None:
+    """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
 
-    A point without a region is a region of its own, for it votes for itself in the consistency and
-    in the labels: so without regions it is 1.
+    alone: a point without a region is a region of its own, for it votes for itself in the
+    consistency and in the labels: so without regions it is 1. Otherwise such points are wrong.
     """
     num_classes = len(SCANNET20_NAMES)
     total = np.zeros((num_classes + 1, num_classes + 1), np.int64)
@@ -66,6 +66,7 @@ def quality(root: Path, split: str = "train") -> float | None:
             segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
             region = schema.read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
-            vote = np.where(region < 0, segment, vote)
+            if alone:
+                vote = np.where(region < 0, segment, vote)
             total += confusion_with_misses(vote, segment, num_classes)
     return float(mean_iou(total)) if total.any() else None

@@ -12,7 +12,7 @@ from main_job.plan import REPOSITORY
 from pointcept_wsegpc import __version__, schema
 from pointcept_wsegpc.files import read_json
 
-from .comparisons import compare, span
+from .comparisons import compare, span, stage_two_gains
 from .jobs import Job
 from .partitions import quality
 from .rows import Row, Table
@@ -34,10 +34,12 @@ MEASURES = {
         "region is a region of its own, as in the consistency and the vote",
         None,
     ),
+    "partition strict": ("the same, where each point without a region is wrong", None),
 }
 PAPER = (
     "Duan et al., High-quality Pseudo-labeling for Point Cloud Segmentation with Scene-level "
-    "Annotation: their figures on ScanNet, which is another data set"
+    "Annotation: their figures on ScanNet, which is another data set, "
+    "those in 3D after a region vote"
 )
 # Measure: its name in the manifest of the labels.
 OF_TRAIN = {"3D": "3D per point", "3D voted": "3D", "2D": "2D"}
@@ -67,8 +69,17 @@ def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str]
         **about,
         "rows": rows,
         "comparisons": compare(table.comparisons, rows),
+        "stage_two_gains": stage_two_gains(rows),
         "span": span(table.alike, rows),
         "failures": {titles.get(name, name): line for name, line in failed.items()},
+    }
+
+
+def finished_seeds(study: Study, table: Table, seeds, out: Path) -> dict[str, list[int]]:
+    """{row's label: the seeds whose stage one has finished}."""
+    return {
+        row.label: [seed for seed in seeds if seed_result(study, row, seed, out) is not None]
+        for row in table.rows
     }
 
 
@@ -81,9 +92,8 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         for name in MEASURES
         if name not in row.without
     }
-    partition = partition_quality(study, row, out) if found else None
-    if partition is not None:
-        measures["partition"] = {**summary([100 * partition]), "seeds": list(found)}
+    for name, value in (row_partition(study, row, out) if found else {}).items():
+        measures[name] = {**summary([100 * value]), "seeds": list(found)}
     measures = {name: entry for name, entry in measures.items() if entry["values"]}
     return {
         "label": row.label,
@@ -92,7 +102,7 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         "occurring": merged(result["occurring"] for result in found.values()).get("3D"),
         "split": merged(result["scenes"] for result in found.values()),
         "tags": {name: MEASURES[name][1] for name in measures},
-        "iou": mean_iou_of_classes([result["iou"] for result in found.values()]),
+        "iou": mean_iou_of_classes([result["iou"] for result in found.values()], row.without),
         "seeds": list(found),
         "config": study.config_hash(row),
         "measures": measures,
@@ -106,17 +116,26 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
     }
 
 
-def mean_iou_of_classes(found: list[dict]) -> dict:
-    """{measure: {class: IoU of pseudo-labels in %, mean over seeds}}; of classes that occur."""
+def mean_iou_of_classes(found: list[dict], without=()) -> dict:
+    """{measure: {class: IoU of pseudo-labels in %, mean over the seeds}}.
+
+    Of classes that occur or that a seed predicts; a seed without either does not count.
+    """
     return {
         measure: {
-            name: round(100 * statistics.fmean(seed[key][name] for seed in found), 2)
-            for name, value in found[0][key].items()
-            if value is not None
+            name: round(100 * statistics.fmean(values), 2)
+            for name, values in of_classes([seed[key] for seed in found if key in seed]).items()
         }
         for measure, key in OF_TRAIN.items()
-        if found and key in found[0]
+        if measure not in without and any(key in seed for seed in found)
     }
+
+
+def of_classes(found: list[dict]) -> dict:
+    """{class: its values} of several {class: value or None}; only those that have one."""
+    names = dict.fromkeys(name for iou in found for name in iou)
+    values = {name: [iou[name] for iou in found if iou.get(name) is not None] for name in names}
+    return {name: of_class for name, of_class in values.items() if of_class}
 
 
 def merged(dictionaries) -> dict:
@@ -149,8 +168,10 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
     on_gpu = any(usage["cuda_mib"] for usage in memory)
     return {
         "measures": {name: 100 * v for name, v in measures.items() if v is not None},
-        "minutes": sum(minutes(job, out) for job in parts),
-        "minutes_stage_two": minutes(jobs["stage_two"], out) if "stage_two" in finished else None,
+        "minutes": sum(job_minutes(job, out) for job in parts),
+        "minutes_stage_two": job_minutes(jobs["stage_two"], out)
+        if "stage_two" in finished
+        else None,
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
         "on_gpu": on_gpu,
         "scenes": scenes,
@@ -163,10 +184,10 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
 
 
 def is_finished(job: Job, out: Path) -> bool:
-    return minutes(job, out) is not None and job.output(out).exists()
+    return job_minutes(job, out) is not None and job.output(out).exists()
 
 
-def minutes(job: Job, out: Path) -> float | None:
+def job_minutes(job: Job, out: Path) -> float | None:
     """How long a job took, all attempts together; None where it has not finished."""
     file = out / job.name / STEPS
     if not file.is_file():
@@ -175,9 +196,11 @@ def minutes(job: Job, out: Path) -> float | None:
     return record["seconds"] / 60 if record["finished"] else None
 
 
-def partition_quality(study: Study, row: Row, out: Path) -> float | None:
-    """Of the regions that a row of the table of partitions has; None for other tables' rows."""
+def row_partition(study: Study, row: Row, out: Path) -> dict:
+    """Quality, 0..1, of the regions that a row of the table of partitions has; {} for others."""
     if row.partition is None:
-        return None
+        return {}
     regions = study.regions(row)
-    return quality(regions.root(out) if regions else REPOSITORY / study.benchmark.data_root)
+    root = regions.root(out) if regions else REPOSITORY / study.benchmark.data_root
+    found = {"partition": quality(root), "partition strict": quality(root, alone=False)}
+    return {name: value for name, value in found.items() if value is not None}

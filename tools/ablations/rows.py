@@ -30,23 +30,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A claim about a table: the measure of a row is higher than that of the row `over`.
+    """How far `row` is above the row `over`, in every measure.
 
-    over_measure: where another measure is meant on that side.
+    what: the part in which they differ. less: two rows whose difference is taken off: what the
+        part gives without another one.
     """
 
-    claim: str
+    what: str
     row: str
     over: str
-    measure: str = "3D"
-    over_measure: str | None = None
+    less: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Table:
     """A table.
 
-    comparisons: what it is to show. alike: labels of rows whose results should be close.
+    comparisons: between its rows. alike: labels of rows whose results should be close.
     pictured: labels of rows whose labels of some rooms are drawn.
     """
 

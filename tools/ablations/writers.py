@@ -7,6 +7,9 @@ from pathlib import Path
 from pointcept_wsegpc.files import atomic_path, write_json
 
 from .cells import HEADS, NONE, OTHER, cells, columns, headings, number
+from .comparisons import BEFORE
+
+SAME = ("coverage", "partition", "partition strict")  # measures whose differences say nothing
 
 
 def write(result: dict, folder: Path) -> list[Path]:
@@ -27,7 +30,8 @@ def legend(result: dict) -> list[str]:
     return [
         *lines,
         f"Unit: {result['unit']}.",
-        "min: minutes of both parts of stage one, shared ones included; beside it, of stage two.",
+        "min: minutes of both parts of stage one, shared ones included; beside it, of stage two. "
+        "Work that was repeated after an interruption counts.",
         "MiB: peak memory of stage one: of the "
         f"{'GPU' if gpu else 'training process, without its loader'}.",
         f"{OTHER}: {result['paper']}; not to be compared in value.",
@@ -86,19 +90,34 @@ def markdown(result: dict) -> str:
 
 
 def compared(result: dict) -> list[str]:
-    """A table of the comparisons, if the result has some: differences of the same seed."""
-    if not result["comparisons"]:
+    """Tables of the differences of the same seed: between rows, and of stage two over stage one."""
+    between, two = result["comparisons"], result["stage_two_gains"]
+    pairs = [(f"{c['what']}: {c['row']} over {c['over']}", c["measures"]) for c in between]
+    gains = [(gain["row"], gain["measures"]) for gain in two]
+    return [
+        *differences("differences in", pairs, [name for name in HEADS if name not in SAME]),
+        *differences("val: stage two over", gains, BEFORE),
+    ]
+
+
+def differences(title: str, rows, names) -> list[str]:
+    """A table of (label, {measure: differences}) with how many seeds are above 0."""
+    names = [name for name in names if any(name in measures for _, measures in rows)]
+    if not names:
         return []
-    rows = [["", "difference", "", "seeds above 0"], ["---"] * 4]
-    for entry in result["comparisons"]:
-        high = f"{entry['row']}, {HEADS[entry['measure']]}"
-        low = "" if entry["over"] == entry["row"] else f"{entry['over']}"
-        if entry["over_measure"] != entry["measure"]:
-            low = ", ".join(filter(None, (low, HEADS[entry["over_measure"]])))
-        above = sum(value > 0 for value in entry["values"])
-        count = f"{above} of {len(entry['values'])}"
-        rows.append([entry["claim"], number(entry, "±", sign="+"), f"{high} over {low}", count])
-    return [*(piped(row, range(4)) for row in rows), ""]
+    lines = [[title, *(HEADS[name].removeprefix("val: ") for name in names)]]
+    lines.append(["---"] * len(lines[0]))
+    for label, measures in rows:
+        lines.append([label, *(difference(measures.get(name)) for name in names)])
+    return [*(piped(line, range(len(line))) for line in lines), ""]
+
+
+def difference(summary: dict | None) -> str:
+    """+1.5 ± 0.4 (3 of 3), where 3 of 3 seeds are above 0."""
+    if not (summary and summary["values"]):
+        return NONE
+    above = sum(value > 0 for value in summary["values"])
+    return f"{number(summary, sign='+')} ({above} of {len(summary['values'])})"
 
 
 def by_class(result: dict, measure: str) -> list[str]:
@@ -120,7 +139,7 @@ def piped(row: list[str], chosen: list[int]) -> str:
 def latex(result: dict) -> str:
     """A tabular (booktabs) with the legend as comments; needs T1 fonts and UTF-8, as LaTeX has."""
     names = columns(result)
-    rows = [escape(cells(row, names, "PLUSMINUS")) for row in result["rows"]]
+    rows = [escape(cells(row, names)) for row in result["rows"]]
     spec = "l" + "r" * (len(names) + 1) + "l" * 6
     lines = [
         f"% {result['title']} on {result['dataset']}",
@@ -139,7 +158,7 @@ def latex(result: dict) -> str:
 
 LATEX = {
     "\\": r"\textbackslash{}",
-    "PLUSMINUS": r"$\pm$",
+    "±": r"$\pm$",
     "→": r"$\to$",
     "&": r"\&",
     "%": r"\%",

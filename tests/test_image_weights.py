@@ -150,6 +150,20 @@ def test_layouts_give_the_features_of_their_network(layout, zipped, resnet18, im
     assert torch.equal(loaded_features("resnet18", path, images), expected)
 
 
+@pytest.fixture(scope="module")
+def resnet50():
+    return randomise(timm.create_model("resnet50", num_classes=7))
+
+
+@pytest.mark.parametrize("layout", ["MoCo v2", "SwAV", "DINO, published"])
+def test_layouts_of_the_network_that_is_published(layout, resnet50, images, tmp_path):
+    """Bottleneck blocks have other keys than the basic ones of ResNet-18."""
+    torch.save(LAYOUTS[layout](resnet50), tmp_path / "weights.pth")
+    expected = features_of(resnet50, "resnet50", images)
+    assert expected.std() > 0.1
+    assert torch.equal(loaded_features("resnet50", tmp_path / "weights.pth", images), expected)
+
+
 @pytest.mark.parametrize("layout", ["timm", "SwAV", "DINO, published"])
 def test_safetensors(layout, resnet18, images, tmp_path):
     path = tmp_path / "model.safetensors"

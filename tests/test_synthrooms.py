@@ -77,6 +77,31 @@ def test_rooms_of_the_quickstart_stay_as_they_are(index, wanted):
     assert geometry_hash(make_room(0, index)) == wanted
 
 
+# Of the first rooms of SynthRooms v1, and of the settings of its sizes: others are a new version.
+BENCHMARK_ROOMS = {
+    "small": ("3373ad16ceff5fa3", "447b3fe92eafa7cb", "82c3fce2c7af6b05", "0d1ba7c6c321be39",
+              "c1365a46e30b9542", "f17097f23135ebf6", "16aef8e6dd5342ef", "b6996bd0b3389d16"),
+    "large": ("d977f54676b336ab", "5afd3fab97300718", "d1cff8f00f49b4b0", "f0562299ffb39afe",
+              "587acd08ebdf4783", "caf3f6efe7f1bf97", "7d68c16ee274ea6c", "552aaa34d465898c"),
+}  # fmt: skip
+BENCHMARK_SETTINGS = {"small": "db9f754af88b8021", "large": "b69f8fadc7ce9efa"}
+
+
+@pytest.mark.parametrize("size", synthrooms.SIZES.values(), ids=lambda s: s.name)
+def test_rooms_of_the_benchmark_stay_as_they_are(size):
+    wanted = BENCHMARK_ROOMS[size.name]
+    assert tuple(geometry_hash(size.scans.room(i)) for i in range(len(wanted))) == wanted
+
+
+@pytest.mark.parametrize("size", synthrooms.SIZES.values(), ids=lambda s: s.name)
+def test_settings_of_the_benchmark_stay_as_they_are(size):
+    """Version, seed, counts, how rooms are scanned; which frames are prepared, at which size."""
+    prepared = [size.prepared.stride, size.prepared.height, size.prepared.width]
+    settings = json.dumps([size.record(), prepared], sort_keys=True)
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
+    assert digest == BENCHMARK_SETTINGS[size.name], settings
+
+
 def test_plain_scans_know_nothing_of_difficulty(tmp_path):
     """Equal to the last byte, with the options at their defaults and without any."""
     sizes = {"points": 2000, "frames": 4, "color_size": (32, 24), "depth_size": (32, 24)}

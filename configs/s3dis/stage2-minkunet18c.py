@@ -1,6 +1,8 @@
 # Stage two on S3DIS with our Mink U-Net 18C, Area 5 held out: 50 epochs x loop 16.
 _base_ = ["../_base_/stage2.py"]
 
+from pointcept_wsegpc.labels import S3DIS_NAMES
+
 batch_size = 4
 epoch = 800
 
@@ -9,21 +11,7 @@ model = dict(backbone=dict(num_classes=13))
 data_root = "data/s3dis_wsegpc"
 data = dict(
     num_classes=13,
-    names=[
-        "ceiling",
-        "floor",
-        "wall",
-        "beam",
-        "column",
-        "window",
-        "door",
-        "table",
-        "chair",
-        "sofa",
-        "bookcase",
-        "board",
-        "clutter",
-    ],
+    names=list(S3DIS_NAMES),
     train=dict(
         type="WSegPCS3DISPseudoLabelDataset",
         store="exp/wsegpc/s3dis/wsegpc-cmg-rpc/pseudo_labels",
@@ -53,3 +41,4 @@ data = dict(
     val=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
     test=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
 )
+del S3DIS_NAMES

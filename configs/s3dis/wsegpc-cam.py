@@ -1,6 +1,8 @@
 # S3DIS, Area 5 held out. Class activation from tags alone: the lower reference. 50 epochs x loop 16.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
+from pointcept_wsegpc.labels import S3DIS_NAMES
+
 epoch = 800
 
 model = dict(num_classes=13)
@@ -8,21 +10,7 @@ model = dict(num_classes=13)
 scenes = dict(type="WSegPCS3DISDataset", data_root="data/s3dis_wsegpc", depth_tolerance=0.05)
 data = dict(
     num_classes=13,
-    names=[
-        "ceiling",
-        "floor",
-        "wall",
-        "beam",
-        "column",
-        "window",
-        "door",
-        "table",
-        "chair",
-        "sofa",
-        "bookcase",
-        "board",
-        "clutter",
-    ],
+    names=list(S3DIS_NAMES),
     train=dict(
         split=("Area_1", "Area_2", "Area_3", "Area_4", "Area_6"),
         structures=dict(ceiling=("ceiling", 0.5)),  # besides floor and wall
@@ -31,4 +19,4 @@ data = dict(
     ),
     val=dict(split="Area_5", **scenes),
 )
-del scenes
+del S3DIS_NAMES, scenes

@@ -1,7 +1,11 @@
 """Own scans through both stages: classes of their own, no point label anywhere."""
 
+import os
 import runpy
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from pointcept.engines.defaults import default_config_parser
 from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 
+from main_job.steps import exclusive
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
@@ -99,6 +104,23 @@ def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
     for name in CONFIGS:
         with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
             load(name)
+
+
+def test_sigterm_ends_what_train_folder_runs(own_root, tmp_path):
+    """A scheduler's way to end a job: nothing lives on, so that the next job finds the lock."""
+    command = [sys.executable, str(REPOSITORY / "tools/train_folder.py"), str(own_root)]
+    job = subprocess.Popen(
+        [*command, "--out", str(tmp_path), "--workers", "1"], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    while not (tmp_path / "regions.log").exists():  # the child of the first step is running
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.send_signal(signal.SIGTERM)
+    assert "interrupted; the same command goes on" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+    with exclusive(tmp_path / ".lock", patience=0):
+        pass
 
 
 @pytest.mark.slow

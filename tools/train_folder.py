@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from main_job.plan import num_cores, tool
-from main_job.process import StepFailed, run
+from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed, last_checkpoint, resume_options
 from pointcept_wsegpc import schema
@@ -84,6 +84,7 @@ def run_all(args, say=print):
 
 
 if __name__ == "__main__":
+    interrupt_at_sigterm()
     try:
         run_all(parse_arguments(), functools.partial(print, flush=True))
     except (StepFailed, OSError, ValueError) as error:

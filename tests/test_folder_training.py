@@ -147,4 +147,4 @@ def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path,
     assert np.array_equal(ply["vertex"]["x"], scanned["x"])
     assert set(ply["vertex"]["label"]) <= {0, 2, 3}  # the tags of the scene; "lamp" is none
     line = run("train_folder", own_root, "--out", tmp_path / "a b")
-    assert line.startswith("train_folder: ") and "without spaces" in line
+    assert line.startswith("train_folder: ") and "rename the folder" in line

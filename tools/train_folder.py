@@ -13,12 +13,13 @@ import functools
 import sys
 from pathlib import Path
 
-from main_job.plan import num_cores, tool
+from main_job.plan import last_checkpoint, num_cores, option_value, tool
 from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, last_checkpoint, resume_options
+from main_job.training import continued_seed, resume_options
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.labels import CLASSES_FILE
 
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
 
@@ -39,16 +40,9 @@ def parse_arguments():
     return args
 
 
-def check_path(path):
-    """Raise ValueError for a path that an option of a training cannot hold."""
-    if set(str(path)) & set(" ,()[]{}'\"="):
-        raise ValueError(f"{path}: give a path without spaces, commas, quotes or brackets")
-    return path
-
-
 def train(args, steps, lock, name, **options):
     """A step that trains configs/folder/<name>.py into its folder; it resumes."""
-    folder = check_path(args.out / name)
+    folder = args.out / name
     options = {"save_path": folder, **options}
     given = [*args.options, *(f"{key}={value}" for key, value in options.items())]
 
@@ -61,12 +55,13 @@ def train(args, steps, lock, name, **options):
         )  # fmt: skip
 
     tags = (args.root / schema.TAGS_FILE).read_text(encoding="utf-8")
-    classes = (args.root / "classes.txt").read_text(encoding="utf-8")
+    classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
     steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
 
 
 def run_all(args, say=print):
-    check_path(args.root)
+    for path in (args.root, args.out):
+        option_value(path)
     scenes = schema.scene_dirs(args.root, "train")
     with exclusive(args.out / ".lock") as lock:
         steps = Steps(args.out / "steps.json", 3, say)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from argument_types import positive, positive_number, size
 from pointcept_wsegpc import __version__
 from pointcept_wsegpc.files import atomic_path, read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
@@ -37,34 +38,20 @@ def parse_arguments():
         "--stages", type=int, default=3,
         help="of the network, as its configuration has them (default 3); 0: all",
     )  # fmt: skip
-    parser.add_argument("--steps", type=positive(int), default=2000, help="default 2000")
+    parser.add_argument("--steps", type=positive, default=2000, help="default 2000")
     parser.add_argument(
-        "--minutes", type=positive(float), default=math.inf,
+        "--minutes", type=positive_number, default=math.inf,
         help="end after so many of training, if that comes first; depends on the machine",
     )  # fmt: skip
-    parser.add_argument("--images", type=positive(int), default=6000, help="default 6000")
+    parser.add_argument("--images", type=positive, default=6000, help="default 6000")
     parser.add_argument("--size", type=size, default=(48, 64), metavar="WxH", help="64x48")
-    parser.add_argument("--batch", type=positive(int), default=32, help="default 32")
-    parser.add_argument("--rate", type=positive(float), default=0.001, help="default 0.001")
+    parser.add_argument("--batch", type=positive, default=32, help="default 32")
+    parser.add_argument("--rate", type=positive_number, default=0.001, help="default 0.001")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that render (default 1)")
+    parser.add_argument(
+        "--workers", type=positive, default=1, help="processes that render (default 1)"
+    )
     return parser.parse_args()
-
-
-def positive(kind):
-    def parse(text):
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"{value}: give more than 0")
-        return value
-
-    return parse
-
-
-def size(text):
-    """'64x48' -> (48, 64)."""
-    width, height = (int(part) for part in text.split("x"))
-    return height, width
 
 
 def describe(title, loss, precision, classes):

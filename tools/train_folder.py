@@ -13,6 +13,7 @@ import functools
 import sys
 from pathlib import Path
 
+from argument_types import positive
 from main_job.plan import last_checkpoint, num_cores, option_value, tool
 from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
@@ -31,7 +32,7 @@ def parse_arguments():
     parser.add_argument("root", type=Path, help="data root that tools/prepare_folder.py wrote")
     parser.add_argument("--out", type=Path, default=Path("exp/scans"), help="default exp/scans")
     parser.add_argument("--seed", type=int, default=1463, help="of the first training")
-    parser.add_argument("--workers", type=int, default=num_cores(), help="of the regions")
+    parser.add_argument("--workers", type=positive, default=num_cores(), help="of the regions")
     parser.add_argument(
         "--options", nargs="+", default=[], metavar="KEY=VALUE", help="of both trainings' configs"
     )

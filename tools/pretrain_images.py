@@ -3,9 +3,14 @@
 
     tools/pretrain_images.py --out exp/pretrained/resnet18.pth --workers 2
 
+    # ResNet-50 for views of 320x240, as configs/scannet has them; on a GPU
+    tools/pretrain_images.py --out exp/pretrained/resnet50.pth --name resnet50 --stages 0 \\
+        --size 320x240 --workers 16
+
 The labels are those of whole images: which classes one shows. The rooms share no seed with any
 scan. In a configuration: model.image_encoder.weights=FILE. An interrupted run is continued by the
-same command; images are rendered again, never stored.
+same command; images are rendered again, never stored. It trains on a GPU where there is one; on
+a CPU equal options give equal weights.
 """
 
 import argparse
@@ -81,6 +86,7 @@ def main():
         return 0
     torch.manual_seed(args.seed)
     net = TagNet(args.name, args.stages or None, len(SCANNET20_NAMES))
+    net.to("cuda" if torch.cuda.is_available() else "cpu")
     partial = args.out.with_name(f"{args.out.name}.unfinished")
     training = Training(net, partial, settings, args.rate, WEIGHT_DECAY)
     other = render_set(other_seed, HELD_OUT, args.size, args.workers)
@@ -89,7 +95,7 @@ def main():
     training.run(*images, args.steps, args.minutes, args.batch, args.seed)
     print(describe(f"held out, step {training.step}", *held_out(net, *other), other[1]))
     with atomic_path(args.out) as temporary:
-        torch.save(net.encoder.network.state_dict(), temporary)
+        torch.save(net.cpu().encoder.network.state_dict(), temporary)
     write_json(record, {"settings": settings, "steps": training.step})
     partial.unlink(missing_ok=True)
     print(f"written: {args.out}, after {training.seconds / 60:.1f} minutes of training")

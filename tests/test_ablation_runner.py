@@ -230,8 +230,10 @@ def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
 
 def test_jobs_whose_needs_are_absent_are_an_error(tmp_path):
     job = Script("job", {"code": ""}, {"weight": Script("other", {"code": "1"})})
-    with pytest.raises(RuntimeError, match="1 jobs need others"):
-        Runner(tmp_path, 1, [], lambda _: None).run([job])
+    last = Script("last", {"code": "2"}, {"weight": job})
+    told = r"2 jobs cannot start: job \(script-.*\) needs other \(script-.*\), which is not listed"
+    with pytest.raises(RuntimeError, match=told):
+        Runner(tmp_path, 1, [], lambda _: None).run([last, job])
 
 
 def test_measured_records_memory_and_passes_all_on(tmp_path):

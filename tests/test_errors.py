@@ -1,5 +1,7 @@
 """One line for a wrong input, whichever process raised it; a traceback for all else."""
 
+import pickle
+
 import pytest
 import torch
 from pointcept.limits import NotInStandIn
@@ -51,6 +53,7 @@ def test_message_of_a_loader_worker(error, expected):
 
 def test_refusal_of_the_standin_in_a_loader_worker():
     error = NotInStandIn("GridSample(mode='test') is")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # as it may come to a worker
     raised = caught(next, iter(torch.utils.data.DataLoader(Failing(error), num_workers=1)))
     assert errors.one_line(raised) == str(error)
 

@@ -1,7 +1,11 @@
 """Own scans through both stages: classes of their own, no point label anywhere."""
 
+import os
 import runpy
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from pointcept.engines.defaults import default_config_parser
 from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 
+from main_job.steps import exclusive
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
@@ -101,6 +106,23 @@ def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
             load(name)
 
 
+def test_sigterm_ends_what_train_folder_runs(own_root, tmp_path):
+    """A scheduler's way to end a job: nothing lives on, so that the next job finds the lock."""
+    command = [sys.executable, str(REPOSITORY / "tools/train_folder.py"), str(own_root)]
+    job = subprocess.Popen(
+        [*command, "--out", str(tmp_path), "--workers", "1"], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    while not (tmp_path / "regions.log").exists():  # the child of the first step is running
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.send_signal(signal.SIGTERM)
+    assert "interrupted; the same command goes on" in job.communicate(timeout=60)[1]
+    assert job.returncode == 1
+    with exclusive(tmp_path / ".lock", patience=0):
+        pass
+
+
 @pytest.mark.slow
 def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path, monkeypatch):
     def run(name, *arguments):
@@ -125,4 +147,4 @@ def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path,
     assert np.array_equal(ply["vertex"]["x"], scanned["x"])
     assert set(ply["vertex"]["label"]) <= {0, 2, 3}  # the tags of the scene; "lamp" is none
     line = run("train_folder", own_root, "--out", tmp_path / "a b")
-    assert line.startswith("train_folder: ") and "without spaces" in line
+    assert line.startswith("train_folder: ") and "rename the folder" in line

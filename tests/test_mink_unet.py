@@ -354,6 +354,33 @@ def test_bad_settings(settings, message):
         MinkUNet(**settings)
 
 
+@pytest.mark.parametrize(
+    ("layer", "settings", "message"),
+    [
+        ("SubMConv3d", {"kernel_size": 4}, "kernel_size 4, expected an odd one; take 5"),
+        ("SubMConv3d", {"kernel_size": 3, "bias": True}, "bias=True; use bias=False or backend="),
+        (
+            "SparseConv3d",
+            {"kernel_size": 3, "stride": 2},
+            "kernel_size 3 and stride 2, expected equal ones; use backend='spconv'",
+        ),
+        (
+            "SparseConv3d",
+            {"kernel_size": 2, "stride": 2, "bias": True},
+            "bias=True; use bias=False or backend='spconv'",
+        ),
+        (
+            "SparseInverseConv3d",
+            {"kernel_size": 2, "bias": True},
+            "bias=True; use bias=False or backend='spconv'",
+        ),
+    ],
+)
+def test_what_the_torch_set_lacks_is_told_with_a_remedy(layer, settings, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(sparse_layers("torch"), layer)(2, 3, indice_key="a", **settings)
+
+
 @pytest.mark.parametrize("broken", [{"feat": torch.zeros(500, 3)}, {"feat": torch.zeros(9, 6)}])
 def test_bad_input(broken):
     with pytest.raises(ValueError, match="in_channels"):
@@ -361,5 +388,6 @@ def test_bad_input(broken):
 
 
 def test_no_voxels():
-    with pytest.raises(ValueError, match="N > 0"):
+    with pytest.raises(ValueError, match=r"no points.*scenes are empty.*check_data") as info:
         MinkUNet(**SLIM)(cloud((0,)))
+    assert "feat_keys" not in str(info.value)

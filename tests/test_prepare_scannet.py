@@ -528,7 +528,7 @@ def test_bad_arguments_get_one_line(tmp_path):
     for extra, message in (
         ((), f"no scan of split train/val/test in {tmp_path / 'raw'}"),
         (("--size", "320"), "expected WxH"),
-        (("--stride", "0"), "give at least 1"),
+        (("--stride", "0"), "at least 1"),
         (("--shard", "3/2"), "i counts from 1 to n"),
     ):
         result = run_tool("--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra)

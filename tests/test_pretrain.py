@@ -1,12 +1,18 @@
 """Pre-training on images: what they are and say, that a training continues, and where it leads."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
+from ablations import benchmarks
+from ablations.benchmarks import LARGE
+from main_job.plan import REPOSITORY
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
@@ -149,7 +155,64 @@ def test_another_network_of_timm(monkeypatch, tmp_path):
     ImageEncoder("resnet10t", weights=str(out), stages=3)
 
 
+def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):
+    """By the command that benchmarks.py notes, at a smaller size: its row finds what it needs."""
+    row = LARGE.image_weights["pretrained"]["model.image_encoder.weights"]
+    noted = Path(benchmarks.__file__).read_text().replace("\\\n#", "")
+    (command,) = re.findall(rf"# tools/pretrain_images.py --out {row} (.*)\n", noted)
+    options = command.split()
+    assert options[options.index("--size") + 1] == "320x240"
+    out = tmp_path / "weights.pth"
+    run_tool(monkeypatch, out, *options, "--size", "32x24", "--workers", "1", "--images", "8")
+    cfg = Config.fromfile(
+        str(REPOSITORY / f"configs/{LARGE.first}.py"), import_custom_modules=False
+    )
+    ImageEncoder(**{**cfg.model.image_encoder, "weights": str(out)})
+
+
+def test_it_trains_on_a_gpu_where_there_is_one(monkeypatch, tmp_path):
+    moved = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda _, device: moved.append(device))
+    monkeypatch.setattr(training.Training, "run", lambda *_: None)
+    run_tool(monkeypatch, tmp_path / "weights.pth")
+    assert moved == ["cuda"]
+
+
+def test_batches_go_to_the_network(monkeypatch, tmp_path, rendered):
+    """To "meta", which every machine has; nothing can be computed there."""
+    devices = []
+
+    def update(self, *batch):
+        devices.extend(part.device.type for part in batch)
+        return torch.zeros(())
+
+    monkeypatch.setattr(training.Training, "_update", update)
+    net = training.TagNet("resnet18", 1, len(SCANNET20_NAMES)).to("meta")
+    run = training.Training(net, tmp_path / "state", {}, 0.001, 0.01)
+    run.run(*rendered, steps=1, minutes=5, batch=2, seed=0)
+    assert devices == ["meta", "meta"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="about a GPU")
+def test_a_training_on_a_gpu_continues_and_its_file_is_of_the_cpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "SAVE_EVERY", 1)
+    out = tmp_path / "weights.pth"
+    save = training.Training.save
+
+    def interrupted(self):
+        save(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Training, "save", interrupted)
+        run_tool(patch, out)
+    state = run_tool(monkeypatch, out)
+    assert {value.device.type for value in state.values()} == {"cpu"}
+
+
 def test_equal_seeds_give_equal_weights_also_after_an_interruption(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     whole = run_tool(monkeypatch, tmp_path / "a.pth", "--steps", "4")
     update = training.Training._update
 

@@ -1,6 +1,7 @@
 """The quickstart: its steps, child processes, tables and pictures; and, slow, all of it, tiny."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import quickstart
+import train_folder
 from main_job import report
 from main_job.plan import REPOSITORY, Plan, relative
 from main_job.process import ProgressLine, StepFailed, progress, run
@@ -177,9 +179,15 @@ def test_baseline_is_as_long_as_both_parts_of_stage_one():
     assert plan.baseline_length() == {"epoch": 24, "eval_epoch": 8}
 
 
-def test_path_that_options_cannot_carry_is_refused():
-    with pytest.raises(ValueError, match=r"a b.*: a path of results may not have spaces"):
-        Plan(out=REPOSITORY / "a b").train("wsegpc-cam")
+@pytest.mark.parametrize("name", ["a b", "a,b", "a(1)", "a{1}", "a'b", 'a"b', "a=b"])
+def test_path_that_options_cannot_carry_is_refused(name, monkeypatch):
+    told = re.escape(name) + ".*: options hold no path with spaces.*rename the folder"
+    with pytest.raises(ValueError, match=told):
+        Plan(out=REPOSITORY / name).train("wsegpc-cam")
+    for places in (["data", "--out", name], [name, "--out", "exp"]):
+        monkeypatch.setattr(sys, "argv", ["train_folder.py", *places])
+        with pytest.raises(ValueError, match=told):
+            train_folder.run_all(train_folder.parse_arguments())
 
 
 def test_tables(tmp_path):

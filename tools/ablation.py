@@ -19,7 +19,6 @@ import functools
 import importlib.util
 import json
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from ablations.study import Study
 from ablations.tables import TABLES
 from key_value import key_value
 from main_job.plan import REPOSITORY, num_cores, relative
+from main_job.process import interrupt_at_sigterm
 from pointcept_wsegpc import host
 from pointcept_wsegpc.files import read_json
 
@@ -153,10 +153,6 @@ def describe(table: Table, benchmark: Benchmark) -> list[str]:
     return lines
 
 
-def stop(*_) -> None:
-    raise KeyboardInterrupt
-
-
 def main(arguments=None) -> int:
     args = parse_arguments(arguments)
     say = functools.partial(print, flush=True)
@@ -183,7 +179,7 @@ def main(arguments=None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)  # so that the trainings in progress end with us
+    interrupt_at_sigterm()
     try:
         sys.exit(main())
     except (OSError, ValueError) as error:

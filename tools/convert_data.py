@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from argument_types import positive, size
 from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs import add_job_arguments
@@ -29,7 +30,7 @@ from pointcept_wsegpc.scans.converted.layouts import (
 )
 from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
 from pointcept_wsegpc.schema import scene_dirs
-from preparing import check_space_for, derive_scene_tags, positive, prepare_all, size
+from preparing import check_space_for, derive_scene_tags, prepare_all
 
 EVERY = {"wsegpc": 20, "openscene": 20, "concerto": 1}
 

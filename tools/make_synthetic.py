@@ -2,18 +2,15 @@
 
 import argparse
 import logging
+import sys
 
 from tqdm import tqdm
 
+from argument_types import positive, size
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 
-def size(text: str) -> tuple[int, int]:
-    width, height = text.split("x")
-    return int(width), int(height)
-
-
-def parse_args() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -21,24 +18,31 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=24, help="training scenes")
     parser.add_argument("--val", type=int, default=8, help="validation scenes")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--points", type=int, default=30_000, help="mesh vertices per scene, about")
-    parser.add_argument("--frames", type=int, default=40, help="frames per scene")
+    parser.add_argument(
+        "--points", type=positive, default=30_000, help="mesh vertices per scene, about"
+    )
+    parser.add_argument("--frames", type=positive, default=40, help="frames per scene")
     parser.add_argument("--color-size", type=size, default="216x162", metavar="WxH")
     parser.add_argument("--depth-size", type=size, default="160x120", metavar="WxH")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--workers", type=positive, default=2, help="processes")
     return parser.parse_args()
 
 
 def main() -> None:
-    args = parse_args()
+    args = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tqdm(desc="synthetic scenes", unit="scene") as progress:
         made = generate_dataset(
             args.root, args.train, args.val, args.seed, args.points, args.frames,
-            args.color_size, args.depth_size, args.workers, lambda _: progress.update(),
+            args.color_size[::-1], args.depth_size[::-1], args.workers, lambda _: progress.update(),
         )  # fmt: skip
     print(f"{len(made)} scenes made, {args.train + args.val} in {args.root}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"make_synthetic: {error}")
+    except KeyboardInterrupt:
+        sys.exit("make_synthetic: interrupted; the same command goes on")

@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from argument_types import positive
 from main_job.process import StepFailed
 from main_job.steps import exclusive
 from pointcept_wsegpc.jobs import run_jobs
@@ -28,7 +29,7 @@ def parse_arguments():
     )
     parser.add_argument("root", help="data root to write")
     parser.add_argument("--size", choices=sorted(synthrooms.SIZES), default="small")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--workers", type=positive, default=2, help="processes (default 2)")
     parser.add_argument("--check-only", action="store_true", help="make nothing, only check")
     return parser.parse_args()
 

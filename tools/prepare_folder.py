@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from argument_types import positive, size
 from pointcept_wsegpc.files import atomic_path, read_json
 from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.labels import CLASSES_FILE
@@ -30,7 +31,7 @@ from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.poses.detect import CONVENTIONS
 from pointcept_wsegpc.scans.template import write_template
 from pointcept_wsegpc.schema import TAGS_FILE, write_scene_tags
-from preparing import check_space_for, positive, prepare_all, size
+from preparing import check_space_for, prepare_all
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 LISTED = 40  # notes that are printed

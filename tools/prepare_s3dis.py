@@ -15,12 +15,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from argument_types import positive
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs import add_job_arguments
 from pointcept_wsegpc.scans.agreement import describe
 from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
 from pointcept_wsegpc.scans.s3dis_rooms import AREAS, estimate_bytes, find_rooms
-from preparing import check_space_for, derive_scene_tags, positive, prepare_all
+from preparing import check_space_for, derive_scene_tags, prepare_all
 
 ALIGNED = {"auto": None, "yes": True, "no": False}
 

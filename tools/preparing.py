@@ -1,8 +1,7 @@
-"""What the tools that prepare captures share: argument types, disk space, jobs, tags."""
+"""What the tools that prepare captures share: disk space, jobs, tags."""
 
 from __future__ import annotations
 
-import argparse
 import functools
 import shutil
 from pathlib import Path
@@ -12,22 +11,6 @@ from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.tags import assemble_tags
 
 GIB = 2**30
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: give at least 1")
-    return value
-
-
-def size(text: str) -> tuple[int, int]:
-    """'320x240' -> (240, 320)."""
-    try:
-        width, height = (positive(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected WxH, such as 320x240") from None
-    return height, width
 
 
 def check_space(needed: int, root: Path, what: str, remedy: str) -> None:

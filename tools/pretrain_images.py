@@ -3,9 +3,14 @@
 
     tools/pretrain_images.py --out exp/pretrained/resnet18.pth --workers 2
 
+    # ResNet-50 for views of 320x240, as configs/scannet has them; on a GPU
+    tools/pretrain_images.py --out exp/pretrained/resnet50.pth --name resnet50 --stages 0 \\
+        --size 320x240 --workers 16
+
 The labels are those of whole images: which classes one shows. The rooms share no seed with any
 scan. In a configuration: model.image_encoder.weights=FILE. An interrupted run is continued by the
-same command; images are rendered again, never stored.
+same command; images are rendered again, never stored. It trains on a GPU where there is one; on
+a CPU equal options give equal weights.
 """
 
 import argparse
@@ -17,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from argument_types import positive, positive_number, size
 from pointcept_wsegpc import __version__
 from pointcept_wsegpc.files import atomic_path, read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
@@ -37,34 +43,20 @@ def parse_arguments():
         "--stages", type=int, default=3,
         help="of the network, as its configuration has them (default 3); 0: all",
     )  # fmt: skip
-    parser.add_argument("--steps", type=positive(int), default=2000, help="default 2000")
+    parser.add_argument("--steps", type=positive, default=2000, help="default 2000")
     parser.add_argument(
-        "--minutes", type=positive(float), default=math.inf,
+        "--minutes", type=positive_number, default=math.inf,
         help="end after so many of training, if that comes first; depends on the machine",
     )  # fmt: skip
-    parser.add_argument("--images", type=positive(int), default=6000, help="default 6000")
+    parser.add_argument("--images", type=positive, default=6000, help="default 6000")
     parser.add_argument("--size", type=size, default=(48, 64), metavar="WxH", help="64x48")
-    parser.add_argument("--batch", type=positive(int), default=32, help="default 32")
-    parser.add_argument("--rate", type=positive(float), default=0.001, help="default 0.001")
+    parser.add_argument("--batch", type=positive, default=32, help="default 32")
+    parser.add_argument("--rate", type=positive_number, default=0.001, help="default 0.001")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that render (default 1)")
+    parser.add_argument(
+        "--workers", type=positive, default=1, help="processes that render (default 1)"
+    )
     return parser.parse_args()
-
-
-def positive(kind):
-    def parse(text):
-        value = kind(text)
-        if value <= 0:
-            raise argparse.ArgumentTypeError(f"{value}: give more than 0")
-        return value
-
-    return parse
-
-
-def size(text):
-    """'64x48' -> (48, 64)."""
-    width, height = (int(part) for part in text.split("x"))
-    return height, width
 
 
 def describe(title, loss, precision, classes):
@@ -94,6 +86,7 @@ def main():
         return 0
     torch.manual_seed(args.seed)
     net = TagNet(args.name, args.stages or None, len(SCANNET20_NAMES))
+    net.to("cuda" if torch.cuda.is_available() else "cpu")
     partial = args.out.with_name(f"{args.out.name}.unfinished")
     training = Training(net, partial, settings, args.rate, WEIGHT_DECAY)
     other = render_set(other_seed, HELD_OUT, args.size, args.workers)
@@ -102,7 +95,7 @@ def main():
     training.run(*images, args.steps, args.minutes, args.batch, args.seed)
     print(describe(f"held out, step {training.step}", *held_out(net, *other), other[1]))
     with atomic_path(args.out) as temporary:
-        torch.save(net.encoder.network.state_dict(), temporary)
+        torch.save(net.cpu().encoder.network.state_dict(), temporary)
     write_json(record, {"settings": settings, "steps": training.step})
     partial.unlink(missing_ok=True)
     print(f"written: {args.out}, after {training.seconds / 60:.1f} minutes of training")

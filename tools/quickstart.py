@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import functools
 import shutil
-import signal
 import sys
 from pathlib import Path
 
 from main_job import report
 from main_job.plan import REPOSITORY, Plan, num_cores, relative
-from main_job.process import StepFailed, run
+from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed, resume_options
 from pointcept_wsegpc import host
@@ -128,12 +127,8 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
     ]
 
 
-def stop(*_) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
-    signal.signal(signal.SIGTERM, stop)  # so that the training in progress ends with us
+    interrupt_at_sigterm()
     try:
         run_plan(parse_arguments(), say=functools.partial(print, flush=True))
     except (StepFailed, OSError, ValueError) as error:

@@ -15,22 +15,22 @@ stop() {
 }
 
 supported() { # is this a Python that we run on?
-    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
-        supported "$PYTHON" || stop "PYTHON=$PYTHON is not Python 3.10 to 3.13"
+        supported "$PYTHON" || stop "PYTHON=$PYTHON is not Python 3.10 to 3.14"
         echo "$PYTHON"
         return
     fi
-    for name in python3 python3.13 python3.12 python3.11 python3.10; do
+    for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
         if supported "$name"; then
             command -v "$name"
             return
         fi
     done
-    stop "Python 3.10 to 3.13 is needed, found $(python3 --version 2>/dev/null || echo none);" \
+    stop "Python 3.10 to 3.14 is needed, found $(python3 --version 2>/dev/null || echo none);" \
         "sudo apt-get install python3 python3-venv, or set PYTHON=/path/to/python"
 }
 

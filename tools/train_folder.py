@@ -13,12 +13,14 @@ import functools
 import sys
 from pathlib import Path
 
-from main_job.plan import num_cores, tool
-from main_job.process import StepFailed, run
+from argument_types import positive
+from main_job.plan import last_checkpoint, num_cores, option_value, tool
+from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, last_checkpoint, resume_options
+from main_job.training import continued_seed, resume_options
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.labels import CLASSES_FILE
 
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
 
@@ -30,7 +32,7 @@ def parse_arguments():
     parser.add_argument("root", type=Path, help="data root that tools/prepare_folder.py wrote")
     parser.add_argument("--out", type=Path, default=Path("exp/scans"), help="default exp/scans")
     parser.add_argument("--seed", type=int, default=1463, help="of the first training")
-    parser.add_argument("--workers", type=int, default=num_cores(), help="of the regions")
+    parser.add_argument("--workers", type=positive, default=num_cores(), help="of the regions")
     parser.add_argument(
         "--options", nargs="+", default=[], metavar="KEY=VALUE", help="of both trainings' configs"
     )
@@ -39,16 +41,9 @@ def parse_arguments():
     return args
 
 
-def check_path(path):
-    """Raise ValueError for a path that an option of a training cannot hold."""
-    if set(str(path)) & set(" ,()[]{}'\"="):
-        raise ValueError(f"{path}: give a path without spaces, commas, quotes or brackets")
-    return path
-
-
 def train(args, steps, lock, name, **options):
     """A step that trains configs/folder/<name>.py into its folder; it resumes."""
-    folder = check_path(args.out / name)
+    folder = args.out / name
     options = {"save_path": folder, **options}
     given = [*args.options, *(f"{key}={value}" for key, value in options.items())]
 
@@ -61,12 +56,13 @@ def train(args, steps, lock, name, **options):
         )  # fmt: skip
 
     tags = (args.root / schema.TAGS_FILE).read_text(encoding="utf-8")
-    classes = (args.root / "classes.txt").read_text(encoding="utf-8")
+    classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
     steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
 
 
 def run_all(args, say=print):
-    check_path(args.root)
+    for path in (args.root, args.out):
+        option_value(path)
     scenes = schema.scene_dirs(args.root, "train")
     with exclusive(args.out / ".lock") as lock:
         steps = Steps(args.out / "steps.json", 3, say)
@@ -84,6 +80,7 @@ def run_all(args, say=print):
 
 
 if __name__ == "__main__":
+    interrupt_at_sigterm()
     try:
         run_all(parse_arguments(), functools.partial(print, flush=True))
     except (StepFailed, OSError, ValueError) as error:

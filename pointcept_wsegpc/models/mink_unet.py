@@ -166,10 +166,15 @@ class MinkUNet(nn.Module):
         return self.classifier(x.features)
 
     def _voxels(self, grid_coord, feat, offset):
-        if feat.shape[1] != self.in_channels or len(feat) != len(grid_coord) or len(feat) == 0:
+        if len(feat) == len(grid_coord) == 0:
+            raise ValueError(
+                "MinkUNet got no points, expected at least one: the scenes are empty, or a crop "
+                "left nothing of them; tools/check_data.py names empty scenes"
+            )
+        if feat.shape[1] != self.in_channels or len(feat) != len(grid_coord):
             raise ValueError(
                 f"MinkUNet got feat {tuple(feat.shape)} and grid_coord {tuple(grid_coord.shape)}, "
-                f"expected (N, {self.in_channels}) and (N, 3) with N > 0; "
+                f"expected (N, {self.in_channels}) and (N, 3); "
                 "check feat_keys of the Collect transform against in_channels"
             )
         low, high = grid_coord.aminmax(dim=0)

@@ -128,8 +128,12 @@ class SubMConv3d(_SparseConv):
     """Stride 1, odd kernel, output at the input's voxels."""
 
     def __init__(self, in_channels, out_channels, kernel_size, bias=False, indice_key=None):
-        _require(not bias, "SubMConv3d in plain torch has no bias, got bias=True")
-        _require(kernel_size % 2 == 1, f"SubMConv3d needs an odd kernel_size, got {kernel_size}")
+        _require_no_bias("SubMConv3d", bias)
+        _require(
+            kernel_size % 2 == 1,
+            f"SubMConv3d got kernel_size {kernel_size}, expected an odd one; "
+            f"take {kernel_size + 1}",
+        )
         super().__init__(in_channels, out_channels, kernel_size, indice_key)
 
     def forward(self, x):
@@ -144,10 +148,11 @@ class SparseConv3d(_SparseConv):
     """Kernel = stride: each coarse voxel sees the voxels inside it."""
 
     def __init__(self, in_channels, out_channels, kernel_size, stride, bias=False, indice_key=None):
-        _require(not bias, "SparseConv3d in plain torch has no bias, got bias=True")
+        _require_no_bias("SparseConv3d", bias)
         _require(
             kernel_size == stride,
-            f"SparseConv3d in plain torch: kernel_size {kernel_size} must equal stride {stride}",
+            f"SparseConv3d in plain torch got kernel_size {kernel_size} and stride {stride}, "
+            "expected equal ones; use backend='spconv' for others",
         )
         super().__init__(in_channels, out_channels, kernel_size, indice_key)
 
@@ -163,13 +168,18 @@ class SparseInverseConv3d(_SparseConv):
     """Undoes the SparseConv3d of the same indice_key: output at that layer's input voxels."""
 
     def __init__(self, in_channels, out_channels, kernel_size, indice_key, bias=False):
-        _require(not bias, "SparseInverseConv3d in plain torch has no bias, got bias=True")
+        _require_no_bias("SparseInverseConv3d", bias)
         super().__init__(in_channels, out_channels, kernel_size, indice_key)
 
     def forward(self, x):
         down, indices, shape = x.maps[self.indice_key]
         features = pairwise_matmul(x.features, self.weight, down.transposed())
         return SparseTensor(features, indices, shape, x.batch_size, x.maps)
+
+
+def _require_no_bias(layer, bias):
+    message = f"{layer} in plain torch has no bias, got bias={bias}"
+    _require(not bias, f"{message}; use bias=False or backend='spconv'")
 
 
 def _require(condition, message):

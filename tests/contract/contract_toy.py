@@ -44,6 +44,15 @@ class ToyDataset(torch.utils.data.Dataset):
         }
 
 
+@DATASETS.register_module()
+class ToyOriginalDataset(ToyDataset):
+    """Every point stands for one original point of class 1: whatever is said of the others."""
+
+    def __getitem__(self, index):
+        inverse, segment = torch.zeros(5, dtype=torch.long), torch.full((5,), 1)
+        return dict(super().__getitem__(index), inverse=inverse, origin_segment=segment)
+
+
 @HOOKS.register_module()
 class CallRecorder(HookBase):
     """Notes (call, epoch, iteration) in ``trainer.comm_info["calls"]``."""

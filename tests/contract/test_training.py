@@ -101,19 +101,8 @@ def test_evaluator_against_numpy(train):
     assert trainer.comm_info["current_metric_name"] == "mIoU"
 
 
-def test_evaluator_scores_original_points(train, monkeypatch):
-    import contract_toy
-
-    get_sample = contract_toy.ToyDataset.__getitem__
-
-    def with_inverse(self, index):
-        # Every point stands for one original point of class 1: whatever is said of the others.
-        sample = get_sample(self, index)
-        inverse = torch.zeros(5, dtype=torch.long)
-        return dict(sample, inverse=inverse, origin_segment=torch.full((5,), 1))
-
-    monkeypatch.setattr(contract_toy.ToyDataset, "__getitem__", with_inverse)
-    trainer = train()
+def test_evaluator_scores_original_points(train):
+    trainer = train(**{"data.val.type": "ToyOriginalDataset"})
     hits = []
     for batch in trainer.val_loader:
         device = next(trainer.model.parameters()).device

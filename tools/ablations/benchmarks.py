@@ -77,6 +77,10 @@ SCANNET = Benchmark(
     },
 )
 
+# tools/pretrain_images.py --out exp/pretrained/resnet50.pth --name resnet50 --stages 0 \
+#     --size 320x240 --workers 16
+PRETRAINED_LARGE = "exp/pretrained/resnet50.pth"
+
 # The configurations of ScanNet as they are, networks and views of the paper's size.
 LARGE = replace(
     SCANNET,
@@ -84,6 +88,7 @@ LARGE = replace(
     title="SynthRooms v1 large",
     data_root="data/synthrooms_large",
     make="tools/make_synthrooms.py data/synthrooms_large --size large",
+    image_weights={**SCANNET.image_weights, "pretrained": encoder(weights=PRETRAINED_LARGE)},
 )
 
 # tools/pretrain_images.py --out exp/pretrained/resnet18.pth

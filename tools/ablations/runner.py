@@ -57,7 +57,7 @@ class Runner:
                             future = pool.submit(self._attempt, job, slot, board)
                             running[future] = waiting.pop(job.name), slot
                     if waiting and not running:
-                        raise RuntimeError(f"{len(waiting)} jobs need others that are not listed")
+                        raise RuntimeError(_missing(waiting, done))
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
                         job, slot = running.pop(future)
@@ -136,6 +136,20 @@ class Runner:
         for child in list(self.children):
             if child.poll() is None:
                 end(child)
+
+
+def _missing(waiting: dict[str, Job], done: set[str]) -> str:
+    """Which job can never start, for want of which."""
+    job, needed = next(
+        (job, needed)
+        for job in waiting.values()
+        for needed in job.needs.values()
+        if needed.name not in done and needed.name not in waiting
+    )
+    return (
+        f"{len(waiting)} jobs cannot start: {job.title} ({job.name}) needs {needed.title} "
+        f"({needed.name}), which is not listed; list it as well"
+    )
 
 
 def gpus() -> list[str]:

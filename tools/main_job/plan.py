@@ -83,7 +83,7 @@ class Plan:
             **self.overrides,
             **options,
         }
-        pairs = [f"{key}={_option(value)}" for key, value in options.items()]
+        pairs = [f"{key}={option_value(value)}" for key, value in options.items()]
         return [*tool("train", config_file=config_path(name)), "--options", *pairs]
 
     def export(self, name: str, split: str, store: Path) -> list[str]:
@@ -114,10 +114,13 @@ def config_path(name: str) -> str:
     return str(CONFIGS / f"{name}.py")
 
 
-def _option(value):
-    """A value for --options, whose parser drops spaces and splits at commas."""
-    if isinstance(value, str) and set(value) & set(" ,()[]"):
-        raise ValueError(f"{value}: a path of results may not have spaces, commas or brackets")
+def option_value(value):
+    """The value; ValueError for text or a path that the parser of --options would not leave so."""
+    if isinstance(value, str | Path) and set(str(value)) & set(" ,()[]{}'\"="):
+        raise ValueError(
+            f"{value}: options hold no path with spaces, commas, quotes, brackets or =; "
+            "rename the folder or give another"
+        )
     return value
 
 

@@ -113,6 +113,11 @@ def run(
         raise StepFailed(f"{last or f'{command[1]} ended with status {status}'} (log: {log})")
 
 
+def interrupt_at_sigterm() -> None:
+    """Take SIGTERM for Ctrl-C: children of `run` then end with this process."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def end(child: subprocess.Popen) -> None:
     """Interrupt a child, and kill it if it does not heed."""
     child.send_signal(signal.SIGINT)

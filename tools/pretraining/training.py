@@ -62,10 +62,11 @@ def cropped(image: np.ndarray, rng) -> np.ndarray:
 @torch.no_grad()
 def held_out(net: TagNet, images, classes) -> tuple[float, float]:
     """Loss and mean average precision of a set of images."""
+    device = next(net.parameters()).device
     net.eval()
     parts = [torch.from_numpy(prepare_images(images[i : i + 64], IMAGENET_MEAN, IMAGENET_STD))
              for i in range(0, len(images), 64)]  # fmt: skip
-    score = torch.cat([net(part) for part in parts])
+    score = torch.cat([net(part.to(device)).cpu() for part in parts])
     net.train()
     loss = scene_tag_loss(score, torch.from_numpy(classes)).item()
     return loss, mean_average_precision(score.numpy(), classes)
@@ -87,14 +88,16 @@ def mean_average_precision(score: np.ndarray, classes: np.ndarray) -> float:
 class Training:
     """Steps of AdamW with a rate that falls to zero at the end of `steps` or of `minutes`.
 
-    What `save` writes to `file` continues to the same weights as without an interruption, since
-    every batch is drawn from (seed, step); `settings` tell whether it is the same training. Only a
-    limit in minutes makes the result depend on the machine.
+    They are made where the network is. What `save` writes to `file` continues, on a CPU, to the
+    same weights as without an interruption, since every batch is drawn from (seed, step);
+    `settings` tell whether it is the same training. Only a limit in minutes makes the result depend
+    on how fast the machine is.
     """
 
     def __init__(self, net: TagNet, file: Path, settings: dict, rate: float, weight_decay: float):
         self.net, self.file, self.settings, self.rate = net, file, settings, rate
         self.optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=weight_decay)
+        self.device = next(net.parameters()).device
         self.step, self.seconds = 0, 0.0
         if file.is_file():
             self._load()
@@ -110,7 +113,8 @@ class Training:
                 for group in self.optimizer.param_groups:
                     group["lr"] = self.rate * (1 - done) ** 0.9
                 rng = np.random.default_rng([seed, 5, self.step])
-                loss = self._update(*batch_of(images, classes, batch, rng))
+                drawn = batch_of(images, classes, batch, rng)
+                loss = self._update(*(part.to(self.device) for part in drawn))
                 self.step += 1
                 self.seconds = before + time.monotonic() - begin
                 progress.update()

@@ -10,7 +10,7 @@ class NotInStandIn(NotImplementedError, KeyError):
     """Only Pointcept has this (a KeyError too: so do Pointcept's registries answer)."""
 
     def __init__(self, what: str):
-        super().__init__(f"{what} not part of the stand-in; {INSTALL}")
+        super().__init__(what)  # as pickle calls it again: the text is added once
 
     def __str__(self) -> str:  # KeyError would show the quoted repr
-        return self.args[0]
+        return f"{self.args[0]} not part of the stand-in; {INSTALL}"

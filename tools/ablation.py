@@ -30,6 +30,7 @@ from ablations.rows import Table
 from ablations.runner import Runner, gpus, side_by_side
 from ablations.study import Study
 from ablations.tables import TABLES
+from argument_types import positive
 from key_value import key_value
 from main_job.plan import REPOSITORY, num_cores, relative
 from main_job.process import interrupt_at_sigterm
@@ -43,10 +44,10 @@ def parse_arguments(arguments=None):
     )
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--dataset", choices=BENCHMARKS, default="synthetic")
-    parser.add_argument("--seeds", type=count, default=3, help="how many, from 0 (default 3)")
+    parser.add_argument("--seeds", type=positive, default=3, help="how many, from 0 (default 3)")
     parser.add_argument("--rows", nargs="+", metavar="LABEL", help="only these; * and ? match")
     parser.add_argument(
-        "--workers", type=count,
+        "--workers", type=positive,
         help="jobs at a time; default: one per GPU, or one per core, with one thread each",
     )  # fmt: skip
     parser.add_argument(
@@ -63,13 +64,6 @@ def parse_arguments(arguments=None):
     exp = args.exp or REPOSITORY / "exp" / BENCHMARKS[args.dataset].exp
     args.exp = exp.expanduser().resolve()
     return args
-
-
-def count(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give at least 1")
-    return number
 
 
 def recorded(args) -> str:

@@ -17,7 +17,7 @@ class Benchmark:
     partition: the method by which tools/extract_regions.py made the regions of `data_root`.
     make: what makes the data. classes: the class set, in words.
     networks_3d, networks_2d, image_weights: {label: differences of the configuration}.
-    networks_note: what is to be known about the networks.
+    networks_note, weights_note: what is to be known about networks_* and image_weights.
     mix3d: probability in the rows with Mix3D.
     stage_one, more: differences of both parts of stage one, and of every training.
     """
@@ -35,6 +35,7 @@ class Benchmark:
     networks_2d: dict = field(default_factory=dict)
     image_weights: dict = field(default_factory=dict)
     networks_note: str = ""
+    weights_note: str = ""
     mix3d: float = 0.5
     stage_one: dict = field(default_factory=dict)
     more: dict = field(default_factory=dict)
@@ -65,7 +66,7 @@ SCANNET = Benchmark(
     second="scannet/wsegpc-cmg-rpc",
     stage_two="scannet/stage2-minkunet18c",
     data_root="data/scannet_wsegpc",
-    make="tools/prepare_scannet.py and tools/extract_regions.py (README: Run it in Pointcept on GPUs)",
+    make="tools/prepare_scannet.py and tools/extract_regions.py (README: Run it in Pointcept)",
     networks_3d={arch: {"model.backbone.arch": arch} for arch in ("14A", "18A", "34C")},
     networks_2d=RESNETS,
     image_weights={
@@ -89,6 +90,7 @@ LARGE = replace(
     data_root="data/synthrooms_large",
     make="tools/make_synthrooms.py data/synthrooms_large --size large",
     image_weights={**SCANNET.image_weights, "pretrained": encoder(weights=PRETRAINED_LARGE)},
+    weights_note="pretrained: weights of tools/pretrain_images.py.",
 )
 
 # tools/pretrain_images.py --out exp/pretrained/resnet18.pth
@@ -121,6 +123,9 @@ SYNTHETIC = Benchmark(
         "pretrained": encoder(name="resnet18", weights=PRETRAINED),
         "frozen": encoder(name="resnet18", weights=PRETRAINED, frozen=True),
     },
+    weights_note=(
+        "pretrained, frozen: weights of tools/pretrain_images.py; the paper's are ImageNet's."
+    ),
 )
 
 SCRATCH = replace(

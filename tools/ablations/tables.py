@@ -136,16 +136,13 @@ def views(_: Benchmark) -> Table:
 
 def weights(benchmark: Benchmark) -> Table:
     figures = {"none": 40.0, "ImageNet": 48.2, "DINO": 49.9, "MoCo": 46.5, "frozen": 42.3}
-    figures["pretrained"] = figures["ImageNet"]
+    if "ImageNet" not in benchmark.image_weights:
+        figures["pretrained"] = figures["ImageNet"]
     rows = tuple(
         Row(label, changes, paper=paper(figures.get(label)))
         for label, changes in benchmark.image_weights.items()
     )
-    note = ""
-    if "pretrained" in benchmark.image_weights:
-        note = (
-            "pretrained, frozen: weights of tools/pretrain_images.py; the paper's are ImageNet's."
-        )
+    note = benchmark.weights_note
     return Table("weights", "Weights of the 2D network", rows, note, CLAIMS["weights"])
 
 

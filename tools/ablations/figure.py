@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 
 from pointcept_wsegpc.files import atomic_path
@@ -28,7 +29,7 @@ def draw(result: dict, path: Path) -> None:
             [y + (index - 1) * THICKNESS for y, _ in found],
             [summary["mean"] for _, summary in found],
             THICKNESS,
-            xerr=[summary["spread"] or 0 for _, summary in found],
+            xerr=[nan if summary["spread"] is None else summary["spread"] for _, summary in found],
             color=color,
             error_kw={"elinewidth": 1, "capsize": 2},
             label={"3D voted": "3D after the region vote"}.get(measure, measure),

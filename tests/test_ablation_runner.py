@@ -336,6 +336,7 @@ def check_pair(result):
     assert broken["measures"] == {} and broken["seeds"] == []
     causes = [line for line in result["failures"].values() if not line.startswith("needs ")]
     assert len(causes) == 1 and "no_such_option" in causes[0]
-    assert good["measures"].keys() == results.MEASURES.keys() - {"partition"}
+    of_regions = {"partition", "partition strict"}
+    assert good["measures"].keys() == results.MEASURES.keys() - of_regions
     assert all(0 <= entry["mean"] <= 100 for entry in good["measures"].values())
     assert good["minutes"]["mean"] > 0 and good["memory_mib"]["mean"] > 100

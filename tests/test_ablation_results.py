@@ -146,7 +146,7 @@ def test_titles_of_shared_jobs_are_those_that_ran(study, tmp_path):
 def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     rows = rows_of("partitions")
     root = Path(study.benchmark.data_root)
-    found, strict = partitions.quality(root), partitions.quality(root, alone=False)
+    found, strict = partitions.quality(root)
     assert 0 < strict < found < 1
     both = results.row_partition(study, rows["growing"], tmp_path)
     assert both == {"partition": found, "partition strict": strict}
@@ -507,7 +507,7 @@ def test_without_matplotlib_the_pictures_are_missed_aloud(study, tmp_path, monke
         importlib.util, "find_spec", lambda name: absent[name] if name in absent else real(name)
     )
     chosen = table("components").select(["CAM"])
-    args = study.benchmark, chosen, [0], tmp_path, tmp_path / "out", {}, "c"
+    args = study, chosen, [0], tmp_path, tmp_path / "out", {}, "c"
     paths = ablation.write_table(*args)
     assert [path.suffix for path in paths] == [".json", ".md", ".tex"]
     assert "no pictures, for matplotlib is not there; pip install" in capsys.readouterr().out

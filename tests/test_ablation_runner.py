@@ -267,10 +267,10 @@ sys.path[:0] = [{tests!r}, {tools!r}]
 import ablation
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 import test_ablation_runner
-benchmark = test_ablation_runner.tiny({root!r}, partition="of the tests")
+study = ablation.Study(test_ablation_runner.tiny({root!r}, partition="of the tests"))
 table = test_ablation_runner.two_rows()
-failed = ablation.run_table(benchmark, table, [0], Path({out!r}), workers=2)
-ablation.write_table(benchmark, table, [0], Path({out!r}), Path({out!r}), failed, "a command")
+failed = ablation.run_table(study, table, [0], Path({out!r}), workers=2)
+ablation.write_table(study, table, [0], Path({out!r}), Path({out!r}), failed, "a command")
 """
 
 

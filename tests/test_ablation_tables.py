@@ -429,14 +429,14 @@ def test_points_without_a_region_vote_for_themselves(tmp_path):
     write_scene(tmp_path, "a", [0, 0, 0, 1, -1, -1], [2, 2, 3, 3, 3, IGNORE])
     write_scene(tmp_path, "b", [-1, -1], [2, 4])
     # Class 2: 3 of 3 points, 1 false; class 3: 2 of 3; class 4: 1 of 1.
-    assert partitions.quality(tmp_path) == pytest.approx((3 / 4 + 2 / 3 + 1) / 3)
+    assert partitions.quality(tmp_path)[0] == pytest.approx((3 / 4 + 2 / 3 + 1) / 3)
 
 
 def test_partition_quality_of_scenes(prepared_root, tmp_path):
-    assert 0 < partitions.quality(prepared_root) < 1
+    assert 0 < partitions.quality(prepared_root)[0] < 1
     partitions.link_scenes(prepared_root, tmp_path / "linked")
     partitions.leave_unassigned(tmp_path / "linked")
-    assert partitions.quality(tmp_path / "linked") == 1
+    assert partitions.quality(tmp_path / "linked")[0] == 1
     for scene in schema.scene_dirs(tmp_path / "linked", "train"):
         (scene / "segment20.npy").unlink()
     assert partitions.quality(tmp_path / "linked") is None

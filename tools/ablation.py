@@ -98,10 +98,9 @@ def place(args, table: Table, finished: dict[str, list[int]]) -> tuple[Path, Tab
     return out, table
 
 
-def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None, say=print):
+def run_table(study: Study, table: Table, seeds, exp: Path, workers=None, say=print):
     """Run all jobs of a table; {job name: line} of those that failed."""
-    check_data(benchmark, table)
-    study = Study(benchmark)
+    check_data(study.benchmark, table)
     jobs = {}
     for seed in seeds:  # seed by seed: the whole table is there early, with a single one
         for row in table.rows:
@@ -113,12 +112,11 @@ def run_table(benchmark: Benchmark, table: Table, seeds, exp: Path, workers=None
     return runner.failed
 
 
-def write_table(benchmark: Benchmark, table: Table, seeds, exp: Path, out: Path, failed, command):
+def write_table(study: Study, table: Table, seeds, exp: Path, out: Path, failed, command):
     """Write what has finished; the paths written."""
     engine = host.ensure_pointcept(quiet=True)  # named without its folder: the file is published
     where = f"{engine.name} {engine.version}; {machine()}"
     about = {"command": command, "where": where}
-    study = Study(benchmark)
     result = collect(study, table, seeds, exp, failed, **about)
     paths = writers.write(result, out)
     bars, labelled = out / f"{table.name}.png", out / f"{table.name}-rooms.png"
@@ -159,14 +157,14 @@ def main(arguments=None) -> int:
     if args.list:
         say("\n".join(describe(table, benchmark)))
         return 0
-    seeds, failed = range(args.seeds), {}
+    study, seeds, failed = Study(benchmark), range(args.seeds), {}  # one: it reads all data once
     if not args.write_only:
-        failed = run_table(benchmark, table, seeds, args.exp, args.workers, say)
-    finished = finished_seeds(Study(benchmark), table, seeds, args.exp)
+        failed = run_table(study, table, seeds, args.exp, args.workers, say)
+    finished = finished_seeds(study, table, seeds, args.exp)
     if not failed and not any(finished.values()):
         raise ValueError(f"no row of {table.name} has finished in {args.exp}; run it first")
     out, table = place(args, table, finished)
-    for path in write_table(benchmark, table, seeds, args.exp, out, failed, recorded(args)):
+    for path in write_table(study, table, seeds, args.exp, out, failed, recorded(args)):
         say(f"written: {relative(path)}")
     say((out / f"{table.name}.md").read_text(encoding="utf-8"))
     return 1 if failed else 0

@@ -11,7 +11,7 @@ HEADS = {
     "val stage one voted": "val: stage one, vote",
     "val stage two": "val: stage two",
     "partition": "regions",
-    "partition strict": "regions, none is wrong",
+    "partition strict": "regions, unassigned wrong",
 }
 TIMES = {"minutes": "min", "minutes_stage_two": "min, stage two"}
 NONE = "-"

@@ -53,20 +53,19 @@ def leave_unassigned(root: Path) -> None:
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
-def quality(root: Path, split: str = "train", alone: bool = True) -> float | None:
+def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
     """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
 
-    alone: a point without a region is a region of its own, for it votes for itself in the
-    consistency and in the labels: so without regions it is 1. Otherwise such points are wrong.
+    First with each point without a region as a region of its own, for it votes for itself in the
+    consistency and in the labels: so without regions it is 1. Then with such points as wrong.
     """
     num_classes = len(SCANNET20_NAMES)
-    total = np.zeros((num_classes + 1, num_classes + 1), np.int64)
+    totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
     for scene in schema.scene_dirs(root, split):
         if (scene / f"{SEGMENT}.npy").is_file():
             segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
             region = schema.read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
-            if alone:
-                vote = np.where(region < 0, segment, vote)
-            total += confusion_with_misses(vote, segment, num_classes)
-    return float(mean_iou(total)) if total.any() else None
+            votes = np.where(region < 0, segment, vote), vote
+            totals += [confusion_with_misses(v, segment, num_classes) for v in votes]
+    return tuple(float(mean_iou(total)) for total in totals) if totals.any() else None

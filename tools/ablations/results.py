@@ -202,5 +202,5 @@ def row_partition(study: Study, row: Row, out: Path) -> dict:
         return {}
     regions = study.regions(row)
     root = regions.root(out) if regions else REPOSITORY / study.benchmark.data_root
-    found = {"partition": quality(root), "partition strict": quality(root, alone=False)}
-    return {name: value for name, value in found.items() if value is not None}
+    found = quality(root)
+    return dict(zip(("partition", "partition strict"), found, strict=True)) if found else {}

@@ -23,7 +23,7 @@ from ablations.benchmarks import BENCHMARKS, encoder
 from ablations.jobs import use_root
 from ablations.rows import Row
 from ablations.study import Study
-from ablations.tables import PARTITIONS, TABLES
+from ablations.tables import CONSISTENCY, PARTITIONS, TABLES
 from main_job.plan import REPOSITORY
 from pointcept_wsegpc import schema
 from pointcept_wsegpc.datasets.multiview import MultiViewDataset
@@ -201,6 +201,7 @@ def test_tables_share_rows(study):
         (components["CAM + CMG"], guidance["contrastive / contrastive"]),
         (components["CAM + CMG"], rows_of("views")["3"]),
         (components["CMG + RPC 3D + RPC 2D"], rows_of("partitions")["growing"]),
+        (components["CMG + RPC 3D + RPC 2D"], rows_of("thresholds")["region-point, adaptive, 0.8"]),
         (components["CAM"], rows_of("views")["0"]),
     ]
     for one, other in pairs:
@@ -313,6 +314,16 @@ def test_unknown_options_are_seen():
         "r", {"model.guidance_3d": "none", **dict.fromkeys(wrong[:2])}, dict.fromkeys(wrong, 1)
     )
     assert sorted(unknown_options(row)) == sorted(wrong)
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
+def test_consistency_that_is_not_spelt_out(benchmark):
+    """The thresholds' row without differences trains what its label says."""
+    (row,) = table("thresholds", benchmark).select(["region-point, adaptive, 0.8"]).rows
+    model = Study(benchmark).jobs(row, 0)["second"].settings["config"]["model"]
+    for key, value in CONSISTENCY.items():
+        option = key.removeprefix("model.")
+        assert model.get(option, signature(WSegPC).parameters[option].default) == value
 
 
 @pytest.mark.parametrize("name", TABLE_NAMES)

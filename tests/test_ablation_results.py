@@ -309,7 +309,8 @@ def hand_made():
             },
         ],
         "span": {"rows": ["growing", "supervoxel"], "measures": {"partition": 9.04, "3D": 2.5}},
-        "failures": {"lost: part 1": "killed", "lost: part 2": "needs lost: part 1, which failed"},
+        "failures": {"lost: part 1": "killed"},
+        "not_started": ["lost: part 2", "lost: labels of val"],
     }
 
 
@@ -359,7 +360,7 @@ def test_markdown_of_hand_made_results():
     assert "- Highest minus lowest mean over growing, supervoxel: regions 9.0, 3D 2.5." in text
     assert "- Failed: lost: part 1: killed." in text
     assert "- Options of stage one in every row: epoch = 4, model.consistency = 'region'." in text
-    assert "Not started, for they need these: 1 jobs." in text
+    assert "- Not started, for they need these: lost: part 2; lost: labels of val." in text
     assert "which is another data set, those in 3D after a region vote; not to be" in text
 
 
@@ -481,15 +482,17 @@ def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monk
     args = ablation.parse_arguments(["views", *arguments])
     seeds = list(range(args.seeds))
     finished = {"3": seeds, "6": [] if args.write_only else seeds}
-    out, found = ablation.place(args, table("views"), finished)
-    assert found.name == name and found.rows == table("views").rows
+    result = {"rows": [{"label": label, "seeds": found} for label, found in finished.items()]}
+    out, found = ablation.place(args, result)
+    assert found == name
     assert out == (Path("mine") if "mine" in arguments else tmp_path / "docs/results/synthetic")
 
 
 def test_first_table_of_few_seeds_has_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
     args = ablation.parse_arguments(["views", "--seeds", "1"])
-    assert ablation.place(args, table("views"), {"3": [0]})[1].name == "views"
+    result = {"rows": [{"label": "3", "seeds": [0]}]}
+    assert ablation.place(args, result)[1] == "views"
 
 
 def test_nothing_finished_writes_nothing(tmp_path):
@@ -507,8 +510,9 @@ def test_without_matplotlib_the_pictures_are_missed_aloud(study, tmp_path, monke
         importlib.util, "find_spec", lambda name: absent[name] if name in absent else real(name)
     )
     chosen = table("components").select(["CAM"])
-    args = study, chosen, [0], tmp_path, tmp_path / "out", {}, "c"
-    paths = ablation.write_table(*args)
+    args = study, chosen, [0], tmp_path
+    result = ablation.table_result(*args, "c")
+    paths = ablation.write_table(result, *args, tmp_path / "out")
     assert [path.suffix for path in paths] == [".json", ".md", ".tex"]
     assert "no pictures, for matplotlib is not there; pip install" in capsys.readouterr().out
 

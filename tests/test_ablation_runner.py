@@ -38,12 +38,16 @@ def test_board_says_what_runs_and_what_failed(monkeypatch):
     board.show("two", "scene 3/4")
     board.close("two")
     board.show("three", "scene 1/4")
+    board.give_up("four", "one")
+    board.show("three", "scene 2/4")
     assert [line.split("] ")[-1] for line in said[:2]] == ["1/4 one", "2/4 two: continues"]
     assert said[2].strip() == "failed: one: no such scene"
+    assert said[3].strip() == "not started: four: needs one, which did not finish"
     assert shown[1:] == [
         "0 of 4 done | one: epoch 1/2 | two: epoch 2/2",
         "0 of 4 done, 1 failed | two: scene 3/4",
         "1 of 4 done, 1 failed | three: scene 1/4",
+        "1 of 4 done, 1 failed, 1 not started | three: scene 2/4",
     ]
 
 
@@ -70,11 +74,14 @@ def test_failed_job_is_listed_and_the_rest_goes_on(tmp_path):
     good = Script("good", {"code": "2"})
     runner = Runner(tmp_path, 1, [], said.append)
     runner.run([bad, after, last, good])
-    assert runner.failed.keys() == {bad.name, after.name, last.name}
+    assert runner.failed.keys() == {bad.name}
+    assert runner.not_started == [after.name, last.name]
     assert runner.failed[bad.name].startswith("no such thing (log: ")
-    assert runner.failed[after.name] == "needs bad, which failed"
     assert good.output(tmp_path).is_file() and not after.output(tmp_path).exists()
-    assert sum("failed: " in line for line in said) == 3
+    assert [line.strip() for line in said if "not started" in line] == [
+        "not started: after: needs bad, which did not finish",
+        "not started: last: needs after, which did not finish",
+    ]
 
 
 def test_job_that_raises_anything_is_listed(tmp_path):
@@ -269,8 +276,10 @@ import pointcept_wsegpc.register  # noqa: F401  fills the registries
 import test_ablation_runner
 study = ablation.Study(test_ablation_runner.tiny({root!r}, partition="of the tests"))
 table = test_ablation_runner.two_rows()
-failed = ablation.run_table(study, table, [0], Path({out!r}), workers=2)
-ablation.write_table(study, table, [0], Path({out!r}), Path({out!r}), failed, "a command")
+runner = ablation.run_table(study, table, [0], Path({out!r}), workers=2)
+out = Path({out!r})
+result = ablation.table_result(study, table, [0], out, "a command", runner)
+ablation.write_table(result, study, table, [0], out, out)
 """
 
 
@@ -334,8 +343,8 @@ def check_pair(result):
     """The broken row is listed, and the other one complete."""
     broken, good = result["rows"]
     assert broken["measures"] == {} and broken["seeds"] == []
-    causes = [line for line in result["failures"].values() if not line.startswith("needs ")]
-    assert len(causes) == 1 and "no_such_option" in causes[0]
+    (cause,) = result["failures"].values()
+    assert "no_such_option" in cause and "broken, seed 0: stage two" in result["not_started"]
     of_regions = {"partition", "partition strict"}
     assert good["measures"].keys() == results.MEASURES.keys() - of_regions
     assert all(0 <= entry["mean"] <= 100 for entry in good["measures"].values())

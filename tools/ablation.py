@@ -25,7 +25,7 @@ from pathlib import Path
 from ablations import figure, rooms, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
 from ablations.data import check_data
-from ablations.results import collect, finished_seeds
+from ablations.results import collect
 from ablations.rows import Table
 from ablations.runner import Runner, gpus, side_by_side
 from ablations.study import Study
@@ -82,24 +82,21 @@ def as_text(value) -> str:
     return value if bare else repr(value)
 
 
-def place(args, table: Table, finished: dict[str, list[int]]) -> tuple[Path, Table]:
-    """Where a table is written; under another name if it is less than what is, or belongs, there.
-
-    finished: the seeds of each row that have results.
-    """
+def place(args, result: dict) -> tuple[Path, str]:
+    """Folder and name of a table: another name if it is less than what is, or belongs, there."""
     if args.out:
-        return args.out, table
+        return args.out, args.table
     out = REPOSITORY / "docs/results" / args.dataset
-    there = out / f"{table.name}.json"
+    there = out / f"{args.table}.json"
     rows = read_json(there)["rows"] if there.is_file() else []
-    fewer = any(set(row["seeds"]) - set(finished.get(row["label"], ())) for row in rows)
-    if args.rows or args.options or fewer:
-        table = dataclasses.replace(table, name=f"{table.name}-partial")
-    return out, table
+    found = {row["label"]: row["seeds"] for row in result["rows"]}
+    fewer = any(set(row["seeds"]) - set(found.get(row["label"], ())) for row in rows)
+    partial = args.rows or args.options or fewer
+    return out, f"{args.table}-partial" if partial else args.table
 
 
 def run_table(study: Study, table: Table, seeds, exp: Path, workers=None, say=print):
-    """Run all jobs of a table; {job name: line} of those that failed."""
+    """Run all jobs of a table; returns the Runner, which knows what failed."""
     check_data(study.benchmark, table)
     jobs = {}
     for seed in seeds:  # seed by seed: the whole table is there early, with a single one
@@ -109,20 +106,25 @@ def run_table(study: Study, table: Table, seeds, exp: Path, workers=None, say=pr
     devices = gpus()
     runner = Runner(exp, workers or side_by_side(devices), devices, say)
     runner.run(list(jobs.values()))
-    return runner.failed
+    return runner
 
 
-def write_table(study: Study, table: Table, seeds, exp: Path, out: Path, failed, command):
-    """Write what has finished; the paths written."""
+def table_result(study: Study, table: Table, seeds, exp: Path, command: str, runner=None) -> dict:
+    """What has finished of a table, and what failed in the Runner."""
     engine = host.ensure_pointcept(quiet=True)  # named without its folder: the file is published
-    where = f"{engine.name} {engine.version}; {machine()}"
-    about = {"command": command, "where": where}
-    result = collect(study, table, seeds, exp, failed, **about)
+    about = {"command": command, "where": f"{engine.name} {engine.version}; {machine()}"}
+    if runner is not None:
+        about.update(failed=runner.failed, not_started=runner.not_started)
+    return collect(study, table, seeds, exp, **about)
+
+
+def write_table(result: dict, study: Study, table: Table, seeds, exp: Path, out: Path):
+    """Write a table and its pictures; the paths written."""
     paths = writers.write(result, out)
-    bars, labelled = out / f"{table.name}.png", out / f"{table.name}-rooms.png"
     if importlib.util.find_spec("matplotlib") is None:  # as in some of Pointcept's environments
         print("no pictures, for matplotlib is not there; pip install matplotlib, then --write-only")
         return paths
+    bars, labelled = (out / f"{result['table']}{end}.png" for end in ("", "-rooms"))
     figure.draw(result, bars)
     drawn = rooms.draw(study, table, seeds, exp, labelled)
     return [*paths, bars, *([labelled] if drawn else [])]
@@ -157,17 +159,17 @@ def main(arguments=None) -> int:
     if args.list:
         say("\n".join(describe(table, benchmark)))
         return 0
-    study, seeds, failed = Study(benchmark), range(args.seeds), {}  # one: it reads all data once
+    study, seeds, runner = Study(benchmark), range(args.seeds), None  # one: it reads all data once
     if not args.write_only:
-        failed = run_table(study, table, seeds, args.exp, args.workers, say)
-    finished = finished_seeds(study, table, seeds, args.exp)
-    if not failed and not any(finished.values()):
+        runner = run_table(study, table, seeds, args.exp, args.workers, say)
+    result = table_result(study, table, seeds, args.exp, recorded(args), runner)
+    if not result["failures"] and not any(row["seeds"] for row in result["rows"]):
         raise ValueError(f"no row of {table.name} has finished in {args.exp}; run it first")
-    out, table = place(args, table, finished)
-    for path in write_table(study, table, seeds, args.exp, out, failed, recorded(args)):
+    out, result["table"] = place(args, result)
+    for path in write_table(result, study, table, seeds, args.exp, out):
         say(f"written: {relative(path)}")
-    say((out / f"{table.name}.md").read_text(encoding="utf-8"))
-    return 1 if failed else 0
+    say((out / f"{result['table']}.md").read_text(encoding="utf-8"))
+    return 1 if result["failures"] else 0
 
 
 if __name__ == "__main__":

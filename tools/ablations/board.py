@@ -22,7 +22,7 @@ class Board:
         self.line = ProgressLine()
         self.texts: dict[str, str] = {}  # progress of what is running, by title
         self.waited: set[str] = set()
-        self.started = self.finished = self.failed = 0
+        self.started = self.finished = self.failed = self.given_up = 0
         self.begin = time.monotonic()
         self.lock = threading.Lock()
 
@@ -49,6 +49,7 @@ class Board:
         with self.lock:
             self.texts[title] = text
             failed = f", {self.failed} failed" if self.failed else ""
+            failed += f", {self.given_up} not started" if self.given_up else ""
             running = " | ".join(f"{name}: {text}" for name, text in self.texts.items())
             text = f"{self.finished} of {self.total} done{failed} | {running}"
             width = shutil.get_terminal_size().columns - MARGIN
@@ -63,6 +64,13 @@ class Board:
             self.failed += 1
             self.line.clear()
             self.say(f"         failed: {title}: {failure}")
+
+    def give_up(self, title: str, needed: str) -> None:
+        """Say that a job is not started, for want of one that failed or was given up itself."""
+        with self.lock:
+            self.given_up += 1
+            self.line.clear()
+            self.say(f"         not started: {title}: needs {needed}, which did not finish")
 
 
 class JobSteps(Steps):

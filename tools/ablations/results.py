@@ -46,8 +46,11 @@ OF_TRAIN = {"3D": "3D per point", "3D voted": "3D", "2D": "2D"}
 OF_VAL = {"val stage one": "3D per point", "val stage one voted": "3D"}
 
 
-def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str], **about) -> dict:
-    """The results of a table whose jobs ran in `out`; `about` joins them as it is."""
+def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_started=(), **about):
+    """The results of a table whose jobs ran in `out`; `about` joins them as it is.
+
+    failed, not_started: see Runner.
+    """
     benchmark = study.benchmark
     rows = [row_result(study, row, seeds, out) for row in table.rows]
     titles = {}
@@ -71,15 +74,8 @@ def collect(study: Study, table: Table, seeds, out: Path, failed: dict[str, str]
         "comparisons": compare(table.comparisons, rows),
         "stage_two_gains": stage_two_gains(rows),
         "span": span(table.alike, rows),
-        "failures": {titles.get(name, name): line for name, line in failed.items()},
-    }
-
-
-def finished_seeds(study: Study, table: Table, seeds, out: Path) -> dict[str, list[int]]:
-    """{row's label: the seeds whose stage one has finished}."""
-    return {
-        row.label: [seed for seed in seeds if seed_result(study, row, seed, out) is not None]
-        for row in table.rows
+        "failures": {titles.get(name, name): line for name, line in (failed or {}).items()},
+        "not_started": [titles.get(name, name) for name in not_started],
     }
 
 

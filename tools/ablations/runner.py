@@ -26,9 +26,9 @@ PATIENCE = 2  # seconds that a job which another run is at holds up a worker
 class Runner:
     """Runs jobs in `out`, `workers` at a time: on the CPU one thread each, else one GPU each.
 
-    After `run`, `failed` {job name: one line} says what did not finish and why; what needs a failed
-    job is in it too. An interrupted job goes on at the next run. One that another run is at is
-    tried again after the others, and reused when it is finished.
+    After `run`, `failed` {job name: one line} says what failed and why, and `not_started` what was
+    not done because it needs something that failed. An interrupted job goes on at the next run. One
+    that another run is at is tried again after the others, and reused when it is finished.
     """
 
     def __init__(self, out: Path, workers: int, devices: list[str], say=print):
@@ -39,6 +39,7 @@ class Runner:
         self.devices = devices  # values of CUDA_VISIBLE_DEVICES, dealt out in turn
         self.say = say
         self.failed: dict[str, str] = {}
+        self.not_started: list[str] = []
         self.children: set = set()
         self.stopped = False
 
@@ -79,13 +80,13 @@ class Runner:
             self.failed[job.name] = failure
 
     def _ready(self, waiting, done, board):
-        """The jobs that can start; those that need a failed one fail."""
+        """The jobs that can start; those that need a failed one are given up."""
         for job in list(waiting.values()):
-            broken = [needed for needed in job.needs.values() if needed.name in self.failed]
+            given_up = {*self.failed, *self.not_started}
+            broken = [needed for needed in job.needs.values() if needed.name in given_up]
             if broken:
-                del waiting[job.name]
-                self.failed[job.name] = f"needs {broken[0].title}, which failed"
-                board.close(job.title, self.failed[job.name])
+                self.not_started.append(waiting.pop(job.name).name)
+                board.give_up(job.title, broken[0].title)
         return [j for j in waiting.values() if all(n.name in done for n in j.needs.values())]
 
     def _attempt(self, job: Job, slot: int, board: Board) -> str | None:

@@ -38,7 +38,7 @@ def legend(result: dict) -> list[str]:
         *([f"Options of stage one in every row: {options(result)}."] if result["options"] else []),
         *([result["note"]] if result["note"] else []),
         *spanned(result["span"]),
-        *failures(result["failures"]),
+        *failures(result["failures"], result["not_started"]),
     ]
 
 
@@ -55,13 +55,11 @@ def spanned(span: dict) -> list[str]:
     return [f"Highest minus lowest mean over {', '.join(span['rows'])}: {found}."]
 
 
-def failures(lines: dict[str, str]) -> list[str]:
-    """What failed, and how many jobs were not started because of it."""
-    causes = {title: line for title, line in lines.items() if not line.startswith("needs ")}
-    waiting = len(lines) - len(causes)
+def failures(lines: dict[str, str], not_started: list[str]) -> list[str]:
+    """What failed, and what was not started because of it."""
     return [
-        *(f"Failed: {title}: {line}." for title, line in causes.items()),
-        *([f"Not started, for they need these: {waiting} jobs."] if waiting else []),
+        *(f"Failed: {title}: {line}." for title, line in lines.items()),
+        *([f"Not started, for they need these: {'; '.join(not_started)}."] if not_started else []),
     ]
 
 

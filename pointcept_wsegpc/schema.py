@@ -135,7 +135,7 @@ def write_view_image(scene, frame, kind, image):
             np.uint16
         )
     elif kind in ("region", "label"):
-        ids = np.asarray(image)
+        ids = np.asarray(image).astype(np.int64)  # of int16, numpy would not take IGNORE_PIXEL
         if ids.max(initial=-1) >= IGNORE_PIXEL:
             raise ValueError(
                 f"{kind} image of view {frame} has the id {ids.max()}; 16 bits hold up to "

@@ -155,6 +155,15 @@ def test_view_images_round_trip(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("dtype", ["i2", "u2", "i4", "u4", "i8"])
+@pytest.mark.parametrize("kind", ["region", "label"])
+def test_ids_of_any_integer_type(tmp_path, kind, dtype):
+    """From numpy 2.5 on, 65535 is an error beside an array of int16, as -1 is beside unsigned."""
+    ids = np.array([[0, 7], [-1 if dtype[0] == "i" else 2, 9]]).astype(dtype)
+    schema.write_view_image(tmp_path, 2, kind, ids)
+    assert (schema.read_view_image(tmp_path, 2, kind) == ids).all()
+
+
 @pytest.mark.parametrize("kind", ["region", "label"])
 def test_ids_that_16_bits_do_not_hold(tmp_path, kind):
     ids = np.array([[0, 65534], [-1, 7]])

@@ -346,6 +346,23 @@ class TestVerify:
         with pytest.raises(ValueError, match="another data set"):
             self.verify(made, monkeypatch, checksum="0" * 16, census=census)
 
+    def test_only_every_second_scene(self, made, tmp_path, monkeypatch):
+        root, size = made
+        monkeypatch.setattr(synthrooms_check, "EVERY", {size.name: 2})
+        assert list(synthrooms_check.checked(root, size)) == [
+            "train/scene0000_00",
+            "val/scene0002_00",
+        ]
+        assert "(2 of 3 scenes): checksum" in self.verify(made, monkeypatch)
+        other = tmp_path / "other"
+        shutil.copytree(root, other)
+        count = []
+        for name in ("train/scene0001_00", "train/scene0000_00"):
+            path = other / name / "segment20.npy"
+            np.save(path, np.roll(np.load(path), 1))
+            count.append(synthrooms_check.checksum(other, size))
+        assert count[0] == synthrooms_check.checksum(root, size) != count[1]
+
     def test_not_complete(self, made):
         root, size = made
         with pytest.raises(ValueError, match="1 scenes missing, such as val/scene0003_00"):
@@ -388,9 +405,23 @@ def test_published_census_fits_the_definition():
         assert points[-1] == 22 * count  # 24 frames, one without depth, one lost
 
 
+def test_published_census_of_the_large_size(tmp_path):
+    published = synthrooms_check.PUBLISHED["large"]
+    assert len(published["checksum"]) == 16
+    checked = synthrooms_check.checked(tmp_path, LARGE)
+    assert len({scene.index % 4 for scene in checked.values()}) == 4  # rooms of every theme
+    for split in ("train", "val"):
+        count = sum(scene.split == split for scene in checked.values())
+        points = published["census"][split]
+        assert count >= 3 and len(points) == len(SCANNET20_NAMES) + 2
+        assert abs(sum(points[:-1]) / count / LARGE.scans.points - 1) < 0.05
+        assert points[-1] == 56 * count
+
+
 @pytest.mark.slow
-def test_large_in_a_few_points(tmp_path):
+def test_large_in_a_few_points(tmp_path, monkeypatch):
     """The definition of the large size makes scenes: one of each split, thinned."""
+    monkeypatch.setattr(synthrooms_check, "PUBLISHED", {})
     size = tiny(LARGE, train=1, val=1)
     tool = importlib.import_module("make_synthrooms")
     assert tool.make_scenes(tmp_path, size, workers=1).exit_status == 0

@@ -160,6 +160,25 @@ def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     assert measures["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_with_two_seeds_of_every_row_is_written(name, study, tmp_path):
+    whole = table(name, study.benchmark)
+    for row in whole.rows:
+        if regions := study.regions(row):
+            partitions.link_scenes(Path(study.benchmark.data_root), regions.root(tmp_path))
+            partitions.leave_unassigned(regions.root(tmp_path))
+        for seed in (0, 1):
+            score = {"3D": 0.5, "3D per point": 0.25 + 0.1 * seed, "2D": 0.2}
+            finished(study, row, seed, tmp_path, **score)
+    result = results.collect(study, whole, range(2), tmp_path, command="c", where="w")
+    writers.write(result, tmp_path / "out")
+    text = (tmp_path / "out" / f"{name}.md").read_text()
+    for row in result["rows"]:
+        assert row["seeds"] == [0, 1] and f"| {row['label']} | 30.0 ± 7.1 |" in text
+    assert len(result["comparisons"]) == len(whole.comparisons)
+    assert text.count("+0.0 ± 0.0 (0 of 2)") >= len(whole.comparisons)
+
+
 def of_row(label, **measures):
     named = {name: summaries.over_seeds(values) for name, values in measures.items()}
     return {"label": label, "measures": named}

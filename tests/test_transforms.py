@@ -269,24 +269,46 @@ def test_structure_of_each_side(kind):
 
 
 def slow_structure(coord, region, axis, end, reach=0.5):
-    """The region with most points within reach of one side; the lowest id where several have."""
+    """The region with most points within reach of one side, the lowest id where several have; how
+    many it has, and how many points there are.
+    """
     limit = coord[:, axis].min() + reach if end == 0 else coord[:, axis].max() - reach
-    counts = {}
+    counts, total = {}, 0
     for x, r in zip(coord[:, axis], region, strict=True):
-        if r >= 0 and (x < limit if end == 0 else x > limit):
-            counts[r] = counts.get(r, 0) + 1
-    return min(counts, key=lambda r: (-counts[r], r)) if counts else None
+        if x < limit if end == 0 else x > limit:
+            total += 1
+            if r >= 0:
+                counts[r] = counts.get(r, 0) + 1
+    best = min(counts, key=lambda r: (-counts[r], r)) if counts else None
+    return best, counts.get(best, 0), total
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_structure_against_a_loop(seed):
-    rng = np.random.default_rng(seed)
-    coord = rng.uniform(-3, 2, (200, 3)).astype(np.float32)
-    region = rng.integers(-1, 15, 200)
+@pytest.mark.parametrize(("regions", "is_found"), [(2, {True}), (6, {True, False}), (40, {False})])
+def test_structure_against_a_loop(regions, is_found):
+    rng = np.random.default_rng(regions)
     sides = {"floor": [(2, 0)], "ceiling": [(2, 1)], "wall": [(0, 0), (0, 1), (1, 0), (1, 1)]}
-    for kind, ends in sides.items():
-        expected = {slow_structure(coord, region, *end) for end in ends}
-        assert structure_regions(coord, region, kind) == sorted(expected)
+    outcomes = set()
+    for _ in range(10):
+        coord = rng.uniform(-3, 2, (200, 3)).astype(np.float32)
+        region = rng.integers(-1, regions, 200)
+        for kind, ends in sides.items():
+            found = [slow_structure(coord, region, *end) for end in ends]
+            expected = sorted({best for best, _, _ in found})
+            if sum(held for _, held, _ in found) < 0.2 * sum(total for _, _, total in found):
+                expected = []
+            assert structure_regions(coord, region, kind, least=0.2) == expected
+            outcomes.add(bool(expected))
+    assert outcomes == is_found
+
+
+@pytest.mark.parametrize("kind", SIDES)
+def test_pieces_of_a_structure_are_none(kind):
+    """Of a floor in thirty pieces one would go, and its tag with it."""
+    coord, region = room()
+    pieces = 30 * region + np.arange(len(region)) % 30
+    assert structure_regions(coord, np.where(region < 0, -1, pieces), kind) == []
+    halves = 2 * region + np.arange(len(region)) % 2
+    assert len(structure_regions(coord, np.where(region < 0, -1, halves), kind)) == len(SIDES[kind])
 
 
 @pytest.mark.parametrize("kind", SIDES)

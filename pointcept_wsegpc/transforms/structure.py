@@ -7,14 +7,16 @@ Shapes: N points, C classes. Coordinates in metres, axis-aligned, z up.
 import numpy as np
 
 REACH = 0.5  # m from the bounding box in which a structure is looked for
+LEAST = 0.1  # share of the points there that its regions hold
 
 
-def structure_regions(coord, region, kind, reach=REACH):
+def structure_regions(coord, region, kind, reach=REACH, least=LEAST):
     """Region ids of one structure: for each of its sides, the region with most points near it.
 
     Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; kind: "floor" (bottom),
-        "ceiling" (top) or "wall" (the four sides).
-    Returns: sorted list of ids, empty where no region reaches a side.
+        "ceiling" (top) or "wall" (the four sides); least: which part of the points near the sides
+        these regions have to hold together. Supervoxels hold less: a piece of a floor is no floor.
+    Returns: sorted list of ids, empty where there is no such structure.
     """
     low, high = coord.min(0), coord.max(0)
     sides = {
@@ -28,12 +30,13 @@ def structure_regions(coord, region, kind, reach=REACH):
     }
     if kind not in sides:
         raise ValueError(f"unknown structure {kind!r}; expected one of {sorted(sides)}")
-    found = set()
+    found, held, total = set(), 0, 0
     for near in sides[kind]:
-        counts = np.bincount(region[near & (region >= 0)])
-        if len(counts):
+        counts = np.bincount(region[near & (region >= 0)], minlength=1)
+        held, total = held + counts.max(), total + near.sum()
+        if counts.max() > 0:
             found.add(int(counts.argmax()))
-    return sorted(found)
+    return sorted(found) if held >= least * total else []
 
 
 def remove_structure(coord, region, tags, structures, rng):

@@ -6,10 +6,11 @@ from .rows import Comparison
 from .summaries import over_seeds
 
 UNSEEN, BEFORE = "val stage two", ("val stage one", "val stage one voted")
+OF_REGIONS = ("partition", "partition strict")  # measures that no training changes: one value
 
 
 def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]:
-    """Every comparison's differences, seed by seed, of the measures that all of its rows have.
+    """Every comparison's differences, seed by seed, of the trainings' measures that its rows have.
 
     Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
     the same. Comparisons whose rows have no seed in common are left out.
@@ -18,7 +19,8 @@ def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]
     results = []
     for comparison in comparisons:
         row = found.get(comparison.row, {"measures": {}})
-        measures = {name: over_seeds(gains(comparison, name, found)) for name in row["measures"]}
+        names = [name for name in row["measures"] if name not in OF_REGIONS]
+        measures = {name: over_seeds(gains(comparison, name, found)) for name in names}
         measures = {name: summary for name, summary in measures.items() if summary["values"]}
         if measures:
             results.append({**vars(comparison), "measures": measures})

@@ -12,7 +12,7 @@ from main_job.plan import REPOSITORY
 from pointcept_wsegpc import __version__, schema
 from pointcept_wsegpc.files import read_json
 
-from .comparisons import compare, span, stage_two_gains
+from .comparisons import OF_REGIONS, compare, span, stage_two_gains
 from .jobs import Job
 from .partitions import quality
 from .rows import Row, Table
@@ -199,4 +199,4 @@ def row_partition(study: Study, row: Row, out: Path) -> dict:
     regions = study.regions(row)
     root = regions.root(out) if regions else REPOSITORY / study.benchmark.data_root
     found = quality(root)
-    return dict(zip(("partition", "partition strict"), found, strict=True)) if found else {}
+    return dict(zip(OF_REGIONS, found, strict=True)) if found else {}

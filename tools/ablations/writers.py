@@ -7,9 +7,9 @@ from pathlib import Path
 from pointcept_wsegpc.files import atomic_path, write_json
 
 from .cells import HEADS, NONE, OTHER, cells, columns, headings, number
-from .comparisons import BEFORE
+from .comparisons import BEFORE, OF_REGIONS
 
-SAME = ("coverage", "partition", "partition strict")  # measures whose differences say nothing
+SAME = ("coverage", *OF_REGIONS)  # measures whose differences say nothing
 
 
 def write(result: dict, folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ Shapes: N original points, C classes.
 """
 
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,11 @@ def export_pseudo_labels(
     todo = [i for i in mine if not schema.has_pseudo_label(store, names[i])]
     log(f"Export to {Path(store).resolve()}: {len(todo)} of {len(mine)} scenes to label")
     loader = torch.utils.data.DataLoader(
-        torch.utils.data.Subset(dataset, todo), collate_fn=collate_fn, num_workers=num_worker
+        torch.utils.data.Subset(dataset, todo),
+        collate_fn=collate_fn,
+        num_workers=num_worker,
+        # Python 3.14's fork server would leave workers behind when this process is killed.
+        multiprocessing_context="fork" if num_worker and sys.platform == "linux" else None,
     )
     device = next(model.parameters()).device
     training = model.training

@@ -64,6 +64,14 @@ def test_no_worker_processes(train):
     assert train(num_worker=0).epoch == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="about Linux")
+def test_workers_are_forked(train):
+    """Those of a fork server, Python 3.14's default, outlive a training that is killed."""
+    trainer = train(num_worker=1)
+    for loader in (trainer.train_loader, trainer.build_val_loader()):
+        assert loader.multiprocessing_context.get_start_method() == "fork"
+
+
 def test_gradient_accumulation_equals_a_larger_batch(train, tmp_path):
     # A loss averages over its batch, and every scene has as many labelled points.
     weights = []

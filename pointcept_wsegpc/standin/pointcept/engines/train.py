@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from functools import partial
 from pathlib import Path
@@ -168,6 +169,7 @@ class Trainer:
             batch_size=self.cfg.batch_size_per_gpu,
             sampler=EpochSampler(len(dataset), seed),
             num_workers=workers,
+            multiprocessing_context=start_method(workers),
             collate_fn=partial(point_collate_fn, mix_prob=self.cfg.mix_prob),
             pin_memory=self.device.type == "cuda",
             worker_init_fn=partial(worker_init_fn, num_workers=workers, rank=0, seed=seed),
@@ -182,6 +184,7 @@ class Trainer:
             build_dataset(self.cfg.data.val),
             batch_size=self.cfg.batch_size_val_per_gpu,
             num_workers=self.cfg.num_worker_per_gpu,
+            multiprocessing_context=start_method(self.cfg.num_worker_per_gpu),
             collate_fn=collate_fn,
             pin_memory=self.device.type == "cuda",
         )
@@ -196,6 +199,14 @@ class Trainer:
             self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
             self.cfg.enable_amp = False
         return torch.amp.GradScaler(self.device.type) if self.cfg.enable_amp else None
+
+
+def start_method(workers: int) -> str | None:
+    """Of a loader's processes: on Linux fork, which is not the default from Python 3.14 on.
+
+    Workers that a fork server starts do not notice that a training was killed: they stay.
+    """
+    return "fork" if workers and sys.platform == "linux" else None
 
 
 def to_device(batch: dict, device: torch.device) -> dict:

@@ -19,11 +19,14 @@ CLAIMS = {
         Comparison("all of it", WHOLE, "CAM"),
         Comparison("full supervision beyond that", "full supervision", WHOLE),
     ),
-    "partitions": tuple(
-        Comparison(f"ground truth in place of {label}", "oracle", label)
-        for label in (
-            "growing", "supervoxel", "supervoxel+growing", "growing:wypr", "point-wise",
-        )
+    "partitions": (
+        *(
+            Comparison(f"ground truth in place of {label}", "oracle", label)
+            for label in (
+                "growing", "supervoxel", "supervoxel+growing", "growing:wypr", "point-wise",
+            )
+        ),
+        Comparison("removal of structures", "growing", "growing, structures stay"),
     ),
     "thresholds": (
         Comparison("regions vote", "region-point, fixed, 0.8", "point-point, fixed, 0.8"),

@@ -21,7 +21,7 @@ from .synthrooms import VERSION, Scene, Size, is_made, scenes
 
 TOLERANCE = 0.01  # of the points of a class, or 20 points
 SPLITS = ("train", "val")
-EVERY = {"large": 17}  # checks this many-th scene only; odd, for every fourth has the same theme
+EVERY = {"large": 17}  # one scene in so many is checked; odd, as every fourth has the same theme
 
 # Of the checked scenes of every size: checksum, and per split the points of each class, unlabelled
 # ones last, and the views.

@@ -16,6 +16,8 @@ CLAIMS = {
         Comparison("what it gains more with guidance", RPC_3D, CMG, less=("CAM + RPC", "CAM")),
         Comparison("consistency in 2D beside it", RPC, RPC_3D),
         Comparison("Mix3D", WHOLE, RPC),
+        Comparison("all but Mix3D", RPC, "CAM"),
+        Comparison("full supervision beyond that", "full supervision", RPC),
         Comparison("all of it", WHOLE, "CAM"),
         Comparison("full supervision beyond that", "full supervision", WHOLE),
     ),

@@ -356,6 +356,10 @@ def test_weights_of_rows_have_to_be_there(root_copy, monkeypatch):
     public = dataclasses.replace(BENCHMARKS["scannet"], data_root=str(root_copy), partition="any")
     with pytest.raises(FileNotFoundError, match=r"moco_resnet50.pth: no such .*docs/ablations.md"):
         data.check_data(public, table("weights", public).select(["MoCo", "ImageNet"]))
+    large = BENCHMARKS["synthetic-large"]
+    large = dataclasses.replace(large, data_root=str(root_copy), partition="any")
+    with pytest.raises(FileNotFoundError, match=r"resnet50.pth --name resnet50 --stages 0 "):
+        data.check_data(large, table("weights", large).select(["pretrained"]))
     monkeypatch.setattr(data, "REPOSITORY", root_copy)
     write_json(root_copy / "exp/pretrained/resnet18.pth", {})
     data.check_data(benchmark, table("weights", benchmark))

@@ -1,9 +1,7 @@
 """Pre-training on images: what they are and say, that a training continues, and where it leads."""
 
 import importlib
-import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,11 +154,9 @@ def test_another_network_of_timm(monkeypatch, tmp_path):
 
 
 def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):
-    """By the command that benchmarks.py notes, at a smaller size: its row finds what it needs."""
+    """By the options that benchmarks.py notes, at a smaller size: its row finds what it needs."""
     row = LARGE.image_weights["pretrained"]["model.image_encoder.weights"]
-    noted = Path(benchmarks.__file__).read_text().replace("\\\n#", "")
-    (command,) = re.findall(rf"# tools/pretrain_images.py --out {row} (.*)\n", noted)
-    options = command.split()
+    options = benchmarks.PRETRAINING[row].split()
     assert options[options.index("--size") + 1] == "320x240"
     out = tmp_path / "weights.pth"
     run_tool(monkeypatch, out, *options, "--size", "32x24", "--workers", "1", "--images", "8")

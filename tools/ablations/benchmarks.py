@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+PRETRAINED, PRETRAINED_LARGE = "exp/pretrained/resnet18.pth", "exp/pretrained/resnet50.pth"
+PRETRAINING = {  # options of tools/pretrain_images.py --out FILE
+    PRETRAINED: "",
+    PRETRAINED_LARGE: "--name resnet50 --stages 0 --size 320x240 --workers 16",
+}
 SLIM = (24, 32, 48, 64, 64, 48, 32, 32)  # widths of the synthetic configs' Mink U-Net
 
 
@@ -78,10 +83,6 @@ SCANNET = Benchmark(
     },
 )
 
-# tools/pretrain_images.py --out exp/pretrained/resnet50.pth --name resnet50 --stages 0 \
-#     --size 320x240 --workers 16
-PRETRAINED_LARGE = "exp/pretrained/resnet50.pth"
-
 # The configurations of ScanNet as they are, networks and views of the paper's size.
 LARGE = replace(
     SCANNET,
@@ -92,9 +93,6 @@ LARGE = replace(
     image_weights={**SCANNET.image_weights, "pretrained": encoder(weights=PRETRAINED_LARGE)},
     weights_note="pretrained: weights of tools/pretrain_images.py.",
 )
-
-# tools/pretrain_images.py --out exp/pretrained/resnet18.pth
-PRETRAINED = "exp/pretrained/resnet18.pth"
 
 SYNTHETIC = Benchmark(
     name="synthetic",

@@ -15,7 +15,7 @@ from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
-from .benchmarks import PRETRAINED, Benchmark
+from .benchmarks import PRETRAINING, Benchmark
 from .partitions import SPLITS
 from .rows import Table
 
@@ -62,8 +62,8 @@ def weight_files(benchmark: Benchmark, table: Table) -> list[str]:
 
 
 def weights_hint(path: str) -> str:
-    if Path(path).parent == Path(PRETRAINED).parent:
-        return f"make it with tools/pretrain_images.py --out {path}"
+    if path in PRETRAINING:
+        return f"make it with tools/pretrain_images.py --out {path} {PRETRAINING[path]}".rstrip()
     return "docs/ablations.md says where public weights are found"
 
 

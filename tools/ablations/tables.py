@@ -93,9 +93,11 @@ PARTITIONS = {
 
 
 def partitions(_: Benchmark) -> Table:
-    rows = [Row(label, partition=label) for label in PARTITIONS]
     kept = {"data.train.structures": {"_delete_": True}}
-    rows.append(Row("growing, structures stay", second=kept, partition="growing"))
+    rows = (
+        *(Row(label, partition=label) for label in PARTITIONS),
+        Row("growing, structures stay", second=kept, partition="growing"),
+    )
     note = (
         "Consistency, structure removal of the second part, and the vote use the row's regions. "
         "Point-wise has none, so nothing votes; there, and with supervoxels alone, which are "
@@ -104,7 +106,7 @@ def partitions(_: Benchmark) -> Table:
         "The paper's figures of this table are not known to us."
     )
     methods = tuple(label for label in PARTITIONS if label not in ("point-wise", "oracle"))
-    return Table("partitions", "Partitions", tuple(rows), note, CLAIMS["partitions"], methods)
+    return Table("partitions", "Partitions", rows, note, CLAIMS["partitions"], methods)
 
 
 def backbones(benchmark: Benchmark) -> Table:

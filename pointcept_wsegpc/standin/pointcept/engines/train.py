@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from pointcept.utils.optimizer import build_optimizer
 from pointcept.utils.registry import Registry
 from pointcept.utils.scheduler import build_scheduler
 
-from .defaults import create_ddp_model, worker_init_fn
+from .defaults import create_ddp_model, start_method, worker_init_fn
 from .hooks import build_hooks
 
 TRAINERS = Registry("trainers")
@@ -199,14 +198,6 @@ class Trainer:
             self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
             self.cfg.enable_amp = False
         return torch.amp.GradScaler(self.device.type) if self.cfg.enable_amp else None
-
-
-def start_method(workers: int) -> str | None:
-    """Of a loader's processes: on Linux fork, which is not the default from Python 3.14 on.
-
-    Workers that a fork server starts do not notice that a training was killed: they stay.
-    """
-    return "fork" if workers and sys.platform == "linux" else None
 
 
 def to_device(batch: dict, device: torch.device) -> dict:

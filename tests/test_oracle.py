@@ -91,7 +91,7 @@ def test_ids_are_contiguous_and_do_not_mix_classes():
 def components_by_definition(coord, segment, neighbours):
     """Region (N,) by first appearance of points linked to their nearest ones of their class."""
     distance = np.linalg.norm(coord[:, None] - coord, axis=-1)
-    near = np.argsort(distance, axis=1)[:, 1 : neighbours + 1]
+    near = np.argsort(distance, axis=1, kind="stable")[:, 1 : neighbours + 1]
     length = np.take_along_axis(distance, near, axis=1)
     middle = length[:, (neighbours - 1) // 2]
     linked = [set() for _ in coord]

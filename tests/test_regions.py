@@ -37,7 +37,7 @@ def partition_by_numpy(coord, normal, neighbours, max_distance, max_angle, min_s
     if normal is None:
         normal = np.array([plane[1] for plane in planes])
     region, count = np.full(n, -1), 0
-    for seed in np.argsort(unevenness):
+    for seed in np.argsort(unevenness, kind="stable"):
         if region[seed] >= 0:
             continue
         center, direction, members, next_refit = coord[seed], normal[seed], [seed], FIRST_REFIT
@@ -164,7 +164,7 @@ def test_growing_is_the_rule_spelt_out(clutter, given_normal, max_distance, max_
 def test_perpendicular_planes_separate(corner):
     coord, wall = corner
     region = partition(coord)
-    largest = np.argsort(np.bincount(region[region >= 0]))[-3:]
+    largest = np.argsort(np.bincount(region[region >= 0]), kind="stable")[-3:]
     found = set()
     for r in largest:
         votes = np.bincount(wall[region == r], minlength=3)

@@ -30,6 +30,7 @@ from test_configs import (
 )
 
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import S3DIS_NAMES
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
@@ -37,7 +38,7 @@ from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
 from pointcept_wsegpc.scans.s3dis_rooms import find_rooms
 from pointcept_wsegpc.scans.tags import assemble_tags
-from pointcept_wsegpc.transforms.views import crop_to_voxels, voxelize
+from pointcept_wsegpc.transforms.views import crop_to_voxels, nearest_half, voxelize
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 C = len(S3DIS_NAMES)
@@ -123,8 +124,79 @@ def test_one_crop_is_the_nearest_half():
     for seed in range(5):
         keep = crop_to_voxels(coord, 0.01, 40, np.random.default_rng(seed))
         assert keep.sum() == 32  # every point has its own voxel
-        halves = [set(np.argsort(((coord - middle) ** 2).sum(1))[:32].tolist()) for middle in coord]
+        halves = [
+            set(np.argsort(((coord - middle) ** 2).sum(1), kind="stable")[:32].tolist())
+            for middle in coord
+        ]
         assert set(np.flatnonzero(keep).tolist()) in halves
+
+
+def test_a_draw_decides_the_half_also_among_points_equally_far():
+    coord = np.stack(np.meshgrid(*[np.arange(6)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    for seed in range(20):
+        half = nearest_half(coord.astype(np.float32), np.random.default_rng(seed))
+        middle = coord[np.random.default_rng(seed).integers(len(coord))].tolist()
+        far = [sum((a - b) ** 2 for a, b in zip(p, middle, strict=True)) for p in coord.tolist()]
+        expected = sorted(range(len(far)), key=lambda i: (far[i], i))[: len(far) // 2]
+        assert half.tolist() == sorted(expected)
+
+
+STRONG = {
+    "teacher_view": [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}],
+    "student_view": [
+        {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1},
+        {"type": "RandomScale", "scale": [0.8, 1.2]},
+        {"type": "RandomJitter", "sigma": 0.005, "clip": 0.02},
+    ],
+}
+
+
+@pytest.mark.parametrize("mix3d", [0.0, 1.0])
+def test_no_draw_exceeds_the_limit(root, mix3d):
+    rooms = dataset(root, max_voxels=120, mix3d=mix3d, structures=None, num_views=1, **STRONG)
+    sizes = []
+    for epoch in range(40):
+        drawn = sample(rooms, "Area_1-office_1", epoch)
+        n, m = len(drawn["coord"]), len(drawn["teacher_coord"])
+        sizes.append((n, m))
+        assert drawn["offset"] == n and drawn["teacher_offset"][-1] == m
+        assert len(drawn["teacher_offset"]) == 1 + mix3d
+        assert len(drawn["region"]) == len(drawn["teacher_index"]) == n
+        # A point's voxels of both views hold points that lie together: the index leads there.
+        normal = drawn["teacher_feat"][drawn["teacher_index"], 5]
+        assert (normal - drawn["feat"][:, 5]).abs().median() < 0.1
+    assert np.max(sizes) <= 120
+    assert np.min(sizes) > 15 and np.median(sizes) > 50  # not cut down more than it takes
+
+
+@pytest.mark.parametrize("limit", [2, 5])
+def test_the_smallest_limits_hold_and_empty_no_scene(root, limit):
+    rooms = dataset(root, max_voxels=limit, mix3d=1.0, structures=None, num_views=1, **STRONG)
+    for epoch in range(10):
+        drawn = sample(rooms, "Area_1-office_1", epoch)
+        first, last = drawn["teacher_offset"].tolist()
+        assert 1 <= first < last <= limit and 1 <= len(drawn["coord"]) <= limit
+    with pytest.raises(ValueError, match="max_voxels is 1;"):
+        dataset(root, max_voxels=1)
+
+
+def test_parts_and_views_are_cut_down_alike():
+    rng = np.random.default_rng(0)
+    parts, teacher, student = ([], [], [])
+    for size in (400, 100):
+        coord = rng.uniform(0, 4, (size, 3)).astype(np.float32)
+        number = np.arange(size)
+        cloud = {"coord": coord, "color": number, "normal": number}
+        parts.append({**cloud, "region": number, "segment": number})
+        teacher.append(cloud | {"coord": coord + 1})
+        student.append(cloud | {"coord": coord * 1.5})
+    cut_down(parts, teacher, student, 0.01, 300, rng)  # every point has its own voxel
+    assert [len(part["coord"]) for part in parts] == [200, 100]  # the larger part alone
+    for part, before, after in zip(parts, teacher, student, strict=True):
+        assert (part["segment"] == part["region"]).all()
+        assert (part["color"] == before["color"]).all() and (part["color"] == after["color"]).all()
+        np.testing.assert_allclose(before["coord"], part["coord"] + 1)
+        np.testing.assert_allclose(after["coord"], part["coord"] * 1.5)
 
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
@@ -133,7 +205,7 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     whole = sample(dataset(root, **settings), "Area_1-office_1")
     rooms = dataset(root, max_voxels=120, **settings)
     cut = sample(rooms, "Area_1-office_1")
-    assert len(whole["coord"]) > 240 and 60 <= len(cut["coord"]) <= 120
+    assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
     assert (cut["tags"] == whole["tags"]).all() and cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()

@@ -58,8 +58,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
         structures: {class name: (kind, probability)}, see transforms/structure.py.
         mix3d: probability of mixing a second, other scene in.
         labels: read the point labels in training, too: for full supervision as a reference only.
-        max_voxels: a larger training cloud is cut down around a random point, see
-            transforms/views.py; counted without augmentation, for both scenes of a mix together.
+        max_voxels: what the student or the teacher sees of a sample in training, both scenes of a
+            mix together, has no more voxels than this, at least 2: a larger cloud is cut down
+            around a random point, see transforms/views.py.
         loop: repetitions of the data set in one epoch.
     """
 
@@ -91,6 +92,10 @@ class MultiViewDataset(EpochSeeded, Dataset):
             raise ValueError(f"mode is {mode!r}; expected 'train' or 'eval'")
         if num_views < 1:
             raise ValueError(f"num_views is {num_views}; expected at least 1")
+        if max_voxels is not None and max_voxels < 2:
+            raise ValueError(
+                f"max_voxels is {max_voxels}; expected at least 2, or None for no limit"
+            )
         self.init_seeding()
         self.names = tuple(names)
         self.mode = mode
@@ -139,12 +144,18 @@ class MultiViewDataset(EpochSeeded, Dataset):
             chosen.append(self.scenes[other % len(self.scenes)])
         share = np.diff(np.linspace(0, self.num_views, len(chosen) + 1).astype(int))
         parts = [self._load_part(s, v, rng) for s, v in zip(chosen, share, strict=True)]
-        if self.max_voxels:
+        if self.max_voxels:  # before two scenes are placed upon each other, so that these overlap
             for part in parts:
                 limit = self.max_voxels // len(parts)
                 keep_points(part, crop_to_voxels(part["coord"], self.grid_size, limit, rng))
         sample, index = point_views(
-            parts, self.teacher_view, self.student_view, self.color_view, self.grid_size, rng
+            parts,
+            self.teacher_view,
+            self.student_view,
+            self.color_view,
+            self.grid_size,
+            rng,
+            self.max_voxels,
         )
         if self.labels:
             sample["segment"] = np.concatenate([part["segment"] for part in parts])[index]

@@ -12,17 +12,17 @@ from .. import schema
 from ..camera import visible_pixels
 from ..transforms.images import prepare_images
 from ..transforms.mix3d import join_ids, scatter_scenes
-from ..transforms.views import concatenate_links, point_features, voxelize
+from ..transforms.views import concatenate_links, nearest_half, point_features, voxelize
 
 POINT_KEYS = ("coord", "color", "normal")
 
 
-def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
+def point_views(parts, teacher_view, student_view, color_view, grid_size, rng, max_voxels=None):
     """Teacher clouds apart, the student's together, and the index that connects the two.
 
-    The student's colours are drawn once more on top of the teacher's, on its voxels only. Returns
-    the named arrays of the sample and index (N,), the concatenated parts' point behind each student
-    voxel.
+    The student's colours are drawn once more on top of the teacher's, on its voxels only. Where
+    there are more than max_voxels, the parts are cut down in place. Returns the named arrays of the
+    sample and index (N,), the concatenated parts' point behind each student voxel.
     """
     teacher = [
         teacher_view(color_view({k: p[k].astype(np.float32) for k in POINT_KEYS})) for p in parts
@@ -32,6 +32,8 @@ def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
         student, scatter_scenes([v["coord"] for v in student], rng), strict=True
     ):
         view["coord"] = coord
+    if max_voxels:
+        cut_down(parts, teacher, student, grid_size, max_voxels, rng)
     voxels = [voxelize(view["coord"], grid_size) for view in teacher]
     sizes = np.array([len(grid) for grid, _, _ in voxels])
     starts = sizes.cumsum() - sizes
@@ -53,8 +55,28 @@ def point_views(parts, teacher_view, student_view, color_view, grid_size, rng):
     return arrays, index
 
 
+def cut_down(parts, teacher, student, grid_size, limit, rng):
+    """Halve the largest part until teacher and student have at most `limit` voxels each.
+
+    Augmentation changes how many voxels a part has, so only the two views can tell. All three lists
+    are changed in place; limit >= K, so that no part is emptied. As in `crop_to_voxels` the nearest
+    half stays, in the coordinates that augmentation has not rounded.
+    """
+    for views in (teacher, student):
+        while True:
+            voxels = [voxelize(view["coord"], grid_size) for view in views]
+            sizes = [len(first) for _, first, _ in voxels]
+            if sum(sizes) <= limit:
+                break
+            largest = int(np.argmax(sizes))
+            _, first, inverse = voxels[largest]
+            half = nearest_half(parts[largest]["coord"][first], rng)
+            for clouds in (parts, teacher, student):
+                keep_points(clouds[largest], np.isin(inverse, half))
+
+
 def keep_points(part, keep):
-    """Leave only the points `keep` (N,) bool in a part."""
+    """Leave only the points `keep` (N,) bool in a part or in a view of it."""
     for key in {*POINT_KEYS, "region", "segment"} & part.keys():
         part[key] = part[key][keep]
 

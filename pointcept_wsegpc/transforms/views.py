@@ -39,19 +39,25 @@ def voxelize(coord, grid_size):
 def crop_to_voxels(coord, grid_size, limit, rng):
     """Keep the nearest half of the voxels around a random one, again and again, until they fit.
 
-    Args: coord (N, 3) m; grid_size m; limit: voxels to be left at most.
+    Args: coord (N, 3) m; grid_size m; limit: voxels to be left at most, at least 1.
     Returns: keep (N,) bool, all the points of the voxels that are left.
     """
     _, first, inverse = voxelize(coord, grid_size)
-    centre, left = coord[first], np.arange(len(first))
+    left = np.arange(len(first))
     while len(left) > limit:
-        seed = centre[left[rng.integers(len(left))]]
-        distance = ((centre[left] - seed) ** 2).sum(1)
-        half = len(left) // 2
-        left = left[np.argpartition(distance, half)[:half]]
-    keep = np.zeros(len(first), dtype=bool)
-    keep[left] = True
-    return keep[inverse]
+        left = left[nearest_half(coord[first[left]], rng)]
+    return np.isin(inverse, left)
+
+
+def nearest_half(coord, rng):
+    """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
+
+    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
+    NumPy's choice.
+    """
+    x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
+    nearest = np.argsort(x * x + y * y + z * z, kind="stable")
+    return np.sort(nearest[: len(coord) // 2])
 
 
 def point_features(color, normal):

@@ -133,7 +133,8 @@ class SphereCrop:
         if len(coord) <= self.point_max:
             return data_dict
         distance = ((coord - coord[np.random.randint(len(coord))]) ** 2).sum(1)
-        return index_operator(data_dict, np.argsort(distance)[: self.point_max])
+        nearest = np.argsort(distance, kind="stable")  # ties by index: the same on every CPU
+        return index_operator(data_dict, nearest[: self.point_max])
 
 
 @TRANSFORMS.register_module()

@@ -138,6 +138,8 @@ def test_frames_are_in_natural_order(reference, tmp_path):
     names = [path.stem for path in trajectory.images]
     assert names == [f"frame {i}" for i in range(COUNT)]
     assert sorted(["b2", "b10", "a"], key=natural_key) == ["a", "b2", "b10"]
+    for alike in (["b2", "b02"], ["b02", "b2"]):  # in whichever order the disk lists them
+        assert sorted(alike, key=natural_key) == ["b02", "b2"]
 
 
 # ---------------------------------------------------------------------- what does not match

@@ -25,7 +25,7 @@ class PairEnd:
     def _bags(self):
         """Pair ids sorted by row (M,), and where each row's run starts (num_rows,)."""
         counts = torch.bincount(self.rows, minlength=self.num_rows)
-        return torch.argsort(self.rows), torch.cumsum(counts, 0) - counts
+        return torch.argsort(self.rows, stable=True), torch.cumsum(counts, 0) - counts
 
     def gather(self, table, sizes):
         """Yield (m, C) of a table (num_rows, C) for each run of m pairs, all in one buffer."""

@@ -84,7 +84,7 @@ def _time(path):
 
 
 def _by_time(paths):
-    paths = sorted(paths, key=_time)
+    paths = sorted(sorted(paths), key=_time)
     return np.array([_time(path) for path in paths]), paths
 
 

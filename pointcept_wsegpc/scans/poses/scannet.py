@@ -25,7 +25,7 @@ def is_there(scene):
 def read(scene):
     below, depths = image_folder(scene), image_folder(scene, ("depth",))
     images = list_images(below)
-    poses = {plain_form(path.stem): path for path in (scene / "pose").glob("*.txt")}
+    poses = {plain_form(path.stem): path for path in sorted((scene / "pose").glob("*.txt"))}
     camera, depth_camera = _cameras(scene)
     found = Trajectory(images)
     for image in images:

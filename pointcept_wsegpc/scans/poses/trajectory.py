@@ -67,9 +67,9 @@ class Trajectory:
 
 
 def natural_key(text):
-    """Sorts 'frame 2' before 'frame 10'."""
+    """Sorts 'frame 2' before 'frame 10', and no two names alike: '02' before '2'."""
     parts = re.split(r"(\d+)", str(text))
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(text)
 
 
 def plain_form(name):

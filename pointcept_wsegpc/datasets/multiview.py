@@ -93,9 +93,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         if num_views < 1:
             raise ValueError(f"num_views is {num_views}; expected at least 1")
         if max_voxels is not None and max_voxels < 2:
-            raise ValueError(
-                f"max_voxels is {max_voxels}; expected at least 2, or None for no limit"
-            )
+            raise ValueError(f"max_voxels is {max_voxels}; expected at least 2, or None")
         self.init_seeding()
         self.names = tuple(names)
         self.mode = mode
@@ -148,15 +146,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
             for part in parts:
                 limit = self.max_voxels // len(parts)
                 keep_points(part, crop_to_voxels(part["coord"], self.grid_size, limit, rng))
-        sample, index = point_views(
-            parts,
-            self.teacher_view,
-            self.student_view,
-            self.color_view,
-            self.grid_size,
-            rng,
-            self.max_voxels,
-        )
+        views = self.teacher_view, self.student_view, self.color_view
+        sample, index = point_views(parts, *views, self.grid_size, rng, self.max_voxels)
         if self.labels:
             sample["segment"] = np.concatenate([part["segment"] for part in parts])[index]
         sample.update(point_pixel_links(parts, index, self.depth_tolerance))

@@ -136,7 +136,7 @@ def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path,
     out = tmp_path / "exp"
     assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
     store = out / "wsegpc-cmg-rpc/pseudo_labels"
-    manifest = read_json(store / "manifest.json")
+    manifest = read_json(store / "store.json")
     assert manifest["names"] == NAMES and manifest["coverage"] == 1
     before = (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns
     assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None

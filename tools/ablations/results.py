@@ -96,7 +96,7 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
-        "occurring": merged(result["occurring"] for result in found.values()).get("3D"),
+        "occurring": merged(result["occurring"] for result in found.values()).get("3d"),
         "split": merged(result["scenes"] for result in found.values()),
         "tags": {name: MEASURES[name][1] for name in measures},
         "iou": mean_iou_of_classes([result["iou"] for result in found.values()], row.without),

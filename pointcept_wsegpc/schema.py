@@ -1,4 +1,4 @@
-"""The on-disk contracts: prepared scene, views, regions, tags, pseudo-labels.
+"""The on-disk contracts: prepared scene, views, regions, tags.
 
 Every file that one stage writes and another reads goes through this module, and every write is
 atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
@@ -12,9 +12,8 @@ atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
                              size (2,) as (H, W) · axis_alignment (4, 4)
       manifest.json          source, settings, counts; written last: it marks a finished scene
     <root>/scene_tags.json   {scene: [class names]} · of own scans classes.txt, one a line
-    <store>/<scene>.npz      pseudo-labels: label (N,) int16 · confidence (N,) float16
-    <store>/manifest.json    hash of the weights, settings, config, class table, coverage, mIoU
-    <store>/measures/        confusion counts of each scene, where ground truth exists
+
+Pseudo-labels: contracts/label_store.py.
 """
 
 from dataclasses import dataclass, field
@@ -188,61 +187,3 @@ def read_scene_tags(path):
     if not isinstance(tags, dict) or not all(isinstance(names, list) for names in tags.values()):
         raise ValueError(f"{path}: expected {{scene: [class names]}}, got another structure")
     return tags
-
-
-# --------------------------------------------------------------------------- pseudo-labels
-
-STORE_MANIFEST = "manifest.json"
-MEASURES = "measures"
-EXPORT_HINT = "write it with tools/export.py or the PseudoLabelExporter hook"
-
-
-def write_pseudo_label(store, scene, label, confidence):
-    write_arrays(
-        Path(store) / f"{scene}.npz",
-        label=np.asarray(label, np.int16),
-        confidence=np.asarray(confidence, np.float16),
-    )
-
-
-def measures_path(store, scene):
-    """Confusion counts of a scene's labels against ground truth, if any; never read in training."""
-    return Path(store) / MEASURES / f"{scene}.npz"
-
-
-def has_pseudo_label(store, scene):
-    return (Path(store) / f"{scene}.npz").is_file() and measures_path(store, scene).is_file()
-
-
-def check_store(store, names, scenes=()):
-    """Check once, before a training starts, that a store fits: manifest, class table, every scene.
-
-    Raises one line that names what was expected, what was found and the command that writes it.
-    """
-    store = Path(store).expanduser().resolve()
-    if not (store / STORE_MANIFEST).is_file():
-        raise FileNotFoundError(f"no pseudo-labels in {store}: no {STORE_MANIFEST}; {EXPORT_HINT}")
-    found = read_json(store / STORE_MANIFEST).get("names")
-    if found != list(names):
-        raise ValueError(f"{store} has the classes {found}, expected {list(names)}; {EXPORT_HINT}")
-    missing = [scene for scene in scenes if not (store / f"{scene}.npz").is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} of {len(scenes)} scenes have no pseudo-label in {store}, "
-            f"{missing[0]} first; {EXPORT_HINT}"
-        )
-
-
-def read_pseudo_label(store, scene, num_points):
-    """label (N,) int16 with IGNORE = none and confidence (N,) float16 of a scene of N points."""
-    path = Path(store).expanduser().resolve() / f"{scene}.npz"
-    if not path.is_file():
-        raise FileNotFoundError(f"scene {scene}: no pseudo-label at {path}; {EXPORT_HINT}")
-    with np.load(path) as stored:
-        label, confidence = stored["label"], stored["confidence"]
-    if len(label) != num_points:
-        raise ValueError(
-            f"scene {scene}: expected {num_points} pseudo-labels, found {len(label)} in {path}; "
-            f"{EXPORT_HINT}"
-        )
-    return label, confidence

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from stores import write_store
 from tiny_tables import rows_of, table, tiny
 
 import ablation
@@ -45,29 +46,30 @@ def finished(study, row, seed, out, gpu=0, **miou):
         write_json(out / job.name / "steps.json", {job.name: {"seconds": 60, "finished": True}})
         path = job.output(out)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        if job.kind != "export":
+            path.touch()
         if job.kind == "train":
             usage = {"rss_mib": 100 * number, "cuda_mib": gpu * number}
             write_json(out / job.name / "usage.json", usage)
             store(job.store(out), miou)
         if job.kind == "export":
-            store(job.store(out), {"3D": 0.3, "3D per point": 0.2, "2D": 0.1})
+            store(job.store(out), {"3d": 0.3, "3d_no_vote": 0.2, "2d": 0.1})
         if job.kind == "predict":
             write_json(path, {"miou": 0.4, "scenes": 2})
 
 
 def store(folder, miou):
-    iou = {"3D": {"wall": 0.5, "floor": None, "bed": 0.0}}
-    manifest = {"miou": miou, "coverage": 0.9, "scenes": 3, "iou": iou}
-    write_json(folder / schema.STORE_MANIFEST, manifest)
+    iou = {"3d": {"wall": 0.5, "floor": None, "bed": 0.0}}
+    label = np.arange(10) - 1  # nine of ten
+    write_store(folder, dict.fromkeys("abc", label), quality={"miou": miou, "iou": iou})
 
 
 def test_numbers_of_rows(study, tmp_path):
     rows = rows_of("components")
     whole, part = rows["CAM"], rows["CMG + RPC 3D"]
     for seed, per_point in ((0, 0.10), (1, 0.14)):
-        finished(study, whole, seed, tmp_path, **{"3D": 0.5, "3D per point": per_point, "2D": 0.2})
-    finished(study, part, 0, tmp_path, **{"3D": 0.6, "3D per point": 0.5, "2D": 0.25})
+        finished(study, whole, seed, tmp_path, **{"3d": 0.5, "3d_no_vote": per_point, "2d": 0.2})
+    finished(study, part, 0, tmp_path, **{"3d": 0.6, "3d_no_vote": 0.5, "2d": 0.25})
     chosen = table("components").select(["CAM", part.label, "CAM + CMG"])
     lost = study.jobs(part, 1)["first"]
     result = results.collect(
@@ -95,14 +97,14 @@ def test_numbers_of_rows(study, tmp_path):
 
 def test_memory_is_of_the_gpu_where_there_is_one(study, tmp_path):
     row = rows_of("components")["CMG + RPC 3D"]
-    finished(study, row, 0, tmp_path, gpu=7, **{"3D": 0.5})
+    finished(study, row, 0, tmp_path, gpu=7, **{"3d": 0.5})
     found = results.row_result(study, row, [0], tmp_path)
     assert found["memory_mib"]["mean"] == 14 and found["memory_of"] == "GPU"
 
 
 def test_unfinished_job_is_no_result(study, tmp_path):
     row = rows_of("components")["CAM"]
-    finished(study, row, 0, tmp_path, **{"3D": 0.5})
+    finished(study, row, 0, tmp_path, **{"3d": 0.5})
     assert results.seed_result(study, row, 0, tmp_path)
     job = study.jobs(row, 0)["second"]
     write_json(tmp_path / job.name / "steps.json", {job.name: {"seconds": 9, "finished": False}})
@@ -112,7 +114,7 @@ def test_unfinished_job_is_no_result(study, tmp_path):
 def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
     row = rows_of("components")["CAM"]
     for seed in (0, 1):
-        finished(study, row, seed, tmp_path, **{"3D": 0.5, "3D per point": 0.25, "2D": 0.2})
+        finished(study, row, seed, tmp_path, **{"3d": 0.5, "3d_no_vote": 0.25, "2d": 0.2})
     roles = study.jobs(row, 1)
     roles["predict"].output(tmp_path).unlink()
     (tmp_path / roles["stage_two"].name / "steps.json").unlink()
@@ -130,7 +132,7 @@ def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
 
 def test_full_supervision_has_no_2d(study, tmp_path):
     row = rows_of("components")["full supervision"]
-    finished(study, row, 0, tmp_path, **{"3D": 0.5, "3D per point": 0.25, "2D": 0.2})
+    finished(study, row, 0, tmp_path, **{"3d": 0.5, "3d_no_vote": 0.25, "2d": 0.2})
     found = results.row_result(study, row, [0], tmp_path)["measures"]
     assert "3D" in found and "2D" not in found
     iou = results.row_result(study, row, [0], tmp_path)["iou"]
@@ -155,7 +157,7 @@ def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     assert alone == {"partition": 1, "partition strict": 0}
     assert results.row_partition(study, rows_of("components")["CAM"], tmp_path) == {}
     for seed in (0, 1):
-        finished(study, rows["growing"], seed, tmp_path, **{"3D": 0.5})
+        finished(study, rows["growing"], seed, tmp_path, **{"3d": 0.5})
     measures = results.row_result(study, rows["growing"], [0, 1], tmp_path)["measures"]
     assert measures["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
 
@@ -168,7 +170,7 @@ def test_every_table_with_two_seeds_of_every_row_is_written(name, study, tmp_pat
             partitions.link_scenes(Path(study.benchmark.data_root), regions.root(tmp_path))
             partitions.leave_unassigned(regions.root(tmp_path))
         for seed in (0, 1):
-            score = {"3D": 0.5, "3D per point": 0.25 + 0.1 * seed, "2D": 0.2}
+            score = {"3d": 0.5, "3d_no_vote": 0.25 + 0.1 * seed, "2d": 0.2}
             finished(study, row, seed, tmp_path, **score)
     result = results.collect(study, whole, range(2), tmp_path, command="c", where="w")
     writers.write(result, tmp_path / "out")
@@ -244,8 +246,8 @@ def test_comparisons_are_of_rows_of_the_table(name):
 
 def test_classes_without_an_iou_in_some_seed():
     seeds = [
-        {"3D": {"wall": 0.5, "bed": None, "door": None}, "2D": {"wall": 0.1}},
-        {"3D": {"wall": 0.7, "bed": 0.2, "door": None}, "2D": {"wall": 0.1}},
+        {"3d": {"wall": 0.5, "bed": None, "door": None}, "2d": {"wall": 0.1}},
+        {"3d": {"wall": 0.7, "bed": 0.2, "door": None}, "2d": {"wall": 0.1}},
     ]
     found = results.mean_iou_of_classes(seeds, without=("2D",))
     assert found == {"3D voted": {"wall": 60.0, "bed": 20.0}}
@@ -412,11 +414,10 @@ def test_picture_of_rooms_needs_all_its_rows(study, prepared_root, tmp_path):
     path = tmp_path / "rooms.png"
 
     def label(row, seed):
-        finished(study, row, seed, tmp_path, **{"3D": 0.5})
+        finished(study, row, seed, tmp_path, **{"3d": 0.5})
         folder = study.jobs(row, seed)["second"].store(tmp_path)
-        for scene in schema.scene_dirs(prepared_root, "train")[: rooms.ROOMS]:
-            label = schema.read_points(scene, ("coord", "segment20"))["segment20"]
-            schema.write_pseudo_label(folder, scene.name, label, np.ones(len(label)))
+        scenes = schema.scene_dirs(prepared_root, "train")[: rooms.ROOMS]
+        write_store(folder, {scene.name: np.load(scene / "segment20.npy") for scene in scenes})
 
     label(rows_of("components")["CAM"], 0)
     assert not rooms.draw(study, chosen, [0, 1], tmp_path, path) and not path.exists()
@@ -453,7 +454,7 @@ def test_write_only_writes_what_has_finished(study, tmp_path, monkeypatch, capsy
     monkeypatch.setitem(BENCHMARKS, "synthetic", study.benchmark)
     options = [f"{key}={value}" for key, value in study.benchmark.stage_one.items()]
     row = rows_of("components")["CAM"]
-    finished(study, row, 1, tmp_path / "exp", **{"3D": 0.5, "3D per point": 0.25, "2D": 0.2})
+    finished(study, row, 1, tmp_path / "exp", **{"3d": 0.5, "3d_no_vote": 0.25, "2d": 0.2})
     arguments = ["components", "--write-only", "--seeds", "2", "--options", *options,
                  "--exp", str(tmp_path / "exp"), "--out", str(tmp_path / "out")]  # fmt: skip
     assert ablation.main(arguments) == 0
@@ -522,7 +523,7 @@ def test_nothing_finished_writes_nothing(tmp_path):
 
 def test_without_matplotlib_the_pictures_are_missed_aloud(study, tmp_path, monkeypatch, capsys):
     row = rows_of("components")["CAM"]
-    finished(study, row, 0, tmp_path, **{"3D": 0.5})
+    finished(study, row, 0, tmp_path, **{"3d": 0.5})
     real = importlib.util.find_spec
     absent = {"matplotlib": None}
     monkeypatch.setattr(

@@ -18,6 +18,7 @@ from pointcept.engines.defaults import default_config_parser
 from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
+from stores import write_store
 
 from pointcept_wsegpc import register, schema
 from pointcept_wsegpc.labels import S3DIS_NAMES, SCANNET20_NAMES
@@ -437,11 +438,11 @@ def real_pointcept():
 def checkout(real_pointcept, prepared_root, tmp_path_factory):
     """A checkout that is linked together as the README says, with two small data sets."""
     root = link_checkout(tmp_path_factory.mktemp("checkout"), real_pointcept, prepared_root)
-    store = root / "data/store"
-    for scene in schema.scene_dirs(prepared_root, "train"):
-        point = np.arange(len(np.load(scene / "coord.npy")))
-        schema.write_pseudo_label(store, scene.name, point % 20, np.ones(len(point)))
-    (store / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
+    labels = {
+        scene.name: np.arange(len(np.load(scene / "coord.npy"))) % 20
+        for scene in schema.scene_dirs(prepared_root, "train")
+    }
+    write_store(root / "data/store", labels)
     return root
 
 

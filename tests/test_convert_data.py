@@ -16,6 +16,7 @@ from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
 from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans.capture import find_captures as find_raw
@@ -563,10 +564,11 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
     names, scenes, store = SCANNET20_NAMES, {NAME: scene}, tmp_path / "store"
     manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
-    schema.check_store(store, names, [NAME])
-    label, confidence = schema.read_pseudo_label(store, NAME, len(truth))
-    assert np.array_equal(label, truth) and (confidence == 1).all()
-    assert manifest["coverage"] == (truth >= 0).mean() and manifest["miou"] == {"points": 1.0}
+    LabelStore.load(store).check(names, [NAME])
+    stored = LabelStore.load(store).read(NAME, len(truth), ("label", "confidence"))
+    assert np.array_equal(stored["label"], truth) and (stored["confidence"] == 1).all()
+    assert manifest["coverage"] == (truth >= 0).mean()
+    assert manifest["quality"] == {"miou": {"3d": 1.0}}
     with pytest.raises(FileExistsError, match="already"):
         convert_pseudo_labels(tmp_path, store, names, scenes)
     for key, label, message in (

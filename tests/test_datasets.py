@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
+from stores import write_store
 
 from pointcept_wsegpc import (
     register,  # noqa: F401
     schema,
 )
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.datasets.training import compact_ids
 from pointcept_wsegpc.labels import SCANNET20_NAMES
@@ -735,12 +737,11 @@ def test_unknown_mode(prepared_root):
 @pytest.fixture
 def store(prepared_root, tmp_path):
     """Pseudo-labels of the training scenes: class = number of the point modulo 20."""
-    folder = tmp_path / "store"
+    labels = {}
     for scene in schema.scene_dirs(prepared_root, "train"):
         point = np.arange(len(np.load(scene / "coord.npy")))
-        schema.write_pseudo_label(folder, scene.name, point % 20, (point % 11) / 10)
-    (folder / "manifest.json").write_text(json.dumps({"names": list(SCANNET20_NAMES)}))
-    return folder
+        labels[scene.name] = point % 20, (point % 11) / 10
+    return write_store(tmp_path / "store", labels).path
 
 
 def labelled(root, store, **settings):
@@ -814,15 +815,15 @@ def test_store_without_a_scene(prepared_root, store):
     one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "tools/export.py")
 
 
-def test_store_of_other_classes(prepared_root, store):
-    (store / "manifest.json").write_text(json.dumps({"names": ["wall", "floor"]}))
+def test_store_of_other_classes(prepared_root, tmp_path):
+    write_store(tmp_path, {"scene0000_00": np.zeros(3)}, ["wall", "floor"])
     with pytest.raises(ValueError) as error:
-        labelled(prepared_root, store)
+        labelled(prepared_root, tmp_path)
     one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'", "tools/export.py")
 
 
 def test_store_of_other_points(prepared_root, store):
-    schema.write_pseudo_label(store, "scene0002_00", np.zeros(7), np.ones(7))
+    LabelStore.load(store).write("scene0002_00", np.zeros(7), np.ones(7))
     points = len(np.load(prepared_root / "train" / "scene0002_00" / "coord.npy"))
     with pytest.raises(ValueError) as error:
         labelled(prepared_root, store)[2]

@@ -147,4 +147,5 @@ def test_export_in_two_processes(prepared_root, tmp_path):
     assert "2 of 2 scenes" in first and "1 of 1 scenes" in second and nothing == {}
     dataset = build_dataset(small.dataset_config(prepared_root, mode="eval"))
     alone = export_pseudo_labels(model, dataset, tmp_path / "one", log=lambda line: None)
-    assert manifest == alone == read_json(tmp_path / "two/manifest.json")
+    assert manifest == read_json(tmp_path / "two/store.json")
+    assert {**manifest, "id": 0} == {**alone, "id": 0}

@@ -15,7 +15,7 @@ from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.hooks.label_store import weights_hash
+from pointcept_wsegpc.hooks.pseudo_labels import weights_hash
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TOOL = REPOSITORY / "tools/export.py"
@@ -85,7 +85,8 @@ def check_same_store(one, other):
         with np.load(one / name) as a, np.load(other / name) as b:
             assert np.array_equal(a["label"], b["label"])
             assert np.array_equal(a["confidence"], b["confidence"])
-    assert read_json(one / "manifest.json") == read_json(other / "manifest.json")
+    one, other = (read_json(store / "store.json") for store in (one, other))
+    assert {**one, "id": 0} == {**other, "id": 0}
 
 
 @pytest.mark.parametrize(
@@ -112,23 +113,37 @@ def test_as_a_command(finished):
     result = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=finished)
     assert result.returncode == 0, result.stderr
     assert "Engine: Pointcept stand-in" in result.stderr
-    assert read_json(finished / "pseudo_labels/manifest.json")["scenes"] == 3
+    assert len(read_json(finished / "pseudo_labels/store.json")["scenes"]) == 3
 
 
 def test_goes_on_where_the_hook_stopped(model, finished, run):
     store = export_by_hook(model, finished)
-    manifest = read_json(store / "manifest.json")
+    manifest = read_json(store / "store.json")
     (store / "scene0002_00.npz").unlink()
-    (store / "manifest.json").unlink()
     assert "1 of 3 scenes to label" in run("--store", store)[1]
-    assert read_json(store / "manifest.json") == manifest
+    assert read_json(store / "store.json") == manifest
+
+
+def test_other_labels_are_replaced_only_on_demand(finished, run):
+    run()
+    files = {path: path.read_bytes() for path in (finished / "pseudo_labels").rglob("*.npz")}
+    line, _ = run("--no-vote")
+    assert line.startswith("export: ") and "region_vote True, now False" in line
+    assert "\n" not in line and all(path.read_bytes() == files[path] for path in files)
+    (finished / "arrays").mkdir()
+    np.save(finished / "arrays/a.npy", np.arange(3))
+    line, _ = run("--store", "arrays", "--replace")
+    assert "arrays holds a.npy" in line and [p.name for p in finished.glob("arrays/*")] == ["a.npy"]
+    status, log = run("--no-vote", "--replace")
+    assert status == 0 and "removing 6 files" in log and "3 of 3 scenes to label" in log
 
 
 def test_another_split_and_options(model, finished, run, prepared_root):
     status, _ = run("--split", "val", "--store", "other", "--options", "data.train.grid_size=0.3")
     assert status == 0
-    manifest = read_json(finished / "other/manifest.json")
-    assert manifest["scenes"] == 2 and manifest["weights"] == weights_hash(model.teacher)
+    manifest = read_json(finished / "other/store.json")
+    assert len(manifest["scenes"]) == 2
+    assert manifest["provenance"]["weights"] == weights_hash(model.teacher)
     assert {p.stem for p in (finished / "other").glob("*.npz")} == {
         scene.name for scene in (prepared_root / "val").iterdir()
     }

@@ -15,10 +15,11 @@ from pointcept.datasets import build_dataset
 from pointcept.engines.defaults import default_config_parser
 from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
+from stores import write_store
 
 from main_job.steps import exclusive
 from pointcept_wsegpc import schema
-from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.folder import Settings, prepare_scan
@@ -90,8 +91,7 @@ def test_stage_one_has_samples_without_any_label(load):
 
 def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
     points = len(schema.read_points(own_root / "train/kitchen")["coord"])
-    schema.write_pseudo_label(tmp_path / "store", "kitchen", np.arange(points) % 4, np.ones(points))
-    write_json(tmp_path / "store/manifest.json", {"names": NAMES})
+    write_store(tmp_path / "store", {"kitchen": np.arange(points) % 4}, NAMES)
     data = load("stage2-minkunet18c").data
     sample = build_dataset({**data.train, "store": str(tmp_path / "store")})[0]
     assert set(sample["segment"].tolist()) == {0, 1, 2, 3}
@@ -136,7 +136,7 @@ def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path,
     out = tmp_path / "exp"
     assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
     store = out / "wsegpc-cmg-rpc/pseudo_labels"
-    manifest = read_json(store / "manifest.json")
+    manifest = read_json(store / "store.json")
     assert manifest["names"] == NAMES and manifest["coverage"] == 1
     before = (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns
     assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None

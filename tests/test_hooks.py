@@ -17,8 +17,9 @@ from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.hooks import label_store, pseudo_labels
+from pointcept_wsegpc.hooks import pseudo_labels
 from pointcept_wsegpc.hooks.ema import check_finite, check_hand_over
 from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
 from pointcept_wsegpc.hooks.scene_tags import check_tags, tag_statistics
@@ -549,11 +550,32 @@ class TestPseudoLabelExporter:
         model.eval()
         for scene, sample in zip(dataset.scenes, dataset, strict=True):
             coord = np.load(scene / "coord.npy")
-            label, confidence = schema.read_pseudo_label(tmp_path, scene.name, len(coord))
+            store = LabelStore.load(tmp_path)
+            stored = store.read(scene.name, len(coord), ("label", "confidence"))
+            label, confidence = stored["label"], stored["confidence"]
             assert label.dtype == np.int16 and confidence.dtype == np.float16
             expected, sure = slow_labels(model, sample, **settings)
             np.testing.assert_allclose(confidence, sure, atol=1e-3)
             assert (label == expected).mean() > 0.999  # two classes may tie in the last digit
+
+    def test_what_the_vote_saw_gives_the_labels(self, frozen_model, root_copy, tmp_path):
+        path = root_copy / "train/scene0001_00/region.npy"
+        region = np.load(path)
+        region[::7] = -1
+        np.save(path, region)
+        export(frozen_model, eval_dataset(root_copy), tmp_path / "voted")
+        keys = ("label", "confidence", "region", "region_probs", "point_probs")
+        found = LabelStore.load(tmp_path / "voted").read("scene0001_00", len(region), keys)
+        assert np.array_equal(found["region"], region)
+        probs = np.empty((len(region), NUM_CLASSES), np.float16)
+        probs[region >= 0] = found["region_probs"][region[region >= 0]]
+        probs[region < 0] = found["point_probs"]
+        assert np.array_equal(probs.max(1), found["confidence"])
+        chosen = np.take_along_axis(probs, found["label"][:, None].astype(int), 1)[:, 0]
+        assert np.array_equal(chosen, probs.max(1))  # two may tie in half precision
+        export(frozen_model, eval_dataset(root_copy), tmp_path / "points", region_vote=False)
+        store = LabelStore.load(tmp_path / "points")
+        assert store.read("scene0001_00", keys=keys).keys() == {"label", "confidence"}
 
     def test_only_tagged_classes(self, frozen_model, prepared_root, tmp_path):
         dataset = eval_dataset(prepared_root)
@@ -566,20 +588,21 @@ class TestPseudoLabelExporter:
     def test_manifest(self, frozen_model, prepared_root, tmp_path):
         dataset = eval_dataset(prepared_root)
         manifest, lines = export(frozen_model, dataset, tmp_path, config="a/config.py")
-        assert manifest == read_json(tmp_path / schema.STORE_MANIFEST)
-        assert manifest["weights"] == label_store.weights_hash(frozen_model.teacher)
+        assert manifest == read_json(tmp_path / "store.json")
+        assert manifest["provenance"]["weights"] == pseudo_labels.weights_hash(frozen_model.teacher)
         assert manifest["names"] == list(SCANNET20_NAMES)
-        assert manifest["config"] == "a/config.py"
-        assert (manifest["network"], manifest["use_tags"]) == ("teacher", True)
-        assert manifest["region_vote"] is True
-        assert manifest["scenes"] == 3 and manifest["coverage"] == 1
+        assert manifest["about"] == {"config": "a/config.py"}
+        made = {"network": "teacher", "use_tags": True, "region_vote": True}
+        assert manifest["provenance"].items() > made.items()
+        assert len(manifest["scenes"]) == 3 and manifest["coverage"] == 1
+        quality = manifest["quality"]
         truths = [np.load(scene / "segment20.npy").ravel() for scene in dataset.scenes]
         assert manifest["points"] == sum(map(len, truths))
         labels = [np.load(tmp_path / f"{scene.name}.npz")["label"] for scene in dataset.scenes]
         counts = slow_confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
-        assert manifest["miou"]["3D"] == pytest.approx(slow_miou(counts))
+        assert quality["miou"]["3d"] == pytest.approx(slow_miou(counts))
         wall = counts[0, 0] / (counts[0].sum() + counts[:, 0].sum() - counts[0, 0])
-        assert manifest["iou"]["3D"]["wall"] == pytest.approx(wall)
+        assert quality["iou"]["3d"]["wall"] == pytest.approx(wall)
         pixels, pixel_truths, points = [], [], []
         for sample in dataset:
             found = slow_predictions(frozen_model, sample, "teacher", True)
@@ -587,17 +610,17 @@ class TestPseudoLabelExporter:
             pixels.append(found[1])
             pixel_truths.append(sample["image_label"].flatten().numpy())
         counts = slow_confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
-        assert manifest["miou"]["3D per point"] == pytest.approx(slow_miou(counts), abs=1e-4)
+        assert quality["miou"]["3d_no_vote"] == pytest.approx(slow_miou(counts), abs=1e-4)
         counts = slow_confusion(np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES)
-        assert manifest["miou"]["2D"] == pytest.approx(slow_miou(counts), abs=1e-4)
-        json.loads((tmp_path / schema.STORE_MANIFEST).read_text(), parse_constant=pytest.fail)
+        assert quality["miou"]["2d"] == pytest.approx(slow_miou(counts), abs=1e-4)
+        json.loads((tmp_path / "store.json").read_text(), parse_constant=pytest.fail)
         assert "Pseudo-label IoU (%)" in "\n".join(lines)
         assert "coverage 100.0 %" in "\n".join(lines)
 
     def test_stage_two_accepts_the_store(self, frozen_model, prepared_root, tmp_path):
         dataset = eval_dataset(prepared_root)
         export(frozen_model, dataset, tmp_path)
-        schema.check_store(tmp_path, SCANNET20_NAMES, [s.name for s in dataset.scenes])
+        LabelStore.load(tmp_path).check(SCANNET20_NAMES, [s.name for s in dataset.scenes])
 
     def test_a_second_run_labels_nothing(self, frozen_model, prepared_root, tmp_path, monkeypatch):
         dataset = eval_dataset(prepared_root)
@@ -608,7 +631,7 @@ class TestPseudoLabelExporter:
         assert second == first and stored(tmp_path) == files
         assert "0 of 3 scenes to label" in lines[0]
 
-    @pytest.mark.parametrize("name", ["scene0001_00.npz", "measures/scene0001_00.npz"])
+    @pytest.mark.parametrize("name", ["scene0001_00.npz", "metrics/scene0001_00.npz"])
     def test_a_missing_file_is_written_again(self, frozen_model, prepared_root, tmp_path, name):
         dataset = eval_dataset(prepared_root)
         first, _ = export(frozen_model, dataset, tmp_path)
@@ -630,10 +653,14 @@ class TestPseudoLabelExporter:
         torch.manual_seed(5)
         model = build_model(small.model_config()) if change == "weights" else frozen_model
         settings = {} if change == "weights" else {"region_vote": False}
-        manifest, lines = export(model, dataset, tmp_path, **settings)
-        assert "removing 3 labels of other weights or settings" in lines[0]
+        named = "weights" if change == "weights" else "region_vote True, now False"
+        with pytest.raises(ValueError, match=f"other labels: {named}"):
+            export(model, dataset, tmp_path, **settings)
+        assert stored(tmp_path) == files
+        manifest, lines = export(model, dataset, tmp_path, replace=True, **settings)
+        assert "removing 6 files of other labels" in lines[0]
         assert all(files[name] != time for name, time in stored(tmp_path).items())
-        assert manifest["weights"] == label_store.weights_hash(model.teacher)
+        assert manifest["provenance"]["weights"] == pseudo_labels.weights_hash(model.teacher)
 
     def test_a_changed_student_does_not_touch_the_teachers_labels(self, prepared_root, tmp_path):
         model = build_model(small.model_config())
@@ -646,7 +673,7 @@ class TestPseudoLabelExporter:
         for path in [*root_copy.rglob("segment*.npy"), *root_copy.rglob("*.label.png")]:
             path.unlink()
         manifest, lines = export(frozen_model, eval_dataset(root_copy), tmp_path / "blind")
-        assert manifest["miou"] == manifest["iou"] == {}
+        assert manifest["quality"] == {"miou": {}, "iou": {}}
         assert manifest["coverage"] == 1 and "IoU" not in "\n".join(lines)
         export(frozen_model, eval_dataset(prepared_root), tmp_path / "seeing")
         for path in (tmp_path / "seeing").glob("*.npz"):  # labels are the same either way
@@ -675,11 +702,11 @@ class TestPseudoLabelExporter:
         labels = [np.load(tmp_path / f"store/{s.name}.npz")["label"] for s in dataset.scenes]
         # What has no label counts as an error of its class.
         counts = confusion_with_misses(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
-        assert manifest["miou"]["3D"] == pytest.approx(mean_iou(counts))
+        assert manifest["quality"]["miou"]["3d"] == pytest.approx(mean_iou(counts))
 
-    @pytest.mark.parametrize("writer", ["write_pseudo_label", "write_arrays"])
+    @pytest.mark.parametrize("part", ["labels", "metrics"])
     def test_a_crash_leaves_whole_files_and_is_continued(
-        self, frozen_model, prepared_root, tmp_path, monkeypatch, writer
+        self, frozen_model, prepared_root, tmp_path, monkeypatch, part
     ):
         dataset = eval_dataset(prepared_root)
         whole, _ = export(frozen_model, dataset, tmp_path / "whole")
@@ -689,7 +716,7 @@ class TestPseudoLabelExporter:
         def crash(file, **arrays):
             calls.append(1)
             is_label = "label" in arrays
-            if len(calls) > 2 and is_label == (writer == "write_pseudo_label"):
+            if len(calls) > 2 and is_label == (part == "labels"):
                 file.write(b"half a file")
                 raise KeyboardInterrupt
             save(file, **arrays)
@@ -700,23 +727,20 @@ class TestPseudoLabelExporter:
         monkeypatch.undo()
         assert list(stored(store)) == ["scene0000_00.npz"]
         assert not [p for p in store.rglob("*") if p.name.startswith(".")]
-        assert not (store / schema.STORE_MANIFEST).exists()
-        with pytest.raises(FileNotFoundError, match=f"no {schema.STORE_MANIFEST}"):
-            schema.check_store(store, SCANNET20_NAMES)
+        with pytest.raises(ValueError, match="not finished"):
+            LabelStore.load(store).check(SCANNET20_NAMES)
         manifest, lines = export(frozen_model, dataset, store)
         assert "2 of 3 scenes to label" in lines[0]
-        assert manifest == whole
+        assert {**manifest, "id": 0} == {**whole, "id": 0}
 
     def test_each_rank_labels_its_share(self, frozen_model, prepared_root, tmp_path, monkeypatch):
         """Ranks one after the other: the last to run, rank 0, writes the manifest."""
         dataset = eval_dataset(prepared_root)
         comm = pseudo_labels.comm
-        label_store.open_store(
-            tmp_path,
-            frozen_model.teacher,
-            {"network": "teacher", "use_tags": True, "region_vote": True},
-            log=pytest.fail,
-        )
+        made = {"network": "teacher", "use_tags": True, "region_vote": True}
+        made["weights"] = pseudo_labels.weights_hash(frozen_model.teacher)
+        scenes = [scene.name for scene in dataset.scenes]
+        LabelStore(tmp_path, SCANNET20_NAMES, made).open(scenes)
         monkeypatch.setattr(comm, "get_world_size", lambda: 2)
         monkeypatch.setattr(comm, "synchronize", lambda: None)
         for rank, share in ((1, {"scene0001_00"}), (0, {"scene0000_00", "scene0002_00"})):
@@ -727,7 +751,7 @@ class TestPseudoLabelExporter:
             assert set(stored(tmp_path)) - before == {f"{scene}.npz" for scene in share}
             assert f"{len(share)} of {len(share)} scenes to label" in lines[0]
             assert bool(manifest) == (rank == 0)
-        assert manifest["scenes"] == 3
+        assert len(manifest["scenes"]) == 3
 
     def test_training_mode_is_restored(self, prepared_root, tmp_path):
         model = build_model(small.model_config()).train()
@@ -748,12 +772,13 @@ class TestPseudoLabelExporter:
         hook.after_epoch()
         assert not (tmp_path / "pseudo_labels").exists()
         hook.after_train()
-        manifest = read_json(tmp_path / "pseudo_labels" / schema.STORE_MANIFEST)
-        assert manifest["scenes"] == 3
-        assert manifest["config"] == str(tmp_path / "config.py")
-        for measure, value in manifest["miou"].items():
-            assert trainer.writer[f"pseudo_label/{measure.replace(' ', '_')}"] == (value, 1)
-        assert set(manifest["miou"]) == {"3D", "3D per point", "2D"}
+        manifest = read_json(tmp_path / "pseudo_labels/store.json")
+        assert len(manifest["scenes"]) == 3
+        assert manifest["about"]["config"] == str(tmp_path / "config.py")
+        miou = manifest["quality"]["miou"]
+        for metric, value in miou.items():
+            assert trainer.writer[f"pseudo_label/{metric}"] == (value, 1)
+        assert set(miou) == {"3d", "3d_no_vote", "2d"}
 
     def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):
         hook, trainer = self.hook(frozen_model, prepared_root, tmp_path, every=2)
@@ -763,6 +788,12 @@ class TestPseudoLabelExporter:
             hook.after_epoch()
         hook.after_train()
         assert exported == [2, 4]  # the last epoch is left to after_train
+
+    def test_a_store_of_ones_own_is_not_replaced_unasked(self, tmp_path):
+        build = HOOKS.get("PseudoLabelExporter")
+        assert build().replace and not build(store="s").replace and build(every=2).replace
+        with pytest.raises(ValueError, match="expected replace=True"):
+            build(store="s", every=2)
 
     def test_the_hook_with_a_data_set_and_a_store(self, frozen_model, prepared_root, tmp_path):
         dataset = small.dataset_config(prepared_root, mode="eval", split="val")
@@ -777,17 +808,17 @@ class TestPseudoLabelExporter:
         dataset = eval_dataset(prepared_root)
         one, _ = export(frozen_model, dataset, tmp_path / "one")
         two, _ = export(frozen_model, dataset, tmp_path / "two", num_worker=2)
-        assert one == two
+        assert {**one, "id": 0} == {**two, "id": 0}
         shutil.rmtree(tmp_path / "one")
 
 
 def test_hash_sees_names_shapes_and_values():
     hashes = [
-        label_store.weights_hash(network)
+        pseudo_labels.weights_hash(network)
         for network in (torch.nn.Linear(2, 3), torch.nn.Linear(2, 3), torch.nn.Linear(3, 2))
     ]
     linear = torch.nn.Linear(2, 3, bias=False)
     renamed = torch.nn.Sequential(linear)
-    hashes += [label_store.weights_hash(linear), label_store.weights_hash(renamed)]
+    hashes += [pseudo_labels.weights_hash(linear), pseudo_labels.weights_hash(renamed)]
     assert len(set(hashes)) == 5
-    assert label_store.weights_hash(linear) == hashes[3] and len(hashes[3]) == 16
+    assert pseudo_labels.weights_hash(linear) == hashes[3] and len(hashes[3]) == 16

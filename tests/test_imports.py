@@ -19,21 +19,22 @@ TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))
 BASE = {"files", "labels", "camera", "metrics", "schema", "jobs", "errors"}
 MAY_IMPORT = {
     "base": {"base"},
-    "scans": {"base"},
+    "contracts": {"base"},
+    "scans": {"base", "contracts"},
     "regions": {"base"},
     "pictures": {"base"},
     "region_pictures": {"base", "pictures", "regions"},
     "losses": set(),
     "transforms": set(),
     "models": {"losses"},
-    "datasets": {"base", "transforms"},
-    "hooks": {"base", "losses", "models.teacher"},
+    "datasets": {"base", "contracts", "transforms"},
+    "hooks": {"base", "contracts", "losses", "models.teacher"},
     "register": {"datasets", "transforms", "models", "hooks", "host"},
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
     "__main__": {"host", "cpu", "version"},
 }
-PURE = ("base", "scans", "regions", "losses", "pictures", "region_pictures")
+PURE = ("base", "contracts", "scans", "regions", "losses", "pictures", "region_pictures")
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module
 LONGEST_MODULE, LONGEST_FUNCTION = 250, 58
 

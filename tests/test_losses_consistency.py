@@ -13,9 +13,9 @@ from pointcept_wsegpc.losses.consistency import (
     AdaptiveThreshold,
     point_point_consistency,
     region_consistency,
-    region_labels,
     region_point_consistency,
     region_vote,
+    voters,
 )
 from pointcept_wsegpc.losses.cross_entropy import labelled_cross_entropy, selected_cross_entropy
 
@@ -129,7 +129,8 @@ def test_a_large_region_is_not_rounded_away_in_half_precision():
 
 def test_labels_against_a_loop():
     probs, region = draw_probs(), draw_region()
-    label, confidence = region_labels(probs, region)
+    table, row = voters(probs, region)
+    confidence, label = (values[row] for values in table.max(1))
     expected_label, expected_confidence = slow_labels(probs.numpy(), region.numpy())
     assert label.tolist() == expected_label
     np.testing.assert_allclose(confidence, expected_confidence, atol=1e-12)

@@ -15,6 +15,7 @@ import raw_scan
 from PIL import Image
 from plyfile import PlyData
 from scipy.ndimage import map_coordinates
+from stores import write_store
 
 import prepare_folder
 from pointcept_wsegpc import camera, schema
@@ -522,7 +523,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     assert manifest["num_points"] < 0.1 * manifest["num_scanned"] == 0.1 * len(coord)
     prepared = schema.read_points(capture.target)["coord"]
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
-    schema.write_pseudo_label(tmp_path / "store", "a", label, np.full(len(label), 0.75))
+    write_store(tmp_path / "store", {"a": (label, np.full(len(label), 0.75))})
     pair = (capture.target, tmp_path / "store/a.npz")
     assert write_labelled(pair, ["floor", "wall"], tmp_path / "ply") is None
     ply = PlyData.read(str(tmp_path / "ply/a.ply"))
@@ -537,7 +538,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     assert len(PlyData.read(str(tmp_path / "a.ply"))["vertex"]) == len(prepared)
     with pytest.raises(ValueError, match="has the label 1"):
         write_labelled(pair, ["floor"], tmp_path)
-    schema.write_pseudo_label(tmp_path / "store", "a", label[1:], label[1:])
+    write_store(tmp_path / "store", {"a": label[1:]})
     with pytest.raises(ValueError, match="label this data set again"):
         write_labelled(pair, ["floor", "wall"], tmp_path)
 
@@ -673,7 +674,7 @@ def test_labelled_files_of_a_data_set(tmp_path, run_tool):
     arguments = (tmp_path / "o", store, "--out", out)
     assert "no label of a scene of" in run_tool("export_ply", *arguments)[0]
     points = len(schema.read_points(tmp_path / "o/train/kitchen")["coord"])
-    schema.write_pseudo_label(store, "kitchen", np.arange(points) % 4 - 1, np.ones(points))
+    write_store(store, {"kitchen": np.arange(points) % 4 - 1})
     status, printed = run_tool("export_ply", *arguments)
     assert status == 0 and "1 done, 0 already finished, 0 failed" in printed
     ply = PlyData.read(str(out / "kitchen.ply"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from stores import write_store
 
 import quickstart
 import train_folder
@@ -17,7 +18,6 @@ from main_job.process import ProgressLine, StepFailed, progress, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed
 from pointcept_wsegpc import pictures
-from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
 from quickstart import parse_arguments, run_plan, run_training
 
@@ -194,8 +194,8 @@ def test_tables(tmp_path):
     stores = {}
     for title, value in (("CMG", 0.25), ("CMG + RPC", 0.5)):
         stores[title] = tmp_path / title
-        miou = {"3D": value, "3D per point": 0.125, "2D": 0.1}
-        write_json(stores[title] / "manifest.json", {"scenes": 24, "coverage": 1, "miou": miou})
+        miou = {"3d": value, "3d_no_vote": 0.125, "2d": 0.1}
+        write_store(stores[title], {"a": np.zeros(3)}, quality={"miou": miou})
     head, *rows = [line.split() for line in report.pseudo_label_table(stores)]
     assert head[-5:] == ["3D", "before", "vote", "2D", "coverage"]
     assert [row[-4:] for row in rows] == [

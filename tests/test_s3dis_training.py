@@ -18,6 +18,7 @@ import torch
 from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
+from stores import write_store
 from test_configs import (
     BACKBONES,
     CONFIGS,
@@ -30,8 +31,8 @@ from test_configs import (
 )
 
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.datasets.training import cut_down
-from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.labels import S3DIS_NAMES
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
@@ -328,10 +329,11 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
             hidden.rename(hidden.with_name("segment.npy"))
     assert "Engine: Pointcept stand-in" in log
     store = tmp_path / "one/pseudo_labels"
-    manifest = read_json(store / "manifest.json")
-    assert manifest["names"] == list(S3DIS_NAMES) and manifest["scenes"] == 3
+    labels = LabelStore.load(store)
+    labels.check(S3DIS_NAMES)
+    assert len(labels.manifest["scenes"]) == 3
     for scene in schema.scene_dirs(root, TRAIN):
-        label, _ = schema.read_pseudo_label(store, scene.name, len(np.load(scene / "coord.npy")))
+        label = labels.read(scene.name, len(np.load(scene / "coord.npy")))["label"]
         tags = schema.read_scene_tags(root / "scene_tags.json")[scene.name]
         assert {S3DIS_NAMES[i] for i in np.unique(label)} <= set(tags)
     run(
@@ -396,12 +398,11 @@ def test_the_data_sets_of_a_config_build(name, root, store):
 @pytest.fixture(scope="module")
 def store(root, tmp_path_factory):
     """Pseudo-labels of the training rooms: all tables."""
-    folder = tmp_path_factory.mktemp("store")
-    for scene in schema.scene_dirs(root, TRAIN):
-        points = len(np.load(scene / "coord.npy"))
-        schema.write_pseudo_label(folder, scene.name, np.full(points, 7), np.ones(points))
-    write_json(folder / "manifest.json", {"names": list(S3DIS_NAMES)})
-    return folder
+    labels = {
+        scene.name: np.full(len(np.load(scene / "coord.npy")), 7)
+        for scene in schema.scene_dirs(root, TRAIN)
+    }
+    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS_NAMES).path
 
 
 def test_paper_settings():

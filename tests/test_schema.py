@@ -212,40 +212,6 @@ def test_tag_vector():
         tag_vector(["bed", "sofa"], names)
 
 
-# -------------------------------------------------------------------------- pseudo-labels
-
-
-def test_pseudo_label_round_trip(tmp_path):
-    label, confidence = np.array([-1, 0, 19]), np.array([0, 0.5, 1])
-    schema.write_pseudo_label(tmp_path, "a", label, confidence)
-    stored, sure = schema.read_pseudo_label(tmp_path, "a", 3)
-    assert stored.dtype == np.int16 and (stored == label).all()
-    assert sure.dtype == np.float16 and (sure == confidence).all()
-
-
-def test_pseudo_labels_that_do_not_fit(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"scene a: no pseudo-label .*tools/export\.py"):
-        schema.read_pseudo_label(tmp_path, "a", 3)
-    schema.write_pseudo_label(tmp_path, "a", [0, 1, 1], [1, 1, 1])
-    message = r"scene a: expected 4 pseudo-labels, found 3 .*tools/export\.py"
-    with pytest.raises(ValueError, match=message):
-        schema.read_pseudo_label(tmp_path, "a", 4)
-
-
-def test_store_is_checked_as_a_whole(tmp_path):
-    names = ("wall", "bed")
-    with pytest.raises(FileNotFoundError, match=r"no manifest\.json; write it with"):
-        schema.check_store(tmp_path, names)
-    write_json(tmp_path / "manifest.json", {"names": ["wall", "bed"]})
-    schema.check_store(tmp_path, names)
-    with pytest.raises(ValueError, match=r"classes \['wall', 'bed'\], expected \['wall'\]"):
-        schema.check_store(tmp_path, ["wall"])
-    schema.write_pseudo_label(tmp_path, "a", [0], [1])
-    schema.check_store(tmp_path, names, ["a"])
-    with pytest.raises(FileNotFoundError, match=r"2 of 3 scenes have no pseudo-label .*b first"):
-        schema.check_store(tmp_path, names, ["a", "b", "c"])
-
-
 # --------------------------------------------------------------------------- class tables
 
 

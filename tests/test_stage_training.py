@@ -187,8 +187,8 @@ class TestHandOver:
 
     def test_labels_are_exported_and_trained_on(self, chain, prepared_root):
         folder, logs = chain
-        manifest = read_json(folder / "wsegpc-cmg-rpc/pseudo_labels/manifest.json")
-        assert manifest["scenes"] == 3 and 0 < manifest["miou"]["3D"] <= 1
+        manifest = read_json(folder / "wsegpc-cmg-rpc/pseudo_labels/store.json")
+        assert len(manifest["scenes"]) == 3 and 0 < manifest["quality"]["miou"]["3d"] <= 1
         for scene in (prepared_root / "train").iterdir():
             with np.load(folder / f"wsegpc-cmg-rpc/pseudo_labels/{scene.name}.npz") as stored:
                 assert len(stored["label"]) == len(np.load(scene / "coord.npy"))
@@ -210,10 +210,10 @@ class TestKilledAndResumed:
         assert "Resuming train at eval epoch: " in log and "(resumed)" in log
         check_same_end(folder / "wsegpc-cmg-rpc", tmp_path)
         whole, resumed = (
-            read_json(run / "pseudo_labels/manifest.json")
+            read_json(run / "pseudo_labels/store.json")
             for run in (folder / "wsegpc-cmg-rpc", tmp_path)
         )
-        assert {**whole, "config": 0} == {**resumed, "config": 0}
+        assert {**whole, "about": 0, "id": 0} == {**resumed, "about": 0, "id": 0}
 
     def test_stage_two(self, chain, prepared_root, tmp_path, workers):
         folder, _ = chain
@@ -248,8 +248,8 @@ def test_without_any_point_label(chain, root_copy, tmp_path):
     train(CONFIGS / "wsegpc-cmg-rpc.py", settings)
     one, other = checkpoint(folder / "wsegpc-cmg-rpc"), checkpoint(tmp_path / "exp")
     assert equal(one["state_dict"], other["state_dict"])
-    manifest = read_json(tmp_path / "exp/pseudo_labels/manifest.json")
-    assert manifest["miou"] == {} and manifest["scenes"] == 3
+    manifest = read_json(tmp_path / "exp/pseudo_labels/store.json")
+    assert manifest["quality"]["miou"] == {} and len(manifest["scenes"]) == 3
     for path in (folder / "wsegpc-cmg-rpc/pseudo_labels").glob("*.npz"):
         with np.load(path) as seen, np.load(tmp_path / "exp/pseudo_labels" / path.name) as blind:
             assert np.array_equal(seen["label"], blind["label"])
@@ -262,7 +262,7 @@ def test_full_supervision(prepared_root, tmp_path):
     log = train(CONFIGS / "wsegpc-full.py", settings)
     assert "Point labels are read in training (labels=True)" in log
     assert "supervised: " in log and "guidance_3d: " not in log and "rpc_3d: " not in log
-    assert read_json(tmp_path / "pseudo_labels/manifest.json")["miou"]["3D"] > 0
+    assert read_json(tmp_path / "pseudo_labels/store.json")["quality"]["miou"]["3d"] > 0
     refused = run(
         CONFIGS / "wsegpc-full.py", {**settings, "data.train.labels": False, "evaluate": False}
     )

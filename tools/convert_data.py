@@ -124,9 +124,9 @@ def convert_labels(args):
         manifest = convert_pseudo_labels(
             args.source, args.out, SCANNET20_NAMES, scenes, args.key, lambda _: bar.update()
         )
-    print(f"{manifest['scenes']} scenes, {manifest['coverage']:.1%} of their points labelled")
-    for what, value in manifest["miou"].items():
-        print(f"mIoU of the {what} against the labels of the scenes: {100 * value:.1f} %")
+    print(f"{len(manifest['scenes'])} scenes, {manifest['coverage']:.1%} of their points labelled")
+    for value in manifest["quality"].get("miou", {}).values():
+        print(f"mIoU of the points against the labels of the scenes: {100 * value:.1f} %")
     print(f"pseudo-labels: {Path(args.out).expanduser().resolve()}")
     return 0
 

@@ -5,7 +5,7 @@
         --weight exp/wsegpc/scannet/wsegpc-cmg-rpc/model/model_last.pth
 
 Finished scenes are skipped, so an interrupted export is continued by the same command. A store that
-holds labels of other weights or settings is replaced.
+holds labels of other weights or settings is replaced with --replace, else refused.
 """
 
 import argparse
@@ -34,6 +34,9 @@ def parse_arguments(dict_action):
     parser.add_argument("--no-tags", action="store_true", help="do not mask with the scenes' tags")
     parser.add_argument("--no-vote", action="store_true", help="label points, not regions")
     parser.add_argument("--split", help="scenes to label, with --store; default: the training's")
+    parser.add_argument(
+        "--replace", action="store_true", help="remove the labels of other weights or settings"
+    )
     parser.add_argument("--options", nargs="+", action=dict_action, help="KEY=VALUE overrides")
     args = parser.parse_args()
     if args.split and not args.store:
@@ -81,6 +84,7 @@ def main():
         region_vote=not args.no_vote,
         config=str(Path(args.config_file).resolve()),
         num_worker=cfg.num_worker,
+        replace=args.replace,
         log=logger.info,
     )
 

@@ -8,6 +8,7 @@ from pointcept.datasets.s3dis import S3DISDataset
 from pointcept.datasets.scannet import ScanNetDataset
 
 from .. import schema
+from ..contracts.label_store import LabelStore
 from ..labels import IGNORE, S3DIS_NAMES, SCANNET20_NAMES
 from .seeding import EpochSeeded
 
@@ -26,12 +27,12 @@ class PseudoLabelled(EpochSeeded):
 
     def __init__(self, store, names, min_confidence=0.0, **settings):
         self.init_seeding()
-        self.store = store
+        self.store = LabelStore.load(store)
         self.min_confidence = min_confidence
         self.names = tuple(names)
         super().__init__(**settings)
         scenes = [self.get_data_name(i) for i in range(len(self.data_list))]
-        schema.check_store(store, self.names, scenes)
+        self.store.check(self.names, scenes)
 
     def get_data_name(self, idx):
         # A prepared scene is known by its folder, whatever the base names it.
@@ -47,9 +48,9 @@ class PseudoLabelled(EpochSeeded):
 
     def get_data(self, idx):
         data = super().get_data(idx)
-        label, confidence = schema.read_pseudo_label(self.store, data["name"], len(data["coord"]))
-        keep = confidence >= self.min_confidence
-        data["segment"] = np.where(keep, label, IGNORE).astype(np.int32)
+        stored = self.store.read(data["name"], len(data["coord"]), ("label", "confidence"))
+        keep = stored["confidence"] >= self.min_confidence
+        data["segment"] = np.where(keep, stored["label"], IGNORE).astype(np.int32)
         return data
 
     def __getitem__(self, idx):

@@ -3,6 +3,7 @@
 Shapes: N original points, C classes.
 """
 
+import hashlib
 import logging
 import sys
 from pathlib import Path
@@ -14,19 +15,15 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
 
-from .. import schema
-from ..files import write_arrays
+from ..contracts.label_store import LabelStore
 from ..labels import IGNORE
-from ..losses.consistency import region_labels
+from ..losses.consistency import voters
 from ..losses.tags import pixel_rows, tag_softmax
-from ..metrics import confusion_with_misses, iou_table
+from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
 from .common import to_device, unwrap, write_scalars
-from .label_store import finish_store, open_store
 from .scene_tags import check_listed
 
 logger = logging.getLogger(__name__)
-
-MEASURES = ("3D", "3D per point", "2D")
 
 
 @HOOKS.register_module()
@@ -35,11 +32,13 @@ class PseudoLabelExporter(HookBase):
 
     Args:
         store: folder of the pseudo-labels, default <save_path>/pseudo_labels; an interrupted
-            export continues there, one of other weights or settings is replaced.
+            export continues there. Any other folder that is not empty is refused.
         dataset: config of a multi-view data set in mode "eval"; default: the training scenes.
         network: "teacher" or "student". use_tags: mask with the scenes' tags.
         region_vote: one label per region (Eq. 2-3), instead of per point.
         num_worker: loader processes of the export.
+        replace: remove labels of other weights or settings, which a store holds; default: only in
+            the default store, which is this training's own.
     """
 
     def __init__(
@@ -51,10 +50,17 @@ class PseudoLabelExporter(HookBase):
         region_vote=True,
         every=0,
         num_worker=2,
+        replace=None,
     ):
         self.dataset = dataset
         self.store = store
         self.settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
+        self.replace = store is None if replace is None else replace
+        if every and not self.replace:
+            raise ValueError(
+                f"every={every} exports several times into the store {store}; expected "
+                "replace=True, so that later labels may replace earlier ones"
+            )
         self.every = every
         self.num_worker = num_worker
 
@@ -75,10 +81,11 @@ class PseudoLabelExporter(HookBase):
             **self.settings,
             config=str(Path(trainer.cfg.save_path).resolve() / "config.py"),
             num_worker=self.num_worker,
+            replace=self.replace,
             log=trainer.logger.info,
         )
-        miou = manifest.get("miou", {})
-        scalars = {f"pseudo_label/{name}".replace(" ", "_"): value for name, value in miou.items()}
+        miou = manifest.get("quality", {}).get("miou", {})
+        scalars = {f"pseudo_label/{name}": value for name, value in miou.items()}
         write_scalars(trainer, scalars, trainer.epoch + 1)
 
 
@@ -91,23 +98,27 @@ def export_pseudo_labels(
     region_vote=True,
     config="",
     num_worker=0,
+    replace=False,
     log=logger.info,
 ):
     """Label every scene of `dataset` and return the store's manifest.
 
     Each process of a distributed run labels its share. A scene whose files are there, written by
-    the same weights and settings, is not labelled again.
+    the same weights and settings, is not labelled again. Labels of others are refused, or removed
+    with replace=True.
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = [scene.name for scene in dataset.scenes]
     if comm.is_main_process():
-        open_store(store, model.network(network), settings, log)
+        provenance = {"weights": weights_hash(model.network(network)), **settings}
+        LabelStore(store, dataset.names, provenance).open(names, replace, log)
     comm.synchronize()
+    store = LabelStore.load(store)  # as it was opened for all processes
     mine = [i for i in range(len(names)) if i % comm.get_world_size() == comm.get_rank()]
-    todo = [i for i in mine if not schema.has_pseudo_label(store, names[i])]
-    log(f"Export to {Path(store).resolve()}: {len(todo)} of {len(mine)} scenes to label")
+    todo = [i for i in mine if not store.has(names[i])]
+    log(f"Export to {store.path}: {len(todo)} of {len(mine)} scenes to label")
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(dataset, todo),
         collate_fn=collate_fn,
@@ -119,18 +130,18 @@ def export_pseudo_labels(
     training = model.training
     model.eval()
     for done, batch in enumerate(loader, 1):
-        label, confidence, counts = label_scene(
+        labels, metrics = label_scene(
             model, to_device(batch, device), network, use_tags, region_vote, len(dataset.names)
         )
         scene = batch["name"][0]
-        write_arrays(schema.measures_path(store, scene), **counts)
-        schema.write_pseudo_label(store, scene, label, confidence)
+        store.write(scene, **labels, metrics=metrics)
         log(f"Export: [{done}/{len(todo)}] {scene}")
     model.train(training)
     comm.synchronize()
     manifest = {}
     if comm.is_main_process():
-        manifest, confusions = finish_store(store, names, dataset.names, config)
+        confusions = sum_confusions(store)
+        manifest = store.finish(store_quality(confusions, dataset.names), {"config": config})
         if confusions:
             log("Pseudo-label IoU (%)\n" + iou_table(confusions, dataset.names))
         log(f"Export: coverage {100 * manifest['coverage']:.1f} % of the points, manifest written")
@@ -142,37 +153,77 @@ def export_pseudo_labels(
 def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     """Labels of one evaluation sample.
 
-    Returns: label (N,) int16, IGNORE where nothing is predicted (no tags at all); confidence (N,)
-    float32; and, with ground truth, a confusion (C + 1, C + 1) for each of MEASURES.
+    Returns: arrays by the names of LabelStore.write: label (N,), IGNORE where nothing is predicted
+    (no tags at all), confidence (N,), and of region voting what the vote saw; and, with ground
+    truth, a confusion (C + 1, C + 1) for each of 3d, 3d_no_vote and 2d, else {}.
     """
     labelled = "origin_segment" in batch
-    if not labelled:  # the images matter only for the 2D measure
+    if not labelled:  # the images matter only for the 2D metric
         batch = {key: value for key, value in batch.items() if key != "image"}
     result = model.infer(batch, network)
     tags = batch["tags"] if use_tags else torch.ones_like(batch["tags"])
     probs = scene_probs(result["seg_logits"], tags)[batch["inverse"]]
-    alone = torch.full_like(batch["inverse"], -1)
-    label, confidence = known_labels(probs, batch["origin_region"].long() if region_vote else alone)
-    counts = {}
+    table, row = probs, slice(None)
+    if region_vote:
+        region = batch["origin_region"].long()
+        table, row = voters(probs, region)
+    label, confidence = (values[row] for values in known_labels(table))
+    labels = {"label": label, "confidence": confidence.float()}
+    if region_vote:
+        regions = len(table) - int((region < 0).sum())
+        labels |= {"region": region, "region_probs": table[:regions].half()}
+        labels["point_probs"] = table[regions:].half()
+    metrics = {}
     if labelled:
         pixel_probs = scene_probs(pixel_rows(result["image_logits"]), tags)
-        target = batch["image_label"].flatten()
         pairs = {
-            "3D": (label, batch["origin_segment"]),
-            "3D per point": (known_labels(probs, alone)[0], batch["origin_segment"]),
-            "2D": (known_labels(pixel_probs, torch.full_like(target, -1))[0], target),
+            "3d": (label, batch["origin_segment"]),
+            "3d_no_vote": (known_labels(probs)[0], batch["origin_segment"]),
+            "2d": (known_labels(pixel_probs)[0], batch["image_label"].flatten()),
         }
-        counts = {
-            measure: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
-            for measure, (pred, target) in pairs.items()
+        metrics = {
+            metric: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
+            for metric, (pred, target) in pairs.items()
         }
-    return label.cpu().numpy().astype(np.int16), confidence.float().cpu().numpy(), counts
+    return {name: array.cpu().numpy() for name, array in labels.items()}, metrics
 
 
-def known_labels(probs, region):
-    """Label (N,) and confidence (N,) of each point's region; IGNORE where nothing is predicted."""
-    label, confidence = region_labels(probs, region)
+def known_labels(table):
+    """Label (M,) and confidence (M,) of probabilities (M, C); IGNORE where nothing is predicted."""
+    confidence, label = table.max(1)
     return torch.where(confidence > 0, label, IGNORE), confidence
+
+
+def weights_hash(network):
+    """SHA-256 (16 hex digits) of a module's state: names, shapes and values."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def sum_confusions(store):
+    """{metric: confusion counts over all scenes of a store}, {} without ground truth."""
+    confusions = {}
+    for scene in store.manifest["scenes"]:
+        for metric, counts in store.metrics(scene).items():
+            confusions[metric] = confusions.get(metric, 0) + counts
+    return confusions
+
+
+def store_quality(confusions, names):
+    """{"miou": {metric: value}, "iou": {metric: {class: value, None where it does not occur}}}."""
+    return {
+        "miou": {metric: mean_iou(counts) for metric, counts in confusions.items()},
+        "iou": {
+            metric: {
+                name: None if np.isnan(value) else float(value)
+                for name, value in zip(names, iou(counts), strict=False)
+            }
+            for metric, counts in confusions.items()
+        },
+    }
 
 
 def scene_probs(logits, tags):

@@ -60,7 +60,7 @@ class AdaptiveThreshold(nn.Module):
 
 
 @torch.no_grad()
-def _voters(teacher_probs, region):
+def voters(teacher_probs, region):
     """Who decides a label: the R regions by their averages, then the A points outside of them.
 
     Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
@@ -73,24 +73,13 @@ def _voters(teacher_probs, region):
 
 
 @torch.no_grad()
-def region_labels(teacher_probs, region):
-    """Eq. 3: label (N,) int64 and confidence (N,) of every point, from its region's average.
-
-    Points outside any region (id < 0) vote alone.
-    """
-    table, row = _voters(teacher_probs, region)
-    confidence, label = table.max(1)
-    return label[row], confidence[row]
-
-
-@torch.no_grad()
 def _supervise(teacher_probs, region, threshold):
     """Eq. 3, 5, 7: the labels of the voters that pass; counted point by point in the threshold.
 
     Returns: label (R + A,), -1 where nothing is learnt; points (R + A,) of each voter; the voter
     (N,) of every point; stats, as `region_point_consistency` returns them.
     """
-    table, row = _voters(teacher_probs, region)
+    table, row = voters(teacher_probs, region)
     confidence, label = table.max(1)
     passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
     label = torch.where(passes, label, -1)

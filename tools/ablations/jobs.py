@@ -28,6 +28,8 @@ from main_job.plan import (
 from main_job.report import SEGMENT, stage_two_miou
 from main_job.training import resume_options
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.label_files import STORE_FILE
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import write_json
 
 from .partitions import leave_unassigned, link_scenes
@@ -114,7 +116,7 @@ class Export(Job):
         return out / self.name / "labels"
 
     def output(self, out):
-        return self.store(out) / schema.STORE_MANIFEST
+        return self.store(out) / STORE_FILE
 
     def run(self, out, command, resume):
         folder = self.needs["model"].folder(out)
@@ -171,13 +173,13 @@ class Truth(Job):
         return out / self.name / "labels"
 
     def output(self, out):
-        return self.store(out) / schema.STORE_MANIFEST
+        return self.store(out) / STORE_FILE
 
     def run(self, out, command, resume):
         scenes = schema.scene_dirs(REPOSITORY / self.settings["root"], "train")
+        store = LabelStore(self.store(out), self.settings["names"], {"source": "ground truth"})
+        store.open([scene.name for scene in scenes])
         for scene in scenes:
             segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
-            ones = np.ones(len(segment))
-            schema.write_pseudo_label(self.store(out), scene.name, segment, ones)
-        manifest = {"names": self.settings["names"], "scenes": len(scenes), "ground_truth": True}
-        write_json(self.output(out), manifest)
+            store.write(scene.name, segment, np.ones(len(segment)))
+        store.finish()

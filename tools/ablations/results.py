@@ -9,7 +9,8 @@ import statistics
 from pathlib import Path
 
 from main_job.plan import REPOSITORY
-from pointcept_wsegpc import __version__, schema
+from pointcept_wsegpc import __version__
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json
 
 from .comparisons import OF_REGIONS, compare, span, stage_two_gains
@@ -42,8 +43,8 @@ PAPER = (
     "those in 3D after a region vote"
 )
 # Measure: its name in the manifest of the labels.
-OF_TRAIN = {"3D": "3D per point", "3D voted": "3D", "2D": "2D"}
-OF_VAL = {"val stage one": "3D per point", "val stage one voted": "3D"}
+OF_TRAIN = {"3D": "3d_no_vote", "3D voted": "3d", "2D": "2d"}
+OF_VAL = {"val stage one": "3d_no_vote", "val stage one voted": "3d"}
 
 
 def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_started=(), **about):
@@ -95,7 +96,7 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
-        "occurring": merged(result["occurring"] for result in found.values()).get("3D"),
+        "occurring": merged(result["occurring"] for result in found.values()).get("3d"),
         "split": merged(result["scenes"] for result in found.values()),
         "tags": {name: MEASURES[name][1] for name in measures},
         "iou": mean_iou_of_classes([result["iou"] for result in found.values()], row.without),
@@ -148,14 +149,15 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
     parts = [jobs["first"], jobs["second"]]
     if not {"first", "second"} <= finished or "regions" in jobs.keys() - finished:
         return None
-    manifest = read_json(jobs["second"].store(out) / schema.STORE_MANIFEST)
-    miou, scenes = manifest["miou"], {"train": manifest["scenes"]}
-    measures = {name: miou.get(key) for name, key in OF_TRAIN.items()}
+    manifest = LabelStore.load(jobs["second"].store(out)).manifest
+    scores, scenes = manifest["quality"], {"train": len(manifest["scenes"])}
+    measures = {name: scores["miou"].get(key) for name, key in OF_TRAIN.items()}
     measures["coverage"] = manifest["coverage"]
     if "val" in finished:
-        unseen = read_json(jobs["val"].output(out))
-        measures.update({name: unseen["miou"].get(key) for name, key in OF_VAL.items()})
-        scenes["val"] = unseen["scenes"]
+        unseen = LabelStore.load(jobs["val"].store(out)).manifest
+        miou = unseen["quality"]["miou"]
+        measures.update({name: miou.get(key) for name, key in OF_VAL.items()})
+        scenes["val"] = len(unseen["scenes"])
     if "predict" in finished:
         stage_two = read_json(jobs["predict"].output(out))
         measures["val stage two"] = stage_two["miou"]
@@ -171,10 +173,10 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
         "on_gpu": on_gpu,
         "scenes": scenes,
-        "iou": manifest["iou"],
+        "iou": scores["iou"],
         "occurring": {
             name: sum(value is not None for value in iou.values())
-            for name, iou in manifest["iou"].items()
+            for name, iou in scores["iou"].items()
         },
     }
 

@@ -9,6 +9,7 @@ from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
 
 from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.datasets.multiview import IMAGENET_MEAN, IMAGENET_STD
 from pointcept_wsegpc.hooks.pseudo_labels import label_scene
 from pointcept_wsegpc.labels import SCANNET20_NAMES
@@ -67,19 +68,17 @@ def export_case(sizes, cache):
     logits = torch.from_numpy(
         inputs.teacher_logits(first.numpy(), batch["tags"].numpy(), 0, np.random.default_rng(0))
     )
-    store = Path(cache) / "pseudo_labels"
-    store.mkdir(exist_ok=True)
+    names = [str(number) for number in range(sizes.classes)]
+    store = LabelStore(Path(cache) / "label_store", names, {"made_by": "benchmark"}).open(["ours"])
 
     def ours():
-        label, confidence, _ = label_scene(
-            Predicted(logits), batch, "teacher", True, True, sizes.classes
-        )
-        schema.write_pseudo_label(store, "ours", label, confidence)
-        return label, confidence
+        labels, _ = label_scene(Predicted(logits), batch, "teacher", True, True, sizes.classes)
+        store.write("ours", **labels)
+        return labels["label"], labels["confidence"]
 
     def plainly():
         label, confidence = textbook.label_scene(logits, batch["tags"], inverse, region)
-        textbook.write_label(store / "textbook.npz", label, confidence)
+        textbook.write_label(Path(cache) / "textbook.npz", label, confidence)
         return label.numpy(), confidence.numpy()
 
     return Case(f"{len(inverse)} points, {int(region.max()) + 1} regions", ours, plainly)

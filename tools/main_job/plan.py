@@ -140,7 +140,7 @@ def tool(name: str, **arguments) -> list[str]:
 def export_labels(folder: Path, split: str, store: Path) -> list[str]:
     """The command that labels a split with the stage one trained into `folder`, without tags."""
     return [*_on_finished("export", folder), "--store", relative(store), "--split", split,
-            "--no-tags"]  # fmt: skip
+            "--no-tags", "--replace"]  # fmt: skip
 
 
 def predict_labels(folder: Path, split: str, out: Path) -> list[str]:

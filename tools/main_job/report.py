@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pointcept_wsegpc import pictures, schema
-from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
 
@@ -33,23 +33,24 @@ def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
 
 def store_miou(store: Path) -> float:
     """mIoU of a store's labels, after the region vote, as its export counted it."""
-    return read_json(store / schema.STORE_MANIFEST)["miou"]["3D"]
+    return LabelStore.load(store).manifest["quality"]["miou"]["3d"]
 
 
 def read_label(store: Path, scene: str) -> np.ndarray:
+    """Labels (N,) of a scene, of a LabelStore or of tools/predict.py."""
     with np.load(store / f"{scene}.npz") as stored:
         return stored["label"].astype(np.int64)
 
 
 def pseudo_label_table(stores: dict[str, Path]) -> list[str]:
     """Lines of text about stores of training scenes, by the name of what wrote them."""
-    manifests = {title: read_json(store / schema.STORE_MANIFEST) for title, store in stores.items()}
-    scenes = next(iter(manifests.values()))["scenes"]
+    manifests = {title: LabelStore.load(store).manifest for title, store in stores.items()}
+    scenes = len(next(iter(manifests.values()))["scenes"])
     columns = ("3D", "3D before vote", "2D", "coverage")
     lines = [_row(f"Pseudo-labels of {scenes} training scenes", columns)]
     for title, manifest in manifests.items():
-        miou = manifest["miou"]
-        values = (miou["3D"], miou["3D per point"], miou["2D"], manifest["coverage"])
+        miou = manifest["quality"]["miou"]
+        values = (miou["3d"], miou["3d_no_vote"], miou["2d"], manifest["coverage"])
         lines.append(_row(f"  {title}", [f"{100 * value:.1f}" for value in values]))
     return lines
 

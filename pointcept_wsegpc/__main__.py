@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
-from pointcept_wsegpc import __version__, cpu, host
+from . import __version__, cpu, host
 
 # Module: what installs it where ours did not.
 NEEDED = {

@@ -65,7 +65,7 @@ def _count_integers(torch) -> None:
 def _tame_spconv(torch) -> None:
     """spconv's CPU code sums wrongly with more than one thread, and asks for a CUDA stream."""
     if importlib.util.find_spec("spconv") is not None:
-        from pointcept_wsegpc.models.sparse_conv import let_spconv_run_without_cuda
+        from .models.sparse_conv import let_spconv_run_without_cuda
 
         torch.set_num_threads(1)
         let_spconv_run_without_cuda()

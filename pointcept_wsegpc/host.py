@@ -63,7 +63,7 @@ def find_engine() -> EngineInfo | None:
         return None
     package = Path(spec.origin).parent
     if package.parent.resolve() == STANDIN_ROOT.resolve():
-        from pointcept_wsegpc import __version__
+        from . import __version__
 
         return EngineInfo("Pointcept stand-in", __version__, package.parent, is_standin=True)
     return EngineInfo("Pointcept", _release(package), package.parent, is_standin=False)

@@ -18,6 +18,7 @@ from small import dataset_config
 from pointcept_wsegpc import camera, schema
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.files.pickles import read_pickled
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans.capture import find_captures as find_raw
 from pointcept_wsegpc.scans.checks.scene import Settings as CheckSettings
@@ -27,7 +28,6 @@ from pointcept_wsegpc.scans.converted.cameras import NOMINAL, find_cameras
 from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
 from pointcept_wsegpc.scans.converted.correspondence import depth_of_pairs
 from pointcept_wsegpc.scans.converted.layouts import find_captures
-from pointcept_wsegpc.scans.converted.pickles import read_pickled
 from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
 from pointcept_wsegpc.scans.spacing import estimate_normals, face_towards
 

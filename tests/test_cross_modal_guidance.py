@@ -8,13 +8,7 @@ from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models.builder import build_model
 
 from pointcept_wsegpc.losses import guidance as losses
-from pointcept_wsegpc.models.guidance import (
-    PROJECTED,
-    Side,
-    guidance_loss,
-    projection,
-    voxel_tags,
-)
+from pointcept_wsegpc.models.guidance import PROJECTED, Side, guidance_loss, projection, voxel_tags
 from pointcept_wsegpc.models.pairing import sample_pixel_features
 
 KINDS = ("contrastive", "affinity", "mse", "cam")

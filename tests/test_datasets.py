@@ -11,10 +11,7 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
-from pointcept_wsegpc import (
-    register,  # noqa: F401
-    schema,
-)
+from pointcept_wsegpc import schema
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.datasets.training import compact_ids

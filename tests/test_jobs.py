@@ -12,13 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pointcept_wsegpc.jobs import (
-    Outcome,
-    add_job_arguments,
-    parse_shard,
-    run_jobs,
-    take_shard,
-)
+from pointcept_wsegpc.jobs import Outcome, add_job_arguments, parse_shard, run_jobs, take_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.regions.clean import is_finite
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import METHODS, PRESETS, check_complete, resolve, settings_of
-from pointcept_wsegpc.regions.views import DEPTH_NOISE, DepthView
+from .clean import is_finite
+from .cloud import Cloud
+from .methods import METHODS, PRESETS, check_complete, resolve, settings_of
+from .views import DEPTH_NOISE, DepthView
 
 __all__ = [
     "METHODS",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.regions.growing import check_settings
+from .growing import check_settings
 
 PLY_HEADER = """\
 ply

@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from pointcept_wsegpc.regions.clean import distinct_rows, unit, unit_range
-from pointcept_wsegpc.regions.kd_tree import build_tree, query_tree
-from pointcept_wsegpc.regions.kernels import local_planes
+from .clean import distinct_rows, unit, unit_range
+from .kd_tree import build_tree, query_tree
+from .kernels import local_planes
 
 FOR_NORMALS = 32  # neighbours that a normal is estimated from; more cost time and gain little
 FOR_NOISE = 12

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.regions.file_readers import READERS, named
+from .file_readers import READERS, named
 
 
 def partition_file(cloud, *, path: str | Path, key: str | int | None = None) -> np.ndarray:

@@ -17,12 +17,7 @@ import math
 
 import numpy as np
 
-from pointcept_wsegpc.regions.graph_kernels import (
-    WEIGHT_STEP,
-    join_segments,
-    table_edges,
-    weigh_edges,
-)
+from .graph_kernels import WEIGHT_STEP, join_segments, table_edges, weigh_edges
 
 # Neighbours are nearer to each other's plane than a region's members to the region's: the default
 # of max_distance, as a share of the cloud's.

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from pointcept_wsegpc.regions.kernels import grow_regions
+from .kernels import grow_regions
 
 
 def flattest_first(unevenness: np.ndarray) -> np.ndarray:

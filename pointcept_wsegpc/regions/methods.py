@@ -6,15 +6,15 @@ import inspect
 import numbers
 import os
 
-from pointcept_wsegpc.regions.cgal import partition_cgal
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.file import partition_file
-from pointcept_wsegpc.regions.graph import PLANE_SHARE, partition_graph
-from pointcept_wsegpc.regions.growing import partition_growing
-from pointcept_wsegpc.regions.oracle import partition_oracle
-from pointcept_wsegpc.regions.supervoxel import partition_supervoxel
-from pointcept_wsegpc.regions.supervoxel_elements import SEED_VOXELS, VOXEL_SPACINGS
-from pointcept_wsegpc.regions.supervoxel_growing import partition_supervoxel_growing
+from .cgal import partition_cgal
+from .cloud import Cloud
+from .file import partition_file
+from .graph import PLANE_SHARE, partition_graph
+from .growing import partition_growing
+from .oracle import partition_oracle
+from .supervoxel import partition_supervoxel
+from .supervoxel_elements import SEED_VOXELS, VOXEL_SPACINGS
+from .supervoxel_growing import partition_supervoxel_growing
 
 # Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
 METHODS = {

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from pointcept_wsegpc.regions.supervoxel_elements import elements_of, grid_keys
-from pointcept_wsegpc.regions.supervoxel_kernels import (
+from .supervoxel_elements import elements_of, grid_keys
+from .supervoxel_kernels import (
     FIXED,
     FREE,
     connected,

@@ -5,14 +5,13 @@ Frames are an iterable of `View` (frames.py), all of one `size` (H, W), with the
 """
 
 import contextlib
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from ..files import atomic_path, read_json, write_array
+from ..files import link_or_copy, read_json, write_array
 from ..labels import IGNORE
 from ..schema import Views, read_points, write_view_image, write_views
 
@@ -75,15 +74,6 @@ def link_points(source, folder, needed=("coord", "color", "normal")):
     for path in files:
         link_or_copy(path, folder / path.name)
     return points
-
-
-def link_or_copy(source, target):
-    """Make `target` a hard link to the file `source`; a copy where the file system cannot."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
 
 
 def store_views(folder, frames, labels=None, axis_alignment=None):

@@ -8,10 +8,9 @@ import numpy as np
 
 from main_job.report import SEGMENT
 from pointcept_wsegpc import schema
-from pointcept_wsegpc.files import write_array
+from pointcept_wsegpc.files import link_or_copy, write_array
 from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
-from pointcept_wsegpc.scans.prepared import link_or_copy
 
 SPLITS = ("train", "val")
 REGION_FILES = ("region.npy", "regions.json")

@@ -8,16 +8,16 @@ import logging
 import time
 from pathlib import Path
 
-from pointcept_wsegpc.files import write_array, write_json
-from pointcept_wsegpc.regions import apply, settings_of
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.scenes import records
-from pointcept_wsegpc.regions.scenes.inputs import read_frames, read_images, read_inputs
-from pointcept_wsegpc.regions.scenes.quality import add_up, boundary_of, measure
-from pointcept_wsegpc.regions.scenes.settings import Settings
-from pointcept_wsegpc.regions.views import DepthView
-from pointcept_wsegpc.schema import write_view_image
+from ...files import write_array, write_json
+from ...schema import write_view_image
+from .. import apply, settings_of
+from ..cloud import Cloud
+from ..methods import from_data
+from ..views import DepthView
+from . import records
+from .inputs import read_frames, read_images, read_inputs
+from .quality import add_up, boundary_of, measure
+from .settings import Settings
 
 logger = logging.getLogger(__name__)
 

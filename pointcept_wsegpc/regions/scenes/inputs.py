@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.labels import IGNORE, LABEL_TABLES, SCANNET20_NAMES
-from pointcept_wsegpc.regions.methods import settings_of
-from pointcept_wsegpc.schema import read_points, read_view_image, read_views, view_path
+from ...labels import IGNORE, LABEL_TABLES, SCANNET20_NAMES
+from ...schema import read_points, read_view_image, read_views, view_path
+from ..methods import settings_of
 
 OPTIONAL = ("normal", "color")  # None where a scene has no such file
 

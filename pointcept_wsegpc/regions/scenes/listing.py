@@ -2,14 +2,8 @@
 
 import re
 
-from pointcept_wsegpc.regions.methods import METHODS, PRESETS
-from pointcept_wsegpc.regions.scenes.settings import (
-    FROM_SCENE,
-    POINTS_ONLY,
-    POINTS_ONLY_PRESETS,
-    defaults_of,
-    required_by,
-)
+from ..methods import METHODS, PRESETS
+from .settings import FROM_SCENE, POINTS_ONLY, POINTS_ONLY_PRESETS, defaults_of, required_by
 
 NOT_FROM_DATA = ("key",)  # settings that are none, not auto, where nothing is said
 

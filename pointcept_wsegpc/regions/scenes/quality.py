@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from pointcept_wsegpc.labels import LABEL_TABLES
-from pointcept_wsegpc.metrics import boundary_counts, partition_confusion
+from ...labels import LABEL_TABLES
+from ...metrics import boundary_counts, partition_confusion
 
 NUM_CLASSES = max(map(len, LABEL_TABLES.values()))  # those that occur count
 BOUNDARY_NEIGHBOURS = 8

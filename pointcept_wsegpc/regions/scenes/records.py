@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.regions.scenes.inputs import filled_in
-from pointcept_wsegpc.regions.scenes.quality import Tally
-from pointcept_wsegpc.regions.scenes.settings import FILES
-from pointcept_wsegpc.schema import read_views, view_path
+from ...files import read_json
+from ...schema import read_views, view_path
+from .inputs import filled_in
+from .quality import Tally
+from .settings import FILES
 
 NAME = "regions.json"
 

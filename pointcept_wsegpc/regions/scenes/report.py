@@ -7,8 +7,8 @@ import operator
 
 import numpy as np
 
-from pointcept_wsegpc.regions.scenes.quality import Tally, add_up
-from pointcept_wsegpc.regions.scenes.records import finished_record
+from .quality import Tally, add_up
+from .records import finished_record
 
 WORST = 5  # scenes that the report names
 KINDS = {"points": ("scene", "points"), "views": ("view", "pixels")}  # one of them, made of what

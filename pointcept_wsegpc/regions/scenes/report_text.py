@@ -1,6 +1,6 @@
 """The numbers of report.py as text."""
 
-from pointcept_wsegpc.regions.scenes.report import KINDS
+from .report import KINDS
 
 BAR = 24  # characters of the longest bar of a histogram
 

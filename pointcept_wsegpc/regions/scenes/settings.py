@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pointcept_wsegpc.regions.methods import METHODS, needed_by, resolve, settings_of
-from pointcept_wsegpc.regions.scenes.trial import try_on_a_view, try_on_points
-from pointcept_wsegpc.regions.views import DEPTH_NOISE
+from ..methods import METHODS, needed_by, resolve, settings_of
+from ..views import DEPTH_NOISE
+from .trial import try_on_a_view, try_on_points
 
 FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene
 FILES = ("path", "mesh")  # settings that name a file of each scene

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pointcept_wsegpc.regions import apply, settings_of
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.views import DepthView
+from .. import apply, settings_of
+from ..cloud import Cloud
+from ..views import DepthView
 
 SIDE = 6  # points, pixels
 SPACING = 0.001  # metres; far below any length that makes sense for a scene

@@ -3,12 +3,10 @@
 N points.
 """
 
-import zipfile
-
 import numpy as np
 
+from ...files.pickles import numeric_array, read_npz, read_pickled
 from ...labels import IGNORE, SCANNET20_NAMES
-from .pickles import numeric_array, read_pickled
 
 NO_LABEL = (255, -100)  # what others write where there is no label
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
@@ -100,20 +98,6 @@ def clean_labels(label, num_classes, path):
             "and 255 for none: is this another data set?"
         )
     return label
-
-
-def read_npz(path, key, hint=""):
-    """The integers under `key` of an `.npz`, as (N,) int64; ValueError where there are none."""
-    try:
-        with np.load(path) as stored:
-            if key not in stored.files:
-                raise ValueError(f"its keys are {stored.files}, expected {key!r}{hint}")
-            array = stored[key].reshape(-1)
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
-        raise ValueError(f"{path} cannot be used: {error}") from error
-    if array.dtype.kind not in "iuf" or (array != np.floor(array)).any():
-        raise ValueError(f"{path} cannot be used: {key!r} holds {array.dtype}, expected integers")
-    return array.astype(np.int64)
 
 
 def read_superpoints(path, num_ids=None):

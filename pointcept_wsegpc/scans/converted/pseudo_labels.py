@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ...contracts.label_store import LabelStore
+from ...files.pickles import read_npz
 from ...metrics import confusion_with_misses, mean_iou
-from .arrays import clean_labels, read_npz
+from .arrays import clean_labels
 
 
 def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_scene=None):

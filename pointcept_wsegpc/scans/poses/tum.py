@@ -6,14 +6,7 @@ rgb.txt and depth.txt with `timestamp path` lines. Depth images have 5000 values
 
 import numpy as np
 
-from .trajectory import (
-    DEPTH_SUFFIXES,
-    Shot,
-    Trajectory,
-    find_intrinsic,
-    image_folder,
-    list_images,
-)
+from .trajectory import DEPTH_SUFFIXES, Shot, Trajectory, find_intrinsic, image_folder, list_images
 
 FILES = ("groundtruth.txt", "trajectory.txt")
 MAX_DIFFERENCE = 0.02  # s, as the benchmark's own tools have it

@@ -10,6 +10,7 @@ import codecs
 import math
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,17 @@ def numeric_array(value, path, name):
     if array.dtype.kind not in KINDS:
         raise ValueError(f"{path}: {name} holds {array.dtype}; expected numbers")
     return array
+
+
+def read_npz(path, key, hint=""):
+    """The integers under `key` of an `.npz`, as (N,) int64; ValueError where there are none."""
+    try:
+        with np.load(path) as stored:
+            if key not in stored.files:
+                raise ValueError(f"its keys are {stored.files}, expected {key!r}{hint}")
+            array = stored[key].reshape(-1)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
+        raise ValueError(f"{path} cannot be used: {error}") from error
+    if array.dtype.kind not in "iuf" or (array != np.floor(array)).any():
+        raise ValueError(f"{path} cannot be used: {key!r} holds {array.dtype}, expected integers")
+    return array.astype(np.int64)

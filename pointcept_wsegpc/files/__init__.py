@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -53,3 +54,12 @@ def write_json(path, value):
 def read_json(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def link_or_copy(source, target):
+    """Make `target` a hard link to the file `source`; a copy where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)

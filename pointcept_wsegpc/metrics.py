@@ -5,7 +5,7 @@ Shapes: N points, C classes.
 
 import numpy as np
 
-from .labels import IGNORE
+from .contracts.classes import IGNORE
 
 
 def confusion(pred, target, num_classes, ignore=IGNORE):

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .contracts.classes import IGNORE, SCANNET20_NAMES, palette
 from .files import atomic_path
-from .labels import IGNORE, SCANNET20_NAMES, palette
 from .metrics import confusion_with_misses, mean_iou
 
 # Colours of the ScanNet benchmark, in the order of its classes.

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from pointcept_wsegpc import host
+from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.capture import find_captures
 from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
 from pointcept_wsegpc.scans.scannet import prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
-from pointcept_wsegpc.scans.tags import assemble_tags
 
 # In this process everything runs on the stand-in, also where there is a Pointcept: what concerns
 # Pointcept has a process of its own (contract/test_on_pointcept.py, test_configs.py).

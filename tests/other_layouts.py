@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from pointcept_wsegpc import camera
-from pointcept_wsegpc.labels import SCANNET20
+from pointcept_wsegpc.contracts.classes import SCANNET20
 from pointcept_wsegpc.scans.frames import nearest_index
 from pointcept_wsegpc.scans.scannet import points_from_mesh
 from pointcept_wsegpc.scans.sens import SensReader

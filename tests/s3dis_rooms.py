@@ -10,8 +10,9 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from pointcept_wsegpc import schema
-from pointcept_wsegpc.labels import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.scans.s3dis_images import AREA_5B
 
 CLASS = {"desk": "table", "bookshelf": "bookcase", "picture": "board"}  # others: the same, clutter
@@ -27,13 +28,13 @@ def s3dis_class(label):
 
 def walls_angle(scene):
     """Degrees, whole, by which S3DIS would align the room."""
-    align = schema.read_views(scene).axis_alignment
+    align = read_views(scene).axis_alignment
     return round(-np.rad2deg(np.arctan2(align[1, 0], align[0, 0]))) % 360
 
 
 def object_names(scene):
     """Name of the object, such as chair_3, of every point (N,)."""
-    points = schema.read_points(scene, ("segment20", "instance"))
+    points = read_points(scene, ("segment20", "instance"))
     names = []
     for label, instance in zip(points["segment20"], points["instance"], strict=True):
         names.append(f"{s3dis_class(label)}_{instance + 2}")
@@ -44,7 +45,7 @@ def write_points(scene, root, area, room):
     """A raw room, and its line in the area's file of angles. Returns the written points' order."""
     folder = root / area / room / "Annotations"
     folder.mkdir(parents=True)
-    points, names, order = schema.read_points(scene), object_names(scene), []
+    points, names, order = read_points(scene), object_names(scene), []
     for name in np.unique(names):
         index = np.flatnonzero(names == name)
         rows = np.column_stack([points["coord"][index], points["color"][index]])
@@ -59,7 +60,7 @@ def write_preprocessed(scene, root, area, room, aligned=False, normals=True):
     """The arrays that Pointcept's preprocessing would write, of the points in their own order."""
     folder = root / area / room
     folder.mkdir(parents=True)
-    points = schema.read_points(scene)
+    points = read_points(scene)
     coord, normal = points["coord"].astype(np.float64), points["normal"].astype(np.float64)
     if aligned:
         angle = (2 - walls_angle(scene) / 180) * np.pi
@@ -80,15 +81,15 @@ def write_preprocessed(scene, root, area, room, aligned=False, normals=True):
 
 def write_images(scene, root, area_folder, room):
     """Images, depth and poses under root/<area_folder>/data, in the frame of that folder."""
-    views, data = schema.read_views(scene), root / area_folder / "data"
+    views, data = read_views(scene), root / area_folder / "data"
     for domain in ("rgb", "depth", "pose"):
         (data / domain).mkdir(parents=True, exist_ok=True)
     for i, frame in enumerate(views.frame):
         camera = f"camera_{crc32(room.encode()):08x}{i // VIEWS_PER_CAMERA:024x}"
         stem = f"{camera}_{room}_frame_{i % VIEWS_PER_CAMERA}_domain"
-        color = schema.read_view_image(scene, frame, "color")
+        color = read_view_image(scene, frame, "color")
         Image.fromarray(color).save(data / "rgb" / f"{stem}_rgb.png")
-        depth = np.rint(schema.read_view_image(scene, frame, "depth") * 512)
+        depth = np.rint(read_view_image(scene, frame, "depth") * 512)
         depth = np.where(depth > 0, depth, 65535).astype(np.uint16)
         Image.fromarray(depth).save(data / "depth" / f"{stem}_depth.png")
         camera_to_world = np.linalg.inv(views.world_to_camera[i])

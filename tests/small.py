@@ -7,7 +7,7 @@ from pointcept.models.builder import MODELS
 from torch import nn
 
 import pointcept_wsegpc.register  # noqa: F401  WSegPC and the data sets by name
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 
 
 @MODELS.register_module("Test-PointMLP")

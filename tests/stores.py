@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 
 
 def write_store(folder, scenes, names=SCANNET20_NAMES, quality=None):

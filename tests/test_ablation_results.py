@@ -28,7 +28,7 @@ from ablations.benchmarks import BENCHMARKS
 from ablations.rows import Comparison
 from ablations.study import Study
 from ablations.tables import TABLES
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.files import read_json, write_json
 
 
@@ -416,7 +416,7 @@ def test_picture_of_rooms_needs_all_its_rows(study, prepared_root, tmp_path):
     def label(row, seed):
         finished(study, row, seed, tmp_path, **{"3d": 0.5})
         folder = study.jobs(row, seed)["second"].store(tmp_path)
-        scenes = schema.scene_dirs(prepared_root, "train")[: rooms.ROOMS]
+        scenes = scene_dirs(prepared_root, "train")[: rooms.ROOMS]
         write_store(folder, {scene.name: np.load(scene / "segment20.npy") for scene in scenes})
 
     label(rows_of("components")["CAM"], 0)

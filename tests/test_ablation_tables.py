@@ -25,11 +25,12 @@ from ablations.rows import Row
 from ablations.study import Study
 from ablations.tables import CONSISTENCY, PARTITIONS, TABLES
 from main_job.plan import REPOSITORY
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import IGNORE
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.datasets.multiview import MultiViewDataset
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.labels import IGNORE
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.models.mink_unet import MinkUNet
 from pointcept_wsegpc.models.wsegpc import WSegPC
@@ -224,7 +225,7 @@ def test_other_data_make_other_jobs(study, root_copy):
     row = rows_of("components")["CAM"]
     same = Study(tiny(root_copy))
     assert same.fingerprint == study.fingerprint != ""
-    scene = schema.scene_dirs(root_copy, "train")[0]
+    scene = scene_dirs(root_copy, "train")[0]
     seen = [same.fingerprint]
 
     def changed():
@@ -249,7 +250,7 @@ def test_other_data_make_other_jobs(study, root_copy):
 @pytest.mark.parametrize("name", ["coord", "color", "normal", "region", "segment20"])
 def test_each_array_is_in_the_fingerprint(name, root_copy):
     before = data.fingerprint(tiny(root_copy))
-    path = schema.scene_dirs(root_copy, "val")[-1] / f"{name}.npy"
+    path = scene_dirs(root_copy, "val")[-1] / f"{name}.npy"
     array = np.load(path)
     array[-1] += 1  # a single point, at the end
     np.save(path, array)
@@ -371,7 +372,7 @@ def test_regions_have_to_be_the_default_ones(root_copy):
     with pytest.raises(ValueError, match=r"^5 of 5 .*scene0000_00 first; run tools/extract_reg"):
         data.check_data(tiny(root_copy), COMPONENTS)
     data.check_data(tiny(root_copy, partition="of the tests"), COMPONENTS)
-    for scene in schema.scene_dirs(root_copy, ("train", "val")):
+    for scene in scene_dirs(root_copy, ("train", "val")):
         extract_regions(scene, Settings())
     data.check_data(tiny(root_copy), COMPONENTS)
     (scene / "region.npy").unlink()
@@ -392,13 +393,13 @@ def test_linked_root_shares_all_but_regions(root_copy, tmp_path):
     assert files == wanted - regions and len(regions) > 5
     assert all(os.path.samefile(root / path, root_copy / path) for path in files)
     partitions.leave_unassigned(root)
-    for scene in schema.scene_dirs(root, ("train", "val")):
+    for scene in scene_dirs(root, ("train", "val")):
         count = len(np.load(scene / "coord.npy"))
-        assert (schema.read_region(scene, count) == -1).all()
-        views = schema.read_views(scene)
-        image = schema.read_view_image(scene, views.frame[0], "region", views.size)
+        assert (read_region(scene, count) == -1).all()
+        views = read_views(scene)
+        image = read_view_image(scene, views.frame[0], "region", views.size)
         assert (image == -1).all()
-    first = schema.scene_dirs(root_copy, "train")[0]
+    first = scene_dirs(root_copy, "train")[0]
     assert (np.load(first / "region.npy") >= 0).any()
 
 
@@ -408,7 +409,7 @@ def test_other_file_systems_get_copies(prepared_root, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     partitions.link_scenes(prepared_root, tmp_path)
-    for scene in schema.scene_dirs(tmp_path, ("train", "val")):
+    for scene in scene_dirs(tmp_path, ("train", "val")):
         path = scene / "coord.npy"
         source = prepared_root / path.relative_to(tmp_path)
         assert path.read_bytes() == source.read_bytes() and not path.samefile(source)
@@ -429,7 +430,7 @@ def test_each_run_has_partitions_of_its_own(study, tmp_path):
         names.add(roles["second"].name)
     assert roots[0] != roots[1] and len(names) == 1
     roles["regions"].run(tmp_path / "one", None, resume=False)  # it starts over
-    assert len(schema.scene_dirs(roots[1], ("train", "val"))) == 5
+    assert len(scene_dirs(roots[1], ("train", "val"))) == 5
 
 
 def write_scene(root, name, region, segment):
@@ -453,7 +454,7 @@ def test_partition_quality_of_scenes(prepared_root, tmp_path):
     partitions.link_scenes(prepared_root, tmp_path / "linked")
     partitions.leave_unassigned(tmp_path / "linked")
     assert partitions.quality(tmp_path / "linked")[0] == 1
-    for scene in schema.scene_dirs(tmp_path / "linked", "train"):
+    for scene in scene_dirs(tmp_path / "linked", "train"):
         (scene / "segment20.npy").unlink()
     assert partitions.quality(tmp_path / "linked") is None
 

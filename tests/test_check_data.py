@@ -13,9 +13,10 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.labels import S3DIS_NAMES, SCANNET20_NAMES
 from pointcept_wsegpc.scans.checks.colors import check_colors
 from pointcept_wsegpc.scans.checks.estimate import Schedule, estimate
 from pointcept_wsegpc.scans.checks.overlay import draw_overlay, nearest_points
@@ -65,10 +66,10 @@ def change_array(scene, name, change):
 
 def change_views(scene, **changes):
     """Replace fields of the views by functions of the views."""
-    views = schema.read_views(scene)
+    views = read_views(scene)
     for name, change in changes.items():
         setattr(views, name, change(views))
-    schema.write_views(scene, views)
+    write_views(scene, views)
 
 
 def change_images(scene, pattern, change):
@@ -106,7 +107,7 @@ def turned_over(scene):
 
 
 def aligned(scene):
-    matrix = schema.read_views(scene).axis_alignment.astype(np.float32)
+    matrix = read_views(scene).axis_alignment.astype(np.float32)
     change_array(scene, "coord", lambda c: c @ matrix[:3, :3].T + matrix[:3, 3])
 
 
@@ -169,13 +170,13 @@ def test_the_fix_undoes_swapped_axes(scene):
 
 def render_depth(scene):
     """Replace the depth images by what the poses show of the points, as without a depth camera."""
-    coord, views = np.load(scene / "coord.npy"), schema.read_views(scene)
+    coord, views = np.load(scene / "coord.npy"), read_views(scene)
     for i, frame in enumerate(views.frame):
         depth = np.zeros(views.size, np.float32)
         camera = views.intrinsic[i], views.world_to_camera[i], views.size
         _, row, col, z = nearest_points(coord, *camera)
         depth[row, col] = z
-        schema.write_view_image(scene, frame, "depth", depth)
+        write_view_image(scene, frame, "depth", depth)
     manifest = read_json(scene / "manifest.json")
     rendered = {"from": "points", "views": views.frame.tolist()}
     write_json(scene / "manifest.json", {**manifest, "rendered_depth": rendered})
@@ -208,7 +209,7 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     """Nothing can be said of colours that are all alike, but of those under right poses."""
     change_views(scene, world_to_camera=lambda v: np.linalg.inv(v.world_to_camera))
     render_depth(scene)
-    views = schema.read_views(scene)
+    views = read_views(scene)
     coord, seen = np.load(scene / "coord.npy"), []
     for i in range(len(views)):
         camera = views.intrinsic[i], views.world_to_camera[i], views.size
@@ -240,7 +241,7 @@ def test_few_rendered_depths_are_no_8_bit_images(scene):
         depth = np.asarray(Image.open(path))
         Image.fromarray((depth // 20 * 20).astype(np.uint16)).save(path)
     assert "depth-8-bit" in grave(scene)
-    rendered = {"from": "points", "views": schema.read_views(scene).frame.tolist()}
+    rendered = {"from": "points", "views": read_views(scene).frame.tolist()}
     manifest = read_json(scene / "manifest.json")
     write_json(scene / "manifest.json", {**manifest, "rendered_depth": rendered})
     assert "depth-8-bit" not in grave(scene)
@@ -254,7 +255,7 @@ def test_rendered_depth_of_points_without_colour_is_told(scene):
 
 
 def test_poses_of_another_scene_have_no_explanation(scene, prepared_root):
-    other = schema.read_views(prepared_root / "train" / "scene0002_00")
+    other = read_views(prepared_root / "train" / "scene0002_00")
     change_views(scene, world_to_camera=lambda v: other.world_to_camera[: len(v)])
     found = grave(scene)
     assert list(found) == ["poses-unfit"] and "expected 75%" in found["poses-unfit"]
@@ -270,7 +271,7 @@ def test_a_good_scene_has_no_problem(prepared_root):
 
 
 def test_one_wrong_pose_is_named(scene):
-    frame = schema.read_views(scene).frame[2]
+    frame = read_views(scene).frame[2]
 
     def lose(views):
         pose = views.world_to_camera.copy()
@@ -369,8 +370,8 @@ def test_missing_parts(scene, part, key):
 
 def test_a_scene_without_views_is_told_and_allowed(scene):
     shutil.rmtree(scene / "views")
-    empty = schema.Views(np.empty(0), np.empty((0, 3, 3)), np.empty((0, 4, 4)), (36, 48))
-    schema.write_views(scene, empty)
+    empty = Views(np.empty(0), np.empty((0, 3, 3)), np.empty((0, 4, 4)), (36, 48))
+    write_views(scene, empty)
     for _ in range(2):  # with an empty views.npz, and without
         (problem,) = check_scene(scene, SETTINGS)["problems"]
         assert problem["key"] == "no-views" and not problem["wasted"]
@@ -515,9 +516,9 @@ def test_nearest_points():
 
 
 def test_overlay_of_a_cloud_that_no_view_sees(scene, tmp_path):
-    arrays = schema.read_points(scene, ("coord", "color"))
+    arrays = read_points(scene, ("coord", "color"))
     arrays["coord"] = arrays["coord"] + np.float32(1000)
-    draw_overlay(tmp_path / "p.png", scene, arrays, schema.read_views(scene), 0.04)
+    draw_overlay(tmp_path / "p.png", scene, arrays, read_views(scene), 0.04)
     assert Image.open(tmp_path / "p.png").size[0] > 1000
 
 

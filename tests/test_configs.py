@@ -20,8 +20,9 @@ from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 from stores import write_store
 
-from pointcept_wsegpc import register, schema
-from pointcept_wsegpc.labels import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc import register
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import scene_dirs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
@@ -440,7 +441,7 @@ def checkout(real_pointcept, prepared_root, tmp_path_factory):
     root = link_checkout(tmp_path_factory.mktemp("checkout"), real_pointcept, prepared_root)
     labels = {
         scene.name: np.arange(len(np.load(scene / "coord.npy"))) % 20
-        for scene in schema.scene_dirs(prepared_root, "train")
+        for scene in scene_dirs(prepared_root, "train")
     }
     write_store(root / "data/store", labels)
     return root
@@ -483,7 +484,7 @@ python tools/test.py --config-file $E/config.py --num-gpus 1 --options data.test
 @pytest.mark.slow
 def test_submission(checkout, prepared_root):
     """Pointcept's tester writes one file per test scene, a line with a NYU40 id per point."""
-    scene = next(iter(schema.scene_dirs(prepared_root, "val")))
+    scene = next(iter(scene_dirs(prepared_root, "val")))
     unseen = checkout / "data/unseen/test/scene0707_00"
     unseen.mkdir(parents=True)
     for name in ("coord", "color", "normal"):  # test scenes have no labels, tags or regions

@@ -15,11 +15,14 @@ from PIL import Image
 from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
-from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc import camera
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_points, read_region
+from pointcept_wsegpc.contracts.tags import read_scene_tags
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.files.pickles import read_pickled
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans.capture import find_captures as find_raw
 from pointcept_wsegpc.scans.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.scans.checks.scene import check_scene
@@ -80,9 +83,9 @@ def scene_of(root, split="train", name=NAME):
 
 def links(scene, tolerance=0.04):
     """{(frame, point): (row, col)} of all views of a scene."""
-    coord, views, table = np.load(scene / "coord.npy"), schema.read_views(scene), {}
+    coord, views, table = np.load(scene / "coord.npy"), read_views(scene), {}
     for i, frame in enumerate(views.frame):
-        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size)
         args = (views.intrinsic[i], views.world_to_camera[i], depth, tolerance)
         for point, row, col in zip(*camera.visible_pixels(coord, *args), strict=True):
             table[int(frame), int(point)] = int(row), int(col)
@@ -95,10 +98,10 @@ def links(scene, tolerance=0.04):
 @pytest.mark.parametrize("layout", WRITERS)
 def test_points_are_those_of_the_scan(converted, prepared_root, layout):
     for split, name in (("train", NAME), ("val", "scene0003_00")):
-        expected = schema.read_points(
+        expected = read_points(
             prepared_root / split / name, ("coord", "color", "normal", "segment20")
         )
-        found = schema.read_points(scene_of(converted[layout], split, name), list(expected))
+        found = read_points(scene_of(converted[layout], split, name), list(expected))
         for key, array in expected.items():
             assert found[key].dtype == array.dtype
             if key == "normal" and layout == "openscene":  # estimated from so few points
@@ -114,7 +117,7 @@ def test_points_are_those_of_the_scan(converted, prepared_root, layout):
 @pytest.mark.parametrize("layout", ["wsegpc", "openscene"])
 def test_views_and_links_are_those_of_the_scan(converted, prepared_root, layout):
     scene, reference = scene_of(converted[layout]), scene_of(prepared_root)
-    views, expected = schema.read_views(scene), schema.read_views(reference)
+    views, expected = read_views(scene), read_views(reference)
     assert views.frame.tolist() == expected.frame.tolist() and views.size == expected.size
     assert np.allclose(views.intrinsic, expected.intrinsic, atol=1e-4)
     assert np.allclose(views.world_to_camera, expected.world_to_camera, atol=1e-6)
@@ -123,13 +126,11 @@ def test_views_and_links_are_those_of_the_scan(converted, prepared_root, layout)
     else:
         assert np.allclose(views.axis_alignment, np.eye(4))
     for frame in views.frame:
-        pair = [schema.read_view_image(s, frame, "depth") for s in (scene, reference)]
+        pair = [read_view_image(s, frame, "depth") for s in (scene, reference)]
         assert np.array_equal(*pair)
-        images = [
-            schema.read_view_image(s, frame, "color").astype(float) for s in (scene, reference)
-        ]
+        images = [read_view_image(s, frame, "color").astype(float) for s in (scene, reference)]
         assert np.abs(images[0] - images[1]).mean() < (4 if layout == "wsegpc" else 12)
-        label = schema.read_view_image(scene, frame, "label")
+        label = read_view_image(scene, frame, "label")
         assert set(np.unique(label)) <= {frame % 20, -1} and (label >= 0).mean() > 0.8
     assert links(scene) == links(reference) and len(links(scene)) > 1000
 
@@ -150,8 +151,8 @@ def test_links_of_correspondences_are_those_of_the_scan(converted, prepared_root
     """The colour camera's views link the same points, at the pixels where they project."""
     found, reference = links(scene_of(converted["concerto"])), scene_of(prepared_root)
     expected = links(reference, tolerance=0.3)
-    frames = schema.read_views(reference).frame.tolist()
-    depth = {frame: schema.read_view_image(reference, frame, "depth") for frame in frames}
+    frames = read_views(reference).frame.tolist()
+    depth = {frame: read_view_image(reference, frame, "depth") for frame in frames}
     # Where the depth camera measured nothing, the table of the mesh has depth all the same.
     known = [key for key in found if depth[key[0]][found[key]] > 0]
     assert len(known) > 0.8 * len(found) > 1000
@@ -206,16 +207,16 @@ def test_converted_scenes_pass_the_checks(converted, layout):
 def test_superpoints_become_regions(converted, sources):
     scene = scene_of(converted["wsegpc"])
     given = other_layouts.superpoints(np.load(scene / "coord.npy"))
-    region = schema.read_region(scene, len(given))
+    region = read_region(scene, len(given))
     assert np.array_equal(region < 0, given < 0) and (region < 0).any()
     # One to one, and numbered from 0.
     pairs = set(zip(region[region >= 0].tolist(), given[given >= 0].tolist(), strict=True))
     assert sorted(id_ for id_, _ in pairs) == list(range(len({old for _, old in pairs})))
-    views = schema.read_views(scene)
+    views = read_views(scene)
     for frame in views.frame:
         path = sources["wsegpc"] / "scannet_2d" / NAME / "depth" / f"{frame}.png"
         expected = other_layouts.image_superpoints(np.asarray(Image.open(path)))
-        stored = schema.read_view_image(scene, frame, "region", views.size)
+        stored = read_view_image(scene, frame, "region", views.size)
         assert np.array_equal(stored, other_layouts.resized(expected, SIZE))
     manifest = read_json(scene / "manifest.json")
     assert manifest["regions"] == {"points": True, "views": len(views)}
@@ -256,7 +257,7 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
         "unreadable colour image": [6],
         "unreadable pose": [8],
     }
-    assert schema.read_views(capture.target).frame.tolist() == [10]
+    assert read_views(capture.target).frame.tolist() == [10]
 
 
 def test_a_scene_without_images_is_kept_for_3d(sources, tmp_path):
@@ -265,7 +266,7 @@ def test_a_scene_without_images_is_kept_for_3d(sources, tmp_path):
     capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
     manifest = convert_scene(capture, settings("openscene"))
     assert manifest["num_views"] == 0 and manifest["normals"] == "estimated"
-    assert len(schema.read_points(capture.target)["coord"]) == manifest["num_points"]
+    assert len(read_points(capture.target)["coord"]) == manifest["num_points"]
 
 
 def test_normals_of_a_mesh_beside_the_points(sources, raw_captures, tmp_path, prepared_root):
@@ -321,7 +322,7 @@ def test_broken_files_of_concerto_are_listed(sources, tmp_path):
         "unreadable intrinsic file",
         "unreadable correspondence file",
     ]
-    assert len(schema.read_views(capture.target)) > 0
+    assert len(read_views(capture.target)) > 0
 
 
 @pytest.mark.parametrize("split", ["..", "../other", "/tmp", ".", ""])
@@ -600,7 +601,7 @@ def test_the_tool_converts_and_goes_on(sources, tmp_path, monkeypatch, capsys):
     status, text = run(tool, monkeypatch, capsys, *command)
     assert status == 0 and "2 done, 0 already finished, 0 failed" in text
     assert "2 scenes to prepare" in text and "tags of 2 scenes added" in text
-    assert set(schema.read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
+    assert set(read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
     assert "0 done, 2 already finished" in run(tool, monkeypatch, capsys, *command)[1]
     labels = tmp_path / "labels"
     labels.mkdir()
@@ -623,7 +624,7 @@ def test_names_with_spaces_and_images_of_several_sizes(sources, tmp_path, conver
     manifest = convert_scene(capture, settings("openscene"))
     assert capture.target.name == name and manifest["frames"]["bad"] == {}
     pair = [
-        schema.read_view_image(scene, 2, "color", SIZE).astype(float)
+        read_view_image(scene, 2, "color", SIZE).astype(float)
         for scene in (capture.target, scene_of(converted["openscene"]))
     ]
     assert np.abs(pair[0] - pair[1]).mean() < 15  # the same view, less sharp

@@ -11,11 +11,12 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.datasets.training import compact_ids
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.models.batch import prefixed, shift_index, unique_ids
 from pointcept_wsegpc.transforms.views import point_features
 
@@ -65,7 +66,7 @@ def assert_same(first, second):
 def number_points(root):
     """Write every point's number and its scene's into its colour: augmentation moves points, and
     may drop them, but without a colour view it leaves colours alone."""
-    for number, scene in enumerate(schema.scene_dirs(root, ["train", "val"])):
+    for number, scene in enumerate(scene_dirs(root, ["train", "val"])):
         points = np.arange(len(np.load(scene / "coord.npy")))
         color = np.stack([points % 256, points // 256, np.full(len(points), number)], axis=1)
         np.save(scene / "color.npy", color.astype(np.uint8))
@@ -79,7 +80,7 @@ def point_numbers(feat):
 
 def original(root, key, scene, point):
     """Rows of an array of the prepared scenes, for (scene, point) numbers."""
-    arrays = [np.load(s / f"{key}.npy") for s in schema.scene_dirs(root, ["train", "val"])]
+    arrays = [np.load(s / f"{key}.npy") for s in scene_dirs(root, ["train", "val"])]
     return np.stack([arrays[s][p] for s, p in zip(scene, point, strict=True)])
 
 
@@ -166,9 +167,9 @@ def test_key_names_that_collate_reads_are_used_as_it_reads_them(prepared_root):
 def test_evaluation_sample(prepared_root):
     data = dataset(prepared_root, split="val", mode="eval", loop=5)
     assert len(data) == 2  # looped in training only
-    scene = schema.scene_dirs(prepared_root, "val")[0]
+    scene = scene_dirs(prepared_root, "val")[0]
     sample = data[0]
-    points = schema.read_points(scene, ("coord", "color", "normal", "segment20"))
+    points = read_points(scene, ("coord", "color", "normal", "segment20"))
     n, total = len(sample["coord"]), len(points["coord"])
     assert n < total and sample["offset"] == n
     inverse = sample["inverse"].numpy()
@@ -191,7 +192,7 @@ def test_evaluation_sample(prepared_root):
 
 
 def test_evaluation_without_labels_and_without_tags(root_copy):
-    scene = schema.scene_dirs(root_copy, "val")[0]
+    scene = scene_dirs(root_copy, "val")[0]
     (scene / "segment20.npy").unlink()
     tags = json.loads((root_copy / "scene_tags.json").read_text())
     del tags[scene.name]
@@ -239,7 +240,7 @@ def test_points_keep_region_normal_and_voxel_through_augmentation(root_copy, mix
 def test_every_original_voxel_reaches_teacher_and_student(root_copy):
     number_points(root_copy)
     sample = dataset(root_copy, **STILL)[0]
-    coord = np.load(schema.scene_dirs(root_copy, "train")[0] / "coord.npy")
+    coord = np.load(scene_dirs(root_copy, "train")[0] / "coord.npy")
     cells = np.unique(np.floor(coord / np.float32(GRID)), axis=0)
     assert len(sample["coord"]) == len(sample["teacher_coord"]) == len(cells)
     assert sample["teacher_index"].tolist() == list(range(len(cells)))  # equal views, equal voxels
@@ -254,7 +255,7 @@ def slow_project(point, intrinsic, pose):
 
 def shown_frames(image, scene, views):
     """Positions in the views of the images of a sample without jitter."""
-    stored = [schema.read_view_image(scene, f, "color", views.size) for f in views.frame]
+    stored = [read_view_image(scene, f, "color", views.size) for f in views.frame]
     stored = (np.stack(stored) / 255 - multiview.IMAGENET_MEAN) / multiview.IMAGENET_STD
     stored = stored.transpose(0, 3, 1, 2)
     return [int(abs(stored - one.numpy()).max((1, 2, 3)).argmin()) for one in image]
@@ -264,7 +265,7 @@ def shown_frames(image, scene, views):
 def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
     """In the original coordinates, whatever was done to the points; and none is missing."""
     number_points(root_copy)
-    scenes = schema.scene_dirs(root_copy, ["train", "val"])
+    scenes = scene_dirs(root_copy, ["train", "val"])
     data = dataset(root_copy, **PLAIN, mix3d=mix3d)
     for index in range(3):
         sample = data[index]
@@ -277,9 +278,9 @@ def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
         of_view = np.repeat(names, np.diff(np.linspace(0, V, len(names) + 1).astype(int)))
         for v, name in enumerate(of_view):
             number = next(i for i, s in enumerate(scenes) if s.name == name)
-            views = schema.read_views(scenes[number])
+            views = read_views(scenes[number])
             [f] = shown_frames(sample["image"][v : v + 1], scenes[number], views)
-            depth = schema.read_view_image(scenes[number], views.frame[f], "depth")
+            depth = read_view_image(scenes[number], views.frame[f], "depth")
             for i in np.flatnonzero(scene == number):
                 row, col, z = slow_project(coord[i], views.intrinsic[f], views.world_to_camera[f])
                 linked = [link for link in links if link[:2] == (v, i)]
@@ -299,12 +300,12 @@ def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
 
 def test_image_regions_are_the_views_own(prepared_root):
     sample = dataset(prepared_root, **PLAIN)[1]
-    scene = schema.scene_dirs(prepared_root, "train")[1]
-    views = schema.read_views(scene)
+    scene = scene_dirs(prepared_root, "train")[1]
+    views = read_views(scene)
     frames = views.frame[shown_frames(sample["image"], scene, views)]
     assert (np.diff(frames) >= 0).all()  # two parts of a short capture may share a frame
     for frame, region in zip(frames, sample["image_region"], strict=True):
-        np.testing.assert_array_equal(region, schema.read_view_image(scene, frame, "region"))
+        np.testing.assert_array_equal(region, read_view_image(scene, frame, "region"))
     assert torch.equal(sample["image"], sample["teacher_image"])  # without jitter
 
 
@@ -343,9 +344,9 @@ def test_structure_removal_drops_regions_and_3d_tags_only(root_copy, kind):
     structures = {kind: (kind, 1.0), other: (other, 0.0)}
     data = dataset(root_copy, **{**STILL, "structures": structures})
     frame_matters = []
-    for index, scene in enumerate(schema.scene_dirs(root_copy, "train")):
+    for index, scene in enumerate(scene_dirs(root_copy, "train")):
         sample = data[index]
-        align = schema.read_views(scene).axis_alignment
+        align = read_views(scene).axis_alignment
         coord, region = np.load(scene / "coord.npy"), np.load(scene / "region.npy")
         expected = slow_structure(coord @ align[:3, :3].T + align[:3, 3], region, kind)
         frame_matters.append(slow_structure(coord, region, kind) != expected)
@@ -398,7 +399,7 @@ def test_mixing_follows_its_probability(prepared_root):
 
 
 def test_a_lone_scene_is_not_mixed_with_itself(root_copy):
-    for scene in schema.scene_dirs(root_copy, "train")[1:]:
+    for scene in scene_dirs(root_copy, "train")[1:]:
         shutil.rmtree(scene)
     check_training_sample(dataset(root_copy, mix3d=1.0)[0])
 
@@ -471,7 +472,7 @@ def test_point_labels_of_the_voxels_on_request(prepared_root, mix3d):
 
 
 def test_requested_labels_that_are_missing(root_copy):
-    scene = schema.scene_dirs(root_copy, "train")[0]
+    scene = scene_dirs(root_copy, "train")[0]
     (scene / "segment20.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"segment20.npy is missing"):
         dataset(root_copy, labels=True)[0]
@@ -479,7 +480,7 @@ def test_requested_labels_that_are_missing(root_copy):
 
 
 def test_labels_outside_the_class_table_are_refused(root_copy):
-    path = schema.scene_dirs(root_copy, "train")[0] / "segment20.npy"
+    path = scene_dirs(root_copy, "train")[0] / "segment20.npy"
     segment = np.load(path)
     segment[3] = 255
     np.save(path, segment)
@@ -640,7 +641,7 @@ def one_line(error, *parts):
 
 
 def first_scene(root):
-    return schema.scene_dirs(root, "train")[0]
+    return scene_dirs(root, "train")[0]
 
 
 def test_region_file_of_wrong_length(root_copy):
@@ -702,11 +703,11 @@ def test_depth_with_8_bits(root_copy):
 
 @pytest.mark.parametrize("kind", ["color", "depth", "region"])
 def test_image_of_another_size(root_copy, kind):
-    for path in first_scene(root_copy).glob(f"views/*[0-9]{schema.VIEW_SUFFIX[kind]}"):
+    for path in first_scene(root_copy).glob(f"views/*[0-9]{VIEW_SUFFIX[kind]}"):
         Image.open(path).resize((24, 18)).save(path)
     with pytest.raises(ValueError) as error:
         dataset(root_copy)[0]
-    one_line(error, schema.VIEW_SUFFIX[kind], "(18, 24)", "(36, 48)")
+    one_line(error, VIEW_SUFFIX[kind], "(18, 24)", "(36, 48)")
 
 
 def test_point_arrays_of_different_length(root_copy):
@@ -735,7 +736,7 @@ def test_unknown_mode(prepared_root):
 def store(prepared_root, tmp_path):
     """Pseudo-labels of the training scenes: class = number of the point modulo 20."""
     labels = {}
-    for scene in schema.scene_dirs(prepared_root, "train"):
+    for scene in scene_dirs(prepared_root, "train"):
         point = np.arange(len(np.load(scene / "coord.npy")))
         labels[scene.name] = point % 20, (point % 11) / 10
     return write_store(tmp_path / "store", labels).path

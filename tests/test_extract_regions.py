@@ -13,7 +13,8 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.scene import read_region
+from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
 from pointcept_wsegpc.regions import METHODS, partition
@@ -54,18 +55,18 @@ def test_two_planes_are_two_regions(tmp_path):
     scene = prepared(tmp_path)
     record = extract_regions(scene, Settings())
     segment = np.load(scene / "segment20.npy")
-    region = schema.read_region(scene, len(segment))
+    region = read_region(scene, len(segment))
     assert region.dtype == np.int32 and region.max() == 1
     assert record["points"]["regions"] == 2
     assert record["points"]["unassigned"] == pytest.approx((region < 0).mean())
     assert record["points"]["unassigned"] < 0.02
     assert record["points"]["quality"] == pytest.approx(partition_quality(region, segment, 20))
     assert record["points"]["quality"] > 0.97
-    views = schema.read_views(scene)
+    views = read_views(scene)
     counts, unassigned, seen = [], 0, 0
     for frame in views.frame:
-        image = schema.read_view_image(scene, frame, "region", views.size)
-        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        image = read_view_image(scene, frame, "region", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size)
         assert (image[depth == 0] == -1).all()
         counts.append(image.max() + 1)
         unassigned, seen = unassigned + (image[depth > 0] < 0).sum(), seen + (depth > 0).sum()
@@ -406,10 +407,10 @@ def cut_off(pattern, count=100):
 
 def change_label_image(value):
     def spoil(scene):
-        views = schema.read_views(scene)
-        image = schema.read_view_image(scene, views.frame[0], "label")
+        views = read_views(scene)
+        image = read_view_image(scene, views.frame[0], "label")
         image[3, 4] = value
-        schema.write_view_image(scene, views.frame[0], "label", image)
+        write_view_image(scene, views.frame[0], "label", image)
 
     return spoil
 

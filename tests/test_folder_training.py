@@ -18,7 +18,8 @@ from pointcept.models.builder import build_model
 from stores import write_store
 
 from main_job.steps import exclusive
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
@@ -46,7 +47,7 @@ def own_root(tmp_path_factory):
     prepare_scan(capture, Settings(height=36, width=48, spacing=0.08))
     regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
     extract_regions(capture.target, regions)
-    schema.write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
+    write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
     (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
     return root
 
@@ -90,7 +91,7 @@ def test_stage_one_has_samples_without_any_label(load):
 
 
 def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
-    points = len(schema.read_points(own_root / "train/kitchen")["coord"])
+    points = len(read_points(own_root / "train/kitchen")["coord"])
     write_store(tmp_path / "store", {"kitchen": np.arange(points) % 4}, NAMES)
     data = load("stage2-minkunet18c").data
     sample = build_dataset({**data.train, "store": str(tmp_path / "store")})[0]

@@ -16,14 +16,14 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import IGNORE, SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.hooks import pseudo_labels
 from pointcept_wsegpc.hooks.ema import check_finite, check_hand_over
 from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
 from pointcept_wsegpc.hooks.scene_tags import check_tags, tag_statistics
-from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
 
 NUM_CLASSES = len(SCANNET20_NAMES)
@@ -100,7 +100,7 @@ class TestSceneTagHook:
     def test_accepts_good_tags_and_logs_them(self, trainer, prepared_root):
         attach("SceneTagHook", trainer).before_train()
         line = text(trainer)
-        assert f"Scene tags of 3 scenes from {prepared_root / schema.TAGS_FILE}" in line
+        assert f"Scene tags of 3 scenes from {prepared_root / TAGS_FILE}" in line
         assert all(name in line for name in SCANNET20_NAMES)
 
     def test_names_every_absent_scene(self, trainer):
@@ -681,17 +681,17 @@ class TestPseudoLabelExporter:
                 assert np.array_equal(one["label"], other["label"])
 
     def test_a_scene_absent_from_the_tags_is_refused(self, frozen_model, root_copy, tmp_path):
-        tags = schema.read_scene_tags(root_copy / schema.TAGS_FILE)
+        tags = read_scene_tags(root_copy / TAGS_FILE)
         del tags["scene0001_00"]
-        write_json(root_copy / schema.TAGS_FILE, tags)
+        write_json(root_copy / TAGS_FILE, tags)
         dataset = eval_dataset(root_copy)
         with pytest.raises(ValueError, match=r"1 of 3 scenes absent: scene0001_00.*--no-tags"):
             export(frozen_model, dataset, tmp_path / "store")
         export(frozen_model, dataset, tmp_path / "store", use_tags=False)
 
     def test_a_scene_without_tags_gets_no_label(self, frozen_model, root_copy, tmp_path):
-        tags = schema.read_scene_tags(root_copy / schema.TAGS_FILE)
-        write_json(root_copy / schema.TAGS_FILE, {**tags, "scene0001_00": []})
+        tags = read_scene_tags(root_copy / TAGS_FILE)
+        write_json(root_copy / TAGS_FILE, {**tags, "scene0001_00": []})
         dataset = eval_dataset(root_copy)
         manifest, _ = export(frozen_model, dataset, tmp_path / "store")
         with np.load(tmp_path / "store/scene0001_00.npz") as file:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.labels import IGNORE
+from pointcept_wsegpc.contracts.classes import IGNORE
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.oracle import LONGEST_LINK, partition_oracle

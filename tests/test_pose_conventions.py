@@ -11,7 +11,9 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc import camera
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.scans.capture import Capture, find_captures
 from pointcept_wsegpc.scans.folder import Settings, prepare_scan
 from pointcept_wsegpc.scans.folder_capture import FolderCapture
@@ -28,11 +30,11 @@ SETTINGS = Settings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
 
 def links(scene):
     """(point, row, col) of every view, in the order of the views."""
-    coord, views = schema.read_points(scene)["coord"], schema.read_views(scene)
+    coord, views = read_points(scene)["coord"], read_views(scene)
     for frame, intrinsic, pose in zip(
         views.frame, views.intrinsic, views.world_to_camera, strict=True
     ):
-        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size)
         yield np.stack(camera.visible_pixels(coord, intrinsic, pose, depth, 0.05))
 
 
@@ -53,10 +55,10 @@ def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
     capture = FolderCapture("a", "train", tmp_path / "raw" / "a", tmp_path / "out")
     manifest = prepare_scan(capture, SETTINGS)
     assert manifest["poses"] == convention.split()[0] and manifest["frames"]["bad"] == {}
-    expected, found = schema.read_points(reference), schema.read_points(capture.target)
+    expected, found = read_points(reference), read_points(capture.target)
     for key, array in expected.items():
         assert found[key].dtype == array.dtype and np.array_equal(found[key], array)
-    expected, found = schema.read_views(reference), schema.read_views(capture.target)
+    expected, found = read_views(reference), read_views(capture.target)
     assert found.size == expected.size and len(found) == 6
     assert np.allclose(found.intrinsic, expected.intrinsic, atol=1e-5)
     assert np.allclose(found.world_to_camera, expected.world_to_camera, atol=1e-5)
@@ -64,12 +66,12 @@ def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
         assert own.shape[1] > 500 and np.array_equal(own, theirs)
     for own, theirs in zip(found.frame, expected.frame, strict=True):
         depths = (
-            schema.read_view_image(scene, frame, "depth")
+            read_view_image(scene, frame, "depth")
             for scene, frame in ((capture.target, own), (reference, theirs))
         )
         assert np.array_equal(*depths)
-        color = schema.read_view_image(capture.target, own, "color").astype(int)
-        other = schema.read_view_image(reference, theirs, "color").astype(int)
+        color = read_view_image(capture.target, own, "color").astype(int)
+        other = read_view_image(reference, theirs, "color").astype(int)
         # ScanNet's passed through a JPEG and a wider camera before.
         assert np.abs(color - other).mean() < 12
     assert manifest["fit"]["depth_error"] < 0.02 and manifest["fit"]["seen"] > 0.5
@@ -107,10 +109,10 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
     for name in names:
         one, two = (folder.joinpath("views", name) for folder in (theirs.target, capture.target))
         assert one.read_bytes() == two.read_bytes()
-    one, two = schema.read_views(theirs.target), schema.read_views(capture.target)
+    one, two = read_views(theirs.target), read_views(capture.target)
     for key in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
         assert np.array_equal(getattr(one, key), getattr(two, key))
-    for key, array in schema.read_points(theirs.target).items():
+    for key, array in read_points(theirs.target).items():
         if key != "normal":  # estimated where the mesh has no face
             assert np.array_equal(np.load(capture.target / f"{key}.npy"), array)
 

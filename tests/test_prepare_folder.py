@@ -18,9 +18,12 @@ from scipy.ndimage import map_coordinates
 from stores import write_store
 
 import prepare_folder
-from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc import camera
+from pointcept_wsegpc.contracts.classes import read_class_names
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.tags import read_scene_tags
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.labels import read_class_names
 from pointcept_wsegpc.scans.folder import UP, Settings, World, prepare_scan
 from pointcept_wsegpc.scans.folder_capture import (
     FolderCapture,
@@ -61,11 +64,11 @@ def run_tool(monkeypatch, capsys):
 
 
 def views_of(scene):
-    views = schema.read_views(scene)
+    views = read_views(scene)
     for frame, intrinsic, pose in zip(
         views.frame, views.intrinsic, views.world_to_camera, strict=True
     ):
-        yield intrinsic, pose, schema.read_view_image(scene, frame, "depth", views.size)
+        yield intrinsic, pose, read_view_image(scene, frame, "depth", views.size)
 
 
 # ------------------------------------------------------------------------------------- tags
@@ -227,7 +230,7 @@ def test_images_of_different_sizes_become_one_pinhole_each(tmp_path):
         both = (depth > 0) & (expected > 0)
         assert both.mean() > 0.1 and np.median(np.abs(depth - expected)[both]) < 0.03
         margins.append((depth == 0).all(axis=0).sum())
-        color = schema.read_view_image(capture.target, number, "color").astype(int)
+        color = read_view_image(capture.target, number, "color").astype(int)
         seen = np.where(color[..., 0] > 128, 0, np.where(color[..., 1] > 128, 1, -1))
         assert (seen == surface)[both].mean() > 0.9
     assert margins[2] >= 16  # an upright image has margins left and right
@@ -252,9 +255,7 @@ def test_one_calibration_of_images_of_different_sizes(depth, tmp_path):
     for one, two in zip(others, views_of(mixed.target), strict=True):
         assert all(np.allclose(a, b, atol=1e-3) for a, b in zip(one, two, strict=True))
     for number in range(3):
-        one, two = (
-            schema.read_view_image(c.target, number, "color").astype(int) for c in (plain, mixed)
-        )
+        one, two = (read_view_image(c.target, number, "color").astype(int) for c in (plain, mixed))
         assert (np.abs(one - two).max(axis=2) < 60).mean() > 0.95
 
 
@@ -317,7 +318,7 @@ def test_without_depth_images_depth_is_rendered(kind, tmp_path):
     manifest = prepare_scan(capture, SETTINGS)
     assert manifest["rendered_depth"] == {"from": kind, "views": [0, 1, 2, 3]}
     assert expected["rendered_depth"]["views"] == [] and manifest["fit"]["depth_error"] is None
-    coord = schema.read_points(capture.target)["coord"]
+    coord = read_points(capture.target)["coord"]
     for intrinsic, pose, depth in views_of(capture.target):
         exact, _ = raw_scan.render(intrinsic, (24, 32), np.linalg.inv(pose))
         found, wanted = (
@@ -359,8 +360,8 @@ def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
     settings = Settings(height=24, width=32, spacing=0, scale=0.001, up="y")
     manifest = prepare_scan(moved, settings)
     assert manifest["fit"]["depth_error"] < 0.02 and np.abs(manifest["origin"]).max() > 1000
-    points = schema.read_points(moved.target)
-    shift = points["coord"][0] - schema.read_points(plain.target)["coord"][0]
+    points = read_points(moved.target)
+    shift = points["coord"][0] - read_points(plain.target)["coord"][0]
     assert np.allclose(points["coord"] - shift, coord, atol=1e-3)
     for (*_, one), (*_, two) in zip(views_of(plain.target), views_of(moved.target), strict=True):
         assert np.array_equal(one, two)
@@ -381,7 +382,7 @@ def test_the_alignment_leads_from_the_capture(tmp_path):
     matrix = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
     own_scan.write_text(capture.folder / "axis_alignment.txt", *matrix)
     prepare_scan(capture, SETTINGS)
-    assert (schema.read_views(capture.target).axis_alignment == matrix).all()
+    assert (read_views(capture.target).axis_alignment == matrix).all()
     own_scan.write_text(capture.folder / "axis_alignment.txt", *np.zeros((4, 4)))
     with pytest.raises(ValueError, match=r"axis_alignment.txt is no rotation and shift"):
         prepare_scan(capture, SETTINGS)
@@ -394,7 +395,7 @@ def test_a_room_without_images_is_kept(tmp_path):
     capture = capture_of(tmp_path, writer=lambda scene, _: own_scan.write_mesh(scene))
     manifest = prepare_scan(capture, SETTINGS)
     assert manifest["num_views"] == 0 and not (capture.target / "views").exists()
-    normal = schema.read_points(capture.target)["normal"]
+    normal = read_points(capture.target)["normal"]
     assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-5)
 
 
@@ -521,7 +522,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     raw_scan.write_mesh(capture.folder / "mesh.ply", coord, surface, face)
     manifest = prepare_scan(capture, Settings(height=24, width=32, spacing=0.1))
     assert manifest["num_points"] < 0.1 * manifest["num_scanned"] == 0.1 * len(coord)
-    prepared = schema.read_points(capture.target)["coord"]
+    prepared = read_points(capture.target)["coord"]
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
     write_store(tmp_path / "store", {"a": (label, np.full(len(label), 0.75))})
     pair = (capture.target, tmp_path / "store/a.npz")
@@ -572,16 +573,16 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
         assert line in printed
     assert read_class_names(out / "classes.txt") == ["floor", "wall", "box"]
     tags = {"kitchen": ["floor", "wall", "box"], "Büro 2": ["floor", "wall"]}
-    assert schema.read_scene_tags(out / "scene_tags.json") == tags
+    assert read_scene_tags(out / "scene_tags.json") == tags
     assert not list(out.rglob("segment*")) and not list(out.rglob("*.label.png"))
-    assert len(schema.read_views(out / "train/Büro 2")) == 3
+    assert len(read_views(out / "train/Büro 2")) == 3
     (raw / "broken").rmdir()
     (raw / "val.txt").write_text("leer\nBüro 2\n")
     (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,wall\n")
     status, printed = run_tool("prepare_folder", *arguments)
     assert status == 0 and "0 done, 3 already finished, 0 failed" in printed
     assert "1 prepared scenes moved to their new split: Büro 2" in printed
-    assert schema.read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
+    assert read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
     assert read_json(out / "val/Büro 2/manifest.json")["poses"] == "colmap"
 
 
@@ -673,7 +674,7 @@ def test_labelled_files_of_a_data_set(tmp_path, run_tool):
     store, out = tmp_path / "store", tmp_path / "ply"
     arguments = (tmp_path / "o", store, "--out", out)
     assert "no label of a scene of" in run_tool("export_ply", *arguments)[0]
-    points = len(schema.read_points(tmp_path / "o/train/kitchen")["coord"])
+    points = len(read_points(tmp_path / "o/train/kitchen")["coord"])
     write_store(store, {"kitchen": np.arange(points) % 4 - 1})
     status, printed = run_tool("export_ply", *arguments)
     assert status == 0 and "1 done, 0 already finished, 0 failed" in printed

@@ -16,12 +16,14 @@ import pytest
 import s3dis_rooms
 from PIL import Image
 
-from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc import camera
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import read_scene_tags
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.labels import S3DIS_NAMES
 from pointcept_wsegpc.scans import agreement, frames, photos, s3dis_alignment, s3dis_images
 from pointcept_wsegpc.scans.converted import image_folders
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.s3dis import Settings, choose_views, prepare_room
 from pointcept_wsegpc.scans.s3dis_alignment import (
     AS_RELEASED,
@@ -53,7 +55,7 @@ ROOMS = [f"{area}-{room}" for area, room, _ in s3dis_rooms.PLACES]
 def release(prepared_root, tmp_path_factory):
     """(folder of the release, {name: (the scene that the room was, order of its points)})."""
     folder = tmp_path_factory.mktemp("Straße 2D 3D")
-    scenes = schema.scene_dirs(prepared_root, ["train", "val"])
+    scenes = scene_dirs(prepared_root, ["train", "val"])
     return folder, s3dis_rooms.write_release(scenes, folder)
 
 
@@ -91,10 +93,10 @@ def images_of(folder, domain, area="area_1"):
 
 def links(scene, tolerance=0.15):
     """{(view, point, row, column)} of every link of a scene, and the number of its views."""
-    coord, views = schema.read_points(scene, ("coord",))["coord"], schema.read_views(scene)
+    coord, views = read_points(scene, ("coord",))["coord"], read_views(scene)
     found = set()
     for v, frame in enumerate(views.frame):
-        depth = schema.read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size)
         point, row, col = camera.visible_pixels(
             coord, views.intrinsic[v], views.world_to_camera[v], depth, tolerance
         )
@@ -122,14 +124,14 @@ def test_color_and_labels_lie_where_the_links_say(release, prepared, name):
     original, _ = release[1][name]
     capture, _ = prepared["raw", name]
     for frame, own in zip(
-        schema.read_views(capture.target).frame, schema.read_views(original).frame, strict=True
+        read_views(capture.target).frame, read_views(original).frame, strict=True
     ):
-        one = schema.read_view_image(capture.target, frame, "color").astype(int)
-        other = schema.read_view_image(original, own, "color").astype(int)
+        one = read_view_image(capture.target, frame, "color").astype(int)
+        other = read_view_image(original, own, "color").astype(int)
         assert np.abs(one - other).mean() < 4  # compressed twice
-    points = schema.read_points(capture.target, ("coord", "segment"))
-    views = schema.read_views(capture.target)
-    label = [schema.read_view_image(capture.target, f, "label") for f in views.frame]
+    points = read_points(capture.target, ("coord", "segment"))
+    views = read_views(capture.target)
+    label = [read_view_image(capture.target, f, "label") for f in views.frame]
     found = links(capture.target)[0]
     agree = [label[v][row, col] == points["segment"][point] for v, point, row, col in found]
     assert np.mean(agree) > 0.8
@@ -139,11 +141,11 @@ def test_color_and_labels_lie_where_the_links_say(release, prepared, name):
 def test_walls_are_along_the_axes_after_alignment(release, prepared, source):
     for name in ROOMS:
         capture, _ = prepared[source, name]
-        normal = schema.read_points(release[1][name][0], ("normal", "segment20"))
+        normal = read_points(release[1][name][0], ("normal", "segment20"))
         wall = normal["normal"][normal["segment20"] == 0].astype(np.float64)
         if source == "aligned":
             wall = wall @ turn(s3dis_rooms.walls_angle(release[1][name][0])).T
-        align = schema.read_views(capture.target).axis_alignment
+        align = read_views(capture.target).axis_alignment
         assert np.allclose(align[:3, :3] @ align[:3, :3].T, np.eye(3))
         along = np.abs(wall @ align[:3, :3].T)[:, :2].max(1)
         assert np.median(along) > 0.99
@@ -169,7 +171,7 @@ def test_raw_and_preprocessed_rooms_have_the_same_points_and_tags(release, prepa
         _, order = release[1][name]
         raw, links_ = (prepared[source, name] for source in ("raw", "preprocessed"))
         keys = ("coord", "color", "segment", "instance", "normal")
-        one, other = (schema.read_points(c.target, keys) for c, _ in (raw, links_))
+        one, other = (read_points(c.target, keys) for c, _ in (raw, links_))
         for key in ("coord", "color"):
             assert (one[key] == other[key][order]).all()
         assert (one["segment"] == other["segment"].ravel()[order]).all()
@@ -277,7 +279,7 @@ def test_quarter_turns_are_undone_without_a_file(release, tmp_path, monkeypatch)
 def test_the_user_may_say_whether_it_is_aligned(release, tmp_path):
     folder, _ = release
     capture = find_rooms(folder / "raw", folder / "images", tmp_path)[0][1]
-    coord = schema.read_points(folder / "preprocessed/Area_1/office_1", ("coord",))["coord"]
+    coord = read_points(folder / "preprocessed/Area_1/office_1", ("coord",))["coord"]
     candidates = placements(coord, capture.angle)
     assert [c.aligned for c in candidates] == [False, True, True]
     assert choose_placement(candidates, coord, [], 0.15) is AS_RELEASED
@@ -523,7 +525,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
     bad = manifest["frames"]["bad"]
     assert {reason: len(frames) for reason, frames in bad.items()} == expected
     assert manifest["frames"]["read"] == 42 and manifest["num_views"] == 42 - 12
-    stored = schema.read_views(capture.target).frame.tolist()
+    stored = read_views(capture.target).frame.tolist()
     assert not set(stored) & {frame for frames in bad.values() for frame in frames}
     names = manifest["source"]["images"]
     assert all(names[str(frame)] == capture.images[frame].stem for frame in stored)
@@ -541,14 +543,14 @@ def test_images_of_different_sizes(release, room):
     larger = camera.resize_intrinsic(matrix, (36, 48), (72, 96))
     spoil_pose(pose[1], camera_k_matrix=larger.tolist())
     prepare_room(capture, SETTINGS)
-    views = schema.read_views(capture.target)
-    assert np.allclose(views.intrinsic, schema.read_views(scene).intrinsic)
+    views = read_views(capture.target)
+    assert np.allclose(views.intrinsic, read_views(scene).intrinsic)
     found = {(v, int(order[p]), row, col) for v, p, row, col in links(capture.target)[0]}
     expected = links(scene)[0]
     assert len(found ^ expected) <= 0.01 * len(expected)
-    for frame, own in zip(views.frame, schema.read_views(scene).frame, strict=True):
-        one = schema.read_view_image(capture.target, frame, "color").astype(int)
-        other = schema.read_view_image(scene, own, "color").astype(int)
+    for frame, own in zip(views.frame, read_views(scene).frame, strict=True):
+        one = read_view_image(capture.target, frame, "color").astype(int)
+        other = read_view_image(scene, own, "color").astype(int)
         assert np.abs(one - other).mean() < 6
 
 
@@ -594,7 +596,7 @@ def test_the_tool_reports_every_room_and_resumes(release, tmp_path):
         "tags of 2 rooms added",
     ):
         assert line in first.stdout, line
-    tags = schema.read_scene_tags(tmp_path / "out" / "scene_tags.json")
+    tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
     assert list(tags) == ["Area_1-WC_1", "Area_1-office_1"] and tags["Area_1-WC_1"]
     assert "mixture" not in first.stdout
     again = run_tool(*arguments)

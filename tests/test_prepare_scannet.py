@@ -15,18 +15,24 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc import camera, schema
+from pointcept_wsegpc import camera
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import (
+    assemble_tags,
+    derive_tags,
+    read_scene_tags,
+    write_scene_tags,
+)
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.scans import prepared as prepared_scenes
 from pointcept_wsegpc.scans import scannet
 from pointcept_wsegpc.scans.capture import Capture, estimate_bytes, find_captures
 from pointcept_wsegpc.scans.frames import nearest_index, resample_color
 from pointcept_wsegpc.scans.mesh import LabelMap, read_mesh, vertex_normals
-from pointcept_wsegpc.scans.prepared import is_prepared
 from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
-from pointcept_wsegpc.scans.tags import assemble_tags, derive_tags
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = Settings(stride=2, height=24, width=32)
@@ -65,9 +71,7 @@ def run_tool(*arguments):
 def test_points_have_pointcepts_layout(prepared):
     capture, manifest = prepared
     coord, surface, _ = raw_scan.room()
-    points = schema.read_points(
-        capture.target, ("coord", "color", "normal", "segment20", "instance")
-    )
+    points = read_points(capture.target, ("coord", "color", "normal", "segment20", "instance"))
     layout = {key: (array.dtype.name, array.shape) for key, array in points.items()}
     n = len(coord)
     assert layout == {
@@ -92,7 +96,7 @@ def test_points_have_pointcepts_layout(prepared):
 
 def test_views_name_the_kept_frames_and_their_cameras(prepared):
     capture, manifest = prepared
-    views = schema.read_views(capture.target)
+    views = read_views(capture.target)
     assert views.frame.tolist() == [0, 2, 4, 6] and views.size == (24, 32)
     assert manifest["num_views"] == 4 and manifest["frames"]["read"] == 4
     for frame, world_to_camera in zip(views.frame, views.world_to_camera, strict=True):
@@ -107,11 +111,11 @@ def test_views_name_the_kept_frames_and_their_cameras(prepared):
 def test_points_and_depth_agree(prepared):
     """The prepared points lie where the prepared depth sees them, in every view."""
     capture, _ = prepared
-    coord, views = schema.read_points(capture.target)["coord"], schema.read_views(capture.target)
+    coord, views = read_points(capture.target)["coord"], read_views(capture.target)
     for frame, intrinsic, pose in zip(
         views.frame, views.intrinsic, views.world_to_camera, strict=True
     ):
-        depth = schema.read_view_image(capture.target, frame, "depth", views.size)
+        depth = read_view_image(capture.target, frame, "depth", views.size)
         uv, z = camera.project(coord, intrinsic, pose)
         col, row = np.rint(uv).astype(int).T
         inside = (z > 0) & (row >= 0) & (row < 24) & (col >= 0) & (col < 32)
@@ -135,15 +139,15 @@ def assert_surfaces_match(found, intrinsic, size, to_world):
 
 def test_color_and_rendered_labels_lie_on_the_depth_grid(prepared):
     capture, manifest = prepared
-    views = schema.read_views(capture.target)
+    views = read_views(capture.target)
     assert manifest["view_labels"] == "rendered"
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        color = schema.read_view_image(capture.target, frame, "color", views.size).astype(int)
+        color = read_view_image(capture.target, frame, "color", views.size).astype(int)
         surface = np.full(views.size, -1)
         surface[color[..., 0] > 128], surface[color[..., 1] > 128] = raw_scan.FLOOR, raw_scan.WALL
         assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
-        label = schema.read_view_image(capture.target, frame, "label", views.size)
-        depth = schema.read_view_image(capture.target, frame, "depth", views.size)
+        label = read_view_image(capture.target, frame, "label", views.size)
+        depth = read_view_image(capture.target, frame, "depth", views.size)
         surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
         assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
         assert (label[depth == 0] == -1).all()
@@ -171,9 +175,9 @@ def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
             (capture.folder / "label-filt" / f"{frame}.png").write_bytes(data)
     manifest = prepare_scene(capture, SETTINGS)
     assert manifest["view_labels"] == "label-filt" and manifest["unlabelled"] == [4]
-    views = schema.read_views(capture.target)
+    views = read_views(capture.target)
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        label = schema.read_view_image(capture.target, frame, "label", views.size)
+        label = read_view_image(capture.target, frame, "label", views.size)
         if frame == 4:
             assert (label == -1).all()
             continue
@@ -187,7 +191,7 @@ def test_a_test_scene_has_no_labels(tmp_path):
     manifest = prepare_scene(capture, SETTINGS)
     assert manifest["tags"] is None and manifest["view_labels"] is None
     assert not list(capture.target.rglob("*.label.png")) + list(capture.target.glob("seg*"))
-    assert (schema.read_views(capture.target).axis_alignment == np.eye(4)).all()
+    assert (read_views(capture.target).axis_alignment == np.eye(4)).all()
     assert assemble_tags(capture.root)[1] == 0 and not (capture.root / "scene_tags.json").exists()
 
 
@@ -296,7 +300,7 @@ SPOILED = {
 def test_bad_frames_are_left_out_and_listed(tmp_path):
     capture = capture_of(tmp_path, bad=SPOILED)
     manifest = prepare_scene(capture, Settings(stride=1, height=24, width=32))
-    assert schema.read_views(capture.target).frame.tolist() == [5, 7]
+    assert read_views(capture.target).frame.tolist() == [5, 7]
     assert manifest["frames"] == {
         "read": 8,
         "bad": {
@@ -325,7 +329,7 @@ def test_truncated_sens_keeps_the_readable_frames(tmp_path):
     capture.sens.write_bytes(data[: len(data) * 6 // 10])
     manifest = prepare_scene(capture, SETTINGS)
     assert manifest["frames"]["truncated"] == "4 of 8 frames"
-    assert schema.read_views(capture.target).frame.tolist() == [0, 2]
+    assert read_views(capture.target).frame.tolist() == [0, 2]
     capture.sens.write_bytes(data[:600])  # the header and half a frame
     with pytest.raises(ValueError, match=r"no valid frame .*truncated: 0 of 8 frames"):
         prepare_scene(capture, Settings(stride=1, height=24, width=32))
@@ -478,14 +482,14 @@ def test_the_tool_resumes_and_reports(tmp_path):
     assert "6 frames kept, 2 left out: blank depth" in first.stdout
     assert "1 listed scenes have no folder: scene0009_00" in first.stdout
     tags = {name: ["wall", "floor"] for name in names[:2]}
-    assert schema.read_scene_tags(out / "scene_tags.json") == tags
+    assert read_scene_tags(out / "scene_tags.json") == tags
 
     before = snapshot(out / "train" / names[0])
     assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments).stdout
     assert snapshot(out / "train" / names[0]) == before
     other = run_tool(*arguments[:-4], "--size", "16x12")
     assert "2 done, 0 already finished" in other.stdout
-    assert schema.read_views(out / "val" / names[1]).size == (12, 16)
+    assert read_views(out / "val" / names[1]).size == (12, 16)
     assert not list((out / ".partial").rglob("*.*"))
 
 
@@ -496,11 +500,11 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path):
     result = run_tool(*arguments, "--size", "32x24")
     assert result.returncode == 0, result.stderr
     assert "left out: blank depth" in result.stdout and "non-finite pose" in result.stdout
-    tags = schema.read_scene_tags(tmp_path / "out" / "scene_tags.json")
-    scenes = schema.scene_dirs(tmp_path / "out", ["train", "val"])
+    tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
+    scenes = scene_dirs(tmp_path / "out", ["train", "val"])
     assert len(scenes) == 2
     for scene in scenes:
-        points, views = schema.read_points(scene, ("coord", "segment20")), schema.read_views(scene)
+        points, views = read_points(scene, ("coord", "segment20")), read_views(scene)
         present = set(points["segment20"]) - {-1}
         assert {SCANNET20_NAMES[i] for i in present} == set(tags[scene.name])
         assert not np.allclose(views.axis_alignment, np.eye(4))
@@ -508,8 +512,8 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path):
         for frame, intrinsic, pose in zip(
             views.frame, views.intrinsic, views.world_to_camera, strict=True
         ):
-            depth = schema.read_view_image(scene, frame, "depth", views.size)
-            label = schema.read_view_image(scene, frame, "label", views.size)
+            depth = read_view_image(scene, frame, "depth", views.size)
+            label = read_view_image(scene, frame, "label", views.size)
             point, row, col = camera.visible_pixels(points["coord"], intrinsic, pose, depth, 0.2)
             _, z = camera.project(points["coord"][point], intrinsic, pose)
             errors.append(np.abs(depth[row, col] - z))
@@ -549,9 +553,9 @@ def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 9
     assert list((capture.root / ".partial").rglob("*.jpg"))  # it had begun
     with pytest.raises(FileNotFoundError):
-        schema.scene_dirs(capture.root, "train")
+        scene_dirs(capture.root, "train")
     prepare_scene(capture, SETTINGS)
-    assert schema.scene_dirs(capture.root, "train") == [capture.target]
+    assert scene_dirs(capture.root, "train") == [capture.target]
     assert not list((capture.root / ".partial").rglob("*.*"))
 
 
@@ -569,7 +573,7 @@ def test_hand_written_tags_are_kept(tmp_path):
     root = tmp_path
     for name, tags in (("a", ["wall"]), ("b", ["bed", "wall"]), ("c", None), ("d", [])):
         write_json(root / "train" / name / "manifest.json", {"tags": tags})
-    schema.write_scene_tags(root / "scene_tags.json", {"a": ["sofa"], "x": ["sink"]})
+    write_scene_tags(root / "scene_tags.json", {"a": ["sofa"], "x": ["sink"]})
     path, added, differing = assemble_tags(root)
     assert (added, differing) == (2, ["a"])
     assert read_json(path) == {"a": ["sofa"], "b": ["bed", "wall"], "d": [], "x": ["sink"]}
@@ -579,7 +583,7 @@ def test_hand_written_tags_are_kept(tmp_path):
 
 def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypatch):
     """Another shard finishes between our reading of the manifests and our write."""
-    from pointcept_wsegpc.scans import tags as module
+    from pointcept_wsegpc.contracts import tags as module
 
     write_json(tmp_path / "train" / "a" / "manifest.json", {"tags": ["wall"]})
     real, calls = module.write_scene_tags, []

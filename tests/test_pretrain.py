@@ -11,8 +11,8 @@ from mmengine.config import Config
 from ablations import benchmarks
 from ablations.benchmarks import LARGE
 from main_job.plan import REPOSITORY
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.scans.rooms.render import RoomCaster
 from pointcept_wsegpc.scans.synthrooms import SIZES

@@ -18,7 +18,7 @@ from main_job.process import ProgressLine, StepFailed, progress, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed
 from pointcept_wsegpc import pictures
-from pointcept_wsegpc.labels import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import IGNORE, SCANNET20_NAMES
 from quickstart import parse_arguments, run_plan, run_training
 
 # ------------------------------------------------------------------------------------- steps

@@ -30,15 +30,16 @@ from test_configs import (
     run_in,
 )
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
+from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
-from pointcept_wsegpc.labels import S3DIS_NAMES
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
 from pointcept_wsegpc.scans.s3dis_rooms import find_rooms
-from pointcept_wsegpc.scans.tags import assemble_tags
 from pointcept_wsegpc.transforms.views import crop_to_voxels, nearest_half, voxelize
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -51,7 +52,7 @@ TRAIN = ("Area_1", "Area_2")  # three rooms, one of them without images
 def root(prepared_root, tmp_path_factory):
     """Rooms of Areas 1, 2 and 5 as prepared S3DIS with regions."""
     folder = tmp_path_factory.mktemp("s3dis")
-    scenes = schema.scene_dirs(prepared_root, ["train", "val"])
+    scenes = scene_dirs(prepared_root, ["train", "val"])
     s3dis_rooms.write_release(scenes, folder)
     captures, _ = find_rooms(
         folder / "preprocessed", folder / "images", folder / "prepared",
@@ -220,7 +221,7 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
 
 def test_a_room_without_images_gives_no_view(root):
     scene = root / "Area_1" / WITHOUT
-    views = schema.read_views(scene)
+    views = read_views(scene)
     assert len(views) == 0 and views.size == (36, 48) and views.intrinsic.shape == (0, 3, 3)
     drawn = sample(dataset(root), WITHOUT)
     empty = {"image": (0, 3, 36, 48), "teacher_image": (0, 3, 36, 48), "image_region": (0, 36, 48)}
@@ -332,9 +333,9 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
     labels = LabelStore.load(store)
     labels.check(S3DIS_NAMES)
     assert len(labels.manifest["scenes"]) == 3
-    for scene in schema.scene_dirs(root, TRAIN):
+    for scene in scene_dirs(root, TRAIN):
         label = labels.read(scene.name, len(np.load(scene / "coord.npy")))["label"]
-        tags = schema.read_scene_tags(root / "scene_tags.json")[scene.name]
+        tags = read_scene_tags(root / "scene_tags.json")[scene.name]
         assert {S3DIS_NAMES[i] for i in np.unique(label)} <= set(tags)
     run(
         "train.py", "--config-file", CONFIGS / "s3dis/stage2-minkunet18c.py", "--num-gpus", 1,
@@ -400,7 +401,7 @@ def store(root, tmp_path_factory):
     """Pseudo-labels of the training rooms: all tables."""
     labels = {
         scene.name: np.full(len(np.load(scene / "coord.npy")), 7)
-        for scene in schema.scene_dirs(root, TRAIN)
+        for scene in scene_dirs(root, TRAIN)
     }
     return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS_NAMES).path
 

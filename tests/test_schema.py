@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointcept_wsegpc import schema
-from pointcept_wsegpc.files import atomic_path, write_array, write_json
-from pointcept_wsegpc.labels import (
+from pointcept_wsegpc.contracts.classes import (
     SCANNET20,
     SCANNET20_NAMES,
     nyu40_to_scannet20,
     palette,
-    tag_vector,
 )
+from pointcept_wsegpc.contracts.scene import SCENE_LAYOUT, read_points, read_region, scene_dirs
+from pointcept_wsegpc.contracts.tags import read_scene_tags, tag_vector, write_scene_tags
+from pointcept_wsegpc.contracts.views import (
+    Views,
+    read_view_image,
+    read_views,
+    view_path,
+    write_view_image,
+    write_views,
+)
+from pointcept_wsegpc.files import atomic_path, write_array, write_json
 
 POINTS = {
     "coord": np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32),
@@ -39,7 +47,7 @@ def make_views(**changes):
         "size": (4, 6),
         "axis_alignment": np.diag([1.0, 2, 3, 1]),
     }
-    return schema.Views(**{**fields, **changes})
+    return Views(**{**fields, **changes})
 
 
 # ---------------------------------------------------------------------------------- files
@@ -82,35 +90,35 @@ def test_scene_dirs(tmp_path):
         make_scene(tmp_path, split, name)
     make_scene(tmp_path / ".partial", "train", "half")
     (tmp_path / "train" / "empty").mkdir()
-    assert [p.name for p in schema.scene_dirs(tmp_path, "train")] == ["a", "b"]
-    assert [p.name for p in schema.scene_dirs(str(tmp_path), ["train", "val"])] == ["a", "b", "c"]
+    assert [p.name for p in scene_dirs(tmp_path, "train")] == ["a", "b"]
+    assert [p.name for p in scene_dirs(str(tmp_path), ["train", "val"])] == ["a", "b", "c"]
     with pytest.raises(FileNotFoundError) as error:
-        schema.scene_dirs(tmp_path / "x" / "..", ["test"])
-    for part in (str(tmp_path), "test", schema.SCENE_LAYOUT, "tools/prepare_scannet.py"):
+        scene_dirs(tmp_path / "x" / "..", ["test"])
+    for part in (str(tmp_path), "test", SCENE_LAYOUT, "tools/prepare_scannet.py"):
         assert part in str(error.value)
 
 
 def test_points(tmp_path):
     scene = make_scene(tmp_path, segment20=np.arange(7))
-    points = schema.read_points(scene, ("coord", "segment20"))
+    points = read_points(scene, ("coord", "segment20"))
     assert set(points) == {"coord", "segment20"}
     assert (points["coord"] == POINTS["coord"]).all()
     write_array(scene / "color.npy", np.zeros((6, 3), np.uint8))
     with pytest.raises(ValueError, match=r"differ in length: .*'coord': 7, 'color': 6"):
-        schema.read_points(scene)
+        read_points(scene)
     (scene / "normal.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"normal\.npy is missing"):
-        schema.read_points(scene)
+        read_points(scene)
 
 
 def test_region(tmp_path):
     scene = make_scene(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"tools/extract_regions\.py"):
-        schema.read_region(scene, 7)
+        read_region(scene, 7)
     write_array(scene / "region.npy", np.array([[0], [1], [-1]], np.int32))
-    assert schema.read_region(scene, 3).tolist() == [0, 1, -1]
+    assert read_region(scene, 3).tolist() == [0, 1, -1]
     with pytest.raises(ValueError, match="has 3 ids, the scene 7 points"):
-        schema.read_region(scene, 7)
+        read_region(scene, 7)
 
 
 # ---------------------------------------------------------------------------------- views
@@ -118,34 +126,34 @@ def test_region(tmp_path):
 
 def test_views_round_trip(tmp_path):
     views = make_views()
-    schema.write_views(tmp_path, views)
-    stored = schema.read_views(tmp_path)
+    write_views(tmp_path, views)
+    stored = read_views(tmp_path)
     assert len(stored) == 2 and stored.size == (4, 6)
     for name in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
         array = getattr(stored, name)
         assert array.dtype == (np.int64 if name == "frame" else np.float64)
         assert (array == getattr(views, name)).all()
     with pytest.raises(FileNotFoundError, match=r"views\.npz is missing"):
-        schema.read_views(tmp_path / "other")
+        read_views(tmp_path / "other")
 
 
 def test_view_images_round_trip(tmp_path):
     rng = np.random.default_rng(0)
     depth = rng.uniform(0.1, 9, (4, 6))
     depth[0, :3] = 0, 70.0, 65.534
-    schema.write_view_image(tmp_path, 3, "depth", depth)
-    stored = schema.read_view_image(tmp_path, 3, "depth", (4, 6))
+    write_view_image(tmp_path, 3, "depth", depth)
+    stored = read_view_image(tmp_path, 3, "depth", (4, 6))
     assert stored.dtype == np.float32
     assert stored[0, :3].tolist() == [0, 0, np.float32(65.534)]  # 70 m does not fit 16 bits
     assert np.allclose(stored[1:], depth[1:], atol=0.00051)
     for kind in ("region", "label"):
         ids = rng.integers(-1, 60000, (4, 6))
-        schema.write_view_image(tmp_path, 3, kind, ids)
-        stored = schema.read_view_image(tmp_path, 3, kind, (4, 6))
+        write_view_image(tmp_path, 3, kind, ids)
+        stored = read_view_image(tmp_path, 3, kind, (4, 6))
         assert stored.dtype == np.int32 and (stored == ids).all()
     color = np.full((4, 6, 3), (10, 200, 90), np.uint8)
-    schema.write_view_image(tmp_path, 3, "color", color)
-    stored = schema.read_view_image(tmp_path, 3, "color", (4, 6))
+    write_view_image(tmp_path, 3, "color", color)
+    stored = read_view_image(tmp_path, 3, "color", (4, 6))
     assert stored.dtype == np.uint8 and np.abs(stored.astype(int) - color).max() < 6
     assert sorted(os.listdir(tmp_path / "views")) == [
         "000003.depth.png",
@@ -160,33 +168,33 @@ def test_view_images_round_trip(tmp_path):
 def test_ids_of_any_integer_type(tmp_path, kind, dtype):
     """From numpy 2.5 on, 65535 is an error beside an array of int16, as -1 is beside unsigned."""
     ids = np.array([[0, 7], [-1 if dtype[0] == "i" else 2, 9]]).astype(dtype)
-    schema.write_view_image(tmp_path, 2, kind, ids)
-    assert (schema.read_view_image(tmp_path, 2, kind) == ids).all()
+    write_view_image(tmp_path, 2, kind, ids)
+    assert (read_view_image(tmp_path, 2, kind) == ids).all()
 
 
 @pytest.mark.parametrize("kind", ["region", "label"])
 def test_ids_that_16_bits_do_not_hold(tmp_path, kind):
     ids = np.array([[0, 65534], [-1, 7]])
-    schema.write_view_image(tmp_path, 2, kind, ids)
-    assert (schema.read_view_image(tmp_path, 2, kind) == ids).all()
+    write_view_image(tmp_path, 2, kind, ids)
+    assert (read_view_image(tmp_path, 2, kind) == ids).all()
     for too_many in (65535, 65536, 70000):
         ids[0, 0] = too_many
         message = f"{kind} image of view 2 has the id {too_many}; 16 bits hold up to 65534"
         with pytest.raises(ValueError, match=message):
-            schema.write_view_image(tmp_path, 2, kind, ids)
-    assert (schema.read_view_image(tmp_path, 2, kind)[0] == [0, 65534]).all()
+            write_view_image(tmp_path, 2, kind, ids)
+    assert (read_view_image(tmp_path, 2, kind)[0] == [0, 65534]).all()
 
 
 @pytest.mark.parametrize("kind", ["depth", "region", "label"])
 def test_view_images_that_do_not_fit(tmp_path, kind):
-    schema.write_view_image(tmp_path, 1, kind, np.ones((4, 6)))
+    write_view_image(tmp_path, 1, kind, np.ones((4, 6)))
     with pytest.raises(ValueError, match=r"is \(4, 6\), views\.npz says \(4, 5\)"):
-        schema.read_view_image(tmp_path, 1, kind, (4, 5))
-    Image.fromarray(np.ones((4, 6), np.uint8)).save(schema.view_path(tmp_path, 1, kind))
+        read_view_image(tmp_path, 1, kind, (4, 5))
+    Image.fromarray(np.ones((4, 6), np.uint8)).save(view_path(tmp_path, 1, kind))
     with pytest.raises(ValueError, match="8 bits per pixel; expected 16"):
-        schema.read_view_image(tmp_path, 1, kind, (4, 6))
+        read_view_image(tmp_path, 1, kind, (4, 6))
     with pytest.raises(FileNotFoundError):
-        schema.read_view_image(tmp_path, 2, kind)
+        read_view_image(tmp_path, 2, kind)
 
 
 # ----------------------------------------------------------------------------------- tags
@@ -194,14 +202,14 @@ def test_view_images_that_do_not_fit(tmp_path, kind):
 
 def test_tags_round_trip(tmp_path):
     path = tmp_path / "scene_tags.json"
-    schema.write_scene_tags(path, {"b": ("bed",), "a": []})
-    assert list(schema.read_scene_tags(path).items()) == [("a", []), ("b", ["bed"])]
+    write_scene_tags(path, {"b": ("bed",), "a": []})
+    assert list(read_scene_tags(path).items()) == [("a", []), ("b", ["bed"])]
     with pytest.raises(FileNotFoundError, match=r"other\.json is missing; expected JSON"):
-        schema.read_scene_tags(tmp_path / "other.json")
+        read_scene_tags(tmp_path / "other.json")
     for wrong in (["bed"], {"a": "bed"}):
         write_json(path, wrong)
         with pytest.raises(ValueError, match=r"expected \{scene:"):
-            schema.read_scene_tags(path)
+            read_scene_tags(path)
 
 
 def test_tag_vector():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.labels import SCANNET20_NAMES, nyu40_to_scannet20
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
 from pointcept_wsegpc.scans.rooms.raw import RAW_CATEGORIES
 from pointcept_wsegpc.scans.rooms.render import Light, RoomCaster, face_normals
 from pointcept_wsegpc.scans.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes

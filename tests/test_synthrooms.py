@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.scans import scannet, synthetic, synthrooms, synthrooms_check
 from pointcept_wsegpc.scans.rooms.difficulty import PLAIN, Difficulty
 from pointcept_wsegpc.scans.rooms.placement import GAP
@@ -23,7 +25,6 @@ from pointcept_wsegpc.scans.rooms.render import face_normals
 from pointcept_wsegpc.scans.rooms.room import FREQUENCY, make_room, scene_classes
 from pointcept_wsegpc.scans.rooms.shapes import Model, box, rotation_z
 from pointcept_wsegpc.scans.rooms.surface import fuse, punch_holes
-from pointcept_wsegpc.schema import read_points, read_scene_tags
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}

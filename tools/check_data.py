@@ -13,6 +13,8 @@ import functools
 import sys
 from pathlib import Path
 
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
@@ -21,7 +23,6 @@ from pointcept_wsegpc.scans.checks.overlay import draw_overlay
 from pointcept_wsegpc.scans.checks.report import group_problems, is_wasted, render, worst_first
 from pointcept_wsegpc.scans.checks.root import HELD_OUT, check_tags, class_table, find_scenes
 from pointcept_wsegpc.scans.checks.scene import Settings, check_scene
-from pointcept_wsegpc.schema import read_points, read_views
 
 REPORT_FOLDER = "checks-report"  # in the data root
 ROWS = 20  # scenes that are printed; report.txt has all

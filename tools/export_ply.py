@@ -14,10 +14,10 @@ import functools
 import sys
 from pathlib import Path
 
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
+from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
-from pointcept_wsegpc.labels import CLASSES_FILE, SCANNET20_NAMES, read_class_names
 from pointcept_wsegpc.scans.labelled import write_labelled
-from pointcept_wsegpc.schema import scene_dirs
 
 
 def parse_arguments():

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from key_value import key_value
+from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
@@ -25,7 +26,6 @@ from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import is_extracted
 from pointcept_wsegpc.regions.scenes.settings import Settings
-from pointcept_wsegpc.schema import scene_dirs
 
 SPLITS = ("train", "val", "test")
 REPORT_FOLDER = "regions-report"  # in the data root

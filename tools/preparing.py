@@ -6,9 +6,9 @@ import functools
 import shutil
 from pathlib import Path
 
+from pointcept_wsegpc.contracts.scene import is_prepared
+from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.jobs import run_jobs, take_shard
-from pointcept_wsegpc.scans.prepared import is_prepared
-from pointcept_wsegpc.scans.tags import assemble_tags
 
 GIB = 2**30
 

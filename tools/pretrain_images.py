@@ -24,8 +24,8 @@ import torch
 
 from argument_types import positive, positive_number, size
 from pointcept_wsegpc import __version__
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.files import atomic_path, read_json, write_json
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pretraining.images import render_set, room_seeds
 from pretraining.training import TagNet, Training, held_out
 

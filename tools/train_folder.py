@@ -18,9 +18,10 @@ from main_job.plan import last_checkpoint, num_cores, option_value, tool
 from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed, resume_options
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE
+from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.labels import CLASSES_FILE
 
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
 
@@ -55,7 +56,7 @@ def train(args, steps, lock, name, **options):
             WSEGPC_SCANS=str(args.root),
         )  # fmt: skip
 
-    tags = (args.root / schema.TAGS_FILE).read_text(encoding="utf-8")
+    tags = (args.root / TAGS_FILE).read_text(encoding="utf-8")
     classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
     steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
 
@@ -63,7 +64,7 @@ def train(args, steps, lock, name, **options):
 def run_all(args, say=print):
     for path in (args.root, args.out):
         option_value(path)
-    scenes = schema.scene_dirs(args.root, "train")
+    scenes = scene_dirs(args.root, "train")
     with exclusive(args.out / ".lock") as lock:
         steps = Steps(args.out / "steps.json", 3, say)
         regions = [*tool("extract_regions", workers=args.workers), str(args.root)]

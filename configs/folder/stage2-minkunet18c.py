@@ -4,7 +4,7 @@ _base_ = ["../_base_/stage2.py"]
 import os
 from glob import glob
 
-from pointcept_wsegpc.labels import read_class_names
+from pointcept_wsegpc.contracts.classes import read_class_names
 
 data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
 names = read_class_names(f"{data_root}/classes.txt")

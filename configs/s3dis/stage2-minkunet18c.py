@@ -1,7 +1,7 @@
 # Stage two on S3DIS with our Mink U-Net 18C, Area 5 held out: 50 epochs x loop 16.
 _base_ = ["../_base_/stage2.py"]
 
-from pointcept_wsegpc.labels import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 
 batch_size = 4
 epoch = 800

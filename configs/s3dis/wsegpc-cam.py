@@ -1,7 +1,7 @@
 # S3DIS, Area 5 held out. Class activation from tags alone: the lower reference. 50 epochs x loop 16.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
-from pointcept_wsegpc.labels import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 
 epoch = 800
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import read_json
-from ..labels import IGNORE
+from .classes import IGNORE
 
 STORE_FILE = "store.json"
 METRICS = "metrics"

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_arrays, write_json
-from ..labels import IGNORE
+from .classes import IGNORE
 from .label_files import (
     FORMAT,
     METRICS,

@@ -24,8 +24,10 @@ from pointcept.datasets.builder import DATASETS
 from pointcept.datasets.transform import Compose
 from torch.utils.data import Dataset
 
-from .. import schema
-from ..labels import IGNORE, tag_vector
+from ..contracts.classes import IGNORE
+from ..contracts.scene import read_points, read_region, scene_dirs
+from ..contracts.tags import TAGS_FILE, read_scene_tags, tag_vector
+from ..contracts.views import read_view_image, read_views, view_path
 from ..transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
 from ..transforms.structure import remove_structure
 from ..transforms.views import crop_to_voxels, point_features, sample_views, voxelize
@@ -111,9 +113,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.normalization = image_mean, image_std
         self.max_voxels = max_voxels
         self.loop = loop if mode == "train" else 1
-        self.scenes = schema.scene_dirs(data_root, split)
-        self.tags_file = tags_file or self.scenes[0].parents[1] / schema.TAGS_FILE
-        self.scene_tags = schema.read_scene_tags(self.tags_file)
+        self.scenes = scene_dirs(data_root, split)
+        self.tags_file = tags_file or self.scenes[0].parents[1] / TAGS_FILE
+        self.scene_tags = read_scene_tags(self.tags_file)
 
     def __len__(self):
         return len(self.scenes) * self.loop
@@ -166,11 +168,11 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _load_part(self, scene, num_views, rng):
         """One source scene: its points after structure removal, its tags, its chosen views."""
-        part = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * self.labels)))
+        part = read_points(scene, (*POINT_KEYS, *([self.segment_key] * self.labels)))
         if self.labels:
             part["segment"] = self._checked(part.pop(self.segment_key).reshape(-1), scene)
-        part["region"] = schema.read_region(scene, len(part["coord"]))
-        views = schema.read_views(scene)
+        part["region"] = read_region(scene, len(part["coord"]))
+        views = read_views(scene)
         tags = self.tag_vector(scene)
         part.update(scene=scene, views=views, tags=tags, image_tags=tags)
         if self.structures:
@@ -197,9 +199,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
     def _evaluation_sample(self, index):
         scene = self.scenes[index]
         labelled = (scene / f"{self.segment_key}.npy").is_file()
-        points = schema.read_points(scene, (*POINT_KEYS, *([self.segment_key] * labelled)))
+        points = read_points(scene, (*POINT_KEYS, *([self.segment_key] * labelled)))
         grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
-        views = schema.read_views(scene)
+        views = read_views(scene)
         chosen = sample_views(len(views), self.num_views)
         color = read_chosen(scene, views, chosen, "color")
         tagged = scene.name in self.scene_tags
@@ -209,7 +211,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             "feat": point_features(points["color"][first], points["normal"][first]),
             "offset": np.array([len(first)]),
             "inverse": inverse,
-            "origin_region": schema.read_region(scene, len(inverse)),
+            "origin_region": read_region(scene, len(inverse)),
             "image": prepare_images(color, *self.normalization),
             "view_offset": np.array([len(chosen)]),
             # Without tags nothing is masked: evaluation goes on, training refuses such a scene.
@@ -226,8 +228,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
     def _image_labels(self, scene, frames, size):
         labels = np.full((len(frames), *size), IGNORE, np.int32)
         for frame, label in zip(frames, labels, strict=True):
-            if schema.view_path(scene, frame, "label").is_file():
-                label[:] = schema.read_view_image(scene, frame, "label", size)
+            if view_path(scene, frame, "label").is_file():
+                label[:] = read_view_image(scene, frame, "label", size)
         return labels
 
 

@@ -7,9 +7,9 @@ from pointcept.datasets.builder import DATASETS
 from pointcept.datasets.s3dis import S3DISDataset
 from pointcept.datasets.scannet import ScanNetDataset
 
-from .. import schema
+from ..contracts.classes import IGNORE, S3DIS_NAMES, SCANNET20_NAMES
 from ..contracts.label_store import LabelStore
-from ..labels import IGNORE, S3DIS_NAMES, SCANNET20_NAMES
+from ..contracts.scene import scene_dirs
 from .seeding import EpochSeeded
 
 
@@ -43,7 +43,7 @@ class PseudoLabelled(EpochSeeded):
         # of scenes on every machine.
         scenes = sorted(super().get_data_list())
         if not scenes:
-            schema.scene_dirs(self.data_root, self.split)  # says where it looked, and for what
+            scene_dirs(self.data_root, self.split)  # says where it looked, and for what
         return scenes
 
     def get_data(self, idx):

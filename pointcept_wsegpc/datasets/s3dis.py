@@ -2,7 +2,7 @@
 
 from pointcept.datasets.builder import DATASETS
 
-from ..labels import S3DIS_NAMES
+from ..contracts.classes import S3DIS_NAMES
 from .multiview import MultiViewDataset
 
 

@@ -2,7 +2,7 @@
 
 from pointcept.datasets.builder import DATASETS
 
-from ..labels import SCANNET20_NAMES
+from ..contracts.classes import SCANNET20_NAMES
 from .multiview import MultiViewDataset
 
 

@@ -8,8 +8,8 @@ views).
 
 import numpy as np
 
-from .. import schema
 from ..camera import visible_pixels
+from ..contracts.views import read_view_image
 from ..transforms.images import prepare_images
 from ..transforms.mix3d import join_ids, scatter_scenes
 from ..transforms.views import concatenate_links, nearest_half, point_features, voxelize
@@ -104,7 +104,7 @@ def point_pixel_links(parts, index, tolerance):
         voxel = np.flatnonzero((index >= start) & (index < end))
         coord, views = part["coord"][index[voxel] - start], part["views"]
         for v in part["chosen"]:
-            depth = schema.read_view_image(part["scene"], views.frame[v], "depth", views.size)
+            depth = read_view_image(part["scene"], views.frame[v], "depth", views.size)
             camera = views.intrinsic[v], views.world_to_camera[v]
             point, row, col = visible_pixels(coord, *camera, depth, tolerance)
             links.append((voxel[point], row, col))
@@ -130,7 +130,7 @@ def image_views(parts, normalization, student_jitter, teacher_jitter, rng):
 
 def read_chosen(scene, views, chosen, kind):
     """One kind of image of the chosen views, (V, H, W, ...); V may be 0."""
-    images = [schema.read_view_image(scene, f, kind, views.size) for f in views.frame[chosen]]
+    images = [read_view_image(scene, f, kind, views.size) for f in views.frame[chosen]]
     if images:
         return np.stack(images)
     if kind == "color":

@@ -8,7 +8,7 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
-from ..labels import IGNORE
+from ..contracts.classes import IGNORE
 from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion, iou_table, mean_iou
 from .common import sum_confusion, to_device, unwrap, write_scalars

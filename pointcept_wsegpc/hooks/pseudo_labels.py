@@ -15,8 +15,8 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
 
+from ..contracts.classes import IGNORE
 from ..contracts.label_store import LabelStore
-from ..labels import IGNORE
 from ..losses.consistency import voters
 from ..losses.tags import pixel_rows, tag_softmax
 from ..metrics import confusion_with_misses, iou, iou_table, mean_iou

@@ -4,7 +4,7 @@ import numpy as np
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
-from ..labels import tag_vector
+from ..contracts.tags import tag_vector
 
 
 @HOOKS.register_module()

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..labels import IGNORE
+from ..contracts.classes import IGNORE
 
 # A link this many times longer than the middle one at either of its ends spans a gap: in a cloud
 # between parts of fewer points than neighbours, in a view at a depth step. Noise cuts too, below 3.

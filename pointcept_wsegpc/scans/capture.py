@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .prepared import outside
+from ..contracts.scene import outside
 from .sens import SensReader
 
 SPLITS = ("train", "val", "test")

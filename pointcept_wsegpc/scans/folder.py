@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..contracts.scene import INVERSE, staged, store_points
 from ..files import write_array, write_json
 from .clouds import find_cloud, read_cloud
 from .depth_render import MeshDepth, PointDepth
@@ -21,10 +22,9 @@ from .folder_frames import FolderFrames
 from .mesh import vertex_normals
 from .poses.detect import read_trajectory
 from .poses.trajectory import matrix4, read_numbers
-from .prepared import staged, store_points, store_views
+from .prepared import store_views
 from .spacing import complete_normals, face_towards, reach_of_points, thin
 
-INVERSE = "inverse.npy"
 FAR = 1000.0  # m from the origin, where float32 coordinates get coarse: the origin is moved
 GREY = 127  # of points without colour
 # The world's up axis, as the rows of a rotation into a world where it is z.

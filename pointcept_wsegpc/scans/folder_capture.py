@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contracts.scene import outside
 from .capture import BYTES_PER_PIXEL
 from .clouds import find_cloud
 from .own_tags import plain
 from .poses.trajectory import STREAM_FOLDERS, image_folder, list_images
-from .prepared import outside
 
 SPLITS = ("train", "val", "test")
 

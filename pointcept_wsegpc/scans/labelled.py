@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..contracts.classes import IGNORE, palette
+from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
-from ..labels import IGNORE, palette
-from ..schema import read_points
 from .clouds import CloudFile, read_cloud
-from .folder import INVERSE
 from .ply import write_ply
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..contracts.classes import IGNORE, nyu40_to_scannet20
 from ..files import read_json
-from ..labels import IGNORE, nyu40_to_scannet20
 
 
 def read_mesh(path):

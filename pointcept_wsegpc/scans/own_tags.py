@@ -10,8 +10,8 @@ import difflib
 import unicodedata
 from pathlib import Path
 
+from ..contracts.classes import CLASSES_FILE, read_class_names
 from ..files import read_json
-from ..labels import CLASSES_FILE, read_class_names
 
 TAGS_FILES = ("tags.csv", "tags.json")
 PRESENT, ABSENT = {"1", "x", "yes", "true"}, {"", "0", "no", "false", "-"}

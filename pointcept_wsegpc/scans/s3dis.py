@@ -7,16 +7,17 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..contracts.classes import S3DIS_NAMES
+from ..contracts.scene import staged, store_points
+from ..contracts.tags import derive_tags
+from ..contracts.views import read_views
 from ..files import write_array, write_json
-from ..labels import S3DIS_NAMES
-from ..schema import read_views
 from .agreement import Agreement, describe, problem
-from .prepared import staged, store_points, store_views
+from .prepared import store_views
 from .s3dis_alignment import choose_placement, placements, wall_alignment
 from .s3dis_images import RoomImages
 from .s3dis_points import link_preprocessed_room, read_raw_room
 from .spacing import estimate_normals, face_towards
-from .tags import derive_tags
 from .view_labels import LabelRenderer
 
 SAMPLE = 50_000  # points that stand for all of a room where views are compared with them

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..labels import IGNORE, S3DIS_NAMES
-from .prepared import link_points
+from ..contracts.classes import IGNORE, S3DIS_NAMES
+from ..contracts.scene import link_points
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
 COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy

@@ -11,7 +11,7 @@ it.
 from dataclasses import dataclass
 from pathlib import Path
 
-from .prepared import outside
+from ..contracts.scene import outside
 from .s3dis_alignment import read_angles
 from .s3dis_images import find_images
 

@@ -5,13 +5,14 @@ N points, V views, H x W pixels at the stored size.
 
 from dataclasses import asdict, dataclass
 
+from ..contracts.classes import SCANNET20_NAMES
+from ..contracts.scene import link_points, staged, store_points
+from ..contracts.tags import derive_tags
 from ..files import write_json
-from ..labels import SCANNET20_NAMES
 from .frames import FrameReader
 from .mesh import LabelMap, read_mesh, read_point_labels, vertex_normals
-from .prepared import link_points, staged, store_points, store_views
+from .prepared import store_views
 from .sens import SensReader
-from .tags import derive_tags
 from .view_labels import LabelImages, LabelRenderer
 
 

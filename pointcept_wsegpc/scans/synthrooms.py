@@ -14,10 +14,10 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..contracts.scene import PARTIAL, is_prepared
 from ..files import read_json, write_json
 from . import scannet, synthetic
 from .capture import Capture
-from .prepared import PARTIAL, is_prepared
 from .rooms.difficulty import Difficulty
 
 VERSION = 1

@@ -15,8 +15,9 @@ import hashlib
 
 import numpy as np
 
-from .. import schema
-from ..labels import IGNORE, SCANNET20_NAMES
+from ..contracts.classes import IGNORE, SCANNET20_NAMES
+from ..contracts.scene import read_points
+from ..contracts.views import read_view_image, read_views
 from .synthrooms import VERSION, Scene, Size, is_made, scenes
 
 TOLERANCE = 0.01  # of the points of a class, or 20 points
@@ -57,8 +58,8 @@ PUBLISHED: dict[str, dict] = {
 
 def scene_digest(scene: Scene) -> str:
     """Hash of the arrays of one prepared scene."""
-    points = schema.read_points(scene.folder, ("coord", "color", "segment20", "instance"))
-    views = schema.read_views(scene.folder)
+    points = read_points(scene.folder, ("coord", "color", "segment20", "instance"))
+    views = read_views(scene.folder)
     arrays = [
         np.rint(points["coord"].astype(np.float64) * 1000).astype("<i4"),
         points["color"].astype("<u1"),
@@ -69,8 +70,8 @@ def scene_digest(scene: Scene) -> str:
         np.rint(views.intrinsic * 1000).astype("<i4"),
     ]
     for frame in views.frame:
-        depth = schema.read_view_image(scene.folder, frame, "depth", views.size)
-        label = schema.read_view_image(scene.folder, frame, "label", views.size)
+        depth = read_view_image(scene.folder, frame, "depth", views.size)
+        label = read_view_image(scene.folder, frame, "label", views.size)
         arrays += [np.rint(depth * 1000).astype("<u2"), label.astype("<i2")]
     digest = hashlib.sha256()
     for array in arrays:
@@ -95,10 +96,10 @@ def census(root, size: Size) -> dict[str, list[int]]:
     num_classes = len(SCANNET20_NAMES)
     counts = {split: np.zeros(num_classes + 2, np.int64) for split in SPLITS}
     for scene in checked(root, size).values():
-        segment = schema.read_points(scene.folder, ("segment20",))["segment20"].ravel()
+        segment = read_points(scene.folder, ("segment20",))["segment20"].ravel()
         label = np.where(segment == IGNORE, num_classes, segment)
         counts[scene.split][:-1] += np.bincount(label, minlength=num_classes + 1)
-        counts[scene.split][-1] += len(schema.read_views(scene.folder).frame)
+        counts[scene.split][-1] += len(read_views(scene.folder).frame)
     return {split: count.tolist() for split, count in counts.items()}
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from .. import camera
-from ..labels import IGNORE
+from ..contracts.classes import IGNORE
 
 RENDER_DISTANCE = 0.1  # m; farther from every point, a pixel has no rendered label
 

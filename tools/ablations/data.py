@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from main_job.plan import REPOSITORY
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
@@ -32,8 +33,8 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
     root = REPOSITORY / benchmark.data_root
     try:
         for split in SPLITS:
-            schema.scene_dirs(root, split)
-        schema.read_scene_tags(root / schema.TAGS_FILE)
+            scene_dirs(root, split)
+        read_scene_tags(root / TAGS_FILE)
     except FileNotFoundError as error:
         found = str(error).partition(";")[0]
         raise FileNotFoundError(f"{found}; this data set is made by {benchmark.make}") from error
@@ -45,7 +46,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
         )
     if benchmark.partition != "growing":
         return
-    default, scenes = Settings(), schema.scene_dirs(root, SPLITS)
+    default, scenes = Settings(), scene_dirs(root, SPLITS)
     others = [scene for scene in scenes if finished_record(scene, default) is None]
     if others:
         raise ValueError(
@@ -74,10 +75,10 @@ def fingerprint(benchmark: Benchmark) -> str:
     and sizes of the images. Of an array over 1 MiB, 64 pieces spread over it.
     """
     root = REPOSITORY / benchmark.data_root
-    if not (root / schema.TAGS_FILE).is_file():
+    if not (root / TAGS_FILE).is_file():
         return ""
-    total = hashlib.sha256((root / schema.TAGS_FILE).read_bytes())
-    for scene in schema.scene_dirs(root, SPLITS):
+    total = hashlib.sha256((root / TAGS_FILE).read_bytes())
+    for scene in scene_dirs(root, SPLITS):
         total.update(f"{scene.parent.name}/{scene.name} {described(scene)}".encode())
         files = {path for name in ARRAYS for path in scene.glob(f"{name}.npy")}
         for path in [*sorted(files), scene / "views.npz"]:

@@ -27,9 +27,10 @@ from main_job.plan import (
 )
 from main_job.report import SEGMENT, stage_two_miou
 from main_job.training import resume_options
-from pointcept_wsegpc import schema
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
 
 from .partitions import leave_unassigned, link_scenes
@@ -135,7 +136,7 @@ class Predict(Job):
         folder, labels = self.needs["model"].folder(out), out / self.name / "labels"
         root, split = REPOSITORY / self.settings["root"], self.settings["split"]
         command(predict_labels(folder, split, labels))
-        scenes = len(schema.scene_dirs(root, split))
+        scenes = len(scene_dirs(root, split))
         miou = stage_two_miou(root, split, labels)
         write_json(self.output(out), {"miou": miou, "scenes": scenes})
 
@@ -149,7 +150,7 @@ class Partition(Job):
         return out / self.name / "data"
 
     def output(self, out):
-        return self.root(out) / schema.TAGS_FILE
+        return self.root(out) / TAGS_FILE
 
     def run(self, out, command, resume):
         source, root = REPOSITORY / self.settings["source"], self.root(out)
@@ -176,10 +177,10 @@ class Truth(Job):
         return self.store(out) / STORE_FILE
 
     def run(self, out, command, resume):
-        scenes = schema.scene_dirs(REPOSITORY / self.settings["root"], "train")
+        scenes = scene_dirs(REPOSITORY / self.settings["root"], "train")
         store = LabelStore(self.store(out), self.settings["names"], {"source": "ground truth"})
         store.open([scene.name for scene in scenes])
         for scene in scenes:
-            segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
             store.write(scene.name, segment, np.ones(len(segment)))
         store.finish()

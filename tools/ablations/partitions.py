@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from main_job.report import SEGMENT
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points, read_region, scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE
+from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, write_array
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 
 SPLITS = ("train", "val")
@@ -26,12 +28,12 @@ def link_scenes(source: Path, root: Path) -> None:
     """
     source = source.resolve()
     for split in SPLITS:
-        for scene in schema.scene_dirs(source, split):
+        for scene in scene_dirs(source, split):
             for path in sorted(scene.rglob("[!.]*")):
                 regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
                 if path.is_file() and not regions:
                     share(path, root / path.relative_to(source))
-    share(source / schema.TAGS_FILE, root / schema.TAGS_FILE)
+    share(source / TAGS_FILE, root / TAGS_FILE)
 
 
 def share(path: Path, target: Path) -> None:
@@ -43,12 +45,12 @@ def share(path: Path, target: Path) -> None:
 def leave_unassigned(root: Path) -> None:
     """Write regions in which no point and no pixel is: each votes for itself."""
     for split in SPLITS:
-        for scene in schema.scene_dirs(root, split):
+        for scene in scene_dirs(root, split):
             count = len(np.load(scene / "coord.npy", mmap_mode="r"))
-            views = schema.read_views(scene)
+            views = read_views(scene)
             for frame in views.frame:
                 none = np.full(views.size, -1, np.int32)
-                schema.write_view_image(scene, frame, "region", none)
+                write_view_image(scene, frame, "region", none)
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
@@ -60,10 +62,10 @@ def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
     """
     num_classes = len(SCANNET20_NAMES)
     totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
-    for scene in schema.scene_dirs(root, split):
+    for scene in scene_dirs(root, split):
         if (scene / f"{SEGMENT}.npy").is_file():
-            segment = schema.read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
-            region = schema.read_region(scene, len(segment))
+            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            region = read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
             votes = np.where(region < 0, segment, vote), vote
             totals += [confusion_with_misses(v, segment, num_classes) for v in votes]

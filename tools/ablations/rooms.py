@@ -6,8 +6,10 @@ from pathlib import Path
 
 from main_job.plan import REPOSITORY
 from main_job.report import scene_row
-from pointcept_wsegpc import pictures, schema
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc import pictures
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 
 from .results import is_finished
 from .rows import Table
@@ -32,7 +34,7 @@ def draw(study: Study, table: Table, seeds, out: Path, path: Path) -> bool:
 
 
 def _draw(root: Path, stores: dict[str, Path], path: Path) -> None:
-    tags = schema.read_scene_tags(root / schema.TAGS_FILE)
-    scenes = schema.scene_dirs(root, "train")[:ROOMS]
+    tags = read_scene_tags(root / TAGS_FILE)
+    scenes = scene_dirs(root, "train")[:ROOMS]
     rows = [scene_row(scene, tags.get(scene.name, []), stores) for scene in scenes]
     pictures.draw_scenes(path, rows, SCANNET20_NAMES)

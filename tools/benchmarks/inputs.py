@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.scans.capture import find_captures
 from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
-from pointcept_wsegpc.scans.tags import assemble_tags
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def prepared_scene(cache, sizes):
 
 def first_scene(cache, sizes):
     """Folder of the one scene."""
-    return schema.scene_dirs(prepared_scene(cache, sizes), "train")[0]
+    return scene_dirs(prepared_scene(cache, sizes), "train")[0]
 
 
 def building(cache, sizes):
@@ -99,7 +99,7 @@ def building(cache, sizes):
     Each is turned a little and has noise of its own, so that no two are the same to the program.
     """
     rng = np.random.default_rng(0)
-    scene = schema.read_points(first_scene(cache, sizes), ["coord", "normal"])
+    scene = read_points(first_scene(cache, sizes), ["coord", "normal"])
     part = np.sort(rng.choice(len(scene["coord"]), sizes.room, replace=False))
     room, normal = (scene[name][part].astype(np.float64) for name in ("coord", "normal"))
     room -= room.mean(axis=0)

@@ -5,9 +5,10 @@ import importlib.util
 
 import numpy as np
 
-from pointcept_wsegpc import schema
 from pointcept_wsegpc.camera import back_project
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.metrics import adjusted_rand_index, partition_quality
 from pointcept_wsegpc.regions import cgal, partition, partition_view
 
@@ -21,7 +22,7 @@ SETTINGS = {"neighbours": 12, "max_distance": 0.04, "max_angle": 20.0, "min_size
 
 def regions_3d_case(sizes, cache):
     """Region growing of a cloud; the plain one gets a random part of its points."""
-    points = schema.read_points(first_scene(cache, sizes))
+    points = read_points(first_scene(cache, sizes))
     coord, normal = points["coord"], points["normal"]
     rng = np.random.default_rng(0)
     part = rng.choice(len(coord), len(coord) // sizes.growing_share, replace=False)
@@ -38,10 +39,10 @@ def regions_3d_case(sizes, cache):
 def regions_2d_case(sizes, cache):
     """Region growing of a view; the plain one gets a part of its pixels, lifted to points."""
     scene = first_scene(cache, sizes)
-    views = schema.read_views(scene)
+    views = read_views(scene)
     middle = len(views) // 2
     intrinsic = views.intrinsic[middle]
-    depth = schema.read_view_image(scene, views.frame[middle], "depth", views.size)
+    depth = read_view_image(scene, views.frame[middle], "depth", views.size)
     step = int(np.ceil(np.sqrt(sizes.growing_share)))
     part = back_project(depth, intrinsic)[::step, ::step].reshape(-1, 3)
     part = part[part[:, 2] > 0].astype(np.float64)
@@ -63,7 +64,7 @@ def regions_cgal_150k_case(sizes, cache):
 
 def regions_cgal_case(sizes, cache):
     """Region growing of a cloud, from arrays to ids, beside CGAL's with the same settings."""
-    scene = schema.read_points(first_scene(cache, sizes), ["coord", "normal", "segment20"])
+    scene = read_points(first_scene(cache, sizes), ["coord", "normal", "segment20"])
     coord, normal, segment = scene["coord"], scene["normal"], scene["segment20"]
 
     def ours():

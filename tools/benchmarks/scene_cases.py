@@ -8,11 +8,11 @@ import torch
 from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
 
-from pointcept_wsegpc import schema
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.datasets.multiview import IMAGENET_MEAN, IMAGENET_STD
 from pointcept_wsegpc.hooks.pseudo_labels import label_scene
-from pointcept_wsegpc.labels import SCANNET20_NAMES
 
 from . import inputs, textbook
 from .inputs import first_scene, views_text
@@ -47,7 +47,7 @@ def sample_case(sizes, cache):
             sample = plain.sample()
         return sample
 
-    points = len(schema.read_points(scene)["coord"])
+    points = len(read_points(scene)["coord"])
     return Case(f"{points} points, {views_text(sizes)}", ours, plainly, calls=SEEDS)
 
 

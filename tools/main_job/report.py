@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc import pictures, schema
+from pointcept_wsegpc import pictures
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.labels import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
+from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
 
 SEGMENT = "segment20"
@@ -23,10 +26,10 @@ def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
     counts = sum(
         confusion_with_misses(
             read_label(predictions, scene.name),
-            schema.read_points(scene, ("coord", SEGMENT))[SEGMENT],
+            read_points(scene, ("coord", SEGMENT))[SEGMENT],
             len(SCANNET20_NAMES),
         )
-        for scene in schema.scene_dirs(data, split)
+        for scene in scene_dirs(data, split)
     )
     return mean_iou(counts)
 
@@ -77,8 +80,8 @@ def _row(title: str, cells) -> str:
 
 def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, with_tags) -> None:
     """One picture per two scenes of a split; `labels` are stores by column title."""
-    scenes = schema.scene_dirs(data, split)
-    tags = schema.read_scene_tags(data / schema.TAGS_FILE) if with_tags else {}
+    scenes = scene_dirs(data, split)
+    tags = read_scene_tags(data / TAGS_FILE) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
         rows = [scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
@@ -87,8 +90,8 @@ def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, wi
 
 def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
     """A scene with its ground truth and the labels of stores by column title."""
-    points = schema.read_points(scene, ("coord", "color", "normal", SEGMENT))
-    align = schema.read_views(scene).axis_alignment  # so that rooms stand along the picture
+    points = read_points(scene, ("coord", "color", "normal", SEGMENT))
+    align = read_views(scene).axis_alignment  # so that rooms stand along the picture
     labels = {title: read_label(store, scene.name) for title, store in stores.items()}
     return pictures.SceneRow(
         name=scene.name,

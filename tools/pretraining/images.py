@@ -11,8 +11,8 @@ import functools
 import numpy as np
 from PIL import Image
 
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
 from pointcept_wsegpc.jobs import run_jobs
-from pointcept_wsegpc.labels import SCANNET20_NAMES, nyu40_to_scannet20
 from pointcept_wsegpc.scans.rooms.difficulty import PLAIN
 from pointcept_wsegpc.scans.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
 from pointcept_wsegpc.scans.rooms.render import Light, RoomCaster, pixel_rays, render_color

@@ -8,8 +8,8 @@ import logging
 import time
 from pathlib import Path
 
+from ...contracts.views import write_view_image
 from ...files import write_array, write_json
-from ...schema import write_view_image
 from .. import apply, settings_of
 from ..cloud import Cloud
 from ..methods import from_data

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...labels import IGNORE, LABEL_TABLES, SCANNET20_NAMES
-from ...schema import read_points, read_view_image, read_views, view_path
+from ...contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
+from ...contracts.scene import read_points
+from ...contracts.views import read_view_image, read_views, view_path
 from ..methods import settings_of
 
 OPTIONAL = ("normal", "color")  # None where a scene has no such file

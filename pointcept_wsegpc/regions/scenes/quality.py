@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ...labels import LABEL_TABLES
+from ...contracts.classes import LABEL_TABLES
 from ...metrics import boundary_counts, partition_confusion
 
 NUM_CLASSES = max(map(len, LABEL_TABLES.values()))  # those that occur count

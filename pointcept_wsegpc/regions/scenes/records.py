@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...contracts.views import read_views, view_path
 from ...files import read_json
-from ...schema import read_views, view_path
 from .inputs import filled_in
 from .quality import Tally
 from .settings import FILES

@@ -6,7 +6,7 @@ N points, V views, L links.
 import numpy as np
 
 from ... import camera
-from ...schema import read_view_image
+from ...contracts.views import read_view_image
 
 SWAPPED, UNRELATED = -0.2, 0.1  # correlation of red minus blue; of brightness
 LEAST_LINKS = 50

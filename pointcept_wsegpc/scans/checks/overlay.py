@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ... import camera
+from ...contracts.views import read_view_image
 from ...files import atomic_path
-from ...schema import read_view_image
 from .fit import FOOTPRINT, spread
 
 VIEWS = 3

@@ -6,7 +6,7 @@ not. N points, V views of H x W pixels; metres, pixel centres at integers.
 
 import numpy as np
 
-from ...schema import read_view_image
+from ...contracts.views import read_view_image
 from .diagnosis import OVERLAY, TRIAL_VIEWS
 from .explanations import explanations
 from .overlay import nearest_points

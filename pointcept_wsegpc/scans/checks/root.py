@@ -3,8 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from ...labels import CLASSES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
-from ...schema import SCENE_LAYOUT, TAGS_FILE, read_scene_tags
+from ...contracts.classes import CLASSES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
+from ...contracts.scene import SCENE_LAYOUT
+from ...contracts.tags import TAGS_FILE, read_scene_tags
 from .problems import Findings
 
 PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...labels import LABEL_TABLES
+from ...contracts.classes import LABEL_TABLES
 from .colors import check_colors, linked_colors
 from .diagnosis import check_fit
 from .fit import load_cameras, visibility

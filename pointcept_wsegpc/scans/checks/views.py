@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...schema import read_views, view_path
+from ...contracts.views import read_views, view_path
 from .fit import spread
 from .points import PREPARE
 

@@ -5,10 +5,9 @@ N points.
 
 import numpy as np
 
+from ...contracts.classes import SCANNET20_NAMES, clean_labels
 from ...files.pickles import numeric_array, read_npz, read_pickled
-from ...labels import IGNORE, SCANNET20_NAMES
 
-NO_LABEL = (255, -100)  # what others write where there is no label
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
 DICTIONARY_KEYS = {
     "coord": "coord",
@@ -87,17 +86,6 @@ def checked(arrays, path):
     if "segment20" in result:
         result["segment20"] = clean_labels(result["segment20"], len(SCANNET20_NAMES), path)
     return result
-
-
-def clean_labels(label, num_classes, path):
-    """Labels int64 with IGNORE where there is none; ValueError outside the class table."""
-    label = np.where(np.isin(label, NO_LABEL), IGNORE, label).astype(np.int64)
-    if label.min(initial=IGNORE) < IGNORE or label.max(initial=IGNORE) >= num_classes:
-        raise ValueError(
-            f"{path}: labels are {label.min()} to {label.max()}; expected 0 to {num_classes - 1}, "
-            "and 255 for none: is this another data set?"
-        )
-    return label
 
 
 def read_superpoints(path, num_ids=None):

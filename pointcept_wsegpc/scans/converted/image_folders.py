@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ...camera import resample_to, resize_intrinsic
-from ...labels import nyu40_to_scannet20
+from ...contracts.classes import nyu40_to_scannet20
 from ..frames import (
     UNREADABLE,
     BadFrame,

@@ -10,8 +10,8 @@ concerto    SRC/{train,val,test}/SCENE/*.npy · SRC/images/{train,val,test}/SCEN
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...contracts.scene import outside
 from ..capture import BYTES_PER_PIXEL
-from ..prepared import outside
 
 SPLITS = ("train", "val", "test")
 FORMATS = ("wsegpc", "openscene", "concerto")

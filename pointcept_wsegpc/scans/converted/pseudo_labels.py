@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...contracts.classes import clean_labels
 from ...contracts.label_store import LabelStore
 from ...files.pickles import read_npz
 from ...metrics import confusion_with_misses, mean_iou
-from .arrays import clean_labels
 
 
 def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_scene=None):

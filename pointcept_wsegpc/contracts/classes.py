@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+NO_LABEL = (255, -100)  # what others write where there is no label
+
 IGNORE = -1  # on points; Pointcept's ignore_index
 IGNORE_PIXEL = 65535  # the same in 16-bit label and region images
 CLASSES_FILE = "classes.txt"  # of a data set whose classes are the user's own
@@ -66,18 +68,6 @@ def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
     return np.where(known, table[np.where(known, nyu40, 0)], IGNORE).astype(np.int16)
 
 
-def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
-    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError."""
-    unknown = sorted(set(tags) - set(names))
-    if unknown:
-        raise ValueError(
-            f"unknown class name(s) {unknown} among the tags; the class table has {list(names)}"
-        )
-    vector = np.zeros(len(names), dtype=np.float32)
-    vector[[names.index(tag) for tag in tags]] = 1
-    return vector
-
-
 def palette(num_classes: int) -> np.ndarray:
     """Distinct uint8 colours (C + 1, 3) for pictures; the last, grey, is IGNORE's (index -1)."""
     import colorsys
@@ -102,3 +92,14 @@ def read_class_names(path):
     if not names or len(set(names)) < len(names):
         raise ValueError(f"{path}: expected class names, one a line, none twice; got {names}")
     return names
+
+
+def clean_labels(label, num_classes, path):
+    """Labels int64 with IGNORE where there is none; ValueError outside the class table."""
+    label = np.where(np.isin(label, NO_LABEL), IGNORE, label).astype(np.int64)
+    if label.min(initial=IGNORE) < IGNORE or label.max(initial=IGNORE) >= num_classes:
+        raise ValueError(
+            f"{path}: labels are {label.min()} to {label.max()}; expected 0 to {num_classes - 1}, "
+            "and 255 for none: is this another data set?"
+        )
+    return label

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import read_json
-from ..schema import TAGS_FILE, read_scene_tags, write_scene_tags
+from ..files import read_json, write_json
+
+TAGS_FILE = "scene_tags.json"
 
 
 def derive_tags(segment, names, min_points=1):
@@ -47,3 +48,33 @@ def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
     tags = {p.parent.name: read_json(p).get("tags") for p in Path(root).glob("*/*/manifest.json")}
     return {scene: names for scene, names in tags.items() if names is not None}
+
+
+def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
+    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError."""
+    unknown = sorted(set(tags) - set(names))
+    if unknown:
+        raise ValueError(
+            f"unknown class name(s) {unknown} among the tags; the class table has {list(names)}"
+        )
+    vector = np.zeros(len(names), dtype=np.float32)
+    vector[[names.index(tag) for tag in tags]] = 1
+    return vector
+
+
+def write_scene_tags(path, tags):
+    write_json(path, {scene: list(names) for scene, names in sorted(tags.items())})
+
+
+def read_scene_tags(path):
+    """{scene: [class names]}; the only supervision that stage one may read."""
+    path = Path(path).expanduser().resolve()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
+            "which tools/prepare_scannet.py derives from point labels where there are any"
+        )
+    tags = read_json(path)
+    if not isinstance(tags, dict) or not all(isinstance(names, list) for names in tags.values()):
+        raise ValueError(f"{path}: expected {{scene: [class names]}}, got another structure")
+    return tags

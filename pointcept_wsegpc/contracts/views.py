@@ -1,0 +1,106 @@
+"""The posed views of a prepared scene: cameras, and colour, depth, region and label images.
+
+Shapes: V views of H x W pixels. Pixel centres are at integer coordinates.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..files import atomic_path, write_arrays
+from .classes import IGNORE, IGNORE_PIXEL
+
+DEPTH_SCALE = 1000.0  # stored depth images hold millimetres
+VIEW_SUFFIX = {
+    "color": ".jpg",
+    "depth": ".depth.png",
+    "region": ".region.png",
+    "label": ".label.png",
+}
+
+
+@dataclass
+class Views:
+    """The posed views of one scene; pixel centres at integers, all views of one size."""
+
+    frame: np.ndarray  # (V,) int64, number of the frame in the capture; names the files
+    intrinsic: np.ndarray  # (V, 3, 3) float64 px, at the stored size
+    world_to_camera: np.ndarray  # (V, 4, 4) float64
+    size: tuple  # (H, W)
+    axis_alignment: np.ndarray = field(default_factory=lambda: np.eye(4))  # (4, 4) world -> gravity
+
+    def __len__(self):
+        return len(self.frame)
+
+
+def write_views(scene, views):
+    write_arrays(
+        Path(scene) / "views.npz",
+        frame=np.asarray(views.frame, np.int64),
+        intrinsic=np.asarray(views.intrinsic, np.float64).reshape(-1, 3, 3),
+        world_to_camera=np.asarray(views.world_to_camera, np.float64).reshape(-1, 4, 4),
+        size=np.asarray(views.size, np.int64),
+        axis_alignment=np.asarray(views.axis_alignment, np.float64),
+    )
+
+
+def read_views(scene):
+    path = Path(scene) / "views.npz"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; prepare this scene with its images")
+    with np.load(path) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    arrays["size"] = tuple(int(s) for s in arrays["size"])
+    return Views(**arrays)
+
+
+def view_path(scene, frame, kind):
+    return Path(scene) / "views" / f"{int(frame):06d}{VIEW_SUFFIX[kind]}"
+
+
+def write_view_image(scene, frame, kind, image):
+    """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, or ids (H, W).
+
+    Depth that does not fit is stored as none. Raises ValueError for ids that do not fit.
+    """
+    options = {"quality": 92} if kind == "color" else {"compress_level": 3}
+    if kind == "depth":
+        millimetres = np.rint(np.asarray(image) * DEPTH_SCALE)
+        image = np.where((millimetres > 0) & (millimetres < 65535), millimetres, 0).astype(
+            np.uint16
+        )
+    elif kind in ("region", "label"):
+        ids = np.asarray(image).astype(np.int64)  # of int16, numpy would not take IGNORE_PIXEL
+        if ids.max(initial=-1) >= IGNORE_PIXEL:
+            raise ValueError(
+                f"{kind} image of view {frame} has the id {ids.max()}; 16 bits hold up to "
+                f"{IGNORE_PIXEL - 1}: make fewer and larger regions"
+            )
+        image = np.where(ids < 0, IGNORE_PIXEL, ids).astype(np.uint16)
+    with atomic_path(view_path(scene, frame, kind)) as temporary:
+        Image.fromarray(np.ascontiguousarray(image)).save(temporary, **options)
+
+
+def read_view_image(scene, frame, kind, size=None):
+    """Read one image of a view as `write_view_image` took it (depth float32 m, ids int32, -1 none).
+
+    With size (H, W) given, an image of another size raises ValueError.
+    """
+    path = view_path(scene, frame, kind)
+    if not path.is_file():
+        tool = "extract_regions" if kind == "region" else "prepare_scannet"
+        raise FileNotFoundError(f"{path} is missing; write it with tools/{tool}.py")
+    with Image.open(path) as file:
+        image = np.asarray(file)
+    if size is not None and image.shape[:2] != tuple(size):
+        raise ValueError(f"{path} is {image.shape[:2]}, views.npz says {tuple(size)} (H, W)")
+    if kind == "color":
+        return image
+    if image.dtype == np.uint8:
+        raise ValueError(f"{path} has 8 bits per pixel; expected 16")
+    if kind == "depth":
+        return image.astype(np.float32) / np.float32(DEPTH_SCALE)
+    ids = image.astype(np.int32)
+    return np.where(ids == IGNORE_PIXEL, IGNORE, ids)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .clouds.clean import unit_range
 from .contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
 from .contracts.scene import read_region
 from .contracts.views import read_view_image, read_views
 from .files import atomic_path
 from .pictures import PANEL, label_colors, paint, shade, visible_points
-from .regions.clean import unit_range
 from .regions.cloud import Cloud
 from .regions.scenes.inputs import label_file, read_inputs
 

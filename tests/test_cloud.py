@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.clouds.clean import may_repeat, unit_range
+from pointcept_wsegpc.clouds.kd_tree import LEAF, build_tree, query_tree
 from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions import partition
-from pointcept_wsegpc.regions.clean import may_repeat, unit_range
 from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud
-from pointcept_wsegpc.regions.kd_tree import LEAF, build_tree, query_tree
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, LEAF, LEAF + 1, 2 * LEAF + 1, 100, 3333])

@@ -16,6 +16,7 @@ from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, read_region
@@ -32,7 +33,6 @@ from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
 from pointcept_wsegpc.scans.converted.correspondence import depth_of_pairs
 from pointcept_wsegpc.scans.converted.layouts import find_captures
 from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
-from pointcept_wsegpc.scans.spacing import estimate_normals, face_towards
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (36, 48)

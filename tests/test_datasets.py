@@ -11,12 +11,12 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
+from pointcept_wsegpc.clouds.ids import compact_ids
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
-from pointcept_wsegpc.datasets.training import compact_ids
 from pointcept_wsegpc.models.batch import prefixed, shift_index, unique_ids
 from pointcept_wsegpc.transforms.views import point_features
 

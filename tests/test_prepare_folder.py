@@ -19,6 +19,7 @@ from stores import write_store
 
 import prepare_folder
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import read_class_names
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
@@ -34,7 +35,6 @@ from pointcept_wsegpc.scans.folder_capture import (
 from pointcept_wsegpc.scans.labelled import write_labelled
 from pointcept_wsegpc.scans.own_tags import read_own_tags
 from pointcept_wsegpc.scans.photos import Letterbox, undistort
-from pointcept_wsegpc.scans.ply import write_ply
 from pointcept_wsegpc.scans.poses.trajectory import Camera
 from pointcept_wsegpc.scans.template import write_template
 

@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 from pointcept.datasets.transform import TRANSFORMS
 
+from pointcept_wsegpc.clouds.ids import join_ids
+from pointcept_wsegpc.clouds.voxels import voxelize
 from pointcept_wsegpc.transforms.color import HueSaturation
 from pointcept_wsegpc.transforms.images import LUMA, jitter_matrix, prepare_images, sample_jitter
-from pointcept_wsegpc.transforms.mix3d import join_ids, scatter_scenes
+from pointcept_wsegpc.transforms.mix3d import scatter_scenes
 from pointcept_wsegpc.transforms.structure import remove_structure, structure_regions
-from pointcept_wsegpc.transforms.views import (
-    concatenate_links,
-    point_features,
-    sample_views,
-    voxelize,
-)
+from pointcept_wsegpc.transforms.views import concatenate_links, point_features, sample_views
 
 # ------------------------------------------------------------------------------- views
 

@@ -18,6 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from key_value import key_value
+from pointcept_wsegpc.clouds.normals import vertex_normals
 from pointcept_wsegpc.region_pictures import Scene, draw_grid, normals_inwards
 from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
@@ -27,7 +28,6 @@ from pointcept_wsegpc.regions.scenes.quality import measure
 from pointcept_wsegpc.regions.scenes.report_text import caption
 from pointcept_wsegpc.regions.scenes.settings import written_out
 from pointcept_wsegpc.regions.scenes.trial import try_on_points
-from pointcept_wsegpc.scans.mesh import vertex_normals
 
 
 def parse_arguments():

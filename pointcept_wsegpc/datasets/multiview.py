@@ -24,13 +24,14 @@ from pointcept.datasets.builder import DATASETS
 from pointcept.datasets.transform import Compose
 from torch.utils.data import Dataset
 
+from ..clouds.voxels import crop_to_voxels, voxelize
 from ..contracts.classes import IGNORE
 from ..contracts.scene import read_points, read_region, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags, tag_vector
 from ..contracts.views import read_view_image, read_views, view_path
 from ..transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
 from ..transforms.structure import remove_structure
-from ..transforms.views import crop_to_voxels, point_features, sample_views, voxelize
+from ..transforms.views import point_features, sample_views
 from .seeding import EpochSeeded
 from .training import (
     POINT_KEYS,

@@ -9,10 +9,12 @@ views).
 import numpy as np
 
 from ..camera import visible_pixels
+from ..clouds.ids import compact_ids, join_ids
+from ..clouds.voxels import voxelize
 from ..contracts.views import read_view_image
 from ..transforms.images import prepare_images
-from ..transforms.mix3d import join_ids, scatter_scenes
-from ..transforms.views import concatenate_links, nearest_half, point_features, voxelize
+from ..transforms.mix3d import scatter_scenes
+from ..transforms.views import concatenate_links, nearest_half, point_features
 
 POINT_KEYS = ("coord", "color", "normal")
 
@@ -136,11 +138,3 @@ def read_chosen(scene, views, chosen, kind):
     if kind == "color":
         return np.empty((0, *views.size, 3), np.uint8)
     return np.empty((0, *views.size), np.int32)
-
-
-def compact_ids(ids):
-    """Renumber ids >= 0 to 0..R-1 in ascending order; negative ids become -1. int64 (N,)."""
-    result = np.full(len(ids), -1, dtype=np.int64)
-    assigned = ids >= 0
-    result[assigned] = np.unique(ids[assigned], return_inverse=True)[1].reshape(-1)
-    return result

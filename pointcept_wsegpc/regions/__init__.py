@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .clean import is_finite
+from ..clouds.clean import is_finite
 from .cloud import Cloud
 from .methods import METHODS, PRESETS, check_complete, resolve, settings_of
 from .views import DEPTH_NOISE, DepthView

@@ -13,14 +13,14 @@ from functools import cached_property
 
 import numpy as np
 
-from .clean import distinct_rows, unit, unit_range
-from .kd_tree import build_tree, query_tree
-from .kernels import local_planes
+from ..clouds.clean import distinct_rows, unit, unit_range
+from ..clouds.kd_tree import build_tree, query_tree
+from ..clouds.planes import local_planes
+from ..clouds.spacing import LIKELY_SPACING, median_distance
 
 FOR_NORMALS = 32  # neighbours that a normal is estimated from; more cost time and gain little
 FOR_NOISE = 12
 MOST_NEIGHBOURS = 1000  # what a table is made for
-LIKELY_SPACING = (0.0005, 0.5)  # metres; outside, the unit is likely wrong
 # Two scans that lie on each other have neighbours much nearer than most: the spacing is at least
 # this share of the side of the square that a point covers, told by its 8 nearest. Random points
 # have 0.47, a grid has 1.
@@ -154,10 +154,3 @@ class Cloud:
         distinct = np.full(len(self) + 1, -1, np.int32)
         distinct[self._tree.index] = region
         return distinct[self._place]
-
-
-def median_distance(coord, other):
-    """Median distance from the points (M,3) to others (M,), given by their rows."""
-    step = np.take(coord, other, axis=0)
-    step -= coord
-    return math.sqrt(np.median(np.einsum("ij,ij->i", step, step)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clouds.ids import renumber
 from .file_readers import READERS, named
 
 
@@ -41,14 +42,6 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
         raise ValueError(f"{path} is empty; expected {num_points} region ids: write it again")
     ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
     return renumber(ids)
-
-
-def renumber(ids):
-    """Region (N,) int32 of ids (N,): contiguous in the order of the ids, -1 for negative ones."""
-    region = np.full(len(ids), -1, np.int32)
-    assigned = ids >= 0
-    region[assigned] = np.unique(ids[assigned], return_inverse=True)[1]
-    return region
 
 
 def check_ids(content, path, num_points):

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from ..camera import back_project
-from .clean import unit_range
+from ..clouds.clean import unit_range
 
 # A depth step between pixels that is steeper than a surface at this slope (tangent of the angle
 # between its normal and the optical axis, about 72 degrees) is the edge of something.

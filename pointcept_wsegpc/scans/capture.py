@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clouds.ply import count_vertices
 from ..contracts.scene import outside
 from .sens import SensReader
 
@@ -128,12 +129,3 @@ def estimate_bytes(captures, stride, size):
         total += views * size[0] * size[1] * BYTES_PER_PIXEL
         total += points * (REGION_BYTES if capture.pointcept else BYTES_PER_POINT)
     return int(total)
-
-
-def count_vertices(mesh):
-    """Number of vertices that the header of a `.ply` announces."""
-    with open(mesh, "rb") as file:
-        for line in file.read(4096).splitlines():
-            if line.startswith(b"element vertex"):
-                return int(line.split()[2])
-    raise ValueError(f"{mesh}: no 'element vertex' in its header; download it again")

@@ -13,17 +13,18 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..clouds.normals import complete_normals, face_towards, vertex_normals
+from ..clouds.read import find_cloud, read_cloud
+from ..clouds.spacing import reach_of_points
+from ..clouds.voxels import thin
 from ..contracts.scene import INVERSE, staged, store_points
 from ..files import write_array, write_json
-from .clouds import find_cloud, read_cloud
 from .depth_render import MeshDepth, PointDepth
 from .folder_fit import check_fit
 from .folder_frames import FolderFrames
-from .mesh import vertex_normals
 from .poses.detect import read_trajectory
 from .poses.trajectory import matrix4, read_numbers
 from .prepared import store_views
-from .spacing import complete_normals, face_towards, reach_of_points, thin
 
 FAR = 1000.0  # m from the origin, where float32 coordinates get coarse: the origin is moved
 GREY = 127  # of points without colour

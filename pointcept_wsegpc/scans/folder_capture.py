@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..clouds.read import find_cloud
 from ..contracts.scene import outside
 from .capture import BYTES_PER_PIXEL
-from .clouds import find_cloud
 from .own_tags import plain
 from .poses.trajectory import STREAM_FOLDERS, image_folder, list_images
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clouds.formats import CloudFile
+from ..clouds.ply import write_ply
+from ..clouds.read import read_cloud
 from ..contracts.classes import IGNORE, palette
 from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
-from .clouds import CloudFile, read_cloud
-from .ply import write_ply
 
 
 def values_of_scan(scene, values, missing):

@@ -13,46 +13,6 @@ from ..contracts.classes import IGNORE, nyu40_to_scannet20
 from ..files import read_json
 
 
-def read_mesh(path):
-    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a triangle `.ply`."""
-    from plyfile import PlyData, PlyParseError
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is missing; download the mesh of this scan")
-    try:
-        # Triangles of known length are read as one block instead of one by one.
-        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
-        vertex, face = ply["vertex"], ply["face"]["vertex_indices"]
-        coord = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float32)
-        color = np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)
-    except (PlyParseError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{path}: expected vertices with x y z red green blue and triangles ({error}); "
-            "download it again"
-        ) from error
-    face = np.asarray(face, dtype=np.int64).reshape(-1, 3)
-    if face.size and (face.min() < 0 or face.max() >= len(coord)):
-        raise ValueError(f"{path}: a face names vertex {face.max()}, there are {len(coord)}")
-    return coord, color.astype(np.uint8), face
-
-
-def vertex_normals(coord, face):
-    """Unit normals (N, 3) float32: the mean of the adjacent faces' normals, weighted by area.
-
-    Zero where a vertex has no face, or only degenerate ones.
-    """
-    corner = np.asarray(coord, dtype=np.float64)[face]  # (F, 3 corners, 3)
-    # The cross product is normal times twice the area: the weights come with it.
-    weighted = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    vertex, per_corner = face.ravel(), np.repeat(weighted, 3, axis=0)
-    total = np.stack(
-        [np.bincount(vertex, per_corner[:, axis], minlength=len(coord)) for axis in range(3)],
-        axis=1,
-    )
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.divide(total, length, out=np.zeros_like(total), where=length > 0).astype(np.float32)
-
-
 @dataclass(frozen=True)
 class LabelMap:
     """ScanNet's `scannetv2-labels.combined.tsv`: its own categories and ids in NYU40 ids."""

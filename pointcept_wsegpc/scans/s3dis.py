@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..clouds.normals import estimate_normals, face_towards
 from ..contracts.classes import S3DIS_NAMES
 from ..contracts.scene import staged, store_points
 from ..contracts.tags import derive_tags
@@ -17,7 +18,6 @@ from .prepared import store_views
 from .s3dis_alignment import choose_placement, placements, wall_alignment
 from .s3dis_images import RoomImages
 from .s3dis_points import link_preprocessed_room, read_raw_room
-from .spacing import estimate_normals, face_towards
 from .view_labels import LabelRenderer
 
 SAMPLE = 50_000  # points that stand for all of a room where views are compared with them

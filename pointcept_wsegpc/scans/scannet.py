@@ -5,12 +5,14 @@ N points, V views, H x W pixels at the stored size.
 
 from dataclasses import asdict, dataclass
 
+from ..clouds.normals import vertex_normals
+from ..clouds.ply import read_mesh
 from ..contracts.classes import SCANNET20_NAMES
 from ..contracts.scene import link_points, staged, store_points
 from ..contracts.tags import derive_tags
 from ..files import write_json
 from .frames import FrameReader
-from .mesh import LabelMap, read_mesh, read_point_labels, vertex_normals
+from .mesh import LabelMap, read_point_labels
 from .prepared import store_views
 from .sens import SensReader
 from .view_labels import LabelImages, LabelRenderer

@@ -19,12 +19,3 @@ def scatter_scenes(coords, rng):
         shift = rng.uniform(centred.min(0), centred.max(0)) / 2
         moved.append((centred + shift).astype(np.float32))
     return moved
-
-
-def join_ids(ids):
-    """Concatenate id arrays whose ids each start at 0 (-1 = none) so that no two collide."""
-    joined, start = [], 0
-    for part in ids:
-        joined.append(np.where(part < 0, -1, part + start))
-        start += int(part.max(initial=-1)) + 1
-    return np.concatenate(joined)

@@ -21,34 +21,6 @@ def sample_views(num_frames, num_views, rng=None):
     return np.clip(chosen, 0, num_frames - 1)
 
 
-def voxelize(coord, grid_size):
-    """Group points into cubic voxels.
-
-    Args: coord (N, 3) m; grid_size m.
-    Returns: grid_coord (M, 3) int32 from 0, index (M,) the first point of each voxel, inverse (N,)
-        the voxel of each point.
-    """
-    grid = np.floor(coord / np.float32(grid_size)).astype(np.int64)
-    grid -= grid.min(0, initial=0) if len(grid) == 0 else grid.min(0)
-    extent = grid.max(0, initial=0) + 1
-    key = (grid[:, 0] * extent[1] + grid[:, 1]) * extent[2] + grid[:, 2]
-    _, index, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return grid[index].astype(np.int32), index, inverse.reshape(-1)
-
-
-def crop_to_voxels(coord, grid_size, limit, rng):
-    """Keep the nearest half of the voxels around a random one, again and again, until they fit.
-
-    Args: coord (N, 3) m; grid_size m; limit: voxels to be left at most, at least 1.
-    Returns: keep (N,) bool, all the points of the voxels that are left.
-    """
-    _, first, inverse = voxelize(coord, grid_size)
-    left = np.arange(len(first))
-    while len(left) > limit:
-        left = left[nearest_half(coord[first[left]], rng)]
-    return np.isin(inverse, left)
-
-
 def nearest_half(coord, rng):
     """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ...clouds.normals import estimate_normals, face_towards, vertex_normals
+from ...clouds.ply import read_mesh
 from ...contracts.classes import SCANNET20_NAMES
 from ...contracts.scene import link_points, staged, store_points
 from ...contracts.tags import derive_tags
@@ -14,9 +16,7 @@ from ...contracts.views import read_views, write_view_image
 from ...files import write_array, write_json
 from ..capture import axis_alignment
 from ..frames import FrameLog
-from ..mesh import read_mesh, vertex_normals
 from ..prepared import store_views
-from ..spacing import estimate_normals, face_towards
 from ..view_labels import LabelRenderer
 from .arrays import read_dictionary, read_superpoints, read_tuple
 from .correspondence import CorrespondenceFrames

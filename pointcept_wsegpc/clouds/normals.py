@@ -10,31 +10,6 @@ NORMAL_NEIGHBOURS = 16
 CHUNK = 100_000  # points whose neighbours are looked at together
 
 
-def thin(coord, spacing):
-    """One point of every cubic cell with edges of `spacing` m; 0 keeps all points.
-
-    Returns: index (M,) int64, ascending, of the points that stay; inverse (N,) int32, the place
-    among them of the point that stands for each, -1 for points that are not finite.
-    """
-    finite = np.flatnonzero(np.isfinite(coord).all(axis=1))
-    inverse = np.full(len(coord), -1, dtype=np.int32)
-    if not spacing:
-        inverse[finite] = np.arange(len(finite))
-        return finite, inverse
-    cell = np.floor(coord[finite] / spacing)
-    cell = (cell - cell.min(axis=0)).astype(np.int64)
-    # Axis by axis, and renumbered in between: one key of three axes may exceed 64 bits.
-    key = cell[:, 0] * (cell[:, 1].max() + 1) + cell[:, 1]
-    key = np.unique(key, return_inverse=True)[1].reshape(-1)
-    key = key * (cell[:, 2].max() + 1) + cell[:, 2]
-    _, first, of_point = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    inverse[finite] = place[of_point.reshape(-1)]
-    return finite[first[order]], inverse
-
-
 def estimate_normals(coord, neighbours=NORMAL_NEIGHBOURS):
     """Unit normals (M, 3) float32 of the planes through each point's neighbours, of any sign."""
     coord = np.asarray(coord, dtype=np.float64)
@@ -76,9 +51,18 @@ def face_towards(coord, normal, places):
     return np.where(away[:, None], -normal, normal).astype(np.float32)
 
 
-def reach_of_points(coord, neighbours=4):
-    """Radius (M,) m of the disc that each point stands for: the distance to its 4th neighbour."""
-    if len(coord) <= neighbours:
-        return np.full(len(coord), 0.02)
-    distance = cKDTree(coord).query(coord, k=neighbours + 1)[0][:, -1]
-    return np.minimum(distance, 4 * np.median(distance))  # a stray point is not a wall
+def vertex_normals(coord, face):
+    """Unit normals (N, 3) float32: the mean of the adjacent faces' normals, weighted by area.
+
+    Zero where a vertex has no face, or only degenerate ones.
+    """
+    corner = np.asarray(coord, dtype=np.float64)[face]  # (F, 3 corners, 3)
+    # The cross product is normal times twice the area: the weights come with it.
+    weighted = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    vertex, per_corner = face.ravel(), np.repeat(weighted, 3, axis=0)
+    total = np.stack(
+        [np.bincount(vertex, per_corner[:, axis], minlength=len(coord)) for axis in range(3)],
+        axis=1,
+    )
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.divide(total, length, out=np.zeros_like(total), where=length > 0).astype(np.float32)

@@ -3,27 +3,15 @@
 N points, F faces. Readers keep the order of the file, so that labels can return to it.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .formats import named_columns
 from .pcd import read_pcd
+from .ply import read_ply
 
 STEMS = ("points", "cloud", "mesh")  # names that tell the cloud from others beside it
-
-
-@dataclass
-class CloudFile:
-    """coord (N, 3) float64 in the file's unit; what the file lacks is None.
-
-    color (N, 3) uint8 · normal (N, 3) float32, of any length · face (F, 3) int64.
-    """
-
-    coord: np.ndarray
-    color: np.ndarray | None = None
-    normal: np.ndarray | None = None
-    face: np.ndarray | None = None
 
 
 def find_cloud(scene):
@@ -64,73 +52,6 @@ def read_cloud(path):
 
 
 # --------------------------------------------------------------------------------- formats
-
-
-def named_columns(columns):
-    """CloudFile of a mapping from the usual names (x, red or r, nx or normal_x, …) to (N,)."""
-
-    def take(*choices):
-        found = next((names for names in choices if all(n in columns for n in names)), None)
-        return None if found is None else np.stack([columns[n] for n in found], axis=1)
-
-    coord = take("xyz", "XYZ")
-    if coord is None:
-        raise ValueError(f"expected x, y and z, got {', '.join(columns)}")
-    color = take(
-        ("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")
-    )
-    normal = take(("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
-    return CloudFile(
-        coord.astype(np.float64),
-        None if color is None else as_uint8(color),
-        None if normal is None else normal.astype(np.float32),
-    )
-
-
-def as_uint8(color):
-    """Colours (N, 3) of any type as uint8: floats 0..1 or 0..255, integers of 8 or 16 bits."""
-    if color.dtype == np.uint8:
-        return color
-    top = np.nanmax(color) if color.size else 0
-    if color.dtype.kind == "f":
-        color = np.nan_to_num(color) * (255 if top <= 1 else 1)
-    elif top > 255:
-        color = color / 257
-    return np.clip(np.rint(color), 0, 255).astype(np.uint8)
-
-
-def read_ply(path):
-    """Vertices of a .ply and, of a mesh, its faces, polygons cut into triangles."""
-    from plyfile import PlyData, PlyParseError
-
-    names = ("vertex_indices", "vertex_index")
-    known = {"face": dict.fromkeys(names, 3)}
-    try:
-        try:  # triangles of known length are read as one block instead of one by one
-            ply = PlyData.read(str(path), known_list_len=known)
-        except PlyParseError:
-            ply = PlyData.read(str(path))
-    except PlyParseError as error:
-        raise ValueError(f"{path}: {error}; export it again") from error
-    vertex = ply["vertex"].data
-    cloud = named_columns({name: vertex[name] for name in vertex.dtype.names})
-    if "face" in ply:
-        face = ply["face"].data
-        name = next((name for name in names if name in face.dtype.names), None)
-        cloud.face = _triangles(face[name]) if name and len(face) else None
-    if cloud.face is not None and not (0 <= cloud.face.min() <= cloud.face.max() < len(vertex)):
-        raise ValueError(f"{path}: a face names vertex {cloud.face.max()} of {len(vertex)}")
-    return cloud
-
-
-def _triangles(lists):
-    """Faces (F, 3) of polygons, each a fan around its first vertex."""
-    if lists.dtype != object:
-        return np.asarray(lists, dtype=np.int64).reshape(-1, 3)
-    fans = [
-        np.stack([np.full(len(p) - 2, p[0]), p[1:-1], p[2:]], axis=1) for p in lists if len(p) > 2
-    ]
-    return np.concatenate(fans).astype(np.int64) if fans else None
 
 
 def read_npy(path):

@@ -1,0 +1,1 @@
+"""Points and meshes, from and to files, and what is computed on them alone."""

@@ -8,8 +8,8 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.camera.resample import nearest_index, resample_to
 from pointcept_wsegpc.contracts.classes import SCANNET20
-from pointcept_wsegpc.scans.frames import nearest_index
 from pointcept_wsegpc.scans.scannet import points_from_mesh
 from pointcept_wsegpc.scans.sens import SensReader
 
@@ -116,7 +116,7 @@ def correspondence(reader, frame, tree):
     """(M, 3) of column, row, point: the nearest point of what each pixel of the colour sees."""
     size, intrinsic = (reader.color_height, reader.color_width), reader.intrinsic_color[:3, :3]
     depth = frame.depth().astype(np.float32) / reader.depth_shift
-    depth = camera.resample_to(depth, reader.intrinsic_depth[:3, :3], intrinsic, size)
+    depth = resample_to(depth, reader.intrinsic_depth[:3, :3], intrinsic, size)
     if not np.isfinite(frame.camera_to_world).all() or not depth.any():
         return -np.ones((1, 3))
     seen = camera.back_project(depth, intrinsic, frame.camera_to_world)[depth > 0]

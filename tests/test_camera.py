@@ -11,10 +11,10 @@ from pointcept_wsegpc.camera import (
     back_project,
     pixels_in_image,
     project,
-    resample_to,
     resize_intrinsic,
     visible_pixels,
 )
+from pointcept_wsegpc.camera.resample import resample_to
 
 INTRINSIC = np.array([[55.0, 0, 15.3], [0, 52, 11.8], [0, 0, 1]])
 SIZE = (24, 32)

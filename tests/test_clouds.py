@@ -5,6 +5,7 @@ import pytest
 import raw_scan
 from plyfile import PlyData, PlyElement
 
+from pointcept_wsegpc.camera.zbuffer import MeshDepth, PointDepth
 from pointcept_wsegpc.clouds.formats import as_uint8
 from pointcept_wsegpc.clouds.normals import complete_normals, estimate_normals, face_towards
 from pointcept_wsegpc.clouds.pcd import decompress_lzf
@@ -12,7 +13,6 @@ from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.clouds.read import find_cloud, read_cloud
 from pointcept_wsegpc.clouds.spacing import reach_of_points
 from pointcept_wsegpc.clouds.voxels import thin
-from pointcept_wsegpc.scans.depth_render import MeshDepth, PointDepth
 
 RNG = np.random.default_rng(0)
 COORD = RNG.uniform(-3, 3, (40, 3)).astype(np.float32)

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..camera.zbuffer import MeshDepth, PointDepth
 from ..clouds.normals import complete_normals, face_towards, vertex_normals
 from ..clouds.read import find_cloud, read_cloud
 from ..clouds.spacing import reach_of_points
 from ..clouds.voxels import thin
 from ..contracts.scene import INVERSE, staged, store_points
 from ..files import write_array, write_json
-from .depth_render import MeshDepth, PointDepth
 from .folder_fit import check_fit
 from .folder_frames import FolderFrames
 from .poses.detect import read_trajectory

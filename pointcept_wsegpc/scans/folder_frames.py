@@ -7,16 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .frames import (
-    BadFrame,
-    FrameLog,
-    View,
-    image_numbers,
-    image_size,
-    invert_pose,
-    read_color,
-    resample_color,
-)
+from ..camera.resample import resample_color
+from .frames import BadFrame, FrameLog, View, image_numbers, image_size, invert_pose, read_color
 from .photos import Letterbox, fit_camera, read_depth, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's

@@ -3,13 +3,13 @@
 V views, H x W pixels at the stored size, N points. Pixel centres are at integer coordinates.
 """
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
 from .. import camera
+from ..camera.resample import nearest_index, resample_color
 from .sens import SensTruncated
 
 # What Pillow raises for a broken image.
@@ -140,11 +140,6 @@ def invert_pose(camera_to_world):
     return np.linalg.inv(pose)
 
 
-def nearest_index(old, new):
-    """Index (new,) of the old pixel whose centre is nearest to each new one, along one axis."""
-    return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
-
-
 def resample_depth(depth, size):
     """Depth (h, w) on the grid `size` (H, W); BadFrame where nothing was measured."""
     # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
@@ -159,23 +154,3 @@ def image_numbers(stems):
     numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
     usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
     return numbers if usable else list(range(len(stems)))
-
-
-def resample_color(image, intrinsic, target_intrinsic, target_size):
-    """Colour (h, w, 3) uint8 on the grid (H, W, 3) of another camera with the same pose.
-
-    Like `camera.resample_to`, but antialiased: a target pixel is the mean over the area that it
-    covers. Black outside the image.
-    """
-    edges = []  # left, right, top, bottom of the target image in source pixels, counted from 0
-    for axis, pixels in enumerate((target_size[1], target_size[0])):
-        target_edges = np.array([-0.5, pixels - 0.5])
-        ray = (target_edges - target_intrinsic[axis, 2]) / target_intrinsic[axis, axis]
-        edges += list(ray * intrinsic[axis, axis] + intrinsic[axis, 2] + 0.5)
-    left, right, top, bottom = edges
-    origin = math.floor(left), math.floor(top)
-    # A crop may reach beyond the image, which a resize box may not.
-    cropped = Image.fromarray(image).crop((*origin, math.ceil(right), math.ceil(bottom)))
-    box = (left - origin[0], top - origin[1], right - origin[0], bottom - origin[1])
-    resized = cropped.resize(target_size[::-1], Image.Resampling.BILINEAR, box=box)
-    return np.asarray(resized)

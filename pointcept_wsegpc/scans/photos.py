@@ -6,7 +6,8 @@ h x w pixels as given, H x W as stored. Pixel centres at integer coordinates.
 import numpy as np
 
 from .. import camera
-from .frames import BadFrame, nearest_index, read_depth_image
+from ..camera.resample import nearest_index
+from .frames import BadFrame, read_depth_image
 from .poses.trajectory import Camera
 
 MOST_METRES = 65.0  # m, the most that a prepared depth image holds

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import camera
+from ..camera.resample import resample_color
 from ..files import read_json
 from .frames import (
     BadFrame,
@@ -23,7 +24,6 @@ from .frames import (
     invert_pose,
     read_color,
     read_depth_image,
-    resample_color,
     resample_depth,
 )
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..camera.zbuffer import PointDepth
 from ..clouds.ply import write_ply
 from ..files import atomic_path
-from .depth_render import PointDepth
 
 README = """\
 A folder per scene

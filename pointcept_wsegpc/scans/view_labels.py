@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from .. import camera
+from ..camera.resample import resample_to
 from ..contracts.classes import IGNORE
 
 RENDER_DISTANCE = 0.1  # m; farther from every point, a pixel has no rendered label
@@ -41,7 +42,7 @@ class LabelImages:
         intrinsic = camera.resize_intrinsic(
             frames.color_intrinsic, frames.color_size, image.shape[:2]
         )
-        ids = camera.resample_to(image, intrinsic, frames.intrinsic, frames.size)
+        ids = resample_to(image, intrinsic, frames.intrinsic, frames.size)
         return self.label_map.class_of_id(ids)
 
     def _open(self, frame):

@@ -15,15 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ... import camera
-from ..frames import (
-    BadFrame,
-    FrameLog,
-    View,
-    image_numbers,
-    invert_pose,
-    read_color,
-    resample_color,
-)
+from ...camera.resample import resample_color
+from ..frames import BadFrame, FrameLog, View, image_numbers, invert_pose, read_color
 
 
 class CorrespondenceFrames:

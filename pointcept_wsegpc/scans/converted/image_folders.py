@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...camera import resample_to, resize_intrinsic
+from ...camera import resize_intrinsic
+from ...camera.resample import nearest_index, resample_color, resample_to
 from ...contracts.classes import nyu40_to_scannet20
 from ..frames import (
     UNREADABLE,
@@ -20,10 +21,8 @@ from ..frames import (
     View,
     image_size,
     invert_pose,
-    nearest_index,
     read_color,
     read_depth_image,
-    resample_color,
     resample_depth,
 )
 from .arrays import read_superpoints

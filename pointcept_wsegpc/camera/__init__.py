@@ -88,22 +88,3 @@ def resize_intrinsic(intrinsic, old_size, new_size):
         scaled[..., axis, :] *= s
         scaled[..., axis, 2] += 0.5 * s - 0.5
     return scaled
-
-
-def resample_to(image, intrinsic, target_intrinsic, target_size, fill=0):
-    """Resample an image of one camera onto the grid of another with the same pose (nearest pixel).
-
-    Args: image (H, W, ...) of the camera `intrinsic`; target_size (H', W').
-    Returns: (H', W', ...) of the camera `target_intrinsic`; outside the image: fill.
-    """
-    target = np.asarray(target_intrinsic, dtype=np.float64)
-    source = np.asarray(intrinsic, dtype=np.float64)
-    rows, cols = np.arange(target_size[0]), np.arange(target_size[1])
-    # Same centre of projection: the two grids are related per axis, without any depth.
-    u = (cols - target[0, 2]) / target[0, 0] * source[0, 0] + source[0, 2]
-    v = (rows - target[1, 2]) / target[1, 1] * source[1, 1] + source[1, 2]
-    u, v = np.floor(u + 0.5).astype(int), np.floor(v + 0.5).astype(int)
-    inside_u, inside_v = (u >= 0) & (u < image.shape[1]), (v >= 0) & (v < image.shape[0])
-    result = image[np.where(inside_v, v, 0)[:, None], np.where(inside_u, u, 0)[None, :]]
-    result[~(inside_v[:, None] & inside_u[None, :])] = fill
-    return result

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from pointcept_wsegpc import host
+from pointcept_wsegpc.captures.scannet.raw import find_captures
+from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
+from pointcept_wsegpc.captures.scannet.scene import prepare_scene
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.scans.capture import find_captures
-from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
-from pointcept_wsegpc.scans.scannet import prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 # In this process everything runs on the stand-in, also where there is a Pointcept: what concerns

@@ -8,7 +8,7 @@ import json
 import numpy as np
 from plyfile import PlyData, PlyElement
 
-from pointcept_wsegpc.scans.sens import SensHeader, pack_frame, write_sens
+from pointcept_wsegpc.captures.scannet.sens import SensHeader, pack_frame, write_sens
 
 FLOOR, WALL = 0, 1  # instance ids; also the over-segments 10 and 20
 DEPTH_SIZE, COLOR_SIZE = (48, 64), (120, 160)

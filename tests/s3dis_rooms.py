@@ -10,10 +10,10 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
+from pointcept_wsegpc.captures.s3dis.images import AREA_5B
 from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
-from pointcept_wsegpc.scans.s3dis_images import AREA_5B
 
 CLASS = {"desk": "table", "bookshelf": "bookcase", "picture": "board"}  # others: the same, clutter
 VIEWS_PER_CAMERA = 4

@@ -16,6 +16,12 @@ from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.captures.converted.arrays import read_dictionary, read_superpoints, read_tuple
+from pointcept_wsegpc.captures.converted.cameras import NOMINAL, find_cameras
+from pointcept_wsegpc.captures.converted.correspondence import depth_of_pairs
+from pointcept_wsegpc.captures.converted.layouts import find_captures
+from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
+from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -24,15 +30,9 @@ from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.files.pickles import read_pickled
-from pointcept_wsegpc.scans.capture import find_captures as find_raw
+from pointcept_wsegpc.labels.official import convert_pseudo_labels
 from pointcept_wsegpc.scans.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.scans.checks.scene import check_scene
-from pointcept_wsegpc.scans.converted.arrays import read_dictionary, read_superpoints, read_tuple
-from pointcept_wsegpc.scans.converted.cameras import NOMINAL, find_cameras
-from pointcept_wsegpc.scans.converted.convert import Settings, convert_scene
-from pointcept_wsegpc.scans.converted.correspondence import depth_of_pairs
-from pointcept_wsegpc.scans.converted.layouts import find_captures
-from pointcept_wsegpc.scans.converted.pseudo_labels import convert_pseudo_labels
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (36, 48)

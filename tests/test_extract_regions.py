@@ -13,6 +13,9 @@ import pytest
 import raw_scan
 from PIL import Image
 
+from pointcept_wsegpc.captures.scannet.raw import Capture
+from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
+from pointcept_wsegpc.captures.scannet.scene import prepare_scene
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
@@ -24,9 +27,6 @@ from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
 from pointcept_wsegpc.regions.scenes.settings import Settings
-from pointcept_wsegpc.scans.capture import Capture
-from pointcept_wsegpc.scans.scannet import Settings as PrepareSettings
-from pointcept_wsegpc.scans.scannet import prepare_scene
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -110,7 +110,7 @@ def test_import_directions():
     ("module", "source"),
     [
         ("losses/new.py", "from ..labels import IGNORE"),
-        ("regions/new.py", "import pointcept_wsegpc.scans.sens"),
+        ("regions/new.py", "import pointcept_wsegpc.captures.scannet.sens"),
         ("datasets/new.py", "def f():\n    from ..models.wsegpc import WSegPC"),
         ("hooks/new.py", "from ..models import mink_unet"),
         ("schema.py", "from . import regions"),

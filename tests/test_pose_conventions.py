@@ -12,16 +12,16 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.captures.folder.poses import arkit, detect
+from pointcept_wsegpc.captures.folder.poses.base import natural_key, read_intrinsic
+from pointcept_wsegpc.captures.folder.raw import FolderCapture
+from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
+from pointcept_wsegpc.captures.scannet.raw import Capture, find_captures
+from pointcept_wsegpc.captures.scannet.scene import Settings as ScanNetSettings
+from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
-from pointcept_wsegpc.scans.capture import Capture, find_captures
-from pointcept_wsegpc.scans.folder import Settings, prepare_scan
-from pointcept_wsegpc.scans.folder_capture import FolderCapture
-from pointcept_wsegpc.scans.poses import arkit, detect
-from pointcept_wsegpc.scans.poses.trajectory import natural_key, read_intrinsic
-from pointcept_wsegpc.scans.scannet import Settings as ScanNetSettings
-from pointcept_wsegpc.scans.scannet import prepare_scene
-from pointcept_wsegpc.scans.sens import SensReader
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)

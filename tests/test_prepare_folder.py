@@ -19,24 +19,24 @@ from stores import write_store
 
 import prepare_folder
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
+from pointcept_wsegpc.captures.folder.poses.base import Camera
+from pointcept_wsegpc.captures.folder.raw import (
+    FolderCapture,
+    estimate_bytes,
+    find_scans,
+    follow_splits,
+)
+from pointcept_wsegpc.captures.folder.scene import UP, Settings, World, prepare_scan
+from pointcept_wsegpc.captures.folder.tags import read_own_tags
+from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import read_class_names
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.scans.folder import UP, Settings, World, prepare_scan
-from pointcept_wsegpc.scans.folder_capture import (
-    FolderCapture,
-    estimate_bytes,
-    find_scans,
-    follow_splits,
-)
 from pointcept_wsegpc.scans.labelled import write_labelled
-from pointcept_wsegpc.scans.own_tags import read_own_tags
-from pointcept_wsegpc.scans.photos import Letterbox, undistort
-from pointcept_wsegpc.scans.poses.trajectory import Camera
-from pointcept_wsegpc.scans.template import write_template
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = Settings(height=24, width=32, spacing=0)

@@ -17,15 +17,13 @@ import s3dis_rooms
 from PIL import Image
 
 from pointcept_wsegpc import camera
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
-from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
-from pointcept_wsegpc.contracts.tags import read_scene_tags
-from pointcept_wsegpc.contracts.views import read_view_image, read_views
-from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.scans import agreement, frames, photos, s3dis_alignment, s3dis_images
-from pointcept_wsegpc.scans.converted import image_folders
-from pointcept_wsegpc.scans.s3dis import Settings, choose_views, prepare_room
-from pointcept_wsegpc.scans.s3dis_alignment import (
+from pointcept_wsegpc.captures import frames
+from pointcept_wsegpc.captures.converted import image_folders
+from pointcept_wsegpc.captures.folder import photos
+from pointcept_wsegpc.captures.s3dis import agreement
+from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
+from pointcept_wsegpc.captures.s3dis import images as s3dis_images
+from pointcept_wsegpc.captures.s3dis.alignment import (
     AS_RELEASED,
     Placement,
     choose_placement,
@@ -34,7 +32,7 @@ from pointcept_wsegpc.scans.s3dis_alignment import (
     turn,
     undo_about_box,
 )
-from pointcept_wsegpc.scans.s3dis_points import (
+from pointcept_wsegpc.captures.s3dis.points import (
     class_of,
     link_preprocessed_room,
     object_files,
@@ -42,7 +40,13 @@ from pointcept_wsegpc.scans.s3dis_points import (
     read_raw_room,
     repair_bytes,
 )
-from pointcept_wsegpc.scans.s3dis_rooms import find_rooms
+from pointcept_wsegpc.captures.s3dis.raw import find_rooms
+from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room
+from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import read_scene_tags
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
+from pointcept_wsegpc.files import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 # At this size a pixel is some 10 cm wide: depth and points differ by more than the real 5 cm.

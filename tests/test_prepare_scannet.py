@@ -17,6 +17,10 @@ from PIL import Image
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
+from pointcept_wsegpc.captures.scannet import scene as scannet
+from pointcept_wsegpc.captures.scannet.labels import LabelMap
+from pointcept_wsegpc.captures.scannet.raw import Capture, estimate_bytes, find_captures
+from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
 from pointcept_wsegpc.clouds.normals import vertex_normals
 from pointcept_wsegpc.clouds.ply import read_mesh
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
@@ -30,10 +34,6 @@ from pointcept_wsegpc.contracts.tags import (
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.scans import prepared as prepared_scenes
-from pointcept_wsegpc.scans import scannet
-from pointcept_wsegpc.scans.capture import Capture, estimate_bytes, find_captures
-from pointcept_wsegpc.scans.mesh import LabelMap
-from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,6 +30,8 @@ from test_configs import (
     run_in,
 )
 
+from pointcept_wsegpc.captures.s3dis.raw import find_rooms
+from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, voxelize
 from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -39,8 +41,6 @@ from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.scans.s3dis import Settings, prepare_room
-from pointcept_wsegpc.scans.s3dis_rooms import find_rooms
 from pointcept_wsegpc.transforms.views import nearest_half
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.scans.sens import (
+from pointcept_wsegpc.captures.scannet.sens import (
     SensHeader,
     SensReader,
     SensTruncated,

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
-from pointcept_wsegpc.scans import scannet, synthetic, synthrooms, synthrooms_check
+from pointcept_wsegpc.scans import synthetic, synthrooms, synthrooms_check
 from pointcept_wsegpc.scans.rooms.difficulty import PLAIN, Difficulty
 from pointcept_wsegpc.scans.rooms.placement import GAP
 from pointcept_wsegpc.scans.rooms.pressing import gap_to_box, gap_to_wall, pressed, recessed

@@ -16,21 +16,21 @@ from collections import Counter
 from pathlib import Path
 
 from argument_types import positive, size
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE
-from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
-from pointcept_wsegpc.files import atomic_path, read_json
-from pointcept_wsegpc.jobs import add_job_arguments
-from pointcept_wsegpc.scans.folder import UP, Settings, prepare_scan
-from pointcept_wsegpc.scans.folder_capture import (
+from pointcept_wsegpc.captures.folder.poses.detect import CONVENTIONS
+from pointcept_wsegpc.captures.folder.raw import (
     changed_since,
     estimate_bytes,
     find_scans,
     follow_splits,
     left_behind,
 )
-from pointcept_wsegpc.scans.own_tags import read_own_tags
-from pointcept_wsegpc.scans.poses.detect import CONVENTIONS
-from pointcept_wsegpc.scans.template import write_template
+from pointcept_wsegpc.captures.folder.scene import UP, Settings, prepare_scan
+from pointcept_wsegpc.captures.folder.tags import read_own_tags
+from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE
+from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
+from pointcept_wsegpc.files import atomic_path, read_json
+from pointcept_wsegpc.jobs import add_job_arguments
 from preparing import check_space_for, prepare_all
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them

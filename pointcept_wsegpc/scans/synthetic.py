@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..captures.scannet.sens import SensHeader, pack_frame, write_sens
 from ..files import atomic_path, read_json, write_json
 from .rooms.difficulty import PLAIN, Difficulty
 from .rooms.raw import label_table, meta_text, write_annotation, write_ply
@@ -29,7 +30,6 @@ from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_de
 from .rooms.room import CLASS_RANGE, Room, make_room, scene_classes
 from .rooms.surface import scan_mesh
 from .rooms.trajectory import hand_held_path
-from .sens import SensHeader, pack_frame, write_sens
 
 MIN_FRAMES = 4  # one blank, one lost, two to look at
 SCAN_POSES = 80  # about how many views decide what the mesh contains

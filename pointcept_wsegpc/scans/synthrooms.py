@@ -14,10 +14,11 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..captures.scannet import scene as scannet
+from ..captures.scannet.raw import Capture
 from ..contracts.scene import PARTIAL, is_prepared
 from ..files import read_json, write_json
-from . import scannet, synthetic
-from .capture import Capture
+from . import synthetic
 from .rooms.difficulty import Difficulty
 
 VERSION = 1

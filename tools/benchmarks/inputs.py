@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.captures.scannet.raw import find_captures
+from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.scans.capture import find_captures
-from pointcept_wsegpc.scans.scannet import Settings, prepare_scene
 from pointcept_wsegpc.scans.synthetic import generate_dataset
 
 

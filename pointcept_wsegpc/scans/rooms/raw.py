@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..sens import SensHeader
+from ...captures.scannet.sens import SensHeader
 from .room import Room
 from .surface import ScanMesh
 

@@ -1,0 +1,1 @@
+"""Raw captures to prepared scenes: a folder for each kind."""

@@ -1,0 +1,1 @@
+"""Scans of one's own: a cloud, photographs with poses, tags."""

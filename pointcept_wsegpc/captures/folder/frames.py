@@ -1,0 +1,108 @@
+"""Posed images of an own scan as views of one pinhole camera and one size.
+
+H x W pixels at the stored size. Pixel centres at integer coordinates.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...camera.resample import resample_color
+from ..frames import BadFrame, FrameLog, View, image_numbers, image_size, invert_pose, read_color
+from .photos import Letterbox, fit_camera, read_depth, undistort
+
+FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
+UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"
+NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
+
+
+class FolderFrames:
+    """Good images of a Trajectory every `stride`; what is left out is in `log`, by name.
+
+    After an iteration: names {number: image}, rendered (numbers of views without a depth image),
+    compared [(View, rendered depth, None where the View's is that)] of some, places [(3,) m] of the
+    cameras.
+
+    A view's number is its image's where all names are numbers, else its place among the images.
+
+    Args:
+        place: camera-to-world (4, 4) of the capture -> that of the prepared scene.
+        size: (H, W) of the views. depth_scale: values of depth images in a metre.
+        renderer: of depth where there is no depth image, and for comparison; see depth_render.py.
+    """
+
+    def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
+        self.trajectory, self.place, self.size = trajectory, place, size
+        self.depth_scale, self.renderer = depth_scale, renderer
+        numbers = image_numbers([path.stem for path in trajectory.images])
+        chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
+        compare = set(np.linspace(0, max(len(chosen) - 1, 0), FIT_VIEWS).astype(int))
+        self.chosen = [(*one, place in compare) for place, one in enumerate(chosen)]
+        self.log = FrameLog()
+        if trajectory.unmatched:
+            self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
+        self.names, self.rendered, self.compared, self.places = {}, [], [], []
+        self._size_of = None  # of the images that a camera without a size belongs to
+
+    def __iter__(self):
+        return self.log.good(self.chosen, self._view, lambda chosen: chosen[1].name)
+
+    def _view(self, chosen):
+        number, image, compare = chosen
+        shot = self.trajectory.shots.get(image)
+        if shot is None:
+            raise BadFrame(NO_POSE)
+        world_to_camera = invert_pose(self.place(shot.camera_to_world))
+        color = read_color(image)
+        color_camera = fit_camera(self._sized(shot.camera), color.shape[:2])
+        color = undistort(color, color_camera)
+        if shot.depth is None:
+            box = Letterbox(color.shape[:2], self.size)
+            intrinsic = box.intrinsic(color_camera.intrinsic)
+            depth = self._rendered(number, intrinsic, world_to_camera)
+        else:
+            measured, depth_camera = self._measured(shot, color_camera)
+            box = Letterbox(measured.shape, self.size)
+            intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
+        color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
+        view = View(number, color, depth, intrinsic, world_to_camera)
+        if compare:
+            self.compared.append((view, self._to_compare(view) if shot.depth else None))
+        self.names[number] = image.name
+        self.places.append(np.linalg.inv(world_to_camera)[:3, 3])
+        return view
+
+    def _sized(self, given):
+        """The camera with the size (H, W) that its numbers are for, where images differ in size."""
+        if given.size is not None:
+            return given
+        if self._size_of is None:
+            self._size_of = image_sizes(self.trajectory.shots)
+        if len(self._size_of) < 2:
+            return given
+        column, row = given.intrinsic[:2, 2]  # near the middle of its images
+        size = min(
+            self._size_of, key=lambda s: abs(s[0] / 2 - 0.5 - row) + abs(s[1] / 2 - 0.5 - column)
+        )
+        return replace(given, size=size)
+
+    def _to_compare(self, view):
+        return self.renderer.render(view.intrinsic, view.world_to_camera, self.size)
+
+    def _measured(self, shot, color_camera):
+        """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""
+        depth = read_depth(shot.depth, self.depth_scale)
+        depth_camera = fit_camera(shot.depth_camera or color_camera, depth.shape)
+        return undistort(depth, depth_camera, nearest=True), depth_camera
+
+    def _rendered(self, number, intrinsic, world_to_camera):
+        depth = self.renderer.render(intrinsic, world_to_camera, self.size)
+        if not depth.any():
+            raise BadFrame(UNSEEN)
+        self.rendered.append(number)
+        return depth
+
+
+def image_sizes(images):
+    """Sizes (H, W) of image files, each once, the unreadable left out."""
+    return sorted({size for path in images if (size := image_size(path))})

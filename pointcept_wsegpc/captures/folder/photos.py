@@ -1,0 +1,112 @@
+"""Images of any size and pinhole camera, brought onto the grid of a stored view.
+
+h x w pixels as given, H x W as stored. Pixel centres at integer coordinates.
+"""
+
+import numpy as np
+
+from ... import camera
+from ...camera.resample import nearest_index
+from ..frames import BadFrame, read_depth_image
+from .poses.base import Camera
+
+MOST_METRES = 65.0  # m, the most that a prepared depth image holds
+ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
+
+
+def read_depth(path, scale):
+    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a metre, or of float metres.
+
+    An image of 8 bits has lost its depth: BadFrame.
+    """
+    depth = _read_array(path) if path.suffix == ".npy" else read_depth_image(path)
+    if depth.dtype.itemsize == 1:
+        raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
+    if depth.ndim != 2:
+        raise BadFrame("depth image with several channels (export one channel of 16 bits)")
+    in_metres = depth.dtype.kind == "f"
+    if not in_metres:
+        depth = depth.astype(np.float32) / np.float32(scale)
+    depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
+    if not depth.any():
+        raise BadFrame("blank depth")
+    if in_metres and np.median(depth[depth > 0]) > MOST_METRES:
+        raise BadFrame("floating-point depth in another unit than metres (no option scales it)")
+    return depth.astype(np.float32)
+
+
+def _read_array(path):
+    try:
+        return np.load(path, allow_pickle=False).squeeze()
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFrame("unreadable depth image") from error
+
+
+def fit_camera(given, size):
+    """The camera of an image of size (h, w), from a calibration at another size of that image."""
+    if given.size is None or given.size == size:
+        return Camera(given.intrinsic, size, given.distortion)
+    stretch = (size[0] / given.size[0]) / (size[1] / given.size[1])
+    if abs(stretch - 1) > ASPECT_TOLERANCE:
+        raise BadFrame("an image whose shape is not its camera's (cropped or turned?)")
+    intrinsic = camera.resize_intrinsic(given.intrinsic, given.size, size)
+    return Camera(intrinsic, size, given.distortion)
+
+
+def undistort(image, given, nearest=False):
+    """Image (h, w, ...) as a camera of the same intrinsic without distortion would take it.
+
+    OpenCV's model, radial and tangential: k1 k2 p1 p2 k3 k4 k5 k6. Bilinear, or the nearest pixel
+    for depth; 0 where the image has nothing.
+    """
+    k1, k2, p1, p2, k3, k4, k5, k6 = (*given.distortion, *[0.0] * 8)[:8]
+    if not any(given.distortion):
+        return image
+    fx, fy, cx, cy = given.intrinsic[[0, 1, 0, 1], [0, 1, 2, 2]]
+    row, col = np.indices(image.shape[:2])
+    x, y = (col - cx) / fx, (row - cy) / fy
+    r2 = x * x + y * y
+    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    u = fx * (x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)) + cx
+    v = fy * (y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y) + cy
+    return _sample(image, v, u, nearest)
+
+
+def _sample(image, row, col, nearest):
+    from scipy.ndimage import map_coordinates
+
+    channels = np.atleast_3d(image)
+    sampled = np.stack(
+        [
+            map_coordinates(channels[..., c].astype(np.float32), (row, col), order=1 - nearest)
+            for c in range(channels.shape[2])
+        ],
+        axis=-1,
+    ).reshape(image.shape)
+    return np.rint(sampled).astype(np.uint8) if image.dtype == np.uint8 else sampled
+
+
+class Letterbox:
+    """An image (h, w) resized into (H, W) without stretching it, with margins where it must."""
+
+    def __init__(self, old_size, size):
+        self.old_size, self.size = old_size, size
+        scale = min(size[0] / old_size[0], size[1] / old_size[1])
+        self.inner = tuple(max(1, round(old * scale)) for old in old_size)
+        self.corner = tuple((new - own) // 2 for new, own in zip(size, self.inner, strict=True))
+
+    def intrinsic(self, intrinsic):
+        """The intrinsic (3, 3) of the resized image."""
+        resized = camera.resize_intrinsic(intrinsic, self.old_size, self.inner)
+        resized[0, 2] += self.corner[1]
+        resized[1, 2] += self.corner[0]
+        return resized
+
+    def depth(self, depth):
+        """Depth (h, w) on the new grid (H, W), nearest pixels; 0 in the margins."""
+        # Nearest pixel: a mean of depths across an edge would be a surface that is not there.
+        rows, cols = map(nearest_index, self.old_size, self.inner)
+        placed = np.zeros(self.size, dtype=np.float32)
+        (top, left), (height, width) = self.corner, self.inner
+        placed[top : top + height, left : left + width] = depth[np.ix_(rows, cols)]
+        return placed

@@ -1,0 +1,1 @@
+"""S3DIS's rooms with the images of 2D-3D-Semantics."""

@@ -1,0 +1,131 @@
+"""Points of an S3DIS room: raw `Annotations/*.txt`, or the arrays of Pointcept's preprocessing.
+
+N points. A raw file holds one object as lines `x y z r g b` (m, 0..255), and its name starts with
+the class: `chair_3.txt`.
+"""
+
+import io
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ...contracts.classes import IGNORE, S3DIS_NAMES
+from ...contracts.scene import link_points
+
+LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
+COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy
+OTHER = S3DIS_NAMES.index("clutter")  # class of every other name, such as stairs
+
+logger = logging.getLogger(__name__)
+
+
+def repair_bytes(data):
+    """Text whose corrupt bytes are mended, and what was mended: (bytes, [(line, wrong, right)]).
+
+    Some files of the release hold bytes whose bit 0x20 was lost: a digit or a space became a
+    control byte. Setting the bit gives the character back. Lines count from 1.
+    """
+    array = np.frombuffer(data, np.uint8)
+    wrong = np.flatnonzero((array < 0x20) & ~np.isin(array, LINE_BREAKS))
+    if not len(wrong):
+        return data, []
+    mended = array.copy()
+    mended[wrong] |= 0x20
+    repairs = [
+        (data.count(b"\n", 0, i) + 1, f"0x{array[i]:02x}", chr(mended[i])) for i in wrong.tolist()
+    ]
+    return mended.tobytes(), repairs
+
+
+def read_object(path):
+    """coord (N, 3) float64 m, color (N, 3) uint8 and the repairs of one text file.
+
+    The file itself is never changed. Raises one line that names it where it is not six columns of
+    numbers.
+    """
+    data, repairs = repair_bytes(Path(path).read_bytes())
+    for line, wrong, right in repairs:
+        logger.warning("%s:%d: byte %s read as %r", path, line, wrong, right)
+    try:
+        values = np.loadtxt(io.BytesIO(data), dtype=np.float64, ndmin=2) if data.strip() else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; expected x y z r g b: download it again") from None
+    if values is None:
+        values = np.empty((0, 6))
+    if values.shape[1] != 6 or not np.isfinite(values).all():
+        raise ValueError(
+            f"{path} has {values.shape[1]} columns"
+            f"{'' if np.isfinite(values).all() else ', some not finite'}; "
+            "expected finite x y z r g b: download it again"
+        )
+    return values[:, :3], np.clip(values[:, 3:], 0, 255).astype(np.uint8), repairs
+
+
+def object_files(folder):
+    """Sorted object files of a room, and the names of those left out as second copies."""
+    files = sorted(Path(folder).glob("*.txt"))
+    names = {path.stem for path in files}
+    copies = [path for path in files if _original(path.stem) in names]
+    return [path for path in files if path not in copies], [path.name for path in copies]
+
+
+def _original(stem):
+    match = COPY.fullmatch(stem)
+    return match and match["original"]
+
+
+def class_of(name):
+    """Class of an object named `chair_3`; names that are no class are clutter."""
+    word = name.split("_")[0]
+    return S3DIS_NAMES.index(word) if word in S3DIS_NAMES else OTHER
+
+
+def read_raw_room(folder):
+    """Point arrays of a raw room, and notes on what was not as it should be.
+
+    Returns: {coord (N, 3) float32, color (N, 3) uint8, segment (N,) int16, instance (N,) int16};
+        {"repairs": [[file, line, wrong byte, character]], "left_out": [file]}.
+    """
+    files, copies = object_files(folder / "Annotations")
+    if not files:
+        raise FileNotFoundError(f"{folder} has no Annotations/*.txt; unpack this room again")
+    parts, repairs = [], []
+    for instance, path in enumerate(files):
+        coord, color, mended = read_object(path)
+        repairs += [[path.name, *entry] for entry in mended]
+        parts.append((coord, color, class_of(path.stem), instance))
+    sizes = [len(part[0]) for part in parts]
+    points = {
+        "coord": np.concatenate([part[0] for part in parts]).astype(np.float32),
+        "color": np.concatenate([part[1] for part in parts]),
+        "segment": np.repeat(np.array([part[2] for part in parts], np.int16), sizes),
+        "instance": np.repeat(np.array([part[3] for part in parts], np.int16), sizes),
+    }
+    if not len(points["coord"]):
+        raise ValueError(f"{folder}/Annotations holds no point; unpack this room again")
+    return points, {"repairs": repairs, "left_out": copies}
+
+
+def link_preprocessed_room(folder, target):
+    """Put the arrays of Pointcept's preprocessing into `target`, as they are; {name: array}.
+
+    Raises one line for arrays that do not fit each other, or labels outside the 13 classes.
+    """
+    points = link_points(folder, target, needed=("coord", "color"))
+    coord = points["coord"]
+    if coord.ndim != 2 or coord.shape[1] != 3 or not len(coord) or not np.isfinite(coord).all():
+        finite = "" if np.isfinite(coord).all() else ", some not finite"
+        raise ValueError(
+            f"{folder}/coord.npy has the shape {coord.shape}{finite}; expected finite x y z of at "
+            "least one point: preprocess this room again"
+        )
+    segment = points.get("segment", np.zeros(0))
+    low, high = segment.min(initial=0), segment.max(initial=0)
+    if low < IGNORE or high >= len(S3DIS_NAMES):
+        raise ValueError(
+            f"{folder}/segment.npy holds labels {low} to {high}; expected 0 to "
+            f"{len(S3DIS_NAMES) - 1}, {IGNORE} for none: preprocess this room again"
+        )
+    return points

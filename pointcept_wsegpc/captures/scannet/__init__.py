@@ -1,0 +1,1 @@
+"""ScanNet v2: .sens streams, meshes and their labels."""

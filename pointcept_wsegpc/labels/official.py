@@ -1,0 +1,57 @@
+"""Pseudo-labels of the official WSegPC code, as a store that stage two reads (LabelStore).
+
+    DIR/SCENE.npz: pred_label (N,) uint8, 255 = none
+
+N points.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..contracts.classes import clean_labels
+from ..contracts.label_store import LabelStore
+from ..files.pickles import read_npz
+from ..metrics import confusion_with_misses, mean_iou
+
+
+def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_scene=None):
+    """Write a store of the labels of {scene name: folder of the prepared scene}.
+
+    Confidences are 1: the files have none. Returns the manifest. What an interrupted run wrote is
+    read again. Raises ValueError or OSError in one line for a missing, foreign or wrong-length
+    file, and for a folder that holds anything else.
+    """
+    source = Path(source).expanduser().resolve()
+    missing = [name for name in scenes if not (source / f"{name}.npz").is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(scenes)} scenes have no file in {source}, {missing[0]}.npz "
+            "first; give the split that the labels are of"
+        )
+    provenance = {"source": str(source), "key": key, "confidence": "none given; all 1"}
+    store = LabelStore(store, names, provenance).open(scenes)
+    if store.manifest["finished"]:
+        raise FileExistsError(f"{store.path} holds these labels already; choose an empty folder")
+    total = None
+    for name, scene in scenes.items():
+        label = read_label(source / f"{name}.npz", key, len(names))
+        num_points = len(np.load(scene / "coord.npy", mmap_mode="r"))
+        if len(label) != num_points:
+            raise ValueError(
+                f"{source / name}.npz has {len(label)} labels, {scene} {num_points} points; "
+                "convert the points from the same data"
+            )
+        truth, metrics = scene / "segment20.npy", {}
+        if truth.is_file():
+            metrics["3d"] = confusion_with_misses(label, np.load(truth).reshape(-1), len(names))
+            total = metrics["3d"] + (0 if total is None else total)
+        store.write(name, label, np.ones(len(label)), metrics=metrics)
+        if on_scene is not None:
+            on_scene(name)
+    return store.finish({} if total is None else {"miou": {"3d": mean_iou(total)}})
+
+
+def read_label(path, key, num_classes):
+    """Labels (N,) int64 of one file, IGNORE = none."""
+    return clean_labels(read_npz(path, key, "; give --key"), num_classes, path)

@@ -16,7 +16,7 @@ from pointcept_wsegpc.captures.scannet.scene import prepare_scene
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 # In this process everything runs on the stand-in, also where there is a Pointcept: what concerns
 # Pointcept has a process of its own (contract/test_on_pointcept.py, test_configs.py).

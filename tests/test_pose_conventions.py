@@ -22,7 +22,7 @@ from pointcept_wsegpc.captures.scannet.scene import prepare_scene
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)
 SETTINGS = Settings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)

@@ -34,7 +34,7 @@ from pointcept_wsegpc.contracts.tags import (
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.scans import prepared as prepared_scenes
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = Settings(stride=2, height=24, width=32)

@@ -14,8 +14,8 @@ from main_job.plan import REPOSITORY
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
-from pointcept_wsegpc.scans.rooms.render import RoomCaster
-from pointcept_wsegpc.scans.synthrooms import SIZES
+from pointcept_wsegpc.synthetic.benchmark import SIZES
+from pointcept_wsegpc.synthetic.rooms.render import RoomCaster
 from pretraining import images as rendering
 from pretraining import training
 

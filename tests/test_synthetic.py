@@ -14,12 +14,12 @@ from scipy.spatial import cKDTree
 
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
-from pointcept_wsegpc.scans.rooms.raw import RAW_CATEGORIES
-from pointcept_wsegpc.scans.rooms.render import Light, RoomCaster, face_normals
-from pointcept_wsegpc.scans.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes
-from pointcept_wsegpc.scans.rooms.surface import resample, scan_mesh
-from pointcept_wsegpc.scans.rooms.trajectory import hand_held_path
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.rooms.raw import RAW_CATEGORIES
+from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster, face_normals
+from pointcept_wsegpc.synthetic.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes
+from pointcept_wsegpc.synthetic.rooms.surface import resample, scan_mesh
+from pointcept_wsegpc.synthetic.rooms.trajectory import hand_held_path
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 SMALL = {"seed": 3, "points": 6000, "frames": 8, "color_size": (48, 36), "depth_size": (40, 30)}
 

@@ -17,15 +17,17 @@ from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
-from pointcept_wsegpc.scans import synthetic, synthrooms, synthrooms_check
-from pointcept_wsegpc.scans.rooms.difficulty import PLAIN, Difficulty
-from pointcept_wsegpc.scans.rooms.placement import GAP
-from pointcept_wsegpc.scans.rooms.pressing import gap_to_box, gap_to_wall, pressed, recessed
-from pointcept_wsegpc.scans.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
-from pointcept_wsegpc.scans.rooms.render import face_normals
-from pointcept_wsegpc.scans.rooms.room import FREQUENCY, make_room, scene_classes
-from pointcept_wsegpc.scans.rooms.shapes import Model, box, rotation_z
-from pointcept_wsegpc.scans.rooms.surface import fuse, punch_holes
+from pointcept_wsegpc.synthetic import benchmark as synthrooms
+from pointcept_wsegpc.synthetic import benchmark_check as synthrooms_check
+from pointcept_wsegpc.synthetic import scans as synthetic
+from pointcept_wsegpc.synthetic.rooms.difficulty import PLAIN, Difficulty
+from pointcept_wsegpc.synthetic.rooms.placement import GAP
+from pointcept_wsegpc.synthetic.rooms.pressing import gap_to_box, gap_to_wall, pressed, recessed
+from pointcept_wsegpc.synthetic.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
+from pointcept_wsegpc.synthetic.rooms.render import face_normals
+from pointcept_wsegpc.synthetic.rooms.room import FREQUENCY, make_room, scene_classes
+from pointcept_wsegpc.synthetic.rooms.shapes import Model, box, rotation_z
+from pointcept_wsegpc.synthetic.rooms.surface import fuse, punch_holes
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}

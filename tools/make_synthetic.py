@@ -7,7 +7,7 @@ import sys
 from tqdm import tqdm
 
 from argument_types import positive, size
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 
 def parse_arguments() -> argparse.Namespace:

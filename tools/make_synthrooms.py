@@ -20,7 +20,8 @@ from pointcept_wsegpc.jobs import run_jobs
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import finished_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
-from pointcept_wsegpc.scans import synthrooms, synthrooms_check
+from pointcept_wsegpc.synthetic import benchmark as synthrooms
+from pointcept_wsegpc.synthetic import benchmark_check as synthrooms_check
 
 
 def parse_arguments():

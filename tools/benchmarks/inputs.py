@@ -17,7 +17,7 @@ from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.scans.synthetic import generate_dataset
+from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from PIL import Image
 
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
 from pointcept_wsegpc.jobs import run_jobs
-from pointcept_wsegpc.scans.rooms.difficulty import PLAIN
-from pointcept_wsegpc.scans.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
-from pointcept_wsegpc.scans.rooms.render import Light, RoomCaster, pixel_rays, render_color
-from pointcept_wsegpc.scans.rooms.room import FREQUENCY, Room, make_room
-from pointcept_wsegpc.scans.rooms.trajectory import hand_held_path
-from pointcept_wsegpc.scans.synthrooms import CROWDED, SIZES
+from pointcept_wsegpc.synthetic.benchmark import CROWDED, SIZES
+from pointcept_wsegpc.synthetic.rooms.difficulty import PLAIN
+from pointcept_wsegpc.synthetic.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES
+from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster, pixel_rays, render_color
+from pointcept_wsegpc.synthetic.rooms.room import FREQUENCY, Room, make_room
+from pointcept_wsegpc.synthetic.rooms.trajectory import hand_held_path
 
 FIRST_SEED = 5000  # of the image rooms; those of the scans are below
 QUICKSTART_SEED = 0

@@ -18,7 +18,7 @@ import numpy as np
 from ..contracts.classes import IGNORE, SCANNET20_NAMES
 from ..contracts.scene import read_points
 from ..contracts.views import read_view_image, read_views
-from .synthrooms import VERSION, Scene, Size, is_made, scenes
+from .benchmark import VERSION, Scene, Size, is_made, scenes
 
 TOLERANCE = 0.01  # of the points of a class, or 20 points
 SPLITS = ("train", "val")

@@ -18,7 +18,7 @@ from ..captures.scannet import scene as scannet
 from ..captures.scannet.raw import Capture
 from ..contracts.scene import PARTIAL, is_prepared
 from ..files import read_json, write_json
-from . import synthetic
+from . import scans as synthetic
 from .rooms.difficulty import Difficulty
 
 VERSION = 1

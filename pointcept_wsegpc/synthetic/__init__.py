@@ -1,0 +1,1 @@
+"""Makes raw scans; no other room imports this one."""

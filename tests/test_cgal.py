@@ -9,8 +9,8 @@ import pytest
 from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions.cgal import partition_cgal
 from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.growing import partition_growing
-from pointcept_wsegpc.regions.views import DepthView
 
 SETTINGS = {"neighbours": 12, "max_distance": 0.04, "max_angle": 20.0, "min_size": 50}
 

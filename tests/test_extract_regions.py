@@ -24,9 +24,8 @@ from pointcept_wsegpc.regions import METHODS, partition
 from pointcept_wsegpc.regions.scenes import extract, report
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.inputs import read_faces
-from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import Settings, listing
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,9 +8,14 @@ import pytest
 
 from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.graph import lightest_first, partition_graph
-from pointcept_wsegpc.regions.graph_kernels import WEIGHT_STEP, join_segments, weigh_edges
-from pointcept_wsegpc.regions.views import DepthView
+from pointcept_wsegpc.regions.depth_view import DepthView
+from pointcept_wsegpc.regions.graph import (
+    WEIGHT_STEP,
+    join_segments,
+    lightest_first,
+    partition_graph,
+    weigh_edges,
+)
 
 SEGMENTATOR = {"threshold": 0.01, "min_size": 20, "convex": True}
 

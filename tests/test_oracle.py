@@ -6,8 +6,8 @@ import pytest
 from pointcept_wsegpc.contracts.classes import IGNORE
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.oracle import LONGEST_LINK, partition_oracle
-from pointcept_wsegpc.regions.views import DepthView
 
 FLOOR, CHAIR, TABLE = 1, 4, 6
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pointcept_wsegpc.regions import partition, partition_view
-from pointcept_wsegpc.regions.file import read_regions
+from pointcept_wsegpc.regions.files import read_regions
 
 IDS = np.array([40, 7, -1, 7, 2**40, 40, -5, 9])
 REGION = [2, 0, -1, 0, 3, 2, -1, 1]  # the same from 0, in the order of the ids

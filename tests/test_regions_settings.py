@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.regions import METHODS, PRESETS
-from pointcept_wsegpc.regions.scenes.listing import listing
-from pointcept_wsegpc.regions.scenes.settings import POINTS_ONLY_PRESETS, Settings
+from pointcept_wsegpc.regions.scenes.settings import POINTS_ONLY_PRESETS, Settings, listing
 
 
 def points(method, **settings):

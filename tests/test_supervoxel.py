@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from pointcept_wsegpc.regions import supervoxel_elements
 from pointcept_wsegpc.regions import supervoxel_kernels as kernels
 from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.supervoxel import (
     CELL_SHIFT,
     SEED_SHARE,
@@ -27,7 +28,6 @@ from pointcept_wsegpc.regions.supervoxel_growing import (
     partition_supervoxel_growing,
 )
 from pointcept_wsegpc.regions.supervoxel_kernels import place_seeds, principal_axis
-from pointcept_wsegpc.regions.views import DepthView
 
 METHODS = [partition_supervoxel, partition_supervoxel_growing]
 

@@ -23,9 +23,8 @@ from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
 from pointcept_wsegpc.region_pictures import draw_report
 from pointcept_wsegpc.regions.scenes import report, report_text
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.listing import listing
 from pointcept_wsegpc.regions.scenes.records import is_extracted
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import Settings, listing
 
 SPLITS = ("train", "val", "test")
 REPORT_FOLDER = "regions-report"  # in the data root

@@ -26,8 +26,7 @@ from pointcept_wsegpc.regions.methods import from_data
 from pointcept_wsegpc.regions.scenes.inputs import from_files, read_inputs
 from pointcept_wsegpc.regions.scenes.quality import measure
 from pointcept_wsegpc.regions.scenes.report_text import caption
-from pointcept_wsegpc.regions.scenes.settings import written_out
-from pointcept_wsegpc.regions.scenes.trial import try_on_points
+from pointcept_wsegpc.regions.scenes.settings import try_on_points, written_out
 
 
 def parse_arguments():

@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from ..clouds.clean import is_finite
 from .cloud import Cloud
+from .depth_view import DEPTH_NOISE, DepthView
 from .methods import METHODS, PRESETS, check_complete, resolve, settings_of
-from .views import DEPTH_NOISE, DepthView
 
 __all__ = [
     "METHODS",

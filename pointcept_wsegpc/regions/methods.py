@@ -8,7 +8,7 @@ import os
 
 from .cgal import partition_cgal
 from .cloud import Cloud
-from .file import partition_file
+from .files import partition_file
 from .graph import PLANE_SHARE, partition_graph
 from .growing import partition_growing
 from .oracle import partition_oracle

@@ -12,8 +12,8 @@ from ...contracts.views import write_view_image
 from ...files import write_array, write_json
 from .. import apply, settings_of
 from ..cloud import Cloud
+from ..depth_view import DepthView
 from ..methods import from_data
-from ..views import DepthView
 from . import records
 from .inputs import read_frames, read_images, read_inputs
 from .quality import add_up, boundary_of, measure

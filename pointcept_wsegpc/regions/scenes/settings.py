@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..methods import METHODS, needed_by, resolve, settings_of
-from ..views import DEPTH_NOISE
-from .trial import try_on_a_view, try_on_points
+from .. import apply
+from ..cloud import Cloud
+from ..depth_view import DEPTH_NOISE, DepthView
+from ..methods import METHODS, PRESETS, needed_by, resolve, settings_of
+
+NOT_FROM_DATA = ("key",)  # settings that are none, not auto, where nothing is said
+SIDE = 6  # points, pixels
+SPACING = 0.001  # metres; far below any length that makes sense for a scene
+FROM_FILES = ("file",)  # methods whose settings only mean something together with a scene
 
 FROM_SCENE = ("segment", "instance", "faces")  # settings that are arrays of each scene
 FILES = ("path", "mesh")  # settings that name a file of each scene
@@ -132,3 +139,71 @@ def plain(value):
     if isinstance(value, np.generic):
         return value.item()
     return list(value) if isinstance(value, tuple) else value
+
+
+def listing():
+    """Every method: what it makes, its settings, its presets."""
+    lines = ["Settings with the values that they have by default; auto: by the data."]
+    for method in METHODS:
+        points_only = "; points only" if method in POINTS_ONLY else ""
+        lines += ["", f"{method}: {summary(method)}{points_only}"]
+        lines.append(f"    {words(settings_to_list(method)) or 'no settings'}")
+        for preset, values in PRESETS.get(method, {}).items():
+            points_only = "; points only" if (method, preset) in POINTS_ONLY_PRESETS else ""
+            lines.append(f"    --preset {preset}: {words(values)}{points_only}")
+    return "\n".join(lines)
+
+
+def summary(method):
+    """The first line of a method's docstring, for who does not know the code."""
+    line = (METHODS[method].__doc__ or "").strip().splitlines()[0].rstrip(".")
+    line = line.replace(" (M,)", "").replace("Cloud", "cloud").replace("DepthView", "view")
+    return re.sub(r": see `\w+`", "", re.sub(r"`partition_(\w+)`", r"\1", line))
+
+
+def settings_to_list(method):
+    """What can be set, by name; `mesh` stands for faces, and what scenes have is left out."""
+    settings = defaults_of(method)
+    for name, value in settings.items():
+        if value is None:
+            settings[name] = "none" if name in NOT_FROM_DATA else "auto"
+    settings |= dict.fromkeys(required_by(method), "(needed)")
+    if "faces" in settings:
+        settings["mesh"] = "none"
+    return {name: value for name, value in settings.items() if name not in FROM_SCENE}
+
+
+def words(settings):
+    return "  ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def try_on_points(method, preset, settings, fill):
+    """Raise ValueError where a method cannot do with its settings, or lacks a package."""
+    i, j = np.indices((SIDE, SIDE)).reshape(2, -1)
+    floor = np.stack([i, j, 0 * i], axis=1)
+    coord = np.concatenate([floor, floor[:, [2, 1, 0]] + [0, 0, 1]])
+    normal = np.repeat([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], len(floor), axis=0)
+    settings = dict(settings)
+    if settings.pop("mesh", None) is not None:
+        settings["faces"], normal = np.array([[0, SIDE, 1]]), None
+    cloud = Cloud(SPACING * coord, normal, np.full(coord.shape, 0.5))
+    _try(cloud, method, preset, settings, fill)
+
+
+def try_on_a_view(method, preset, settings, fill, depth_noise):
+    """The same for the settings of views."""
+    intrinsic = np.array([[SIDE, 0, SIDE / 2], [0, SIDE, SIDE / 2], [0, 0, 1.0]])
+    color = np.full((SIDE, SIDE, 3), 0.5)
+    view = DepthView(np.ones((SIDE, SIDE)), intrinsic, color, depth_noise)
+    _try(view, method, preset, settings, fill)
+
+
+def _try(cloud, method, preset, settings, fill):
+    if method in FROM_FILES:
+        return
+    if "segment" in settings_of(method):
+        settings = {**settings, "segment": np.zeros(cloud.shape, np.int32)}
+    try:
+        apply(cloud, method, preset, settings, fill)
+    except (ImportError, OverflowError, TypeError) as error:
+        raise ValueError(" ".join(str(error).split())) from error

@@ -8,26 +8,26 @@ import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pointcept_wsegpc.regions import supervoxel_elements
-from pointcept_wsegpc.regions import supervoxel_kernels as kernels
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.supervoxel import (
     CELL_SHIFT,
     SEED_SHARE,
     components,
+    kernels,
     partition_supervoxel,
     supervoxels,
 )
-from pointcept_wsegpc.regions.supervoxel_elements import Elements, elements_of, lab
-from pointcept_wsegpc.regions.supervoxel_growing import (
+from pointcept_wsegpc.regions.supervoxel import elements as supervoxel_elements
+from pointcept_wsegpc.regions.supervoxel.elements import Elements, elements_of, lab
+from pointcept_wsegpc.regions.supervoxel.kernels import place_seeds, principal_axis
+from pointcept_wsegpc.regions.supervoxel.planes import (
     LEAST_POINTS,
     REFIT_GROWTH,
     RMS_SHARE,
     grow_planes,
     partition_supervoxel_growing,
 )
-from pointcept_wsegpc.regions.supervoxel_kernels import place_seeds, principal_axis
 
 METHODS = [partition_supervoxel, partition_supervoxel_growing]
 

@@ -13,8 +13,8 @@ from .graph import PLANE_SHARE, partition_graph
 from .growing import partition_growing
 from .oracle import partition_oracle
 from .supervoxel import partition_supervoxel
-from .supervoxel_elements import SEED_VOXELS, VOXEL_SPACINGS
-from .supervoxel_growing import partition_supervoxel_growing
+from .supervoxel.elements import SEED_VOXELS, VOXEL_SPACINGS
+from .supervoxel.planes import partition_supervoxel_growing
 
 # Functions of (cloud: Cloud or DepthView, *, settings) -> region (M,) of its rows.
 METHODS = {

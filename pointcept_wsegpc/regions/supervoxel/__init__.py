@@ -11,16 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
-from .supervoxel_elements import elements_of, grid_keys
-from .supervoxel_kernels import (
-    FIXED,
-    FREE,
-    connected,
-    flow,
-    mean_features,
-    nearest_members,
-    place_seeds,
-)
+from .elements import elements_of, grid_keys
+from .kernels import FIXED, FREE, connected, flow, mean_features, nearest_members, place_seeds
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
 MOST_ROUNDS = 1000  # little changes after the first few

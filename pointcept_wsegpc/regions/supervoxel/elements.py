@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .depth_view import MAX_SLOPE, DepthView
-from .supervoxel_kernels import mean_features
+from ..depth_view import MAX_SLOPE, DepthView
+from .kernels import mean_features
 
 # Default voxel size in units of Cloud.spacing. Points at random places lie 0.47 as far from their
 # nearest as along a grid of as many: in a surface of them voxels of 2 leave one in 2000 alone, of

@@ -11,10 +11,10 @@ import math
 import numpy as np
 from numba import njit
 
-from . import growing
-from .supervoxel import check_settings, check_weights, supervoxels
-from .supervoxel_elements import elements_of
-from .supervoxel_kernels import mean_features
+from .. import growing
+from . import check_settings, check_weights, supervoxels
+from .elements import elements_of
+from .kernels import mean_features
 
 RMS_SHARE = 1 / 3  # RMS distance of points of which nearly all are within the distance: 3 sigma
 LEAST_POINTS = 10  # of a supervoxel that a plane may start from; fewer determine none well

@@ -22,6 +22,8 @@ from pointcept_wsegpc.captures.converted.correspondence import depth_of_pairs
 from pointcept_wsegpc.captures.converted.layouts import find_captures
 from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
 from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
+from pointcept_wsegpc.checks.scene import Settings as CheckSettings
+from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -31,8 +33,6 @@ from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.files.pickles import read_pickled
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
-from pointcept_wsegpc.scans.checks.scene import Settings as CheckSettings
-from pointcept_wsegpc.scans.checks.scene import check_scene
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (36, 48)

@@ -13,16 +13,22 @@ import functools
 import sys
 from pathlib import Path
 
+from pointcept_wsegpc.checks.findings import group_problems, is_wasted, render, worst_first
+from pointcept_wsegpc.checks.root import (
+    HELD_OUT,
+    Schedule,
+    check_tags,
+    class_table,
+    estimate,
+    find_scenes,
+)
+from pointcept_wsegpc.checks.scene import Settings, check_scene
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import atomic_path, write_json
 from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
-from pointcept_wsegpc.scans.checks.estimate import Schedule, estimate
-from pointcept_wsegpc.scans.checks.overlay import draw_overlay
-from pointcept_wsegpc.scans.checks.report import group_problems, is_wasted, render, worst_first
-from pointcept_wsegpc.scans.checks.root import HELD_OUT, check_tags, class_table, find_scenes
-from pointcept_wsegpc.scans.checks.scene import Settings, check_scene
+from pointcept_wsegpc.visualize.overlay import draw_overlay
 
 REPORT_FOLDER = "checks-report"  # in the data root
 ROWS = 20  # scenes that are printed; report.txt has all

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ...contracts.classes import IGNORE, LABEL_TABLES
+from ..contracts.classes import IGNORE, LABEL_TABLES
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
 LIKELY_SPACING = (0.0005, 0.5)  # m, from a point to its nearest neighbour

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.views import read_view_image
+from ..contracts.views import read_view_image
 from .views import EXTRACT
 
 LEAST_ASSIGNED = 0.5  # share of the points

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import camera
-from ...contracts.views import read_view_image
-from ...files import atomic_path
-from .fit import FOOTPRINT, spread
+from .. import camera
+from ..checks.fit import FOOTPRINT, spread
+from ..contracts.views import read_view_image
+from ..files import atomic_path
 
 VIEWS = 3
 BACKGROUND = 20  # grey value where there is no point

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ... import camera
-from ...contracts.views import read_view_image
+from .. import camera
+from ..contracts.views import read_view_image
 
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
 PIXELS = 400  # looked up in each view

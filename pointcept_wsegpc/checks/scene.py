@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import LABEL_TABLES
-from .colors import check_colors, linked_colors
+from ..contracts.classes import LABEL_TABLES
+from .colors import check_colors, check_photos, linked_colors
 from .diagnosis import check_fit
+from .findings import Findings
 from .fit import load_cameras, visibility
-from .gravity import check_gravity
-from .photo import check_photos
 from .points import PREPARE, check_points
-from .problems import Findings
 from .regions import check_regions, check_view_regions
-from .views import check_views
+from .views import check_gravity, check_views
 
 LEAST_VISIBLE = 0.05  # share of the points seen by the checked views
 EVENLY = 0.5  # median error over tolerance where links are spread evenly; right ones have less

@@ -7,8 +7,8 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc.pictures import PANEL
-from pointcept_wsegpc.region_pictures import (
+from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.visualize.regions import (
     CLEARLY_DIFFERENT,
     GAP,
     TITLE,
@@ -22,7 +22,7 @@ from pointcept_wsegpc.region_pictures import (
     regions_beside,
     wrap,
 )
-from pointcept_wsegpc.regions.cloud import Cloud
+from pointcept_wsegpc.visualize.scenes import PANEL
 
 
 def mosaic(seed, size=80, cells=60):

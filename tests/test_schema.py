@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointcept_wsegpc.contracts.classes import (
-    SCANNET20,
-    SCANNET20_NAMES,
-    nyu40_to_scannet20,
-    palette,
-)
+from pointcept_wsegpc.contracts.classes import SCANNET20, SCANNET20_NAMES, nyu40_to_scannet20
 from pointcept_wsegpc.contracts.scene import SCENE_LAYOUT, read_points, read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags, tag_vector, write_scene_tags
 from pointcept_wsegpc.contracts.views import (
@@ -24,6 +19,7 @@ from pointcept_wsegpc.contracts.views import (
     write_views,
 )
 from pointcept_wsegpc.files import atomic_path, write_array, write_json
+from pointcept_wsegpc.visualize.colors import palette
 
 POINTS = {
     "coord": np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32),

@@ -12,7 +12,7 @@ from PIL import Image
 from plyfile import PlyData, PlyElement
 
 import sweep_regions
-from pointcept_wsegpc.pictures import PANEL
+from pointcept_wsegpc.visualize.scenes import PANEL
 
 ROOT = Path(__file__).resolve().parents[1]
 

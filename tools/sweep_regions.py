@@ -19,7 +19,6 @@ import numpy as np
 
 from key_value import key_value
 from pointcept_wsegpc.clouds.normals import vertex_normals
-from pointcept_wsegpc.region_pictures import Scene, draw_grid, normals_inwards
 from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.methods import from_data
@@ -27,6 +26,7 @@ from pointcept_wsegpc.regions.scenes.inputs import from_files, read_inputs
 from pointcept_wsegpc.regions.scenes.quality import measure
 from pointcept_wsegpc.regions.scenes.report_text import caption
 from pointcept_wsegpc.regions.scenes.settings import try_on_points, written_out
+from pointcept_wsegpc.visualize.regions import Scene, draw_grid, normals_inwards
 
 
 def parse_arguments():

@@ -68,18 +68,6 @@ def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
     return np.where(known, table[np.where(known, nyu40, 0)], IGNORE).astype(np.int16)
 
 
-def palette(num_classes: int) -> np.ndarray:
-    """Distinct uint8 colours (C + 1, 3) for pictures; the last, grey, is IGNORE's (index -1)."""
-    import colorsys
-
-    golden = 0.618033988749895  # successive hues far apart, whatever the number of classes
-    rows = [
-        colorsys.hsv_to_rgb((0.08 + i * golden) % 1, (0.85, 0.55)[i % 2], (0.95, 0.7, 0.85)[i % 3])
-        for i in range(num_classes)
-    ]
-    return (np.array([*rows, (0.6, 0.6, 0.6)]) * 255).astype(np.uint8)
-
-
 def read_class_names(path):
     """Class names of a text file, one a line; lines that begin with `#` do not count."""
     path = Path(path).expanduser().resolve()

@@ -15,10 +15,10 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
 
-from ..contracts.classes import IGNORE
 from ..contracts.label_store import LabelStore
+from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
-from ..losses.tags import pixel_rows, tag_softmax
+from ..losses.tags import pixel_rows
 from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed
@@ -188,12 +188,6 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     return {name: array.cpu().numpy() for name, array in labels.items()}, metrics
 
 
-def known_labels(table):
-    """Label (M,) and confidence (M,) of probabilities (M, C); IGNORE where nothing is predicted."""
-    confidence, label = table.max(1)
-    return torch.where(confidence > 0, label, IGNORE), confidence
-
-
 def weights_hash(network):
     """SHA-256 (16 hex digits) of a module's state: names, shapes and values."""
     digest = hashlib.sha256()
@@ -224,8 +218,3 @@ def store_quality(confusions, names):
             for metric, counts in confusions.items()
         },
     }
-
-
-def scene_probs(logits, tags):
-    """Tag-masked softmax (N, C) of one scene's logits (N, C) with its tags (1, C)."""
-    return tag_softmax(logits, tags, torch.tensor([len(logits)], device=logits.device))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Figures and coloured clouds."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc import pictures
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
+from pointcept_wsegpc.visualize import scenes as pictures
 
 SEGMENT = "segment20"
 WIDTH = 46  # of the table's first column

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .clouds.clean import unit_range
-from .contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
-from .contracts.scene import read_region
-from .contracts.views import read_view_image, read_views
-from .files import atomic_path
-from .pictures import PANEL, label_colors, paint, shade, visible_points
-from .regions.cloud import Cloud
-from .regions.scenes.inputs import label_file, read_inputs
+from ..clouds.clean import unit_range
+from ..contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
+from ..contracts.scene import read_region
+from ..contracts.views import read_view_image, read_views
+from ..files import atomic_path
+from ..regions.cloud import Cloud
+from ..regions.scenes.inputs import label_file, read_inputs
+from .colors import label_colors
+from .scenes import PANEL, paint, shade, visible_points
 
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
 REGION_COLORS = np.array(

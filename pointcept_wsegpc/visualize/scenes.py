@@ -10,18 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .contracts.classes import IGNORE, SCANNET20_NAMES, palette
-from .files import atomic_path
-from .metrics import confusion_with_misses, mean_iou
-
-# Colours of the ScanNet benchmark, in the order of its classes.
-SCANNET20_COLORS = (
-    (174, 199, 232), (152, 223, 138), (31, 119, 180), (255, 187, 120), (188, 189, 34),
-    (140, 86, 75), (255, 152, 150), (214, 39, 40), (197, 176, 213), (148, 103, 189),
-    (196, 156, 148), (23, 190, 207), (247, 182, 210), (219, 219, 141), (255, 127, 14),
-    (158, 218, 229), (44, 160, 44), (112, 128, 144), (227, 119, 194), (82, 84, 163),
-)  # fmt: skip
-NO_LABEL = (70, 70, 70)
+from ..contracts.classes import IGNORE
+from ..files import atomic_path
+from ..metrics import confusion_with_misses, mean_iou
+from .colors import label_colors
 
 AZIMUTH, ELEVATION = np.radians(30), np.radians(48)
 LIGHT = np.array([0.25, -0.4, 0.88])
@@ -41,12 +33,6 @@ class SceneRow:
     color: np.ndarray  # (N, 3) uint8
     labels: dict[str, np.ndarray] = field(default_factory=dict)  # title -> (N,)
     tags: tuple[str, ...] = ()
-
-
-def label_colors(names):
-    """Colours (C + 1, 3) uint8 of a class table; the last, dark, is that of IGNORE."""
-    colors = SCANNET20_COLORS if tuple(names) == SCANNET20_NAMES else palette(len(names))[:-1]
-    return np.array([*colors, NO_LABEL], np.uint8)
 
 
 def view_rotation(coord):

@@ -11,9 +11,10 @@ import numpy as np
 from ..clouds.formats import CloudFile
 from ..clouds.ply import write_ply
 from ..clouds.read import read_cloud
-from ..contracts.classes import IGNORE, palette
+from ..contracts.classes import IGNORE
 from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
+from .colors import palette
 
 
 def values_of_scan(scene, values, missing):

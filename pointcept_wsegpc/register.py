@@ -16,7 +16,7 @@ from pointcept.utils.config import Config  # noqa: E402
 from .datasets import multiview, pseudo_label, s3dis, scannet  # noqa: E402
 from .hooks import ema, evaluator, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
-from .transforms import color, displacement  # noqa: E402
+from .transforms import registered  # noqa: E402
 
 REGISTERED = (
     multiview,
@@ -30,8 +30,7 @@ REGISTERED = (
     scene_tags,
     mink_unet,
     wsegpc,
-    color,
-    displacement,
+    registered,
 )
 
 

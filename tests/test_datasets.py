@@ -17,7 +17,7 @@ from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
-from pointcept_wsegpc.models.batch import prefixed, shift_index, unique_ids
+from pointcept_wsegpc.models.batch_index import prefixed, shift_index, unique_ids
 from pointcept_wsegpc.transforms.views import point_features
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from pointcept_wsegpc.losses import tags as tags_module
+from pointcept_wsegpc.losses.ragged import scene_index
 from pointcept_wsegpc.losses.tags import (
     pool_scene_logits,
     row_tag_softmax,
-    scene_index,
     scene_tag_loss,
     tag_softmax,
 )

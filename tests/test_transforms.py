@@ -6,10 +6,9 @@ from pointcept.datasets.transform import TRANSFORMS
 
 from pointcept_wsegpc.clouds.ids import join_ids
 from pointcept_wsegpc.clouds.voxels import voxelize
-from pointcept_wsegpc.transforms.color import HueSaturation
 from pointcept_wsegpc.transforms.images import LUMA, jitter_matrix, prepare_images, sample_jitter
-from pointcept_wsegpc.transforms.mix3d import scatter_scenes
-from pointcept_wsegpc.transforms.structure import remove_structure, structure_regions
+from pointcept_wsegpc.transforms.registered import HueSaturation
+from pointcept_wsegpc.transforms.scenes import remove_structure, scatter_scenes, structure_regions
 from pointcept_wsegpc.transforms.views import concatenate_links, point_features, sample_views
 
 # ------------------------------------------------------------------------------- views
@@ -393,7 +392,7 @@ def test_joined_ids_do_not_collide():
 
 
 def test_scale_color_is_what_stage_one_sees():
-    from pointcept_wsegpc.transforms.color import ScaleColor
+    from pointcept_wsegpc.transforms.registered import ScaleColor
     from pointcept_wsegpc.transforms.views import point_features
 
     color = np.array([[0, 127.5, 255]], np.float32)
@@ -403,7 +402,7 @@ def test_scale_color_is_what_stage_one_sees():
 
 
 def test_displacement_along_the_normal():
-    from pointcept_wsegpc.transforms.displacement import ProjectDisplacement
+    from pointcept_wsegpc.transforms.registered import ProjectDisplacement
 
     rng = np.random.default_rng(0)
     displacement, normal = rng.uniform(-0.5, 0.5, (2, 50, 3))

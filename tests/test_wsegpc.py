@@ -11,10 +11,10 @@ from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models.builder import MODELS, build_model
 
 from pointcept_wsegpc import register  # noqa: F401
-from pointcept_wsegpc.losses.tags import pixel_rows
+from pointcept_wsegpc.losses.ragged import pixel_rows
 from pointcept_wsegpc.models.branches import TwoBranchNet
 from pointcept_wsegpc.models.pairing import draw_pairs
-from pointcept_wsegpc.models.supervision import pixel_ends
+from pointcept_wsegpc.models.teacher import pixel_ends
 from pointcept_wsegpc.models.wsegpc import warmup
 
 C, V = 20, 3

@@ -24,7 +24,7 @@ data = dict(
         type="WSegPCMultiViewDataset",
         names=names,
         data_root=data_root,
-        # For classes that are in nearly every scene: see transforms/structure.py.
+        # For classes that are in nearly every scene: see transforms/scenes.py.
         structures=dict(
             _delete_=True, **{n: (n, 0.5) for n in ("floor", "wall", "ceiling") if n in names}
         ),

@@ -30,7 +30,7 @@ from ..contracts.scene import read_points, read_region, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags, tag_vector
 from ..contracts.views import read_view_image, read_views, view_path
 from ..transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
-from ..transforms.structure import remove_structure
+from ..transforms.scenes import remove_structure
 from ..transforms.views import point_features, sample_views
 from .seeding import EpochSeeded
 from .training import (
@@ -58,7 +58,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             are applied on top of the teacher's. color_view: of the colours, applied once for the
             teacher and once more on top for the student.
         teacher_jitter, student_jitter: (brightness, contrast, saturation, hue) of the images.
-        structures: {class name: (kind, probability)}, see transforms/structure.py.
+        structures: {class name: (kind, probability)}, see transforms/scenes.py.
         mix3d: probability of mixing a second, other scene in.
         labels: read the point labels in training, too: for full supervision as a reference only.
         max_voxels: what the student or the teacher sees of a sample in training, both scenes of a

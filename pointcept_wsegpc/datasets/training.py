@@ -13,7 +13,7 @@ from ..clouds.ids import compact_ids, join_ids
 from ..clouds.voxels import voxelize
 from ..contracts.views import read_view_image
 from ..transforms.images import prepare_images
-from ..transforms.mix3d import scatter_scenes
+from ..transforms.scenes import scatter_scenes
 from ..transforms.views import concatenate_links, nearest_half, point_features
 
 POINT_KEYS = ("coord", "color", "normal")

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..losses.processes import sum_over_processes
+from ..losses.distributed import sum_over_processes
 
 
 def unwrap(model):

@@ -9,7 +9,8 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
 from ..contracts.classes import IGNORE
-from ..losses.tags import pixel_rows, tag_softmax
+from ..losses.ragged import pixel_rows
+from ..losses.tags import tag_softmax
 from ..metrics import confusion, iou_table, mean_iou
 from .common import sum_confusion, to_device, unwrap, write_scalars
 

@@ -18,7 +18,7 @@ from pointcept.utils import comm
 from ..contracts.label_store import LabelStore
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
-from ..losses.tags import pixel_rows
+from ..losses.ragged import pixel_rows
 from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from .cross_entropy import selected_cross_entropy
+from .distributed import mean_over_processes, sum_over_processes
 from .precision import full_precision
-from .processes import mean_over_processes, sum_over_processes
 
 BLOCK = 32768  # points that are in float64 at a time, while they are in the cache
 

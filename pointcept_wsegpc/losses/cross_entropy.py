@@ -8,8 +8,8 @@ each. Here the gradient is the only one, filled block by block while the block i
 import torch
 from torch.autograd.function import once_differentiable
 
+from .distributed import mean_over_processes
 from .precision import full_precision
-from .processes import mean_over_processes
 
 BLOCK = 16384  # points per block and thread: (BLOCK, C) float32 stays in a core's cache
 

@@ -9,17 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from .precision import full_precision
-
-
-def scene_index(offset):
-    """Scene of every point, (N,) int64, from the cumulative ends (B,)."""
-    counts = torch.diff(offset, prepend=offset.new_zeros(1)).long()
-    return torch.repeat_interleave(torch.arange(len(offset), device=offset.device), counts)
-
-
-def pixel_rows(maps):
-    """(V, C, H, W) -> (V * H * W, C), pixels of a view in row-major order."""
-    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+from .ragged import scene_index
 
 
 @full_precision

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pointcept.models.builder import build_model
 from torch import nn
 
-from ..losses.processes import world_size
+from ..losses.distributed import world_size
 from .image_encoder import ImageEncoder
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from ..losses import guidance as losses
-from ..losses.tags import row_tag_softmax, scene_index
-from .batch import shift_index
+from ..losses.ragged import scene_index
+from ..losses.tags import row_tag_softmax
+from .batch_index import shift_index
 from .pairing import draw_pairs, sample_pixel_features
 
 OF_FEATURES = {

@@ -6,7 +6,7 @@ Pixel centres are at integer coordinates: (0, 0) is the centre of the top-left p
 
 import torch
 
-from .batch import shift_index
+from .batch_index import shift_index
 
 
 def sample_pairs(

@@ -6,6 +6,10 @@ import functools
 import torch
 from torch import nn
 
+from ..losses.ragged import pixel_rows
+from ..losses.tags import tag_softmax
+from .batch_index import prefixed, shift_index, unique_ids
+
 
 class EvalOnly(nn.Module):
     """Mixin: train() is ignored. A trainer calls model.train() every epoch, and a teacher's
@@ -71,3 +75,27 @@ def _matched_state(teacher, student):
             f"first {different[0]!r}; build the teacher with build_teacher(student)"
         )
     return [(ours[k], theirs[k]) for k in ours]
+
+
+@torch.no_grad()
+def teacher_points(teacher, batch):
+    """Probabilities (N, C) at the student's voxels, absent classes 0; the voxels' regions."""
+    logits = teacher.points(prefixed(batch, "teacher"))[1]
+    probs = tag_softmax(logits, batch["teacher_tags"], batch["teacher_offset"])
+    index = shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
+    return probs[index], unique_ids(batch["region"], batch["offset"])
+
+
+@torch.no_grad()
+def teacher_pixels(teacher, batch):
+    """Probabilities (V * H * W, C), each view with its own scene's tags; the pixels' regions."""
+    logits = teacher.images(batch["teacher_image"])[1]
+    ends = pixel_ends(logits)
+    probs = tag_softmax(pixel_rows(logits), batch["view_tags"], ends)
+    return probs, unique_ids(batch["image_region"].flatten(), ends)
+
+
+def pixel_ends(maps):
+    """Cumulative ends (V,) of the views' pixels, of maps (V, D, H, W)."""
+    views, _, height, width = maps.shape
+    return torch.arange(1, views + 1, device=maps.device) * (height * width)

@@ -4,19 +4,20 @@ Shapes: N student voxels, V views of H x W pixels, L links, C classes. datasets/
 the keys of a batch.
 """
 
+import math
+
 import torch
 from pointcept.models.builder import MODELS
 from torch import nn
 
 from ..losses.consistency import CONSISTENCY, AdaptiveThreshold
 from ..losses.cross_entropy import labelled_cross_entropy
-from ..losses.processes import world_size
-from ..losses.tags import pixel_rows, pool_scene_logits, scene_tag_loss
+from ..losses.distributed import world_size
+from ..losses.ragged import pixel_rows
+from ..losses.tags import pool_scene_logits, scene_tag_loss
 from .branches import TwoBranchNet
 from .guidance import KINDS, guidance_loss, paired_sides, projection
-from .options import check_choice, check_ranges
-from .supervision import teacher_pixels, teacher_points
-from .teacher import build_teacher
+from .teacher import build_teacher, teacher_pixels, teacher_points
 
 NETWORKS = ("teacher", "student")
 IGNORE = -1  # Pointcept's ignore_index
@@ -219,3 +220,17 @@ class WSegPC(nn.Module):
             losses["rpc_2d"] = self.consistency_2d * weight * loss
             stats.update({f"{k}_2d": v for k, v in seen.items()})
         return losses, stats
+
+
+def check_choice(name, value, known):
+    """Raise ValueError for a value that is not among the known ones."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
+
+
+def check_ranges(low, high=math.inf, **values):
+    """Raise ValueError for a value outside low..high, ends included; NaN is outside."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            expected = f"at least {low}" if high == math.inf else f"{low} to {high}"
+            raise ValueError(f"{name} is {value}; expected {expected}")

@@ -4,7 +4,8 @@ import torch
 
 from pointcept_wsegpc.losses.consistency import AdaptiveThreshold, region_point_consistency
 from pointcept_wsegpc.losses.guidance import contrastive_guidance
-from pointcept_wsegpc.losses.tags import pixel_rows, tag_softmax
+from pointcept_wsegpc.losses.ragged import pixel_rows
+from pointcept_wsegpc.losses.tags import tag_softmax
 from pointcept_wsegpc.models.branches import TwoBranchNet
 from pointcept_wsegpc.models.teacher import build_teacher, ema_update
 

@@ -56,3 +56,18 @@ def remove_structure(coord, region, tags, structures, rng):
         if ids and remaining.any():
             keep, tags[index] = remaining, 0
     return keep, tags
+
+
+def scatter_scenes(coords, rng):
+    """Move each cloud to the origin and then at random by up to half its extent.
+
+    Args: coords: list of (N_i, 3) m. Returns the same list, moved; one cloud alone is not moved.
+    """
+    if len(coords) < 2:
+        return coords
+    moved = []
+    for coord in coords:
+        centred = coord - coord.mean(0)
+        shift = rng.uniform(centred.min(0), centred.max(0)) / 2
+        moved.append((centred + shift).astype(np.float32))
+    return moved

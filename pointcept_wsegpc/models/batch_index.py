@@ -5,7 +5,7 @@ Shapes: N points of B samples; offset (B,) holds the cumulative ends.
 
 import torch
 
-from ..losses.tags import scene_index
+from ..losses.ragged import scene_index
 
 
 def starts(offset):

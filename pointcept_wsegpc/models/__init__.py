@@ -1,0 +1,1 @@
+"""Registered segmentors and backbones, and the networks that they are made of."""

@@ -7,7 +7,7 @@ import torch
 from pointcept.limits import NotInStandIn
 from test_stage_training import CONFIGS, STAGE_ONE, options, run
 
-from pointcept_wsegpc import errors
+from pointcept_wsegpc.commands import errors
 
 
 class Failing(torch.utils.data.Dataset):

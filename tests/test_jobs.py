@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pointcept_wsegpc.jobs import Outcome, add_job_arguments, parse_shard, run_jobs, take_shard
+from pointcept_wsegpc.jobs.scenes import (
+    Outcome,
+    add_job_arguments,
+    parse_shard,
+    run_jobs,
+    take_shard,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,7 +85,7 @@ def test_ctrl_c_ends_everything_at_once(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, pathlib, sys, time\n"
-        "from pointcept_wsegpc.jobs import run_jobs\n"
+        "from pointcept_wsegpc.jobs.scenes import run_jobs\n"
         "def wait(folder):\n"
         "    (pathlib.Path(folder) / f'pid{os.getpid()}').touch()\n"
         "    time.sleep(60)\n"
@@ -106,7 +112,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, pathlib, time\n"
-        "from pointcept_wsegpc.jobs import run_jobs\n"
+        "from pointcept_wsegpc.jobs.scenes import run_jobs\n"
         "def wait(path):\n"
         "    part = pathlib.Path(path + '.part')\n"
         "    part.write_text(str(os.getpid()))\n"

@@ -23,11 +23,11 @@ from pointcept_wsegpc.checks.root import (
     find_scenes,
 )
 from pointcept_wsegpc.checks.scene import Settings, check_scene
+from pointcept_wsegpc.commands.errors import end_in_one_line
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_views
-from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import atomic_path, write_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs, take_shard
+from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs, take_shard
 from pointcept_wsegpc.visualize.overlay import draw_overlay
 
 REPORT_FOLDER = "checks-report"  # in the data root

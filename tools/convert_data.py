@@ -24,11 +24,11 @@ from pointcept_wsegpc.captures.converted.layouts import (
     find_captures,
 )
 from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
+from pointcept_wsegpc.commands.errors import end_in_one_line
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import scene_dirs
-from pointcept_wsegpc.errors import end_in_one_line
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments
+from pointcept_wsegpc.jobs.scenes import add_job_arguments
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
 from preparing import check_space_for, derive_scene_tags, prepare_all
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from pointcept_wsegpc import errors, host
+from pointcept_wsegpc import host
+from pointcept_wsegpc.commands import errors
 from pointcept_wsegpc.files import atomic_path
 
 

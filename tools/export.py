@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from finished import load_checkpoint, read_config
-from pointcept_wsegpc import cpu, errors, host
+from pointcept_wsegpc import cpu, host
+from pointcept_wsegpc.commands import errors
 
 logger = logging.getLogger("export")
 

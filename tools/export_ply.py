@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pointcept_wsegpc.contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
 from pointcept_wsegpc.contracts.scene import scene_dirs
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
+from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs
 from pointcept_wsegpc.visualize.ply import write_labelled
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from key_value import key_value
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.files import atomic_path, write_json
-from pointcept_wsegpc.jobs import add_job_arguments, run_jobs
+from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs
 from pointcept_wsegpc.regions.scenes import report, report_text
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import is_extracted

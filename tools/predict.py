@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from finished import load_checkpoint, read_config
-from pointcept_wsegpc import cpu, errors, host
+from pointcept_wsegpc import cpu, host
+from pointcept_wsegpc.commands import errors
 from pointcept_wsegpc.files import write_arrays
 from pointcept_wsegpc.hooks.common import to_device
 

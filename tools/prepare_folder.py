@@ -30,7 +30,7 @@ from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.contracts.classes import CLASSES_FILE
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
 from pointcept_wsegpc.files import atomic_path, read_json
-from pointcept_wsegpc.jobs import add_job_arguments
+from pointcept_wsegpc.jobs.scenes import add_job_arguments
 from preparing import check_space_for, prepare_all
 
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them

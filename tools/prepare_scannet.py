@@ -18,7 +18,7 @@ from argument_types import positive, size
 from pointcept_wsegpc.captures.scannet.raw import SPLITS, estimate_bytes, find_captures
 from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.jobs import add_job_arguments
+from pointcept_wsegpc.jobs.scenes import add_job_arguments
 from preparing import check_space_for, derive_scene_tags, prepare_all
 
 

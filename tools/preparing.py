@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pointcept_wsegpc.contracts.scene import is_prepared
 from pointcept_wsegpc.contracts.tags import assemble_tags
-from pointcept_wsegpc.jobs import run_jobs, take_shard
+from pointcept_wsegpc.jobs.scenes import run_jobs, take_shard
 
 GIB = 2**30
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from pointcept_wsegpc import cpu, errors, host
+from pointcept_wsegpc import cpu, host
+from pointcept_wsegpc.commands import errors
 
 
 def main_worker(cfg):

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
-from pointcept_wsegpc.jobs import run_jobs
+from pointcept_wsegpc.jobs.scenes import run_jobs
 from pointcept_wsegpc.synthetic.benchmark import CROWDED, SIZES
 from pointcept_wsegpc.synthetic.rooms.difficulty import PLAIN
 from pointcept_wsegpc.synthetic.rooms.raw import CROWDED_CATEGORIES, RAW_CATEGORIES

@@ -1,0 +1,1 @@
+"""The console command: one short file a sub-command."""

@@ -38,7 +38,7 @@ from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.visualize.ply import write_labelled
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(height=24, width=32, spacing=0)
 
 

@@ -17,7 +17,7 @@ from pointcept.utils.config import Config
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.hooks.pseudo_labels import weights_hash
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 TOOL = REPOSITORY / "tools/export.py"
 
 

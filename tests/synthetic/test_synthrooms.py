@@ -29,7 +29,7 @@ from pointcept_wsegpc.synthetic.rooms.room import FREQUENCY, make_room, scene_cl
 from pointcept_wsegpc.synthetic.rooms.shapes import Model, box, rotation_z
 from pointcept_wsegpc.synthetic.rooms.surface import fuse, punch_holes
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMALL, LARGE = synthrooms.SIZES["small"], synthrooms.SIZES["large"]
 CATEGORIES = RAW_CATEGORIES | CROWDED_CATEGORIES

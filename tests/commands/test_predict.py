@@ -13,7 +13,7 @@ from torch import nn
 
 import pointcept_wsegpc.register  # noqa: F401  the data sets by name
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 TOOL = REPOSITORY / "tools/predict.py"
 MODEL = {"type": "DefaultSegmentor", "backbone": {"type": "Test-PointScores"}, "criteria": []}
 

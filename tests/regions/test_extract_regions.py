@@ -27,7 +27,7 @@ from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
 from pointcept_wsegpc.regions.scenes.settings import Settings, listing
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def prepared(tmp_path, name="scene0000_00", split="train", **options):

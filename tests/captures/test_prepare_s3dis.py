@@ -48,7 +48,7 @@ from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # At this size a pixel is some 10 cm wide: depth and points differ by more than the real 5 cm.
 SETTINGS = Settings(height=36, width=48, depth_tolerance=0.15)
 SOURCES = ("raw", "preprocessed", "aligned")

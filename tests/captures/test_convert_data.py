@@ -34,7 +34,7 @@ from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.files.pickles import read_pickled
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = (36, 48)
 NAME = "scene0001_00"
 WRITERS = {

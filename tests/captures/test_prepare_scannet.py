@@ -33,10 +33,9 @@ from pointcept_wsegpc.contracts.tags import (
 )
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.scans import prepared as prepared_scenes
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(stride=2, height=24, width=32)
 CLASS = {raw_scan.FLOOR: SCANNET20_NAMES.index("floor"), raw_scan.WALL: 0, -1: -1}
 NAME = "scene0000_00"
@@ -444,7 +443,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
-    monkeypatch.setattr(prepared_scenes.os, "link", refuse)
+    monkeypatch.setattr(files.os, "link", refuse)
     shutil.rmtree(capture.target)
     prepare_scene(capture, settings)
     for name in files:
@@ -545,11 +544,11 @@ def test_bad_arguments_get_one_line(tmp_path):
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.scans import scannet, capture, prepared\n"
-        "prepared.write_views = lambda *_: os._exit(9)\n"
-        f"c = capture.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
+        "import os, pathlib; from pointcept_wsegpc.captures import frames; from pointcept_wsegpc.captures.scannet import scene, raw\n"
+        "frames.write_views = lambda *_: os._exit(9)\n"
+        f"c = raw.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
         f" pathlib.Path({str(capture.root)!r}))\n"
-        "scannet.prepare_scene(c, scannet.Settings(stride=2, height=24, width=32))"
+        "scene.prepare_scene(c, scene.Settings(stride=2, height=24, width=32))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 9

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 FIND = "from pointcept_wsegpc import host; e = host.ensure_pointcept(); print(e.is_standin, e.path)"
 
 

@@ -23,7 +23,7 @@ from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.visualize.overlay import draw_overlay, nearest_points
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(SCANNET20_NAMES, num_views=4)
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])  # z up -> y up

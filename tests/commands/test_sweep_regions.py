@@ -14,7 +14,7 @@ from plyfile import PlyData, PlyElement
 import sweep_regions
 from pointcept_wsegpc.visualize.scenes import PANEL
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_tool(*arguments, cwd=None):

@@ -16,7 +16,7 @@ import torch
 
 import pointcept_wsegpc.register  # noqa: F401
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CGAL = importlib.util.find_spec("CGAL") is not None
 NUMBERS = ("seconds", "other_seconds", "other_parts", "bytes", "other_bytes")
 

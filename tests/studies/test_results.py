@@ -9,7 +9,7 @@ from ablations import writers
 from ablations.tables import TABLES
 from pointcept_wsegpc.files import read_json
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = sorted(DOCS.glob("results/*/*.json"))
 PAGE = DOCS / "results.md"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 NETWORKS = {
     "spunet": {"channels": (8, 8, 8, 8, 8, 8, 8, 8), "layers": (1,) * 8, "base_channels": 8},
     # Flash attention is for GPUs alone.

@@ -20,7 +20,7 @@ from pointcept_wsegpc.jobs.scenes import (
     take_shard,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def square(value):

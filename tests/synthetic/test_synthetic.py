@@ -234,7 +234,7 @@ def test_resample_keeps_the_surface():
 
 
 def test_the_command_makes_the_sizes_that_it_is_told_and_fails_in_one_line(tmp_path):
-    repository = Path(__file__).resolve().parents[1]
+    repository = Path(__file__).resolve().parents[2]
     tool = [sys.executable, repository / "tools/make_synthetic.py", "--train", "0", "--val", "0"]
 
     def run(root, *options):

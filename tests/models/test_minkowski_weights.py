@@ -31,7 +31,7 @@ from pointcept_wsegpc.models.minkowski_weights import (
 )
 from pointcept_wsegpc.models.sparse_conv import sparse_layers  # noqa: E402
 
-TOOL = Path(__file__).resolve().parents[1] / "tools/convert_minkowski.py"
+TOOL = Path(__file__).resolve().parents[2] / "tools/convert_minkowski.py"
 PLANES, LAYERS = (8, 8, 12, 16, 12, 8, 8, 10), (1, 2, 1, 1, 1, 1, 2, 1)
 
 # ------------------------------------------------------------------- MinkowskiEngine's names

@@ -1,4 +1,4 @@
-"""The layout that the design fixes, read from the source: who imports whom; what is too long."""
+"""The layout that the design fixes, read from the source: who imports whom."""
 
 import ast
 import sys
@@ -12,31 +12,36 @@ STANDIN = PACKAGE / "standin"
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if STANDIN not in path.parents)
 STANDIN_FILES = sorted(STANDIN.rglob("*.py"))
-TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))
 
-# Parts of the package, and the parts that each may import. "base" holds the modules on
-# disk formats, labels, cameras, metrics, atomic files, jobs and errors.
-BASE = {"files", "labels", "camera", "metrics", "schema", "jobs", "errors"}
-MAY_IMPORT = {
-    "base": {"base"},
-    "contracts": {"base"},
-    "scans": {"base", "contracts"},
-    "regions": {"base"},
-    "pictures": {"base"},
-    "region_pictures": {"base", "pictures", "regions"},
+# The rooms of the package, and the rooms or modules that each may import besides itself.
+PURE_ROOMS = {
+    "files": set(),
+    "contracts": {"files"},
+    "clouds": {"files"},
+    "jobs": {"files"},
+    "camera": set(),
     "losses": set(),
+    "metrics": {"contracts"},
+    "captures": {"contracts", "clouds", "camera", "files"},
+    "priors": {"contracts", "clouds", "camera", "files"},
+    "regions": {"contracts", "clouds", "camera", "files", "metrics"},
+    "checks": {"contracts", "clouds", "camera", "files", "metrics"},
+    "synthetic": {"captures", "contracts", "clouds", "camera", "files"},
+    "labels": {"contracts", "clouds", "metrics", "losses", "files"},
+    "visualize": {"contracts", "clouds", "camera", "regions", "metrics", "files"},
+}
+REGISTERED_ROOMS = {
     "transforms": set(),
     "models": {"losses"},
-    "datasets": {"base", "contracts", "transforms"},
-    "hooks": {"base", "contracts", "losses", "models.teacher"},
+    "datasets": {"contracts", "clouds", "camera", "transforms"},
+    "hooks": {"contracts", "labels", "metrics", "losses", "models.teacher", "files"},
     "register": {"datasets", "transforms", "models", "hooks", "host"},
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
-    "__main__": {"host", "cpu", "version"},
 }
-PURE = ("base", "contracts", "scans", "regions", "losses", "pictures", "region_pictures")
+MAY_IMPORT = PURE_ROOMS | REGISTERED_ROOMS
+FREE = ("commands", "viewer", "__main__")  # these may import anything
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module
-LONGEST_MODULE, LONGEST_FUNCTION = 250, 58
 
 
 def module_name(path):
@@ -86,11 +91,13 @@ def own_imports(path, top_only=False):
 
 
 def part(name):
-    return "base" if name in BASE else name.split(".")[0]
+    return name.split(".")[0]
 
 
 def offences(path):
     name = module_name(path)
+    if part(name) in FREE:
+        return
     for target in own_imports(path):
         own = part(target) == part(name)
         if not own and not {part(target), target} & MAY_IMPORT.get(part(name), set()):
@@ -99,7 +106,8 @@ def offences(path):
 
 def test_every_module_belongs_to_a_part():
     assert len(FILES) > 40
-    assert {part(module_name(path)) for path in FILES} - {"version"} == set(MAY_IMPORT)
+    found = {part(module_name(path)) for path in FILES} - {"version", *FREE}
+    assert found <= set(MAY_IMPORT)
 
 
 def test_import_directions():
@@ -113,7 +121,7 @@ def test_import_directions():
         ("regions/new.py", "import pointcept_wsegpc.captures.scannet.sens"),
         ("datasets/new.py", "def f():\n    from ..models.wsegpc import WSegPC"),
         ("hooks/new.py", "from ..models import mink_unet"),
-        ("schema.py", "from . import regions"),
+        ("contracts/new.py", "from .. import regions"),
     ],
 )
 def test_a_wrong_direction_is_seen(module, source, tmp_path, monkeypatch):
@@ -122,7 +130,7 @@ def test_a_wrong_direction_is_seen(module, source, tmp_path, monkeypatch):
 
 
 def pure_files():
-    return [path for path in FILES if part(module_name(path)) in PURE]
+    return [path for path in FILES if part(module_name(path)) in PURE_ROOMS]
 
 
 def test_pure_modules_do_not_know_pointcept():
@@ -137,13 +145,6 @@ def test_pure_modules_import_little_at_the_top():
     for path in pure_files():
         found = {name.split(".")[0] for name in imports(path, top_only=True)}
         assert found <= allowed, path
-
-
-def test_a_part_does_not_reexport():
-    for path in PACKAGE.rglob("__init__.py"):
-        # regions/__init__.py is itself the interface of its part.
-        if STANDIN not in path.parents and module_name(path) != "regions":
-            assert list(imports(path)) == [], path
 
 
 def test_no_cycles():
@@ -172,15 +173,3 @@ def test_nothing_prints():
             continue
         calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
         assert not [c for c in calls if getattr(c.func, "id", "") == "print"], path
-
-
-@pytest.mark.parametrize(
-    "path", [*FILES, *STANDIN_FILES, *TOOLS], ids=lambda p: str(p.relative_to(PACKAGE.parent))
-)
-def test_lengths(path):
-    source = path.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= LONGEST_MODULE
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            length = node.end_lineno - node.lineno + 1
-            assert length <= LONGEST_FUNCTION, f"{node.name}: {length} lines"

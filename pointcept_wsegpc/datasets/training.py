@@ -10,11 +10,11 @@ import numpy as np
 
 from ..camera import visible_pixels
 from ..clouds.ids import compact_ids, join_ids
-from ..clouds.voxels import voxelize
+from ..clouds.voxels import nearest_half, voxelize
 from ..contracts.views import read_view_image
 from ..transforms.images import prepare_images
 from ..transforms.scenes import scatter_scenes
-from ..transforms.views import concatenate_links, nearest_half, point_features
+from ..transforms.views import concatenate_links, point_features
 
 POINT_KEYS = ("coord", "color", "normal")
 

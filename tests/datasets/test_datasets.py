@@ -11,7 +11,6 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
-from pointcept_wsegpc.clouds.ids import compact_ids
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
@@ -622,12 +621,6 @@ def test_ids_of_a_batch_with_gaps_and_empty_samples():
 def test_prefixed():
     batch = {"feat": 1, "teacher_feat": 2, "teacher_offset": 3, "teacherless": 4}
     assert prefixed(batch, "teacher") == {"feat": 2, "offset": 3}
-
-
-def test_compact_ids():
-    assert compact_ids(np.array([7, -1, 3, 7, -4, 9])).tolist() == [1, -1, 0, 1, -1, 2]
-    assert compact_ids(np.array([-1, -1])).tolist() == [-1, -1]
-    assert compact_ids(np.array([], int)).tolist() == []
 
 
 # ----------------------------------------------------------------------------- bad input

@@ -16,6 +16,7 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
@@ -443,7 +444,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
-    monkeypatch.setattr(files.os, "link", refuse)
+    monkeypatch.setattr(file_tools.os, "link", refuse)
     shutil.rmtree(capture.target)
     prepare_scene(capture, settings)
     for name in files:

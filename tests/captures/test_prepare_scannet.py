@@ -545,7 +545,8 @@ def test_bad_arguments_get_one_line(tmp_path):
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.captures import frames; from pointcept_wsegpc.captures.scannet import scene, raw\n"
+        "import os, pathlib; from pointcept_wsegpc.captures import frames\n"
+        "from pointcept_wsegpc.captures.scannet import scene, raw\n"
         "frames.write_views = lambda *_: os._exit(9)\n"
         f"c = raw.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
         f" pathlib.Path({str(capture.root)!r}))\n"

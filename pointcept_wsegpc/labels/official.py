@@ -12,7 +12,7 @@ import numpy as np
 from ..contracts.classes import clean_labels
 from ..contracts.label_store import LabelStore
 from ..files.pickles import read_npz
-from ..metrics import confusion_with_misses, mean_iou
+from ..metrics import mean_iou, scene_confusions
 
 
 def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_scene=None):
@@ -44,7 +44,7 @@ def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_sce
             )
         truth, metrics = scene / "segment20.npy", {}
         if truth.is_file():
-            metrics["3d"] = confusion_with_misses(label, np.load(truth).reshape(-1), len(names))
+            metrics = scene_confusions({"3d": (label, np.load(truth).reshape(-1))}, len(names))
             total = metrics["3d"] + (0 if total is None else total)
         store.write(name, label, np.ones(len(label)), metrics=metrics)
         if on_scene is not None:

@@ -71,8 +71,7 @@ def visible_points(coord: np.ndarray, normal: np.ndarray) -> np.ndarray:
     scale, pose, intrinsic = far_camera(point, size)
     spacing = np.sqrt(visible_area(point[:, :2]) / len(point))
     radius = np.full(len(point), np.clip(0.9 * spacing * scale, *DISC) / scale)
-    renderer = PointRenderer(point, normal[front] @ rotation.T, radius)
-    _, shown = renderer.draw(intrinsic, pose, size)
+    _, shown = PointRenderer(point, radius=radius).draw(intrinsic, pose, size)
     return np.where(shown >= 0, front[shown], -1)
 
 

@@ -3,19 +3,24 @@
 N points.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
 from ..clouds.spacing import LIKELY_EXTENT, LIKELY_SPACING, spacing
 from ..contracts.classes import IGNORE, LABEL_TABLES
+from .findings import Findings
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
 SPACING_SAMPLE = 2000
 PREPARE = "prepare this scene again"
 
 
-def check_points(findings, scene, num_classes=None):
+def check_points(
+    findings: Findings, scene: str | Path, num_classes: int | None = None
+) -> dict[str, np.ndarray]:
     """Add what is wrong with the arrays of a scene folder; returns those that are usable, by name.
 
     num_classes: of the class table, None where it is not known.

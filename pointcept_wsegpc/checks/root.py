@@ -1,5 +1,7 @@
 """Checks of a data root as a whole: which scenes, their tags, size and expected hours."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
 TABLES = {"scannet20": SCANNET20_NAMES, "s3dis": S3DIS_NAMES}
 
 
-def find_scenes(root, splits=None):
+def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, Path]:
     """{split/scene: folder} of a data root, unfinished and broken ones included.
 
     Raises FileNotFoundError in one line where there is none.
@@ -39,7 +41,7 @@ def _looks_like_scene(folder):
     return any((folder / part).exists() for part in (*PARTS, "views"))
 
 
-def class_table(text, root):
+def class_table(text: str | None, root: str | Path) -> tuple[str, ...]:
     """Class names of an option: 'scannet20', 's3dis', names with commas, or a file with one a line.
 
     None: those of ROOT/classes.txt if it is there, else the known table that holds most of the
@@ -70,7 +72,9 @@ def _likely_table(root):
     return max(TABLES.values(), key=lambda table: len(used & set(table)))
 
 
-def check_tags(root, scenes, records, names):
+def check_tags(
+    root: str | Path, scenes: list[str], records: dict[str, dict], names: tuple[str, ...]
+) -> Findings:
     """Findings on the tags file.
 
     scenes: all of the root, as split/scene; records: {split/scene: record of check_scene} of those
@@ -159,7 +163,7 @@ class Schedule:
     pixels: int = 320 * 240
 
 
-def estimate(records, schedule):
+def estimate(records: list[dict], schedule: Schedule) -> dict:
     """{steps, hours, gigabytes, assumption} of records of check_scene of the training scenes."""
     voxels = [record["voxels"] for record in records if record.get("voxels")]
     pixels = [math.prod(record["size"]) for record in records if record.get("size")]

@@ -1,5 +1,7 @@
 """All checks of one prepared scene. N points, V views."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +33,7 @@ class Settings:
     max_views: int = 24  # looked at in each scene, evenly spread
 
 
-def check_scene(scene, settings):
+def check_scene(scene: str | Path, settings: Settings) -> dict:
     """Findings.record() of a scene folder: metrics by name, and `problems`."""
     findings = Findings()
     scene = Path(scene)

@@ -52,6 +52,6 @@ def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_sce
     return store.finish({} if total is None else {"miou": {"3d": mean_iou(total)}})
 
 
-def read_label(path, key, num_classes):
+def read_label(path: Path, key: str, num_classes: int) -> np.ndarray:
     """Labels (N,) int64 of one file, IGNORE = none."""
     return clean_labels(read_npz(path, key, "; give --key"), num_classes, path)

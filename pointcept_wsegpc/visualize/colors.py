@@ -1,5 +1,9 @@
 """Colours of classes."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..contracts.classes import SCANNET20_NAMES
@@ -26,7 +30,7 @@ def palette(num_classes: int) -> np.ndarray:
     return (np.array([*rows, (0.6, 0.6, 0.6)]) * 255).astype(np.uint8)
 
 
-def label_colors(names):
+def label_colors(names: Sequence[str]) -> np.ndarray:
     """Colours (C + 1, 3) uint8 of a class table; the last, dark, is that of IGNORE."""
     colors = SCANNET20_COLORS if tuple(names) == SCANNET20_NAMES else palette(len(names))[:-1]
     return np.array([*colors, NO_LABEL], np.uint8)

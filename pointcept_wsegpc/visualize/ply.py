@@ -3,7 +3,10 @@
 N points as scanned, M prepared points, C classes.
 """
 
+from __future__ import annotations
+
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,7 @@ def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
 
 
-def write_labelled(pair, names, out):
+def write_labelled(pair: tuple[Path, Path], names: Sequence[str], out: Path) -> str | None:
     """Write OUT/<scene>.ply of (scene's folder, its labels .npz); returns a remark or None.
 
     Raises ValueError where labels and points differ in number, or a label is no class.

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from ..contracts.classes import ClassTable
+from ..files import read_json
 from ..registry import Registry
 
 # name -> a function that takes the predictor's settings and returns a `Predictor`
@@ -48,8 +49,10 @@ def class_map(
         )
     index = np.full(len(names), -1, np.int64)
     for k, name in enumerate(names):
-        if name in mapping or name in table:
-            index[k] = table.index(mapping.get(name, name))
+        if name in mapping:
+            index[k] = table.index(mapping[name])
+        elif table.find(name) is not None:
+            index[k] = table.index(name)
     unmapped = [name for name, i in zip(names, index, strict=True) if i < 0]
     without = [name for i, name in enumerate(table.names) if i not in index]
     return index, unmapped, without
@@ -64,8 +67,6 @@ def to_table(scores: np.ndarray, index: np.ndarray, num_classes: int) -> np.ndar
 
 def read_mapping(path: str | Path) -> dict[str, str]:
     """A user's mapping.json, {predictor's name: class of the data set}."""
-    from ..files import read_json
-
     mapping = read_json(path)
     if not isinstance(mapping, dict) or not all(isinstance(v, str) for v in mapping.values()):
         raise ValueError(f"{path}: expected JSON {{predictor's class: class of the data set}}")

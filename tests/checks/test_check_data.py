@@ -170,8 +170,8 @@ def render_depth(scene):
     """Replace the depth images by what the poses show of the points, as without a depth camera."""
     coord, views = np.load(scene / "coord.npy"), read_views(scene)
     for i, frame in enumerate(views.frame):
-        depth = np.zeros(views.size, np.float32)
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        depth = np.zeros(views.size[0], np.float32)
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[0]
         _, row, col, z = nearest_points(coord, *camera)
         depth[row, col] = z
         write_view_image(scene, frame, "depth", depth)
@@ -210,7 +210,7 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     views = read_views(scene)
     coord, seen = np.load(scene / "coord.npy"), []
     for i in range(len(views)):
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[0]
         seen.append(nearest_points(coord, *camera)[0])
     seen = np.unique(np.concatenate(seen))
     assert 50 <= len(seen) < 0.9 * len(coord)

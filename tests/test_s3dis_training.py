@@ -32,7 +32,7 @@ from test_configs import (
 
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
-from pointcept_wsegpc.clouds.voxels import crop_to_voxels, voxelize
+from pointcept_wsegpc.clouds.voxels import crop_to_voxels, nearest_half, voxelize
 from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
@@ -41,7 +41,6 @@ from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.transforms.views import nearest_half
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 C = len(S3DIS_NAMES)

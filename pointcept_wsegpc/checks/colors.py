@@ -7,8 +7,8 @@ not. N points, V views of H x W pixels; metres, pixel centres at integers.
 import numpy as np
 
 from .. import camera
+from ..camera.zbuffer import nearest_points
 from ..contracts.views import read_view_image
-from ..visualize.overlay import nearest_points
 from .diagnosis import OVERLAY, TRIAL_VIEWS
 from .explanations import explanations
 

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .. import camera
+from ..camera.fit import FOOTPRINT, spread
 from ..contracts.views import read_view_image
 
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
 PIXELS = 400  # looked up in each view
-FOOTPRINT = 2.0  # pixels by which a slanted surface may be off
 
 
 @dataclass
@@ -64,11 +64,6 @@ class Fit:
     @property
     def total(self):
         return float(self.quality.mean()) if len(self.share) else 0.0
-
-
-def spread(size, count):
-    """At most `count` of 0..size-1, evenly spread."""
-    return np.unique(np.linspace(0, max(size - 1, 0), min(size, count)).round().astype(np.int64))
 
 
 def load_cameras(scene, views, frames):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..camera.fit import spread
 from ..contracts.views import read_views, view_path
-from .fit import spread
 from .points import PREPARE
 
 SURE = 0.7  # of the mean upward vector's length along one axis

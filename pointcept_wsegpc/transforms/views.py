@@ -26,17 +26,6 @@ def sample_views(
     return np.clip(chosen, 0, num_frames - 1)
 
 
-def nearest_half(coord, rng):
-    """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
-
-    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
-    NumPy's choice.
-    """
-    x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
-    nearest = np.argsort(x * x + y * y + z * z, kind="stable")
-    return np.sort(nearest[: len(coord) // 2])
-
-
 def point_features(points: Mapping[str, np.ndarray], keys: Sequence[str]) -> np.ndarray:
     """Network input (N, D) float32: the named point arrays (N, ...) side by side.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import camera
-from ..checks.fit import FOOTPRINT, spread
+from ..camera.fit import FOOTPRINT, spread
+from ..camera.zbuffer import nearest_points
 from ..contracts.views import read_view_image
 from ..files import atomic_path
 
@@ -97,15 +97,3 @@ def _filled(row, col, color, size):
         shown = distance <= reach
         picture[shown] = picture[near_row[shown], near_col[shown]]
     return picture
-
-
-def nearest_points(coord, intrinsic, world_to_camera, size):
-    """The point nearest to the camera of each pixel that has one.
-
-    Returns point, row, col (M,) int64 and depth (M,) m.
-    """
-    point, row, column, z = camera.pixels_in_image(coord, intrinsic, world_to_camera, size)
-    order = np.argsort(z, kind="stable")
-    pixel, first = np.unique(row[order] * size[1] + column[order], return_index=True)
-    chosen = order[first]
-    return point[chosen], pixel // size[1], pixel % size[1], z[chosen]

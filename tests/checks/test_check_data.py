@@ -13,6 +13,7 @@ import pytest
 import raw_scan
 from PIL import Image
 
+from pointcept_wsegpc.camera.zbuffer import nearest_points
 from pointcept_wsegpc.checks.colors import check_colors
 from pointcept_wsegpc.checks.findings import Findings, group_problems, render
 from pointcept_wsegpc.checks.root import Schedule, check_tags, class_table, estimate, find_scenes
@@ -21,7 +22,7 @@ from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.visualize.overlay import draw_overlay, nearest_points
+from pointcept_wsegpc.visualize.overlay import draw_overlay
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(SCANNET20_NAMES, num_views=4)

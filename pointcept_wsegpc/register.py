@@ -7,13 +7,15 @@ goes through `restore_config` of this module, and unpickling it imports us there
 
 import copyreg
 
+from . import renames
 from .host import ensure_pointcept
 
 ensure_pointcept(quiet=True)
 
+from pointcept.datasets.builder import DATASETS  # noqa: E402
 from pointcept.utils.config import Config  # noqa: E402
 
-from .datasets import multiview, pseudo_label, s3dis, scannet  # noqa: E402
+from .datasets import multiview, pseudo_label  # noqa: E402
 from .hooks import ema, evaluator, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
 from .transforms import registered  # noqa: E402
@@ -21,8 +23,6 @@ from .transforms import registered  # noqa: E402
 REGISTERED = (
     multiview,
     pseudo_label,
-    s3dis,
-    scannet,
     ema,
     evaluator,
     pseudo_labels,
@@ -32,6 +32,9 @@ REGISTERED = (
     wsegpc,
     registered,
 )
+
+
+renames.refuse_types(DATASETS, renames.DATASETS)
 
 
 def restore_config(state):

@@ -27,7 +27,7 @@ from pointcept_wsegpc.captures.folder.raw import (
 from pointcept_wsegpc.captures.folder.scene import UP, Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE
+from pointcept_wsegpc.contracts.classes import NAMES_FILE
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
 from pointcept_wsegpc.files import atomic_path, read_json
 from pointcept_wsegpc.jobs.scenes import add_job_arguments
@@ -79,7 +79,7 @@ def length(text):
 
 def write_tags(root, captures, classes, tags):
     """Write classes and tags of the data set, and print what they lack."""
-    with atomic_path(root / CLASSES_FILE) as temporary:
+    with atomic_path(root / NAMES_FILE) as temporary:
         Path(temporary).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     names = {capture.name for capture in captures}
     write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})

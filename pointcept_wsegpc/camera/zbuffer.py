@@ -6,9 +6,23 @@ M points, F faces, H x W pixels. Metres; pixel centres at integer coordinates.
 import numpy as np
 from numba import njit
 
+from . import pixels_in_image
+
 NEAR = 0.05  # m; what is nearer to the camera is not drawn
 LARGEST = 24  # px; half the width of a disc at most
 LEANING = 0.1  # how far a disc smaller than its pixel may lean back in it, in its depth
+
+
+def nearest_points(coord, intrinsic, world_to_camera, size):
+    """The point nearest to the camera of each pixel that has one.
+
+    Returns point, row, col (M,) int64 and depth (M,) m.
+    """
+    point, row, column, z = pixels_in_image(coord, intrinsic, world_to_camera, size)
+    order = np.argsort(z, kind="stable")
+    pixel, first = np.unique(row[order] * size[1] + column[order], return_index=True)
+    chosen = order[first]
+    return point[chosen], pixel // size[1], pixel % size[1], z[chosen]
 
 
 class PointDepth:

@@ -7,8 +7,8 @@ not. N points, V views of H x W pixels; metres, pixel centres at integers.
 import numpy as np
 
 from .. import camera
+from ..camera.zbuffer import nearest_points
 from ..contracts.views import read_view_image
-from ..visualize.overlay import nearest_points
 from .diagnosis import OVERLAY, TRIAL_VIEWS
 from .explanations import explanations
 
@@ -56,7 +56,8 @@ def photo_fit(coord, color, cameras, images):
 def check_photos(findings, scene, coord, color, cameras, views, likely_size):
     """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
     cameras = cameras.some(TRIAL_VIEWS)
-    images = [read_view_image(scene, frame, "color", views.size) for frame in cameras.frame]
+    size = dict(zip(views.frame.tolist(), views.size, strict=True))
+    images = [read_view_image(scene, f, "color", size[int(f)]) for f in cameras.frame]
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, color = coord[::step], None if color is None else color[::step]
     score = None if color is None else photo_fit(coord, color, cameras, images)

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .. import camera
+from ..camera.fit import FOOTPRINT, spread
 from ..contracts.views import read_view_image
 
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
 PIXELS = 400  # looked up in each view
-FOOTPRINT = 2.0  # pixels by which a slanted surface may be off
 
 
 @dataclass
@@ -66,15 +66,10 @@ class Fit:
         return float(self.quality.mean()) if len(self.share) else 0.0
 
 
-def spread(size, count):
-    """At most `count` of 0..size-1, evenly spread."""
-    return np.unique(np.linspace(0, max(size - 1, 0), min(size, count)).round().astype(np.int64))
-
-
 def load_cameras(scene, views, frames):
     """The views of a scene whose `frame` is among `frames`, with their depth images."""
     chosen = np.flatnonzero(np.isin(views.frame, frames))
-    depth = [read_view_image(scene, frame, "depth", views.size) for frame in views.frame[chosen]]
+    depth = [read_view_image(scene, views.frame[v], "depth", views.size[v]) for v in chosen]
     arrays = (views.frame[chosen], views.intrinsic[chosen], views.world_to_camera[chosen])
     return Cameras(*arrays, depth, views.intrinsic[chosen, 0, 0])
 

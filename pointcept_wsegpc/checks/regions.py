@@ -45,9 +45,11 @@ def check_regions(findings, scene, num_points):
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 
 
-def check_view_regions(findings, scene, frames, size):
-    """Add region images of the views `frames` that do not fit the stored size (H, W)."""
-    for frame in frames:
+def check_view_regions(findings, scene, frames, views):
+    """Add region images of the views `frames` that do not fit their stored sizes."""
+    for frame, size in zip(views.frame, views.size, strict=True):
+        if frame not in frames:
+            continue
         try:
             read_view_image(scene, frame, "region", size)
         except FileNotFoundError:  # counted with the other missing images

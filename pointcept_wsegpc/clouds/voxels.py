@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from ..transforms.views import nearest_half
-
 
 def thin(coord, spacing):
     """One point of every cubic cell with edges of `spacing` m; 0 keeps all points.
@@ -56,3 +54,14 @@ def crop_to_voxels(coord, grid_size, limit, rng):
     while len(left) > limit:
         left = left[nearest_half(coord[first[left]], rng)]
     return np.isin(inverse, left)
+
+
+def nearest_half(coord, rng):
+    """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
+
+    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
+    NumPy's choice.
+    """
+    x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
+    nearest = np.argsort(x * x + y * y + z * z, kind="stable")
+    return np.sort(nearest[: len(coord) // 2])

@@ -67,12 +67,12 @@ def scene_confusions(batch, result, num_classes):
         )
     rows = {
         "3D": (result["seg_logits"], batch["inverse"], batch["origin_segment"]),
-        "2D": (result["image_logits"], slice(None), batch["image_label"].flatten()),
+        "2D": (result["image_logits"], slice(None), batch["image_segment"]),
     }
     counts = {}
     for title, (logits, inverse, target) in rows.items():
         end = torch.tensor([len(logits)], device=logits.device)
-        masked = tag_softmax(logits, batch["tags"], end)
+        masked = tag_softmax(logits, batch["scene_tags"], end)
         for name, scores in ((title, logits), (f"{title} with tags", masked)):
             best, pred = scores.max(1)
             if scores is masked:

@@ -109,7 +109,7 @@ def export_pseudo_labels(
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
-    names = [scene.name for scene in dataset.scenes]
+    names = dataset.scene_keys
     if comm.is_main_process():
         provenance = {"weights": weights_hash(model.network(network)), **settings}
         LabelStore(store, dataset.names, provenance).open(names, replace, log)
@@ -160,7 +160,7 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     if not labelled:  # the images matter only for the 2D metric
         batch = {key: value for key, value in batch.items() if key != "image"}
     result = model.infer(batch, network)
-    tags = batch["tags"] if use_tags else torch.ones_like(batch["tags"])
+    tags = batch["scene_tags"] if use_tags else torch.ones_like(batch["scene_tags"])
     probs = scene_probs(result["seg_logits"], tags)[batch["inverse"]]
     table, row = probs, slice(None)
     if region_vote:
@@ -178,7 +178,7 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
         pairs = {
             "3d": (label, batch["origin_segment"]),
             "3d_no_vote": (known_labels(probs)[0], batch["origin_segment"]),
-            "2d": (known_labels(pixel_probs)[0], batch["image_label"].flatten()),
+            "2d": (known_labels(pixel_probs)[0], batch["image_segment"]),
         }
         metrics = {
             metric: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)

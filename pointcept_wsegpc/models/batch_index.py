@@ -7,13 +7,13 @@ wsegpc.py are the only ones that know the keys of a batch, which datasets/multiv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ..losses.ragged import count_ids, scene_index
-from .images import Stack
+from .images import Stack, stack_views
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BatchIndex:
         pixel_offset (V,): ends of the views' pixels
     On the host:
         views, links: number of views and of links of each sample
-        view_links: number of links of each view
+        view_links, view_size: number of links and (H, W) of each view
         view_tagged: has a view tags of its own?
         teacher_scenes, view_pixels: for each source scene (view) its number of teacher voxels
             (pixels), and whether it has any tag: the `scenes` of `losses.tags.tag_softmax`
@@ -49,6 +49,7 @@ class BatchIndex:
     views: list[int]
     links: list[int]
     view_links: list[int]
+    view_size: list[tuple[int, int]]
     view_tagged: list[bool]
     teacher_scenes: list[tuple[int, bool]]
     view_pixels: list[tuple[int, bool]]
@@ -58,32 +59,33 @@ class BatchIndex:
     @classmethod
     def of(cls, batch: Mapping[str, torch.Tensor]) -> BatchIndex:
         """Index a training batch."""
-        num_views, pixel_offset = len(batch["view_tags"]), _pixel_offset(batch)
+        num_views = len(batch["view_size"])
+        pixel_offset = batch["view_size"].prod(1).cumsum(0)
         point_sample = scene_index(batch["offset"], len(batch["coord"]))
         link_sample = scene_index(batch["link_offset"], len(batch["link_view"]))
         point_region, points = join_ids(batch["region"], point_sample, len(batch["offset"]))
-        pixels = batch["image_region"].flatten()
-        pixel_view = scene_index(pixel_offset, len(pixels))
-        pixel_region, pixel_regions = join_ids(pixels, pixel_view, num_views)
+        pixel_view = scene_index(pixel_offset, len(batch["image_region"]))
+        pixel_region, pixels = join_ids(batch["image_region"], pixel_view, num_views)
         link_view = batch["link_view"] + _starts(batch["view_offset"])[link_sample]
-        own = batch.get("view_tagged", torch.zeros(num_views, device=pixels.device))
         host = to_host(
             views=_sizes(batch["view_offset"]),
             links=_sizes(batch["link_offset"]),
             view_links=count_ids(link_view, num_views),
-            view_tagged=own,
+            view_tagged=batch["view_tagged"],
+            view_size=batch["view_size"],
             scenes=_sizes(batch["teacher_offset"]),
             scene_tagged=(batch["teacher_tags"] > 0).any(1),
-            pixels=_sizes(pixel_offset),
             pixels_tagged=(batch["view_tags"] > 0).any(1),
             voters=torch.stack([points, (point_region < 0).sum()]),
-            pixel_voters=torch.stack([pixel_regions, (pixel_region < 0).sum()]),
+            pixel_voters=torch.stack([pixels, (pixel_region < 0).sum()]),
         )
         sample_start = _starts(batch["teacher_sample_offset"])
+        view_size = _pairs(host["view_size"])
+        pixels = [height * width for height, width in view_size]
         return cls(
             point_sample=point_sample,
             view_sample=scene_index(batch["view_offset"], num_views),
-            teacher_row=batch["teacher_index"] + sample_start[point_sample],
+            teacher_row=batch["teacher_row"] + sample_start[point_sample],
             teacher_scene=scene_index(batch["teacher_offset"], len(batch["teacher_coord"])),
             point_region=point_region,
             pixel_region=pixel_region,
@@ -93,17 +95,27 @@ class BatchIndex:
             views=host["views"],
             links=host["links"],
             view_links=host["view_links"],
+            view_size=view_size,
             view_tagged=list(map(bool, host["view_tagged"])),
             teacher_scenes=_with_tags(host["scenes"], host["scene_tagged"]),
-            view_pixels=_with_tags(host["pixels"], host["pixels_tagged"]),
+            view_pixels=_with_tags(pixels, host["pixels_tagged"]),
             point_voters=tuple(host["voters"]),
             pixel_voters=tuple(host["pixel_voters"]),
         )
 
 
-def view_stacks(batch: Mapping[str, torch.Tensor], key: str = "image") -> list[Stack]:
-    """The images of a batch, "image" or "teacher_image", in stacks of one size."""
-    return [Stack(list(range(len(batch[key]))), batch[key])]
+def view_stacks(
+    batch: Mapping[str, torch.Tensor],
+    key: str = "image",
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> list[Stack]:
+    """The images of a batch, "image" or "teacher_image", in stacks of one size.
+
+    sizes: those of `BatchIndex.view_size`; without them the call waits for a GPU.
+    """
+    if sizes is None:
+        sizes = _pairs(batch["view_size"].flatten().tolist())
+    return stack_views(batch[key], sizes)
 
 
 def cloud(batch: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
@@ -135,9 +147,8 @@ def to_host(**tensors: torch.Tensor) -> dict[str, list[int]]:
     return lists
 
 
-def _pixel_offset(batch):
-    views, _, height, width = batch["image"].shape
-    return torch.arange(1, views + 1, device=batch["image"].device) * (height * width)
+def _pairs(flat):
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _starts(offset):

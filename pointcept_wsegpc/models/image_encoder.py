@@ -7,6 +7,7 @@ from pathlib import Path
 
 import timm
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.layers import BatchNormAct2d
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
@@ -44,6 +45,9 @@ class ImageEncoder(nn.Module):
             load_weights(self.network, name, Path(weights), known=_known_keys(name))
         self.out_channels = self.network.feature_info.channels()[-1]
         self.frozen = frozen
+        for key, value in zip(("mean", "std"), _normalization(name), strict=True):
+            statistic = torch.tensor(value)[:, None, None]
+            self.register_buffer(key, statistic, persistent=False)
         _drop_last_relu(self.network)
         _separate_activations(self.network)
         if frozen:
@@ -54,9 +58,15 @@ class ImageEncoder(nn.Module):
         return super().train(mode and not self.frozen)
 
     def forward(self, images):
-        """Normalised images (V, 3, H, W) -> (V, D, h, w)."""
+        """Images (V, 3, H, W), RGB in 0..1 -> (V, D, h, w)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return self.network(images)[-1]
+            return self.network((images - self.mean) / self.std)[-1]
+
+
+def _normalization(name):
+    """Mean and standard deviation of RGB in 0..1 that the network's weights were trained with."""
+    known = timm.get_pretrained_cfg(name)
+    return (known.mean, known.std) if known else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
 
 
 def _architecture(name, output_stride, stages):

@@ -61,7 +61,7 @@ class WSegPC(nn.Module):
             tags mask all of them. Where none are stored for pixels, as by stored_labels, the
             teacher supervises the 2D branch. stored_weight: share of the stored labels in a blend.
         supervised_weight: of the cross-entropy of the 3D branch against point labels. For an upper
-            reference only; it needs labels=True in the training data.
+            reference only; it needs with_labels=True in the training data.
         inference: "teacher" or "student", the network of eval mode.
 
     In training it returns scalars, `loss` among them. In eval mode it returns Pointcept's
@@ -161,10 +161,10 @@ class WSegPC(nn.Module):
 
     def _losses(self, batch):
         index = BatchIndex.of(batch)
-        points, images = self.student(batch, view_stacks(batch))
+        points, images = self.student(batch, view_stacks(batch, "image", index.view_size))
         view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
         cam_3d = point_tag_loss(
-            points.logits, batch["offset"], batch["tags"], view_tags, scene_tags, index
+            points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags, index
         )
         view_scores, view_offset = view_means(images.logits), batch["view_offset"]
         cam_2d = image_tag_loss(view_scores, view_offset, batch["image_tags"], view_tags, index)
@@ -199,7 +199,7 @@ class WSegPC(nn.Module):
         if labelled != (self.supervised_weight > 0):
             raise ValueError(
                 f"the training batch has {'' if labelled else 'no '}point labels, but "
-                f"supervised_weight is {self.supervised_weight}; expected labels=True in "
+                f"supervised_weight is {self.supervised_weight}; expected with_labels=True in "
                 "data.train together with a weight > 0, or neither"
             )
         return labelled
@@ -259,7 +259,8 @@ class WSegPC(nn.Module):
         source = "teacher" if stored is None else self.label_source
         teacher, view_tags = None, batch["view_tags"]
         if needs(source, "teacher"):
-            logits = stacked_rows(self.teacher.images(view_stacks(batch, "teacher_image")).logits)
+            views = view_stacks(batch, "teacher_image", index.view_size)
+            logits = stacked_rows(self.teacher.images(views).logits)
             teacher = tag_softmax(logits, view_tags, index.pixel_offset, index.view_pixels)
         if needs(source, "stored"):
             view = scene_index(index.pixel_offset, len(stored))

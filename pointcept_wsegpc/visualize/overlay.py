@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import camera
-from ..checks.fit import FOOTPRINT, spread
+from ..camera.fit import FOOTPRINT, spread
+from ..camera.zbuffer import nearest_points
 from ..contracts.views import read_view_image
 from ..files import atomic_path
 
@@ -38,7 +38,7 @@ def draw_overlay(path, scene, points, views, tolerance, frames=None):
     step = max(len(points["coord"]) // MOST_POINTS, 1)
     coord = points["coord"][::step]
     color = points.get("color", np.full_like(points["coord"], 128))[::step]
-    height = 4.0 * views.size[0] / views.size[1]
+    height = 4.0 * (views.size[columns, 0] / views.size[columns, 1]).max(initial=0)
     figure = Figure(figsize=(4.0 * len(columns) + 0.4, len(ROWS) * (height + 0.35) + 0.5))
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(ROWS), len(columns), squeeze=False)
@@ -61,10 +61,10 @@ def draw_overlay(path, scene, points, views, tolerance, frames=None):
 
 def _pictures(scene, coord, color, views, index, tolerance):
     """The three pictures (H, W, 3) uint8 of one view, and its caption."""
-    frame, intrinsic = views.frame[index], views.intrinsic[index]
-    image = read_view_image(scene, frame, "color", views.size)
-    depth = read_view_image(scene, frame, "depth", views.size)
-    point, row, col, z = nearest_points(coord, intrinsic, views.world_to_camera[index], views.size)
+    frame, intrinsic, size = views.frame[index], views.intrinsic[index], views.size[index]
+    image = read_view_image(scene, frame, "color", size)
+    depth = read_view_image(scene, frame, "depth", size)
+    point, row, col, z = nearest_points(coord, intrinsic, views.world_to_camera[index], size)
     measured = depth[row, col]
     behind = z - measured
     reach = tolerance + FOOTPRINT * z / intrinsic[0, 0]
@@ -75,7 +75,7 @@ def _pictures(scene, coord, color, views, index, tolerance):
         (BEFORE, (measured > 0) & (behind < -reach)),
     ):
         marks[row[chosen], col[chosen]] = mark
-    rendered = _filled(row, col, color[point], views.size)
+    rendered = _filled(row, col, color[point], size)
     known = measured > 0
     fits = (np.abs(behind) <= reach)[known].mean() if known.any() else 0.0
     caption = f"frame {frame}: {len(point)} nearest points, {fits:.0%} on the surface"
@@ -97,15 +97,3 @@ def _filled(row, col, color, size):
         shown = distance <= reach
         picture[shown] = picture[near_row[shown], near_col[shown]]
     return picture
-
-
-def nearest_points(coord, intrinsic, world_to_camera, size):
-    """The point nearest to the camera of each pixel that has one.
-
-    Returns point, row, col (M,) int64 and depth (M,) m.
-    """
-    point, row, column, z = camera.pixels_in_image(coord, intrinsic, world_to_camera, size)
-    order = np.argsort(z, kind="stable")
-    pixel, first = np.unique(row[order] * size[1] + column[order], return_index=True)
-    chosen = order[first]
-    return point[chosen], pixel // size[1], pixel % size[1], z[chosen]

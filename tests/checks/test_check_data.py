@@ -13,6 +13,7 @@ import pytest
 import raw_scan
 from PIL import Image
 
+from pointcept_wsegpc.camera.zbuffer import nearest_points
 from pointcept_wsegpc.checks.colors import check_colors
 from pointcept_wsegpc.checks.findings import Findings, group_problems, render
 from pointcept_wsegpc.checks.root import Schedule, check_tags, class_table, estimate, find_scenes
@@ -21,7 +22,7 @@ from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.visualize.overlay import draw_overlay, nearest_points
+from pointcept_wsegpc.visualize.overlay import draw_overlay
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(SCANNET20_NAMES, num_views=4)
@@ -170,8 +171,8 @@ def render_depth(scene):
     """Replace the depth images by what the poses show of the points, as without a depth camera."""
     coord, views = np.load(scene / "coord.npy"), read_views(scene)
     for i, frame in enumerate(views.frame):
-        depth = np.zeros(views.size, np.float32)
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        depth = np.zeros(views.size[0], np.float32)
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[0]
         _, row, col, z = nearest_points(coord, *camera)
         depth[row, col] = z
         write_view_image(scene, frame, "depth", depth)
@@ -210,7 +211,7 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     views = read_views(scene)
     coord, seen = np.load(scene / "coord.npy"), []
     for i in range(len(views)):
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[0]
         seen.append(nearest_points(coord, *camera)[0])
     seen = np.unique(np.concatenate(seen))
     assert 50 <= len(seen) < 0.9 * len(coord)

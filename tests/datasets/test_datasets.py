@@ -255,7 +255,7 @@ def slow_project(point, intrinsic, pose):
 
 def shown_frames(image, scene, views):
     """Positions in the views of the images of a sample without jitter."""
-    stored = [read_view_image(scene, f, "color", views.size) for f in views.frame]
+    stored = [read_view_image(scene, f, "color", views.size[0]) for f in views.frame]
     stored = (np.stack(stored) / 255 - multiview.IMAGENET_MEAN) / multiview.IMAGENET_STD
     stored = stored.transpose(0, 3, 1, 2)
     return [int(abs(stored - one.numpy()).max((1, 2, 3)).argmin()) for one in image]

@@ -397,7 +397,7 @@ def test_linked_root_shares_all_but_regions(root_copy, tmp_path):
         count = len(np.load(scene / "coord.npy"))
         assert (read_region(scene, count) == -1).all()
         views = read_views(scene)
-        image = read_view_image(scene, views.frame[0], "region", views.size)
+        image = read_view_image(scene, views.frame[0], "region", views.size[0])
         assert (image == -1).all()
     first = scene_dirs(root_copy, "train")[0]
     assert (np.load(first / "region.npy") >= 0).any()

@@ -10,7 +10,7 @@ import difflib
 import unicodedata
 from pathlib import Path
 
-from ...contracts.classes import CLASSES_FILE, read_class_names
+from ...contracts.classes import NAMES_FILE, read_class_names
 from ...files import read_json
 
 TAGS_FILES = ("tags.csv", "tags.json")
@@ -37,14 +37,14 @@ def read_own_tags(raw):
             "--template DIR writes an example)"
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)
-    if (raw / CLASSES_FILE).is_file():
-        columns = [plain(name) for name in read_class_names(raw / CLASSES_FILE)]
+    if (raw / NAMES_FILE).is_file():
+        columns = [plain(name) for name in read_class_names(raw / NAMES_FILE)]
     classes = columns or sorted({name for names in tags.values() for name in names})
     for scene, names in tags.items():
         unknown = [name for name in names if name not in classes]
         if unknown:
             near = difflib.get_close_matches(unknown[0], classes, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"add it to {CLASSES_FILE}"
+            hint = f"did you mean {near[0]!r}?" if near else f"add it to {NAMES_FILE}"
             raise ValueError(f"{path}: {scene} has the tag {unknown[0]!r}, no class; {hint}")
     alike = {}
     for name in classes:

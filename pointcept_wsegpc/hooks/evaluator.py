@@ -9,7 +9,6 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
 from ..contracts.classes import IGNORE
-from ..losses.ragged import pixel_rows
 from ..losses.tags import tag_softmax
 from ..metrics import confusion, iou_table, mean_iou
 from .common import sum_confusion, to_device, unwrap, write_scalars
@@ -66,10 +65,9 @@ def scene_confusions(batch, result, num_classes):
             f"{'with' if 'origin_segment' in batch else 'without'} point labels; expected 1 with: "
             "set batch_size_val to the number of GPUs, or evaluate=False where there are no labels"
         )
-    pixels = pixel_rows(result["image_logits"])
     rows = {
         "3D": (result["seg_logits"], batch["inverse"], batch["origin_segment"]),
-        "2D": (pixels, slice(None), batch["image_segment"]),
+        "2D": (result["image_logits"], slice(None), batch["image_segment"]),
     }
     counts = {}
     for title, (logits, inverse, target) in rows.items():

@@ -18,7 +18,6 @@ from pointcept.utils import comm
 from ..contracts.label_store import LabelStore
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
-from ..losses.ragged import pixel_rows
 from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed
@@ -175,7 +174,7 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
         labels["point_probs"] = table[regions:].half()
     metrics = {}
     if labelled:
-        pixel_probs = scene_probs(pixel_rows(result["image_logits"]), tags)
+        pixel_probs = scene_probs(result["image_logits"], tags)
         pairs = {
             "3d": (label, batch["origin_segment"]),
             "3d_no_vote": (known_labels(probs)[0], batch["origin_segment"]),

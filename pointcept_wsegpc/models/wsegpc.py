@@ -1,10 +1,13 @@
 """WSegPC: point-wise segmentation from scene-level tags, as a Pointcept segmentor.
 
-Shapes: N student voxels, V views of H x W pixels, L links, C classes. datasets/multiview.py lists
-the keys of a batch.
+Shapes: N student voxels, V views with P pixels, L links, C classes. datasets/multiview.py lists the
+keys of a batch.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable
 
 import torch
 from pointcept.models.builder import MODELS
@@ -13,17 +16,22 @@ from torch import nn
 from ..losses.consistency import CONSISTENCY, AdaptiveThreshold
 from ..losses.cross_entropy import labelled_cross_entropy
 from ..losses.distributed import world_size
-from ..losses.ragged import pixel_rows
-from ..losses.tags import pool_scene_logits, scene_tag_loss
+from ..losses.ragged import scene_index
+from ..losses.tags import tag_softmax
+from . import guidance
+from .batch_index import BatchIndex, cloud, view_stacks
 from .branches import TwoBranchNet
-from .guidance import KINDS, guidance_loss, paired_sides, projection
-from .teacher import build_teacher, teacher_pixels, teacher_points
+from .cam import image_tag_loss, point_tag_loss
+from .guidance import Links, guidance_loss, paired_sides, projection
+from .images import stacked_rows, view_means
+from .label_sources import LABEL_SOURCES, mask_stored, needs
+from .pairing import draw_pairs
+from .teacher import build_teacher
 
 NETWORKS = ("teacher", "student")
-IGNORE = -1  # Pointcept's ignore_index
 
 
-def warmup(iteration, length):
+def warmup(iteration: torch.Tensor, length: int) -> torch.Tensor:
     """Linear ramp 0..1 over `length` iterations; iteration is a tensor, so nothing synchronises."""
     return ((iteration + 1) / max(length, 1)).clamp(max=1.0)
 
@@ -48,13 +56,17 @@ class WSegPC(nn.Module):
         consistency_3d, consistency_2d: the paper's beta; 0 switches the branch's term off.
         consistency_warmup: iterations of its ramp.
         threshold, adaptive: see `AdaptiveThreshold`.
+        label_source: what supervises consistency: "teacher", "stored" (labels in the batch: lifted
+            predictions or an earlier round's, see the data set's stored_labels) or "blend". The
+            tags mask all of them. Where none are stored for pixels, as by stored_labels, the
+            teacher supervises the 2D branch. stored_weight: share of the stored labels in a blend.
         supervised_weight: of the cross-entropy of the 3D branch against point labels. For an upper
-            reference only; it needs labels=True in the training data.
+            reference only; it needs with_labels=True in the training data.
         inference: "teacher" or "student", the network of eval mode.
 
     In training it returns scalars, `loss` among them. In eval mode it returns Pointcept's
-    `seg_logits` (N, C), `image_logits` (V, C, H, W) where the batch has images, and with `segment`
-    the cross-entropy as `loss`.
+    `seg_logits` (N, C), `image_logits` (P, C) where the batch has images, and with `segment` the
+    cross-entropy as `loss`.
     """
 
     def __init__(
@@ -79,13 +91,16 @@ class WSegPC(nn.Module):
         consistency_warmup=2400,
         threshold=0.8,
         adaptive=True,
+        label_source="teacher",
+        stored_weight=0.5,
         supervised_weight=0.0,
         inference="teacher",
     ):
         super().__init__()
-        check_choice("guidance_3d", guidance_3d, KINDS)
-        check_choice("guidance_2d", guidance_2d, KINDS)
-        check_choice("consistency", consistency, CONSISTENCY)
+        check_choice("guidance_3d", guidance_3d, guidance.kinds())
+        check_choice("guidance_2d", guidance_2d, guidance.kinds())
+        check_choice("consistency", consistency, CONSISTENCY.names())
+        check_choice("label_source", label_source, LABEL_SOURCES.names())
         check_choice("inference", inference, NETWORKS)
         check_ranges(
             0, cam_weight=cam_weight, image_cam_weight=image_cam_weight,
@@ -95,7 +110,7 @@ class WSegPC(nn.Module):
         )  # fmt: skip
         check_ranges(1, num_pairs=num_pairs, pairs_per_view=pairs_per_view)
         check_ranges(1e-3, temperature=temperature)
-        check_ranges(0, 1, threshold=threshold)
+        check_ranges(0, 1, threshold=threshold, stored_weight=stored_weight)
         self.student = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_channels)
         self.teacher = build_teacher(self.student)
         points, pixels = self.student.point_channels, self.student.image_channels
@@ -112,67 +127,71 @@ class WSegPC(nn.Module):
         self.consistency_warmup = consistency_warmup
         self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)
         self.threshold_2d = AdaptiveThreshold(num_classes, threshold, adaptive)
+        self.label_source, self.stored_weight = label_source, stored_weight
         self.supervised_weight = supervised_weight
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
         self.inference = inference
 
-    def network(self, name):
+    def network(self, name: str) -> TwoBranchNet:
         """The student or the teacher `TwoBranchNet`."""
         check_choice("network", name, NETWORKS)
         return self.teacher if name == "teacher" else self.student
 
-    def start_stage(self):
+    def start_stage(self) -> None:
         """Forget the schedule of an earlier stage whose weights were loaded, not its weights."""
         self.iteration.zero_()
         self.threshold_3d.count.zero_()
         self.threshold_2d.count.zero_()
 
-    def forward(self, input_dict):
+    def forward(self, input_dict: dict) -> dict[str, torch.Tensor]:
         return self._losses(input_dict) if self.training else self.infer(input_dict, self.inference)
 
-    def infer(self, input_dict, network):
-        """Logits of one network: seg_logits (N, C), image_logits (V, C, H, W), loss if labelled."""
+    def infer(self, input_dict: dict, network: str) -> dict[str, torch.Tensor]:
+        """Logits of one network: seg_logits (N, C), image_logits (P, C), loss if labelled."""
         net = self.network(network)
-        result = {"seg_logits": net.points(input_dict)[1]}
+        result = {"seg_logits": net.points(input_dict).logits}
         if "image" in input_dict:
-            result["image_logits"] = net.images(input_dict["image"])[1]
+            result["image_logits"] = stacked_rows(net.images(view_stacks(input_dict)).logits)
         if "segment" in input_dict:
-            segment = input_dict["segment"].long()
-            total = nn.functional.cross_entropy(
-                result["seg_logits"].float(), segment, ignore_index=IGNORE, reduction="sum"
-            )
-            result["loss"] = total / (segment != IGNORE).sum().clamp(min=1)
+            logits, segment = result["seg_logits"], input_dict["segment"]
+            result["loss"] = labelled_cross_entropy(logits, segment, alone=True)
         return result
 
     # ----------------------------------------------------------------------------- training
 
     def _losses(self, batch):
-        points, pixels = self.student.points(batch), self.student.images(batch["image"])
-        point_logits, pixel_logits = points[1], pixels[1]
-        view_scores = pixel_logits.float().mean((2, 3))  # views have one size: mean of means
-        ends = batch["view_offset"]
-        viewed = torch.diff(ends, prepend=ends.new_zeros(1)) > 0  # others have no 2D score
-        losses = {
-            "cam_3d": self.cam_weight
-            * scene_tag_loss(pool_scene_logits(point_logits, batch["offset"]), batch["tags"]),
-            "cam_2d": self.image_cam_weight
-            * scene_tag_loss(
-                pool_scene_logits(view_scores, ends)[viewed], batch["image_tags"][viewed]
-            ),
-        }
+        index = BatchIndex.of(batch)
+        points, images = self.student(batch, view_stacks(batch, "image", index.view_size))
+        view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
+        cam_3d = point_tag_loss(
+            points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags, index
+        )
+        view_scores, view_offset = view_means(images.logits), batch["view_offset"]
+        cam_2d = image_tag_loss(view_scores, view_offset, batch["image_tags"], view_tags, index)
+        losses = {"cam_3d": self.cam_weight * cam_3d, "cam_2d": self.image_cam_weight * cam_2d}
         if self._is_labelled(batch):
-            loss = labelled_cross_entropy(point_logits, batch["segment"])
+            loss = labelled_cross_entropy(points.logits, batch["segment"])
             losses["supervised"] = self.supervised_weight * loss
-        guidance = self._guidance(batch, points, pixels)
-        losses.update(guidance)
+        # Source scene of each student voxel: under Mix3D its tags are not the sample's.
+        point_scene = index.teacher_scene[index.teacher_row]
+        link_columns = index.link_point, index.link_view, batch["link_row"], batch["link_col"]
+        losses |= self._guidance(
+            Links(*link_columns), points, images, scene_tags, point_scene, view_tags, index
+        )
         stats = {}
-        if self.consistency_3d or self.consistency_2d:
-            consistency, stats = self._consistency(batch, point_logits, pixel_logits)
-            losses.update(consistency)
+        if self.consistency_3d:
+            probs = self._point_labels(batch, point_scene, index)
+            terms = points.logits, probs, index.point_region, self.threshold_3d, index.point_voters
+            losses["rpc_3d"], stats["3d"] = self._consistency(self.consistency_3d, *terms)
+        if self.consistency_2d:
+            probs = self._pixel_labels(batch, index)
+            rows = stacked_rows(images.logits)
+            terms = rows, probs, index.pixel_region, self.threshold_2d, index.pixel_voters
+            losses["rpc_2d"], stats["2d"] = self._consistency(self.consistency_2d, *terms)
         self.iteration += 1
-        # Gradients are averaged over the processes; a sum over all scenes must not be.
-        loss = sum(losses.values()) + (world_size() - 1) * sum(guidance.values())
-        return {"loss": loss, **{k: v.detach() for k, v in (*losses.items(), *stats.items())}}
+        logged = {f"{k}_{d}": v for d, seen in stats.items() for k, v in seen.items()}
+        logged = {name: value.detach() for name, value in (losses | logged).items()}
+        return {"loss": sum(losses.values()), **logged}
 
     def _is_labelled(self, batch):
         """Are there point labels? They must be when, and only when, the model is to see them."""
@@ -180,55 +199,82 @@ class WSegPC(nn.Module):
         if labelled != (self.supervised_weight > 0):
             raise ValueError(
                 f"the training batch has {'' if labelled else 'no '}point labels, but "
-                f"supervised_weight is {self.supervised_weight}; expected labels=True in "
+                f"supervised_weight is {self.supervised_weight}; expected with_labels=True in "
                 "data.train together with a weight > 0, or neither"
             )
         return labelled
 
-    def _guidance(self, batch, points, pixels):
+    def _guidance(self, links, points, images, scene_tags, point_scene, view_tags, index):
         """Guidance in both directions, summed over the scenes of the batch."""
-        kinds = self.guidance_3d, self.guidance_2d
-        if kinds == ("none", "none"):
+        kinds = {"guidance_3d": self.guidance_3d, "guidance_2d": self.guidance_2d}
+        if set(kinds.values()) == {"none"}:
             return {}
-        sides = paired_sides(batch, points, pixels, kinds, **self.pairing)
+        pairs, sizes = draw_pairs(index, **self.pairing)
+        links = links.at(pairs)
+        point_tags = scene_tags[point_scene[links.point]]
+        sides = paired_sides(links, sizes, points, images, point_tags, view_tags, kinds.values())
         directions = {
-            "guidance_3d": (self.guidance_3d, self.project_points, sides),
-            "guidance_2d": (self.guidance_2d, self.project_pixels, [s[::-1] for s in sides]),
+            "guidance_3d": (self.project_points, sides),
+            "guidance_2d": (self.project_pixels, [s[::-1] for s in sides]),
         }
+        options = {"temperature": self.temperature}
         weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup)
+        # Gradients are averaged over the processes; a sum over all scenes must not be.
+        weight = weight * world_size()
         return {
-            name: weight * sum(guidance_loss(*s, kind, project, self.temperature) for s in pairs)
-            for name, (kind, project, pairs) in directions.items()
-            if kind != "none"
+            name: weight * sum(guidance_loss(*s, kinds[name], project, options) for s in pairs)
+            for name, (project, pairs) in directions.items()
+            if kinds[name] != "none"
         }
 
-    def _consistency(self, batch, point_logits, pixel_logits):
-        """Eq. 2-8 on both branches, the teacher's tag-masked predictions as supervision."""
-        consistency_loss = CONSISTENCY[self.consistency]
-        weight = warmup(self.iteration, self.consistency_warmup)
-        losses, stats = {}, {}
-        if self.consistency_3d:
-            probs, region = teacher_points(self.teacher, batch)
-            loss, seen = consistency_loss(point_logits, probs, region, self.threshold_3d)
-            losses["rpc_3d"] = self.consistency_3d * weight * loss
-            stats.update({f"{k}_3d": v for k, v in seen.items()})
-        if self.consistency_2d:
-            probs, region = teacher_pixels(self.teacher, batch)
-            loss, seen = consistency_loss(
-                pixel_rows(pixel_logits), probs, region, self.threshold_2d
-            )
-            losses["rpc_2d"] = self.consistency_2d * weight * loss
-            stats.update({f"{k}_2d": v for k, v in seen.items()})
-        return losses, stats
+    def _consistency(self, beta, logits, probs, region, threshold, voters):
+        """Eq. 2-8 on one branch: its weighted loss and its statistics."""
+        weight = beta * warmup(self.iteration, self.consistency_warmup)
+        consistency_loss = CONSISTENCY.get(self.consistency)
+        loss, stats = consistency_loss(logits, probs, region, threshold, *voters)
+        return weight * loss, stats
+
+    @torch.no_grad()
+    def _point_labels(self, batch, point_scene, index):
+        """Probabilities (N, C) at the student's voxels, masked with the tags of their scenes."""
+        teacher = stored = None
+        if needs(self.label_source, "teacher"):
+            logits = self.teacher.points(cloud(batch, "teacher")).logits
+            tags = batch["teacher_tags"], batch["teacher_offset"], index.teacher_scenes
+            teacher = tag_softmax(logits, *tags)[index.teacher_row]
+        if needs(self.label_source, "stored"):
+            if "stored_probs" not in batch:
+                raise ValueError(
+                    f"label_source is {self.label_source!r}, but the batch has no stored_probs; "
+                    "set stored_labels to a label store in data.train, or label_source='teacher'"
+                )
+            stored = mask_stored(batch["stored_probs"], batch["teacher_tags"][point_scene])
+        return LABEL_SOURCES.get(self.label_source)(teacher, stored, self.stored_weight)
+
+    @torch.no_grad()
+    def _pixel_labels(self, batch, index):
+        """Probabilities (P, C), each view's masked with its tags; the teacher's where none are
+        stored for pixels."""
+        stored = batch.get("stored_image_probs")
+        source = "teacher" if stored is None else self.label_source
+        teacher, view_tags = None, batch["view_tags"]
+        if needs(source, "teacher"):
+            views = view_stacks(batch, "teacher_image", index.view_size)
+            logits = stacked_rows(self.teacher.images(views).logits)
+            teacher = tag_softmax(logits, view_tags, index.pixel_offset, index.view_pixels)
+        if needs(source, "stored"):
+            view = scene_index(index.pixel_offset, len(stored))
+            stored = mask_stored(stored, view_tags[view])
+        return LABEL_SOURCES.get(source)(teacher, stored, self.stored_weight)
 
 
-def check_choice(name, value, known):
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Raise ValueError for a value that is not among the known ones."""
     if value not in known:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
-def check_ranges(low, high=math.inf, **values):
+def check_ranges(low: float, high: float = math.inf, **values: float) -> None:
     """Raise ValueError for a value outside low..high, ends included; NaN is outside."""
     for name, value in values.items():
         if not low <= value <= high:

@@ -17,7 +17,7 @@ from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
-from pointcept_wsegpc.models.batch_index import prefixed, shift_index, unique_ids
+from pointcept_wsegpc.models.batch_index import BatchIndex
 from pointcept_wsegpc.transforms.views import point_features
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
@@ -591,37 +591,17 @@ def test_collate_of_every_key(prepared_root, mix3d):
     assert len(batch["teacher_tags"]) == len(batch["teacher_offset"]) == (6 if mix3d else 3)
     assert len(batch["teacher_sample_offset"]) == len(batch["link_offset"]) == 3
     ends = {key: value.tolist() for key, value in batch.items() if "offset" in key}
-    assert unique_ids(batch["region"], batch["offset"]).tolist() == slow_unique(
-        batch["region"].tolist(), ends["offset"]
-    )
-    for index, own, target in [
-        ("teacher_index", "offset", "teacher_sample_offset"),
-        ("link_point", "link_offset", "offset"),
-        ("link_view", "link_offset", "view_offset"),
+    index = BatchIndex.of(batch)
+    assert index.point_region.tolist() == slow_unique(batch["region"].tolist(), ends["offset"])
+    for shifted, key, own, target in [
+        (index.teacher_row, "teacher_index", "offset", "teacher_sample_offset"),
+        (index.link_point, "link_point", "link_offset", "offset"),
+        (index.link_view, "link_view", "link_offset", "view_offset"),
     ]:
-        shifted = shift_index(batch[index], batch[own], batch[target])
-        assert shifted.tolist() == slow_shift(batch[index].tolist(), ends[own], ends[target])
+        assert shifted.tolist() == slow_shift(batch[key].tolist(), ends[own], ends[target])
     # Where an index leads after the shift is where it led in its sample.
-    moved = batch["teacher_feat"][
-        shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
-    ]
+    moved = batch["teacher_feat"][index.teacher_row]
     assert torch.equal(moved, torch.cat([s["teacher_feat"][s["teacher_index"]] for s in samples]))
-
-
-def test_ids_of_a_batch_with_gaps_and_empty_samples():
-    ids = torch.tensor([2, 0, -1, -1, -3, 0, 4], dtype=torch.int32)
-    for ends in ([3, 3, 5, 7], [0, 7], [7, 7], [1, 2, 3, 4, 5, 6, 7]):
-        result = unique_ids(ids, torch.tensor(ends))
-        assert result.dtype == torch.int64
-        assert result.tolist() == slow_unique(ids.tolist(), ends)
-    assert unique_ids(ids[:0], torch.tensor([0, 0])).tolist() == []
-    empty = shift_index(torch.zeros(0, dtype=torch.int64), torch.tensor([0]), torch.tensor([5]))
-    assert empty.tolist() == []
-
-
-def test_prefixed():
-    batch = {"feat": 1, "teacher_feat": 2, "teacher_offset": 3, "teacherless": 4}
-    assert prefixed(batch, "teacher") == {"feat": 2, "offset": 3}
 
 
 def test_compact_ids():

@@ -442,7 +442,7 @@ def test_forms_against_a_loop(form, base, adaptive):
         expected, kept, new = slow_consistency(*args)
         if form == "region":
             expected = slow_region_consistency(*args)
-        loss, stats = CONSISTENCY[form](logits, probs, region, threshold)
+        loss, stats = CONSISTENCY.get(form)(logits, probs, region, threshold)
         assert loss.item() == pytest.approx(expected)
         assert stats["kept"].item() == pytest.approx(len(kept) / N)
         mean = np.mean([confidence for _, confidence in kept]) if kept else 0
@@ -453,12 +453,12 @@ def test_forms_against_a_loop(form, base, adaptive):
     assert max(kept_somewhere) > 0 and min(kept_somewhere) < 1
 
 
-@pytest.mark.parametrize("form", CONSISTENCY)
+@pytest.mark.parametrize("form", CONSISTENCY.names())
 def test_gradcheck_of_every_form(form):
     probs, region = draw_probs(n=12), draw_region(n=12)
 
     def loss(logits):
-        return CONSISTENCY[form](logits, probs, region, AdaptiveThreshold(C))[0]
+        return CONSISTENCY.get(form)(logits, probs, region, AdaptiveThreshold(C))[0]
 
     assert torch.autograd.gradcheck(loss, draw_logits(n=12).requires_grad_())
 
@@ -473,12 +473,12 @@ def test_points_of_a_region_share_their_gradient():
     assert len({tuple(row.tolist()) for row in logits.grad[region < 0]}) > 3
 
 
-@pytest.mark.parametrize("form", CONSISTENCY)
+@pytest.mark.parametrize("form", CONSISTENCY.names())
 def test_all_forms_are_one_where_regions_are_points(form):
     logits, probs = draw_logits(), draw_probs()
     expected, _ = region_point_consistency(logits, probs, torch.arange(N), AdaptiveThreshold(C))
     for region in (torch.arange(N), torch.full((N,), -1)):
-        loss, _ = CONSISTENCY[form](logits, probs, region, AdaptiveThreshold(C))
+        loss, _ = CONSISTENCY.get(form)(logits, probs, region, AdaptiveThreshold(C))
         assert loss.item() == pytest.approx(expected.item())
 
 
@@ -491,9 +491,9 @@ def test_point_point_ignores_the_regions():
     assert torch.equal(one[0], other[0]) and one[1] == other[1]
 
 
-@pytest.mark.parametrize("form", CONSISTENCY)
+@pytest.mark.parametrize("form", CONSISTENCY.names())
 def test_degenerate_inputs_of_every_form(form):
-    consistency, empty = CONSISTENCY[form], torch.zeros(0, dtype=torch.int64)
+    consistency, empty = CONSISTENCY.get(form), torch.zeros(0, dtype=torch.int64)
     cases = {
         "no points": (0, torch.zeros(0, C), empty, 0.8),
         "no tags": (4, torch.zeros(4, C), torch.tensor([0, 0, -1, 7]), 0.8),
@@ -510,11 +510,11 @@ def test_degenerate_inputs_of_every_form(form):
         assert not threshold.count.any(), name
 
 
-@pytest.mark.parametrize("form", CONSISTENCY)
+@pytest.mark.parametrize("form", CONSISTENCY.names())
 def test_half_precision_of_every_form(form):
     half = draw_logits(scale=2e4, dtype=torch.float16).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
-        loss, _ = CONSISTENCY[form](
+        loss, _ = CONSISTENCY.get(form)(
             half, draw_probs().half(), draw_region(), AdaptiveThreshold(C, 0.0)
         )
     loss.backward()

@@ -12,9 +12,9 @@ from pointcept.models.builder import MODELS, build_model
 
 from pointcept_wsegpc import register  # noqa: F401
 from pointcept_wsegpc.losses.ragged import pixel_rows
+from pointcept_wsegpc.models.batch_index import BatchIndex, view_stacks
 from pointcept_wsegpc.models.branches import TwoBranchNet
 from pointcept_wsegpc.models.pairing import draw_pairs
-from pointcept_wsegpc.models.teacher import pixel_ends
 from pointcept_wsegpc.models.wsegpc import warmup
 
 C, V = 20, 3
@@ -206,6 +206,11 @@ def test_training_returns_scalars_and_their_sum(batch):
         assert result[term] > 0, term
 
 
+def maps_of(images):
+    """Feature maps and activation of views that all have one size."""
+    return [stack.maps for (stack,) in images]
+
+
 def slow_tag_loss(scores, tags):
     y = tags.numpy()
     p = 1 / (1 + np.exp(-scores))
@@ -246,10 +251,11 @@ def test_losses_against_sample_by_sample_versions(any_samples):
     result = losses_of(model, batch)
     with torch.no_grad():
         features, logits = model.student.points(batch)
-        feature_map, activation = model.student.images(batch["image"])
+        feature_map, activation = maps_of(model.student.images(view_stacks(batch)))
         teacher_batch = {k[8:]: v for k, v in batch.items() if k.startswith("teacher_")}
         teacher_logits = model.teacher.points(teacher_batch)[1]
-        teacher_activation = model.teacher.images(batch["teacher_image"])[1]
+        images = model.teacher.images(view_stacks(batch, "teacher_image"))
+        teacher_activation = maps_of(images)[1]
     parts = [
         split(rows, any_samples, key)
         for rows, key in (
@@ -321,12 +327,15 @@ def slow_guidance(model, sample, features, feature_map):
 def test_pairs_are_limited_per_scene(samples):
     model = make_model(num_pairs=40, pairs_per_view=30)
     ends = [s["link_offset"].item() for s in samples]
-    point, (view, row, col), sizes = draw_pairs(collate_fn(samples), **model.pairing)
-    assert sizes == [40, 40] and len(point) == len(view) == len(row) == len(col) == 80
+    batch = collate_fn(samples)
+    index = BatchIndex.of(batch)
+    pairs, sizes = draw_pairs(index, **model.pairing)
+    assert sizes == [40, 40] and len(pairs) == 80
     tables = [set(zip(*(s[k].tolist() for k in LINKS), strict=True)) for s in samples]
     assert all(ends) and min(map(len, tables)) > 40
     starts = [(0, 0), (V, len(samples[0]["coord"]))]
-    drawn = list(zip(view.tolist(), point.tolist(), row.tolist(), col.tolist(), strict=True))
+    columns = (index.link_view, index.link_point, batch["link_row"], batch["link_col"])
+    drawn = list(zip(*(column[pairs].tolist() for column in columns), strict=True))
     for number, ((v0, p0), table) in enumerate(zip(starts, tables, strict=True)):
         mine = drawn[40 * number : 40 * number + 40]
         assert {(v - v0, p - p0, r, c) for v, p, r, c in mine} <= table
@@ -524,7 +533,7 @@ def test_evaluation_returns_what_pointcept_reads(scene):
     assert set(result) == {"seg_logits", "image_logits", "loss"}
     n = len(scene["coord"])
     assert result["seg_logits"].shape == (n, C)
-    assert result["image_logits"].shape == (V, C, 36, 48)
+    assert result["image_logits"].shape == (V * 36 * 48, C)
     expected = F.cross_entropy(result["seg_logits"], scene["segment"], ignore_index=-1)
     assert result["loss"].item() == pytest.approx(expected.item())
     for key in ("image", "segment"):
@@ -582,19 +591,18 @@ def test_a_backbone_of_unknown_width_is_refused(toy):
         TwoBranchNet(toy, ENCODER, C)
 
 
-def test_pixel_rows_and_ends():
+def test_pixel_rows():
     maps = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     rows = pixel_rows(maps)
     for view, row, col in np.ndindex(2, 4, 5):
         assert torch.equal(rows[view * 20 + row * 5 + col], maps[view, :, row, col])
-    assert pixel_ends(maps).tolist() == [20, 40]
 
 
 def test_image_activation_keeps_its_corners(batch):
     """Bilinear with aligned corners: the map's corner cells are the image's corner pixels."""
     network = make_model().student.eval()
     with torch.no_grad():
-        features, activation = network.images(batch["image"])
+        features, activation = maps_of(network.images(view_stacks(batch)))
         expected = network.image_head(features)
     assert activation.shape == (2 * V, C, 36, 48)
     for at in ((0, 0), (0, -1), (-1, 0), (-1, -1)):

@@ -11,7 +11,6 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
-from pointcept_wsegpc.clouds.ids import compact_ids
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
@@ -604,10 +603,6 @@ def test_collate_of_every_key(prepared_root, mix3d):
     assert torch.equal(moved, torch.cat([s["teacher_feat"][s["teacher_index"]] for s in samples]))
 
 
-def test_compact_ids():
-    assert compact_ids(np.array([7, -1, 3, 7, -4, 9])).tolist() == [1, -1, 0, 1, -1, 2]
-    assert compact_ids(np.array([-1, -1])).tolist() == [-1, -1]
-    assert compact_ids(np.array([], int)).tolist() == []
 
 
 # ----------------------------------------------------------------------------- bad input

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from pointcept.datasets.transform import TRANSFORMS
 
-from pointcept_wsegpc.clouds.ids import join_ids
-from pointcept_wsegpc.clouds.voxels import voxelize
 from pointcept_wsegpc.transforms.images import LUMA, jitter_matrix, prepare_images, sample_jitter
 from pointcept_wsegpc.transforms.registered import HueSaturation
 from pointcept_wsegpc.transforms.scenes import remove_structure, scatter_scenes, structure_regions
@@ -42,45 +40,6 @@ def test_few_frames_repeat():
 
 def test_no_frame_gives_no_view():
     assert sample_views(0, 6).tolist() == []
-
-
-# ------------------------------------------------------------------------------ voxels
-
-
-def slow_voxelize(coord, grid_size):
-    """{cell: indices of its points}, cells counted from the lowest."""
-    cells = [tuple(np.floor(row / np.float32(grid_size)).astype(int)) for row in coord]
-    low = [min(cell[axis] for cell in cells) for axis in range(3)]
-    members = {}
-    for i, cell in enumerate(cells):
-        members.setdefault(tuple(int(c - b) for c, b in zip(cell, low, strict=True)), []).append(i)
-    return members
-
-
-@pytest.mark.parametrize("grid_size", [0.04, 0.3, 50.0])
-def test_voxels_against_a_loop(grid_size):
-    coord = np.random.default_rng(0).normal(0, 1, (400, 3)).astype(np.float32)
-    coord[0] = coord[7]  # a repeated point
-    grid, index, inverse = voxelize(coord, grid_size)
-    members = slow_voxelize(coord, grid_size)
-    assert grid.dtype == np.int32 and len(grid) == len(members) and grid.min() == 0
-    for voxel, cell in enumerate(grid):
-        assert np.flatnonzero(inverse == voxel).tolist() == members[tuple(cell)]
-        assert index[voxel] == members[tuple(cell)][0]  # the first point stands for the voxel
-
-
-def test_voxels_far_from_the_origin():
-    coord = np.array([[-100, 2000, 5], [-100.3, 2000, 5], [-100, 2000.01, 5]], np.float32)
-    grid, index, inverse = voxelize(coord, 0.25)
-    assert grid.tolist() == [[0, 0, 0], [2, 0, 0]]
-    assert index.tolist() == [1, 0] and inverse.tolist() == [1, 0, 1]
-
-
-@pytest.mark.parametrize("points", [0, 1])
-def test_voxels_of_nothing_and_of_one_point(points):
-    grid, index, inverse = voxelize(np.full((points, 3), 7.3, np.float32), 0.04)
-    assert grid.shape == (points, 3) and not grid.any()
-    assert index.tolist() == inverse.tolist() == [0] * points
 
 
 def test_point_features():
@@ -383,12 +342,6 @@ def test_scattered_scenes_overlap_and_keep_their_shape():
 def test_one_scene_alone_is_not_moved():
     coord = np.random.default_rng(0).random((5, 3))
     assert scatter_scenes([coord], np.random.default_rng(0))[0] is coord
-
-
-def test_joined_ids_do_not_collide():
-    parts = [np.array([2, -1, 0]), np.array([], int), np.array([-1, -5]), np.array([0, 1])]
-    assert join_ids(parts).tolist() == [2, -1, 0, -1, -1, 3, 4]
-    assert join_ids([np.array([-1, 3], np.int32)]).tolist() == [-1, 3]
 
 
 def test_scale_color_is_what_stage_one_sees():

@@ -11,6 +11,7 @@ from PIL import Image
 from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
+import pointcept_wsegpc.register  # noqa: F401  the data sets by name
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs

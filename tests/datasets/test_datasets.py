@@ -12,12 +12,14 @@ from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
 import pointcept_wsegpc.register  # noqa: F401  the data sets by name
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.models.batch_index import BatchIndex
 from pointcept_wsegpc.transforms.views import point_features
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
 FLIP_AND_TURN = [
@@ -156,7 +158,7 @@ def test_training_sample(prepared_root):
         sample = data[index]
         check_training_sample(sample)
         assert sample["name"] == data.get_data_name(index)
-        tags = {SCANNET20_NAMES[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
+        tags = {SCANNET20.names[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
         assert tags == set(data.scene_tags[sample["name"]])
         assert torch.equal(sample["view_tags"], sample["image_tags"].expand(V, C))
         assert torch.equal(sample["teacher_tags"], sample["point_tags"])
@@ -364,7 +366,7 @@ def test_structure_removal_drops_regions_and_3d_tags_only(root_copy, role):
         frame_matters.append(slow_structure(coord, region, role) != expected)
         left = region[point_numbers(sample["feat"])[1]]
         assert set(region.tolist()) - set(left.tolist()) == expected
-        removed, kept = (SCANNET20_NAMES.index(CLASS_OF[name]) for name in (role, other))
+        removed, kept = (SCANNET20.index(CLASS_OF[name]) for name in (role, other))
         for key in ("point_tags", "teacher_tags"):
             assert sample[key][0, removed] == 0 and sample[key][0, kept] == 1
         for key in ("image_tags", "view_tags"):

@@ -22,7 +22,6 @@ from pointcept_wsegpc.captures.folder.raw import find_scans
 from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json

@@ -101,10 +101,10 @@ def test_a_room_is_a_scene_of_its_area(root):
     names = [rooms.get_data_name(i) for i in range(len(rooms))]
     assert names == [WITHOUT, "Area_1-office_1", "Area_2-office_1"]
     drawn = sample(rooms, "Area_2-office_1")
-    assert drawn["tags"].shape == (1, C) and drawn["image"].shape == (2, 3, 36, 48)
+    assert drawn["point_tags"].shape == (1, C) and drawn["image"].shape == (2 * 36 * 48, 3)
     assert len(drawn["link_view"]) > 20 and "segment" not in drawn
     labelled = dataset(root, mode="eval", split="Area_5")[0]
-    assert labelled["origin_segment"].max() < C and labelled["image_label"].shape == (2, 36, 48)
+    assert labelled["origin_segment"].max() < C and len(labelled["image_segment"]) == 2 * 36 * 48
 
 
 def test_crop_keeps_nearest_halves():
@@ -157,7 +157,8 @@ STRONG = {
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_no_draw_exceeds_the_limit(root, mix3d):
-    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, structure_removal=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, **settings)
     sizes = []
     for epoch in range(40):
         drawn = sample(rooms, "Area_1-office_1", epoch)
@@ -175,7 +176,8 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
 
 @pytest.mark.parametrize("limit", [2, 5])
 def test_the_smallest_limits_hold_and_empty_no_scene(root, limit):
-    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, structure_removal=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, **settings)
     for epoch in range(10):
         drawn = sample(rooms, "Area_1-office_1", epoch)
         first, last = drawn["teacher_offset"].tolist()
@@ -211,7 +213,7 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     cut = sample(rooms, "Area_1-office_1")
     assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
-    assert (cut["tags"] == whole["tags"]).all() and cut["image"].shape == whole["image"].shape
+    assert (cut["point_tags"] == whole["point_tags"]).all() and cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
     assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]
@@ -226,13 +228,13 @@ def test_a_room_without_images_gives_no_view(root):
     views = read_views(scene)
     assert len(views) == 0 and views.size.shape == (0, 2) and views.intrinsic.shape == (0, 3, 3)
     drawn = sample(dataset(root), WITHOUT)
-    empty = {"image": (0, 3, 36, 48), "teacher_image": (0, 3, 36, 48), "image_region": (0, 36, 48)}
-    empty |= {"view_tags": (0, C), "link_view": (0,), "link_point": (0,)}
+    empty = {"image": (0, 3), "teacher_image": (0, 3), "image_region": (0,), "view_size": (0, 2)}
+    empty |= {"view_tags": (0, C), "view_tagged": (0,), "link_view": (0,), "link_point": (0,)}
     assert {key: tuple(drawn[key].shape) for key in empty} == empty
     assert drawn["view_offset"].tolist() == drawn["link_offset"].tolist() == [0]
-    assert drawn["tags"].sum() > 0 and len(drawn["coord"]) > 100
+    assert drawn["point_tags"].sum() > 0 and len(drawn["coord"]) > 100
     whole = dataset(root, mode="eval")[0]
-    assert whole["name"] == WITHOUT and whole["image_label"].shape == (0, 36, 48)
+    assert whole["name"] == WITHOUT and whole["image_segment"].shape == (0,)
 
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
@@ -291,7 +293,7 @@ def test_evaluation_of_such_a_room(root):
     with torch.no_grad():
         result = model(batch)
     pairs = labellings(batch, result)
-    assert result["image_logits"].shape == (0, C, 36, 48)
+    assert result["image_logits"].shape == (0, C)
     assert len(pairs["3D"][1]) == len(batch["origin_segment"]) and pairs["2D"][1].size == 0
 
 
@@ -388,7 +390,7 @@ def test_the_data_sets_of_a_config_build(name, root, store):
     cfg = load(name)
     if name in STAGE_ONE:
         drawn = build_dataset({**cfg.data.train, "data_root": str(root)})[1]
-        assert drawn["image"].shape == (6, 3, 36, 48) and drawn["tags"].shape == (1, C)
+        assert drawn["image"].shape == (6 * 36 * 48, 3) and drawn["point_tags"].shape == (1, C)
     else:
         changes = {"data_root": str(root), "split": TRAIN, "store": str(store)}
         drawn = build_dataset({**cfg.data.train, **changes})[0]

@@ -175,7 +175,7 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
     samples = []
     for root in (converted["wsegpc"], root_copy):
         write_json(root / "scene_tags.json", read_json(root_copy / "scene_tags.json"))
-        config = dataset_config(root, structures={"floor": ("floor", 1.0)})
+        config = dataset_config(root, structure_removal={"ground": 1.0})
         dataset = build_dataset(config)
         dataset.set_epoch(3, 1)
         samples.append(dataset[0])

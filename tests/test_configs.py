@@ -93,11 +93,11 @@ def test_a_network_of_pointcept_is_named(name):
 def test_hooks_build(name):
     hooks = [type(hook).__name__ for hook in build_hooks(load(name).hooks)]
     assert hooks[0] == "CheckpointLoader"  # what follows relies on loaded weights and epoch
-    assert "ReproducibleSampling" in hooks and "CheckpointSaver" in hooks
+    assert "WSegPCReproducibleSampling" in hooks and "CheckpointSaver" in hooks
     if name in STAGE_ONE:
         # A best checkpoint needs the metric of its own epoch; labels come last, from the end.
-        order = ["SceneTagHook", "EMATeacherHook", "WeakSegEvaluator", "CheckpointSaver"]
-        assert [h for h in hooks if h in order] == order and hooks[-1] == "PseudoLabelExporter"
+        order = ["WSegPCSceneTags", "WSegPCEMATeacher", "WSegPCEvaluator", "CheckpointSaver"]
+        assert [h for h in hooks if h in order] == order and hooks[-1] == "WSegPCPseudoLabelExporter"
 
 
 @pytest.mark.parametrize("name", [n for n in STAGE_ONE if n in SCANNET])
@@ -190,7 +190,7 @@ class TestPaper:
         assert cmg.epoch + rpc.epoch == 300  # what the paper counts
 
     def test_networks(self, cam):
-        assert cam.model.backbone == {"type": "WSegPC-MinkUNet", "arch": "18A", "in_channels": 6}
+        assert cam.model.backbone == {"type": "WSegPCMinkUNet", "arch": "18A", "in_channels": 6}
         assert cam.model.image_encoder.name.startswith("resnet50")
         assert cam.model.image_encoder.weights == "imagenet"
 
@@ -230,25 +230,26 @@ class TestPaper:
     def test_class_activation(self, cam):
         model = self.resolved(cam)
         assert model["guidance_3d"] == model["guidance_2d"] == "none"
-        assert model["consistency_3d"] == model["consistency_2d"] == 0
-        assert model["cam_weight"] == model["image_cam_weight"] == 1
+        assert model["rpc_3d_weight"] == model["rpc_2d_weight"] == 0
+        assert model["cam_3d_weight"] == model["cam_2d_weight"] == 1
 
     def test_guidance(self, cmg, rpc):
         for cfg, warmup in ((cmg, 2400), (rpc, 1)):
             model = self.resolved(cfg)
             assert model["guidance_3d"] == model["guidance_2d"] == "contrastive"
-            assert model["guidance_weight"] == 0.05 and model["temperature"] == 0.07
-            assert (model["num_pairs"], model["pairs_per_view"]) == (512, 512)
-            assert model["min_visible"] == 64
-            assert model["guidance_warmup"] == warmup
-        assert self.resolved(cmg)["consistency_3d"] == 0
+            assert model["guidance_3d_weight"] == model["guidance_2d_weight"] == 0.05
+            assert model["guidance_temperature"] == 0.07
+            assert (model["max_pairs"], model["max_pairs_per_view"]) == (512, 512)
+            assert model["min_pairs_per_view"] == 64
+            assert model["guidance_warmup_iters"] == warmup
+        assert self.resolved(cmg)["rpc_3d_weight"] == 0
 
     def test_full_supervision_is_the_same_but_for_its_loss(self, cam):
         full = load("scannet/wsegpc-full.py")
-        assert full.model.supervised_weight == 1 and full.model.cam_weight == 0
+        assert full.model.supervised_weight == 1 and full.model.cam_3d_weight == 0
         assert full.data.train.labels is True and full.data.train.structures == {}
         for cfg in (full, cam):
-            for key in ("supervised_weight", "cam_weight"):
+            for key in ("supervised_weight", "cam_3d_weight"):
                 cfg.model.pop(key, None)
             for key in ("labels", "structures"):
                 cfg.data.train.pop(key, None)
@@ -260,15 +261,15 @@ class TestPaper:
             other = load(f"scannet/wsegpc-{name}-{network}.py")
             same = {k: v for k, v in cfg.model.items() if k != "backbone"}
             changed = {k: v for k, v in other.model.items() if same.get(k, "absent") != v}
-            assert set(changed) == {"backbone", "backbone_channels"}
+            assert set(changed) == {"backbone", "backbone_out_channels"}
             assert other.data == cfg.data and other.epoch == cfg.epoch
 
     def test_consistency(self, rpc):
         model = self.resolved(rpc)
-        assert model["consistency_3d"] == model["consistency_2d"] == 1
-        assert model["consistency_warmup"] == 2400
-        assert model["threshold"] == 0.8 and model["adaptive"] is True
-        ema = next(hook for hook in rpc.hooks if hook.type == "EMATeacherHook")
+        assert model["rpc_3d_weight"] == model["rpc_2d_weight"] == 1
+        assert model["rpc_warmup_iters"] == 2400
+        assert model["rpc_threshold"] == 0.8 and model["rpc_adaptive"] is True
+        ema = next(hook for hook in rpc.hooks if hook.type == "WSegPCEMATeacher")
         assert ema.decay == 0.999
 
     def test_defaults_are_the_papers_too(self):
@@ -278,8 +279,8 @@ class TestPaper:
         paper = self.resolved(load("scannet/wsegpc-cmg-rpc.py"))
         different = {k for k, v in arguments.arguments.items() if v != paper[k]}
         # The second part of the training has its guidance at full weight from the start.
-        assert different == {"backbone", "image_encoder", "guidance_warmup"}
-        assert arguments.arguments["guidance_warmup"] == 2400
+        assert different == {"backbone", "image_encoder", "guidance_warmup_iters"}
+        assert arguments.arguments["guidance_warmup_iters"] == 2400
 
     @pytest.mark.parametrize("arch", ["18A", "18C"])
     def test_stage_two(self, arch):

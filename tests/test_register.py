@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = REPOSITORY / "configs/synthetic/wsegpc-cmg-rpc.py"
 
 NAMES = {
-    "models": (MODELS, ["WSegPC", "WSegPC-MinkUNet"]),
+    "models": (MODELS, ["WSegPC", "WSegPCMinkUNet"]),
     "datasets": (
         DATASETS,
         [
@@ -38,11 +38,11 @@ NAMES = {
     "hooks": (
         HOOKS,
         [
-            "SceneTagHook",
-            "EMATeacherHook",
-            "WeakSegEvaluator",
-            "PseudoLabelExporter",
-            "ReproducibleSampling",
+            "WSegPCSceneTags",
+            "WSegPCEMATeacher",
+            "WSegPCEvaluator",
+            "WSegPCPseudoLabelExporter",
+            "WSegPCReproducibleSampling",
         ],
     ),
 }

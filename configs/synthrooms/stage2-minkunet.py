@@ -5,7 +5,7 @@ _base_ = ["../synthetic/stage2-minkunet.py"]
 epoch = 100
 eval_epoch = 5
 
-model = dict(backbone=dict(stem_kernel=3))
+model = dict(backbone=dict(stem_kernel_size=3))
 
 data_root = "data/synthrooms_small"
 voxels = dict(type="GridSample", grid_size=0.15, mode="train", return_grid_coord=True)

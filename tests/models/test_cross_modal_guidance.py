@@ -14,7 +14,7 @@ from pointcept_wsegpc.models.pairing import sample_pixel_features
 
 KINDS = ("contrastive", "affinity", "mse", "cam")
 LINKS = ("link_point", "link_view", "link_row", "link_col")
-ALL_PAIRS = {"num_pairs": 10**6, "pairs_per_view": 10**6, "min_visible": 0}
+ALL_PAIRS = {"max_pairs": 10**6, "max_pairs_per_view": 10**6, "min_pairs_per_view": 0}
 
 
 @pytest.fixture(scope="module", params=["alone", "mixed"])
@@ -63,7 +63,7 @@ def slow_sample(model, kind, sample, features, logits, maps, activation):
     if kind == "affinity":
         return losses.affinity_guidance(points, pixels), losses.affinity_guidance(pixels, points)
     loss = {"contrastive": losses.contrastive_guidance, "mse": losses.mse_guidance}[kind]
-    return loss(model.project_points(points), pixels), loss(model.project_pixels(pixels), points)
+    return loss(model.project_points(points), pixels), loss(model.project_images(pixels), points)
 
 
 @torch.no_grad()
@@ -90,10 +90,10 @@ def test_only_the_branch_that_learns_gets_a_gradient(samples, kind):
     for learns, teaches in (("3d", "2d"), ("2d", "3d")):
         model = make_model(
             **{f"guidance_{learns}": kind, f"guidance_{teaches}": "none"},
-            cam_weight=0.0,
-            image_cam_weight=0.0,
-            consistency_3d=0,
-            consistency_2d=0,
+            cam_3d_weight=0.0,
+            cam_2d_weight=0.0,
+            rpc_3d_weight=0,
+            rpc_2d_weight=0,
         )
         model(batch)["loss"].backward()
         points = [*model.student.backbone.parameters(), *model.student.point_head.parameters()]
@@ -146,7 +146,7 @@ def test_temperature_reaches_the_contrast(samples):
     values = []
     for temperature in (0.07, 0.5):
         torch.manual_seed(0)
-        values.append(make_model(temperature=temperature)(batch)["guidance_3d"].item())
+        values.append(make_model(guidance_temperature=temperature)(batch)["guidance_3d"].item())
     assert values[0] != values[1]
 
 

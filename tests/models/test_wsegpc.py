@@ -19,13 +19,13 @@ from pointcept_wsegpc.models.wsegpc import warmup
 
 C, V = 20, 3
 BACKBONE = {
-    "type": "WSegPC-MinkUNet",
+    "type": "WSegPCMinkUNet",
     "planes": (8, 8, 8, 8, 8, 8, 12, 12),
     "layers": (1,) * 8,
-    "stem_kernel": 3,
+    "stem_kernel_size": 3,
     "backend": "torch",
 }
-ENCODER = {"name": "resnet18", "weights": "none", "stages": 1}
+ENCODER = {"name": "resnet18", "weights": "none", "num_stages": 1}
 LINKS = ("link_view", "link_point", "link_row", "link_col")
 
 
@@ -39,9 +39,9 @@ def make_model(**settings):
     settings = {
         "backbone": BACKBONE,
         "image_encoder": ENCODER,
-        "min_visible": 0,
-        "guidance_warmup": 0,
-        "consistency_warmup": 0,
+        "min_pairs_per_view": 0,
+        "guidance_warmup_iters": 0,
+        "rpc_warmup_iters": 0,
         **settings,
     }
     model = build_model({"type": "WSegPC", "num_classes": C, **settings}).train()
@@ -132,20 +132,20 @@ def test_a_batch_without_any_visible_pixel_touches_every_parameter(samples, mode
     result = model(collate_fn(without_links(samples)))
     check_gradients(model, result["loss"])
     assert result["guidance_2d"] == 0
-    assert not model.project_pixels.weight.grad.any()
+    assert not model.project_images.weight.grad.any()
 
 
 def test_one_scene_of_two_without_any_visible_pixel(samples):
-    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    model = make_model(max_pairs=10**6, max_pairs_per_view=10**6)
     both = losses_of(model, collate_fn([samples[0], *without_links(samples[1:])]))
     assert both["guidance_3d"] > 0 and np.isfinite(both["loss"])
 
 
 def test_every_region_below_threshold(batch):
-    model = make_model(threshold=1.0, adaptive=False)
+    model = make_model(rpc_threshold=1.0, rpc_adaptive=False)
     result = model(batch)
     check_gradients(model, result["loss"])
-    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == result["kept_2d"] == 0
+    assert all(result[k] == 0 for k in ("rpc_3d", "rpc_2d", "rpc_3d_kept", "rpc_2d_kept"))
     assert result["loss"] > 0 and not model.threshold_3d.count.any()
 
 
@@ -155,7 +155,7 @@ def test_scenes_without_any_tag(samples):
     model = make_model()
     result = model(collate_fn(bare))
     check_gradients(model, result["loss"])
-    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == 0
+    assert result["rpc_3d"] == result["rpc_2d"] == result["rpc_3d_kept"] == 0
     one = losses_of(model, collate_fn([samples[0], bare[1]]))
     assert one["rpc_3d"] > 0 and np.isfinite(one["loss"])
 
@@ -172,7 +172,7 @@ def test_points_and_pixels_outside_all_regions(samples):
     model = make_model()
     result = model(collate_fn(lone))
     check_gradients(model, result["loss"])
-    assert result["kept_3d"] == result["kept_2d"] == 1  # each votes alone, against zero
+    assert result["rpc_3d_kept"] == result["rpc_2d_kept"] == 1  # each votes alone, against zero
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -195,7 +195,7 @@ def test_autocast_stays_finite(batch, dtype):
 def test_training_returns_scalars_and_their_sum(batch):
     result = make_model()(batch)
     terms = ("cam_3d", "cam_2d", "guidance_3d", "guidance_2d", "rpc_3d", "rpc_2d")
-    stats = ("kept_3d", "confidence_3d", "kept_2d", "confidence_2d")
+    stats = ("rpc_3d_kept", "rpc_3d_confidence", "rpc_2d_kept", "rpc_2d_confidence")
     assert set(result) == {"loss", *terms, *stats}
     for key, value in result.items():
         assert isinstance(value, torch.Tensor) and value.shape == (), key
@@ -246,7 +246,7 @@ def any_samples(request, samples, mixed_samples):
 
 def test_losses_against_sample_by_sample_versions(any_samples):
     """Whether ids, indices and offsets of the batch were joined right shows here."""
-    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    model = make_model(max_pairs=10**6, max_pairs_per_view=10**6)
     batch = collate_fn(any_samples)
     result = losses_of(model, batch)
     with torch.no_grad():
@@ -313,7 +313,7 @@ def slow_guidance(model, sample, features, feature_map):
     losses = []
     for project, source, target in (
         (model.project_points, points, pixels),
-        (model.project_pixels, pixels, points),
+        (model.project_images, pixels, points),
     ):
         with torch.no_grad():
             source, target = project(source).double().numpy(), target.double().numpy()
@@ -325,7 +325,7 @@ def slow_guidance(model, sample, features, feature_map):
 
 
 def test_pairs_are_limited_per_scene(samples):
-    model = make_model(num_pairs=40, pairs_per_view=30)
+    model = make_model(max_pairs=40, max_pairs_per_view=30)
     ends = [s["link_offset"].item() for s in samples]
     batch = collate_fn(samples)
     index = BatchIndex.of(batch)
@@ -353,13 +353,14 @@ def test_warmup():
 def test_weights_and_their_warmup(batch):
     full = losses_of(make_model(), batch)
     model = make_model(
-        cam_weight=0.5,
-        image_cam_weight=3.0,
-        guidance_weight=0.1,
-        guidance_warmup=10,
-        consistency_3d=2.0,
-        consistency_2d=0.25,
-        consistency_warmup=40,
+        cam_3d_weight=0.5,
+        cam_2d_weight=3.0,
+        guidance_3d_weight=0.1,
+        guidance_2d_weight=0.05,
+        guidance_warmup_iters=10,
+        rpc_3d_weight=2.0,
+        rpc_2d_weight=0.25,
+        rpc_warmup_iters=40,
     )
     for iteration in (0, 4, 9, 39, 100):
         seen = losses_of(model, batch, iteration)
@@ -368,7 +369,7 @@ def test_weights_and_their_warmup(batch):
             "cam_3d": 0.5,
             "cam_2d": 3,
             "guidance_3d": 2 * guidance,
-            "guidance_2d": 2 * guidance,
+            "guidance_2d": guidance,
             "rpc_3d": 2 * consistency,
             "rpc_2d": 0.25 * consistency,
         }
@@ -402,7 +403,7 @@ def test_start_stage_forgets_the_schedule_not_the_weights(batch):
 
 
 def test_a_checkpoint_holds_teacher_thresholds_and_iteration(batch):
-    model, other = make_model(guidance_warmup=9), make_model(guidance_warmup=9)
+    model, other = make_model(guidance_warmup_iters=9), make_model(guidance_warmup_iters=9)
     model(batch)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -420,8 +421,8 @@ def test_a_checkpoint_holds_teacher_thresholds_and_iteration(batch):
         ({"guidance_3d": "none"}, {"guidance_3d"}),
         ({"guidance_2d": "none"}, {"guidance_2d"}),
         ({"guidance_3d": "none", "guidance_2d": "none"}, {"guidance_3d", "guidance_2d"}),
-        ({"consistency_3d": 0}, {"rpc_3d", "kept_3d", "confidence_3d"}),
-        ({"consistency_2d": 0}, {"rpc_2d", "kept_2d", "confidence_2d"}),
+        ({"rpc_3d_weight": 0}, {"rpc_3d", "rpc_3d_kept", "rpc_3d_confidence"}),
+        ({"rpc_2d_weight": 0}, {"rpc_2d", "rpc_2d_kept", "rpc_2d_confidence"}),
     ],
 )
 def test_a_term_that_is_off_leaves_the_others(batch, settings, gone):
@@ -433,13 +434,13 @@ def test_a_term_that_is_off_leaves_the_others(batch, settings, gone):
         assert result[term].item() == pytest.approx(full[term], rel=1e-4), term
     for direction, projection in (
         ("guidance_3d", model.project_points),
-        ("guidance_2d", model.project_pixels),
+        ("guidance_2d", model.project_images),
     ):
         assert (projection is None) == (direction in gone)
 
 
 def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
-    model = make_model(consistency_3d=0, consistency_2d=0)
+    model = make_model(rpc_3d_weight=0, rpc_2d_weight=0)
     monkeypatch.setattr(model.teacher, "forward", None)
     for branch in ("points", "images"):
         monkeypatch.setattr(model.teacher, branch, None)
@@ -452,12 +453,12 @@ def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
         ({"guidance_3d": "cosine"}, "guidance_3d is 'cosine'; expected one of none, contrastive,"),
         ({"guidance_2d": "cosine"}, "guidance_2d is 'cosine'; expected one of none, contrastive,"),
         ({"consistency": "pixel"}, "consistency is 'pixel'; expected one of region-point,"),
-        ({"inference": "both"}, "inference is 'both'; expected one of teacher, student"),
+        ({"network": "both"}, "network is 'both'; expected one of teacher, student"),
         ({"supervised_weight": -1.0}, "supervised_weight is -1.0; expected at least 0"),
-        ({"guidance_weight": float("nan")}, "guidance_weight is nan; expected at least 0"),
-        ({"temperature": 0.0}, "temperature is 0.0; expected at least 0.001"),
-        ({"num_pairs": 0}, "num_pairs is 0; expected at least 1"),
-        ({"threshold": 5.0}, "threshold is 5.0; expected 0 to 1"),
+        ({"guidance_3d_weight": float("nan")}, "guidance_3d_weight is nan; expected at least 0"),
+        ({"guidance_temperature": 0.0}, "guidance_temperature is 0.0; expected at least 0.001"),
+        ({"max_pairs": 0}, "max_pairs is 0; expected at least 1"),
+        ({"rpc_threshold": 5.0}, "rpc_threshold is 5.0; expected 0 to 1"),
     ],
 )
 def test_unknown_choices_are_refused(settings, message):
@@ -472,7 +473,7 @@ def with_labels(samples, label):
 def test_supervision_from_point_labels(samples):
     labelled = with_labels(samples, 3)
     labelled[1]["segment"][::2] = -1
-    model = make_model(supervised_weight=0.5, cam_weight=0.0)
+    model = make_model(supervised_weight=0.5, cam_3d_weight=0.0)
     result = model(collate_fn(labelled))
     check_gradients(model, result["loss"])
     with torch.no_grad():
@@ -547,11 +548,11 @@ def test_the_chosen_network_answers(scene):
     model = make_model().eval()
     student, teacher = (model.infer(batch, name) for name in ("student", "teacher"))
     assert torch.equal(model(batch)["seg_logits"], teacher["seg_logits"])
-    chosen = make_model(inference="student").eval()(batch)
+    chosen = make_model(network="student").eval()(batch)
     for key in ("seg_logits", "image_logits"):
         assert torch.equal(chosen[key], student[key])
         assert not torch.equal(student[key], teacher[key])
-    assert model.network("student") is model.student
+    assert model.branch_net("student") is model.student
     with pytest.raises(ValueError, match="network is 'mean'"):
         model.infer(batch, "mean")
 
@@ -580,7 +581,7 @@ def toy():
 
 
 def test_a_backbone_that_returns_a_point(toy, batch):
-    model = make_model(backbone=toy, backbone_channels=9)
+    model = make_model(backbone=toy, backbone_out_channels=9)
     check_gradients(model, model(batch)["loss"])
     told = TwoBranchNet({**toy, "out_channels": 9}, ENCODER, C)
     assert told.point_channels == told.point_head.in_features == 9

@@ -40,7 +40,7 @@ def model_config(**changes):
 
 def dataset_config(root, mode="train", split="train", **changes):
     config = {
-        "type": "WSegPCScanNetDataset",
+        "type": "WSegPCMultiViewDataset",
         "data_root": str(root),
         "split": split,
         "mode": mode,

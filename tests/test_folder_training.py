@@ -54,9 +54,9 @@ def own_root(tmp_path_factory):
 
 @pytest.fixture
 def load(own_root, tmp_path, monkeypatch):
-    monkeypatch.setenv("WSEGPC_SCANS", str(own_root))
+    monkeypatch.setenv("WSEGPC_DATA_ROOT", str(own_root))
     return lambda name, **options: default_config_parser(
-        str(REPOSITORY / f"configs/folder/{name}.py"), {"save_path": str(tmp_path), **options}
+        str(REPOSITORY / f"configs/scans/{name}.py"), {"save_path": str(tmp_path), **options}
     )
 
 
@@ -101,7 +101,7 @@ def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
 
 
 def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
-    monkeypatch.setenv("WSEGPC_SCANS", str(tmp_path))
+    monkeypatch.setenv("WSEGPC_DATA_ROOT", str(tmp_path))
     for name in CONFIGS:
         with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
             load(name)

@@ -17,7 +17,7 @@ from pointcept.utils.config import Config
 from pointcept_wsegpc import register
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIG = REPOSITORY / "configs/synthetic/wsegpc-cmg-rpc.py"
+CONFIG = REPOSITORY / "configs/quickstart/wsegpc-cmg-rpc.py"
 
 NAMES = {
     "models": (MODELS, ["WSegPC", "WSegPCMinkUNet"]),

@@ -68,13 +68,13 @@ def root(prepared_root, tmp_path_factory):
 
 def dataset(root, **changes):
     settings = {
-        "type": "WSegPCS3DISDataset",
+        "type": "WSegPCMultiViewDataset",
         "data_root": str(root),
         "split": TRAIN,
         "num_views": 2,
         "grid_size": 0.15,
         "depth_tolerance": 0.15,
-        "structures": {name: (name, 0.5) for name in ("floor", "wall", "ceiling")},
+        "structure_removal": {"ground": 0.5, "wall": 0.5, "ceiling": 0.5},
     }
     return build_dataset({**settings, **changes})
 
@@ -144,8 +144,8 @@ def test_a_draw_decides_the_half_also_among_points_equally_far():
 
 
 STRONG = {
-    "teacher_view": [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}],
-    "student_view": [
+    "teacher_augmentation": [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}],
+    "student_augmentation": [
         {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1},
         {"type": "RandomScale", "scale": [0.8, 1.2]},
         {"type": "RandomJitter", "sigma": 0.005, "clip": 0.02},
@@ -155,7 +155,7 @@ STRONG = {
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_no_draw_exceeds_the_limit(root, mix3d):
-    rooms = dataset(root, max_voxels=120, mix3d=mix3d, structures=None, num_views=1, **STRONG)
+    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, structure_removal=None, num_views=1, **STRONG)
     sizes = []
     for epoch in range(40):
         drawn = sample(rooms, "Area_1-office_1", epoch)
@@ -163,9 +163,9 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
         sizes.append((n, m))
         assert drawn["offset"] == n and drawn["teacher_offset"][-1] == m
         assert len(drawn["teacher_offset"]) == 1 + mix3d
-        assert len(drawn["region"]) == len(drawn["teacher_index"]) == n
+        assert len(drawn["region"]) == len(drawn["teacher_row"]) == n
         # A point's voxels of both views hold points that lie together: the index leads there.
-        normal = drawn["teacher_feat"][drawn["teacher_index"], 5]
+        normal = drawn["teacher_feat"][drawn["teacher_row"], 5]
         assert (normal - drawn["feat"][:, 5]).abs().median() < 0.1
     assert np.max(sizes) <= 120
     assert np.min(sizes) > 15 and np.median(sizes) > 50  # not cut down more than it takes
@@ -173,7 +173,7 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
 
 @pytest.mark.parametrize("limit", [2, 5])
 def test_the_smallest_limits_hold_and_empty_no_scene(root, limit):
-    rooms = dataset(root, max_voxels=limit, mix3d=1.0, structures=None, num_views=1, **STRONG)
+    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, structure_removal=None, num_views=1, **STRONG)
     for epoch in range(10):
         drawn = sample(rooms, "Area_1-office_1", epoch)
         first, last = drawn["teacher_offset"].tolist()
@@ -203,7 +203,7 @@ def test_parts_and_views_are_cut_down_alike():
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
-    settings = {"structures": None, "mix3d": mix3d}
+    settings = {"structure_removal": None, "mix3d_prob": mix3d}
     whole = sample(dataset(root, **settings), "Area_1-office_1")
     rooms = dataset(root, max_voxels=120, **settings)
     cut = sample(rooms, "Area_1-office_1")
@@ -211,7 +211,7 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     # Nothing but points goes, and links end at those that are left.
     assert (cut["tags"] == whole["tags"]).all() and cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
-    assert cut["teacher_index"].max() < len(cut["teacher_coord"]) <= 120
+    assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]
     assert len(with_limit["coord"]) == len(dataset(root, mode="eval")[1]["coord"])
 
@@ -235,7 +235,7 @@ def test_a_room_without_images_gives_no_view(root):
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_every_sample_has_the_same_keys_and_types(root, mix3d):
-    rooms = dataset(root, mix3d=mix3d)
+    rooms = dataset(root, mix3d_prob=mix3d)
     samples = [sample(rooms, scene.name) for scene in rooms.scenes]
     kinds = [
         {k: (v.dtype, v.ndim) if torch.is_tensor(v) else str for k, v in s.items()} for s in samples
@@ -258,7 +258,7 @@ def statistics(model):
 
 
 def test_a_batch_with_such_a_room_trains_2d_on_the_others(root):
-    rooms = dataset(root, structures=None)
+    rooms = dataset(root, structure_removal=None)
     pair, alone = make_model(), make_model()
     both = losses_and_gradients([WITHOUT, "Area_2-office_1"], rooms, pair)
     with torch.no_grad():
@@ -417,7 +417,7 @@ def test_paper_settings():
     for cfg in (cmg, rpc):
         train = cfg.data.train
         assert (train.max_voxels, train.depth_tolerance, train.grid_size) == (200000, 0.05, 0.04)
-        assert train.structures == {name: (name, 0.5) for name in ("floor", "wall", "ceiling")}
+        assert train.structure_removal == {"ground": 0.5, "wall": 0.5, "ceiling": 0.5}
         assert (cfg.batch_size, train.num_views) == (4, 6)
     crop = [t for t in two.data.train.transform if t.type == "SphereCrop"]
     assert [t.point_max for t in crop] == [200000]
@@ -462,9 +462,9 @@ def test_on_pointcept(real_pointcept, root, store, tmp_path):  # noqa: F811
     for name, resolved in found.items():
         assert resolved["missing"] == [] and resolved["wandb"] is False
         if "stage2" not in name:
-            assert resolved["train"] == resolved["val"] == "WSegPCS3DISDataset"
+            assert resolved["train"] == resolved["val"] == "WSegPCMultiViewDataset"
             continue
-        assert resolved["train"] == "WSegPCS3DISPseudoLabelDataset"
+        assert resolved["train"] == "WSegPCPseudoLabelDataset"
         assert resolved["val"] == "S3DISDataset" and resolved["fragments"] > 0
         points, channels = resolved["train_batch"]["feat"]
         assert channels == resolved["in_channels"]

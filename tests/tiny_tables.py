@@ -17,9 +17,9 @@ def tiny(root, **changes):
     settings = {
         "name": "tiny",
         "title": "tiny rooms",
-        "first": "synthetic/wsegpc-cmg",
-        "second": "synthetic/wsegpc-cmg-rpc",
-        "stage_two": "synthetic/stage2-minkunet",
+        "first": "quickstart/wsegpc-cmg",
+        "second": "quickstart/wsegpc-cmg-rpc",
+        "stage_two": "quickstart/stage2-minkunet",
         "data_root": str(root),
         "make": "tests/conftest.py",
         "stage_one": networks,

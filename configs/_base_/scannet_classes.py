@@ -1,27 +1,7 @@
 # The 20 classes of the ScanNet benchmark, in Pointcept's order and spelling.
-data = dict(
-    num_classes=20,
-    ignore_index=-1,
-    names=[
-        "wall",
-        "floor",
-        "cabinet",
-        "bed",
-        "chair",
-        "sofa",
-        "table",
-        "door",
-        "window",
-        "bookshelf",
-        "picture",
-        "counter",
-        "desk",
-        "curtain",
-        "refridgerator",
-        "shower curtain",
-        "toilet",
-        "sink",
-        "bathtub",
-        "otherfurniture",
-    ],
-)
+_base_ = []  # without it mmengine would take the import for its other kind of config
+
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+data = dict(num_classes=20, ignore_index=-1, names=list(ClassTable.shipped("scannet20").names))
+del ClassTable

@@ -1,6 +1,8 @@
 # Stage two on ScanNet-format scenes, with the paper's settings; children name the network.
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
+from pointcept_wsegpc.transforms.stage2 import FEATURES, train_transforms, val_transforms
+
 batch_size = 8
 epoch = 200
 eval_epoch = 50
@@ -17,53 +19,20 @@ model = dict(
 
 data_root = "data/scannet_wsegpc"
 grid_size = 0.04
-collect = [
-    dict(type="WSegPCScaleColor"),
-    dict(type="ToTensor"),
-    dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
-]
 data = dict(
     train=dict(
         type="WSegPCPseudoLabelDataset",
+        dataset="ScanNetDataset",
         store="exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels",
         split="train",
         data_root=data_root,
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="RandomFlip", p=0.5),
-            dict(type="RandomRotate", angle=[-1, 1], axis="z", center=[0, 0, 0], p=0.5),
-            dict(type="RandomScale", scale=[0.8, 1.2]),
-            dict(type="RandomJitter", sigma=0.005, clip=0.02),
-            dict(type="GridSample", grid_size=grid_size, mode="train", return_grid_coord=True),
-            dict(type="ChromaticAutoContrast", p=0.2),
-            dict(type="ChromaticTranslation", p=0.95, ratio=0.1),
-            dict(type="ChromaticJitter", p=0.95, std=0.05),
-            dict(type="WSegPCHueSaturation", hue_max=0.5, saturation_max=0.2),
-            *collect,
-        ],
+        transform=train_transforms(grid_size),
     ),
     val=dict(
         type="ScanNetDataset",
         split="val",
         data_root=data_root,
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
-            dict(
-                type="GridSample",
-                grid_size=grid_size,
-                mode="train",
-                return_grid_coord=True,
-                return_inverse=True,
-            ),
-            dict(type="WSegPCScaleColor"),
-            dict(type="ToTensor"),
-            dict(
-                type="Collect",
-                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
-                feat_keys=("color", "normal"),
-            ),
-        ],
+        transform=val_transforms(grid_size),
     ),
     test=dict(
         type="ScanNetDataset",
@@ -82,7 +51,7 @@ data = dict(
                 dict(
                     type="Collect",
                     keys=("coord", "grid_coord", "index"),
-                    feat_keys=("color", "normal"),
+                    feat_keys=FEATURES,
                 ),
             ],
             aug_transform=[
@@ -100,7 +69,7 @@ data = dict(
         ),
     ),
 )
-del collect
+del train_transforms, val_transforms, FEATURES
 
 hooks = [
     dict(type="CheckpointLoader"),

@@ -1,4 +1,4 @@
-# Class activation from tags alone: the lower reference. 50 epochs x loop 4.
+# Class activation from tags alone: the baseline. 50 epochs x loop 4.
 _base_ = ["../_base_/stage1.py"]
 
 model = dict(

@@ -28,9 +28,9 @@ class Problem:
 
 @dataclass
 class Findings:
-    """Measures by name, and problems, of a scene or of the data root."""
+    """Metrics by name, and problems, of a scene or of the data root."""
 
-    measures: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
 
     def add(self, key, found, fix, wasted=True):
@@ -45,7 +45,7 @@ class Findings:
 
     def record(self):
         """As JSON holds it."""
-        return {**self.measures, "problems": [asdict(problem) for problem in self.problems]}
+        return {**self.metrics, "problems": [asdict(problem) for problem in self.problems]}
 
 
 def is_wasted(report):

@@ -10,8 +10,8 @@ import numpy as np
 from ..contracts.views import read_view_image
 from .views import EXTRACT
 
-LEAST_ASSIGNED = 0.5  # share of the points
-LARGEST = 0.9  # share of the points in one region, beyond which votes decide nothing
+MIN_ASSIGNED = 0.5  # share of the points
+MAX_SHARE = 0.9  # share of the points in one region, beyond which votes decide nothing
 
 
 def check_regions(findings, scene, num_points):
@@ -36,11 +36,11 @@ def check_regions(findings, scene, num_points):
     assigned = region[region >= 0]
     sizes = np.unique(assigned, return_counts=True)[1]
     share = len(assigned) / max(len(region), 1)
-    findings.measures.update(regions=len(sizes), assigned=round(share, 4))
-    if share < LEAST_ASSIGNED:
-        what = f"{share:.0%} of the points have a region; expected {LEAST_ASSIGNED:.0%} or more"
+    findings.metrics.update(regions=len(sizes), assigned=round(share, 4))
+    if share < MIN_ASSIGNED:
+        what = f"{share:.0%} of the points have a region; expected {MIN_ASSIGNED:.0%} or more"
         findings.add("regions-few", what, "tune with tools/sweep_regions.py", wasted=False)
-    elif sizes.max(initial=0) > LARGEST * len(region):
+    elif sizes.max(initial=0) > MAX_SHARE * len(region):
         what = f"one region holds {sizes.max() / len(region):.0%} of the points"
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 

@@ -93,7 +93,7 @@ def check_tags(root, scenes, records, names):
         fix = f"rename them, or give --names; known: {', '.join(names)}"
         findings.add("tags-foreign", what, fix)
     used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(names))
-    findings.measures.update(scenes_per_tag={name: used[name] for name in names})
+    findings.metrics.update(scenes_per_tag={name: used[name] for name in names})
     never = [name for name in names if not used[name]]
     if never and used:
         what = f"no scene has the tags {', '.join(never[:LISTED])}{' …' * (len(never) > LISTED)}"
@@ -129,7 +129,7 @@ def _compare_labels(findings, tags, records):
     }
     compared = [n for n in labelled if n in tags]
     differing = [n for n in compared if set(tags[n]) != labelled[n]]
-    findings.measures.update(tags_compared=len(compared), tags_differing=len(differing))
+    findings.metrics.update(tags_compared=len(compared), tags_differing=len(differing))
     if differing:
         first = differing[0]
         extra, lacking = set(tags[first]) - labelled[first], labelled[first] - set(tags[first])

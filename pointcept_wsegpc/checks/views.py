@@ -35,7 +35,7 @@ def check_views(findings, scene, num_views, limit):
             findings.add("missing-views.npz", "views.npz is missing, images are there", PREPARE)
         else:
             _add_no_views(findings)
-        findings.measures["views"] = 0
+        findings.metrics["views"] = 0
         return None, []
     try:
         views = read_views(scene)
@@ -48,7 +48,7 @@ def check_views(findings, scene, num_views, limit):
         why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
         findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)
         return None, []
-    findings.measures.update(views=count, size=views.size.max(0, initial=0).tolist())
+    findings.metrics.update(views=count, size=views.size.max(0, initial=0).tolist())
     if not count:
         _add_no_views(findings)
         return None, []
@@ -151,7 +151,7 @@ def _check_depths(findings, depths):
         return []
     median = float(np.median(values)) / 1000
     levels = np.unique(values)
-    findings.measures["median_depth"] = round(median, 4)
+    findings.metrics["median_depth"] = round(median, 4)
     if median < NEAR:
         what = f"median depth is {median:.4f} m: metres were stored as millimetres"
         findings.add("depth-unit", what, f"give the depth in millimetres and {PREPARE}")
@@ -180,7 +180,7 @@ def check_gravity(findings, views):
     """Add a vertical axis other than z: structure removal and rotations would be about z."""
     up = mean_up(views)
     length = float(np.linalg.norm(up))
-    findings.measures["up"] = [round(float(u), 3) for u in up]
+    findings.metrics["up"] = [round(float(u), 3) for u in up]
     axis = int(np.abs(up).argmax())
     if length < HELD or abs(up[axis]) < SURE * length or (axis == 2 and up[2] > 0):
         return

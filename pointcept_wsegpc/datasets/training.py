@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..camera.zbuffer import PointRenderer
 from ..clouds.ids import compact_ids, join_ids
 from ..clouds.voxels import nearest_half, voxelize
 from ..contracts.views import Views, read_view_image
@@ -37,7 +38,7 @@ class Part:
     image_tags: np.ndarray  # (C,) of the whole scene
     view_tags: np.ndarray  # (v, C) the views' own tags, the scene's where a view has none
     view_tagged: np.ndarray  # (v,) bool, which views have tags of their own
-    surface: Arrays | None = None  # what hides points, see visibility.py
+    surface: PointRenderer | None = None  # what hides points, see visibility.py
 
 
 class Augmentation(NamedTuple):

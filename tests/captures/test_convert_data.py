@@ -24,7 +24,7 @@ from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
 from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
-from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
+from pointcept_wsegpc.clouds.normals import estimate_normals, orient_normals
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, read_region
@@ -552,7 +552,7 @@ def test_depth_of_pairs():
 
 def test_estimated_normals_face_the_camera():
     grid = np.stack(np.meshgrid(np.arange(9), np.arange(9), [0]), -1).reshape(-1, 3) * 0.1
-    normal = face_towards(grid, estimate_normals(grid), np.array([[0.4, 0.4, 2.0]]))
+    normal = orient_normals(grid, estimate_normals(grid), np.array([[0.4, 0.4, 2.0]]))
     assert np.allclose(normal, [0, 0, 1], atol=1e-6)
 
 

@@ -22,7 +22,6 @@ from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.raw import Capture, estimate_bytes, find_captures
 from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
-from pointcept_wsegpc.clouds.normals import vertex_normals
 from pointcept_wsegpc.clouds.ply import read_mesh
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
@@ -198,23 +197,6 @@ def test_a_test_scene_has_no_labels(tmp_path):
 
 
 # -------------------------------------------------------------------------------- the pieces
-
-
-def test_vertex_normals_against_loop():
-    rng = np.random.default_rng(0)
-    coord, face = rng.normal(size=(30, 3)), rng.integers(0, 28, size=(60, 3))  # 28, 29: no face
-    face[0] = [3, 3, 5]  # degenerate
-    expected = np.zeros((30, 3))
-    for a, b, c in face:
-        normal = np.cross(coord[b] - coord[a], coord[c] - coord[a])
-        for vertex in (a, b, c):
-            expected[vertex] += normal / 2
-    for i in range(30):
-        length = np.linalg.norm(expected[i])
-        expected[i] = expected[i] / length if length else 0
-    normal = vertex_normals(coord, face)
-    assert normal.dtype == np.float32 and np.allclose(normal, expected, atol=1e-5)
-    assert (normal[28:] == 0).all()
 
 
 def test_color_resampling_averages_what_a_pixel_covers():

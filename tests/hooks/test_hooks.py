@@ -122,7 +122,7 @@ class TestSceneTagHook:
 
     def test_refuses_collates_mixing(self, trainer):
         trainer.cfg.mix_prob = 0.8
-        with pytest.raises(ValueError, match=r"mix_prob is 0.8, stage one needs 0.*mix3d"):
+        with pytest.raises(ValueError, match=r"mix_prob is 0.8, stage one needs 0.*mix3d_prob"):
             attach("WSegPCSceneTags", trainer).before_train()
 
     def test_long_lists_are_cut(self, trainer):
@@ -144,10 +144,10 @@ class TestSceneTagHook:
         hook = attach("WSegPCSceneTags", trainer)
         hook.before_train()
         assert "Point labels are read" not in text(trainer)
-        dataset = build_dataset(small.dataset_config(prepared_root, labels=True))
+        dataset = build_dataset(small.dataset_config(prepared_root, with_labels=True))
         trainer.train_loader.dataset = dataset
         hook.before_train()
-        assert "Point labels are read in training (labels=True)" in text(trainer)
+        assert "Point labels are read in training (with_labels=True)" in text(trainer)
         trainer.comm_info["input_dict"] = collate_fn([dataset[0]])
         assert "segment" in trainer.comm_info["input_dict"]
         hook.before_step()
@@ -460,7 +460,7 @@ class TestWeakSegEvaluator:
                 points, pixels, _ = slow_predictions(frozen_model, sample, "teacher", masked)
                 truth = sample["origin_segment"]
                 counts[""] = counts[""] + slow_confusion(points, truth, NUM_CLASSES)
-                truth = sample["image_label"].flatten()
+                truth = sample["image_segment"]
                 counts["_2d"] = counts["_2d"] + slow_confusion(pixels, truth, NUM_CLASSES)
             for branch, count in counts.items():
                 expected[f"val/mIoU{branch}{suffix}"] = slow_miou(count)
@@ -608,7 +608,7 @@ class TestPseudoLabelExporter:
             found = slow_predictions(frozen_model, sample, "teacher", True)
             points.append(found[0])
             pixels.append(found[1])
-            pixel_truths.append(sample["image_label"].flatten().numpy())
+            pixel_truths.append(sample["image_segment"].numpy())
         counts = slow_confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
         assert quality["miou"]["3d_no_vote"] == pytest.approx(slow_miou(counts), abs=1e-4)
         counts = slow_confusion(np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES)

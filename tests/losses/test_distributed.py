@@ -84,7 +84,7 @@ def without_links(sample):
 )
 def test_gradients_and_thresholds_of_the_joint_batch(prepared_root, tmp_path, second, variant):
     changes = VARIANTS[variant]
-    dataset = build_dataset(small.dataset_config(prepared_root, labels=variant == "labels"))
+    dataset = build_dataset(small.dataset_config(prepared_root, with_labels=variant == "labels"))
     dataset.set_epoch(0, 0)
     samples = [dataset[0], dataset[1]]
     if second != "whole":

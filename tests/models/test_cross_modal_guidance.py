@@ -20,9 +20,9 @@ ALL_PAIRS = {"max_pairs": 10**6, "max_pairs_per_view": 10**6, "min_pairs_per_vie
 @pytest.fixture(scope="module", params=["alone", "mixed"])
 def samples(request, prepared_root):
     """Two samples; floors and walls are removed, so that 3D and 2D tags differ."""
-    structures = {"floor": ("floor", 1.0), "wall": ("wall", 1.0)}
+    structures = {"ground": 1.0, "wall": 1.0}
     mix3d = float(request.param == "mixed")
-    config = small.dataset_config(prepared_root, structures=structures, mix3d=mix3d)
+    config = small.dataset_config(prepared_root, structure_removal=structures, mix3d_prob=mix3d)
     dataset = build_dataset(config)
     dataset.set_epoch(0, 0)
     return [dataset[0], dataset[1]]
@@ -47,7 +47,7 @@ def slow_sample(model, kind, sample, features, logits, maps, activation):
     at_points = torch.stack([logits[p] for p, *_ in link])
     at_pixels = torch.stack([activation[v, :, r, c] for _, v, r, c in link])
     ends = sample["teacher_offset"].tolist()
-    scenes = [next(k for k, e in enumerate(ends) if sample["teacher_index"][p] < e) for p in point]
+    scenes = [next(k for k, e in enumerate(ends) if sample["teacher_row"][p] < e) for p in point]
     tags_3d = [sample["teacher_tags"][k] for k in scenes]
     tags_2d = [sample["view_tags"][v] for v in view]
     assert any(not torch.equal(a, b) for a, b in zip(tags_3d, tags_2d, strict=True))

@@ -45,12 +45,12 @@ VARIANTS = {
     },
     "whole": ({}, {}),
     "whole, 3D consistency": ({"rpc_2d_weight": 0}, {}),
-    "mix3d": ({}, {"mix3d": 1.0}),
-    "structures": ({}, {"structures": STRUCTURES}),
-    "floor alone": ({}, {"structures": {"floor": ("floor", 1.0)}}),
+    "mix3d": ({}, {"mix3d_prob": 1.0}),
+    "structures": ({}, {"structure_removal": STRUCTURES}),
+    "floor alone": ({}, {"structure_removal": {"ground": 1.0}}),
     "mix3d, structures, cam": (
         {"guidance_3d": "cam", "guidance_2d": "cam"},
-        {"mix3d": 1.0, "structures": STRUCTURES},
+        {"mix3d_prob": 1.0, "structure_removal": STRUCTURES},
     ),
     "1 view": ({}, {"num_views": 1}),
     "12 views": ({}, {"num_views": 12}),  # more than there are
@@ -61,8 +61,8 @@ VARIANTS = {
     ),
     **{f"3D {arch}": ({"backbone": {**MINK_UNET, "arch": arch}}, {}) for arch in ARCHS},
     **{f"2D {name}": ({"image_encoder": {**ENCODER, "name": name}}, {}) for name in RESNETS},
-    "full": ({**CAM, "cam_3d_weight": 0.0, "supervised_weight": 1.0}, {"labels": True}),
-    "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"labels": True, "mix3d": 1.0}),
+    "full": ({**CAM, "cam_3d_weight": 0.0, "supervised_weight": 1.0}, {"with_labels": True}),
+    "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"with_labels": True, "mix3d_prob": 1.0}),
 }
 SAME = {
     frozenset(("fixed 0.0", "adaptive 0.0")),  # nothing is below zero, whichever kind it is

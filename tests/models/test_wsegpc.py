@@ -60,8 +60,8 @@ def make_dataset(root, **settings):
             "num_views": V,
             "grid_size": 0.15,
             "depth_tolerance": 0.1,
-            "structures": {"floor": ("floor", 0.5)},
-            "student_view": [{"type": "RandomScale", "scale": [0.9, 1.1]}],
+            "structure_removal": {"ground": 0.5},
+            "student_augmentation": [{"type": "RandomScale", "scale": [0.9, 1.1]}],
             **settings,
         }
     )
@@ -83,7 +83,7 @@ def samples(prepared_root):
 
 @pytest.fixture(scope="module")
 def mixed_samples(prepared_root):
-    data = make_dataset(prepared_root, mix3d=1.0, num_views=2)
+    data = make_dataset(prepared_root, mix3d_prob=1.0, num_views=2)
     return [data[i] for i in range(2)]
 
 
@@ -279,7 +279,7 @@ def test_losses_against_sample_by_sample_versions(any_samples):
         probs = np.concatenate(
             [masked_softmax(*pair) for pair in zip(scenes, s["teacher_tags"], strict=True)]
         )
-        points.append(slow_consistency(x, probs[s["teacher_index"]], s["region"].numpy()))
+        points.append(slow_consistency(x, probs[s["teacher_row"]], s["region"].numpy()))
         for v in range(len(a)):
             rows = ta[v].reshape(C, -1).T
             pixels.append(

@@ -4,7 +4,7 @@ _base_ = ["./wsegpc-cmg.py"]
 import os
 from glob import glob
 
-scenes = max(1, len(glob(os.environ.get("WSEGPC_SCANS", "data/scans") + "/train/*/coord.npy")))
+scenes = max(1, len(glob(os.environ.get("WSEGPC_DATA_ROOT", "data/scans") + "/train/*/coord.npy")))
 
 seed = 2463  # other samples than those of wsegpc-cmg
 epoch = 25 * max(4, round(8000 * 4 / 50 / scenes))

@@ -4,10 +4,10 @@ _base_ = ["../_base_/stage2.py"]
 import os
 from glob import glob
 
-from pointcept_wsegpc.contracts.classes import read_class_names
+from pointcept_wsegpc.contracts.classes import ClassTable
 
-data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
-names = read_class_names(f"{data_root}/classes.txt")
+data_root = os.environ.get("WSEGPC_DATA_ROOT", "data/scans")
+names = list(ClassTable.read(data_root).names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
@@ -17,11 +17,9 @@ model = dict(backbone=dict(num_classes=len(names)))
 data = dict(
     num_classes=len(names),
     names=names,
-    train=dict(
-        store="exp/wsegpc/folder/wsegpc-cmg-rpc/pseudo_labels", names=names, data_root=data_root
-    ),
+    train=dict(store="exp/wsegpc/scans/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root),
     # Labelled by tools/predict.py: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )
-del os, glob, read_class_names, names, scenes
+del os, glob, ClassTable, names, scenes

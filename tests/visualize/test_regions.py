@@ -7,7 +7,6 @@ import pytest
 import raw_scan
 from PIL import Image
 
-from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.visualize.regions import (
     CLEARLY_DIFFERENT,
     GAP,
@@ -17,7 +16,6 @@ from pointcept_wsegpc.visualize.regions import (
     draw_grid,
     draw_report,
     load_font,
-    normals_inwards,
     region_colors,
     regions_beside,
     wrap,
@@ -98,22 +96,14 @@ def test_scene_is_drawn_whatever_its_points():
         assert (nothing.in_regions(np.zeros(n, int)) == 255).all()
 
 
-def test_normals_for_a_picture_point_into_the_room():
+def test_a_scene_without_normals_and_colours_is_grey():
     coord, surface, _ = raw_scan.room()
     coord[5] = np.nan
-    normal = normals_inwards(Cloud(coord))
-    assert normal.shape == coord.shape and (normal[5] == 0).all()
-    floor, wall = surface == raw_scan.FLOOR, surface == raw_scan.WALL
-    assert np.median(normal[floor][:, 2]) == pytest.approx(1)
-    assert np.median(normal[wall][:, 1]) == pytest.approx(-1)
-    assert normals_inwards(Cloud(coord[5:6])).tolist() == [[0, 0, 0]]
-
-
-def test_a_scene_without_normals_and_colours_is_grey():
-    coord, _, _ = raw_scan.room()
-    scene, given = Scene(coord), Scene(coord, normals_inwards(Cloud(coord)))
+    floor = surface[:, None] == raw_scan.FLOOR
+    scene, given = Scene(coord), Scene(coord, np.where(floor, [0, 0, 1.0], [0, -1.0, 0]))
     grey = scene.in_colors(None)
-    np.testing.assert_array_equal(grey, given.in_colors(None))
+    different = (grey != given.in_colors(None)).any(-1)
+    assert different.mean() < 0.05  # along the edge, and by rounding
     drawn = (grey < 250).all(-1)
     assert drawn.mean() > 0.2 and np.ptp(grey[drawn].astype(int), axis=-1).max() == 0
     red = np.tile([255, 0, 51], (len(coord), 1))

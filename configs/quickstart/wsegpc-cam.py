@@ -1,6 +1,6 @@
 # Quickstart size: slim networks without pre-training, coarse voxels, small views; for two CPU cores
 # or one GPU (one loader worker, no synchronised batch norm).
-# Class activation from tags alone: the lower reference.
+# Class activation from tags alone: the baseline.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
 epoch = 120

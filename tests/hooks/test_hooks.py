@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import reference
 import small
 import torch
 from pointcept.datasets import build_dataset, collate_fn
@@ -412,30 +413,13 @@ class TestReproducibleSampling:
 # -------------------------------------------------------------------------- WSegPCEvaluator
 
 
-def slow_confusion(pred, target, size):
-    counts = np.zeros((size, size), np.int64)
-    for p, t in zip(pred.tolist(), target.tolist(), strict=True):
-        if t >= 0:
-            counts[t, p] += 1
-    return counts
-
-
-def slow_miou(counts):
-    """Over the classes of the ground truth, each from sets of pairs."""
-    values = []
-    for c in range(len(counts)):
-        if counts[c].sum():
-            values.append(counts[c, c] / (counts[c].sum() + counts[:, c].sum() - counts[c, c]))
-    return np.mean(values)
-
-
 def slow_predictions(model, sample, network, masked):
-    """Class of every point (N,) and every pixel (V * H * W,), and the 3D probabilities (N, C)."""
+    """Class of every point (N,) and every pixel (P,), and the 3D probabilities (N, C)."""
     batch = collate_fn([sample])
     with torch.no_grad():
         result = model.infer(batch, network)
-    tags = batch["tags"][0].numpy() > 0 if masked else np.ones(NUM_CLASSES, bool)
-    pixels = result["image_logits"].numpy().transpose(0, 2, 3, 1).reshape(-1, NUM_CLASSES)
+    tags = batch["scene_tags"][0].numpy() > 0 if masked else np.ones(NUM_CLASSES, bool)
+    pixels = result["image_logits"].numpy()
     points = result["seg_logits"].numpy()[sample["inverse"].numpy()]
     points, pixels = (np.where(tags, x, -np.inf).astype(np.float64) for x in (points, pixels))
     probs = np.exp(points - points.max(1, keepdims=True))
@@ -455,15 +439,16 @@ class TestWeakSegEvaluator:
         assert len(dataset) == 2
         expected = {}
         for masked, suffix in ((False, ""), (True, "_tags")):
-            counts = {"": 0, "_2d": 0}
+            counts = {"_3d": 0, "_2d": 0}
             for sample in dataset:
                 points, pixels, _ = slow_predictions(frozen_model, sample, "teacher", masked)
                 truth = sample["origin_segment"]
-                counts[""] = counts[""] + slow_confusion(points, truth, NUM_CLASSES)
+                counts["_3d"] = counts["_3d"] + reference.confusion(points, truth, NUM_CLASSES)
                 truth = sample["image_segment"]
-                counts["_2d"] = counts["_2d"] + slow_confusion(pixels, truth, NUM_CLASSES)
+                counts["_2d"] = counts["_2d"] + reference.confusion(pixels, truth, NUM_CLASSES)
             for branch, count in counts.items():
-                expected[f"val/mIoU{branch}{suffix}"] = slow_miou(count)
+                name = f"val/mIoU{branch}{suffix}" if branch + suffix != "_3d" else "val/mIoU"
+                expected[name] = reference.mean_iou(count)
         for name, value in expected.items():
             assert trainer.writer[name] == (pytest.approx(value), 1), name
         assert len(set(expected.values())) == 4
@@ -525,8 +510,8 @@ def slow_labels(model, sample, network="teacher", use_tags=True, region_vote=Tru
     _, _, probs = slow_predictions(model, sample, network, use_tags)
     if region_vote:
         region = sample["origin_region"].numpy()
-        for r in np.unique(region[region >= 0]):
-            probs[region == r] = probs[region == r].mean(0)
+        inside = region >= 0
+        probs[inside] = reference.vote(probs, region)[region[inside]]
     return probs.argmax(1), probs.max(1)
 
 
@@ -599,8 +584,8 @@ class TestPseudoLabelExporter:
         truths = [np.load(scene / "segment20.npy").ravel() for scene in dataset.scenes]
         assert manifest["points"] == sum(map(len, truths))
         labels = [np.load(tmp_path / f"{scene.name}.npz")["label"] for scene in dataset.scenes]
-        counts = slow_confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
-        assert quality["miou"]["3d"] == pytest.approx(slow_miou(counts))
+        counts = reference.confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
+        assert quality["miou"]["3d"] == pytest.approx(reference.mean_iou(counts))
         wall = counts[0, 0] / (counts[0].sum() + counts[:, 0].sum() - counts[0, 0])
         assert quality["iou"]["3d"]["wall"] == pytest.approx(wall)
         pixels, pixel_truths, points = [], [], []
@@ -609,10 +594,12 @@ class TestPseudoLabelExporter:
             points.append(found[0])
             pixels.append(found[1])
             pixel_truths.append(sample["image_segment"].numpy())
-        counts = slow_confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
-        assert quality["miou"]["3d_no_vote"] == pytest.approx(slow_miou(counts), abs=1e-4)
-        counts = slow_confusion(np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES)
-        assert quality["miou"]["2d"] == pytest.approx(slow_miou(counts), abs=1e-4)
+        counts = reference.confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
+        assert quality["miou"]["3d_no_vote"] == pytest.approx(reference.mean_iou(counts), abs=1e-4)
+        counts = reference.confusion(
+            np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES
+        )
+        assert quality["miou"]["2d"] == pytest.approx(reference.mean_iou(counts), abs=1e-4)
         json.loads((tmp_path / "store.json").read_text(), parse_constant=pytest.fail)
         assert "Pseudo-label IoU (%)" in "\n".join(lines)
         assert "coverage 100.0 %" in "\n".join(lines)
@@ -777,7 +764,7 @@ class TestPseudoLabelExporter:
         assert manifest["about"]["config"] == str(tmp_path / "config.py")
         miou = manifest["quality"]["miou"]
         for metric, value in miou.items():
-            assert trainer.writer[f"pseudo_label/{metric}"] == (value, 1)
+            assert trainer.writer[f"pseudo_label/mIoU_{metric}"] == (value, 1)
         assert set(miou) == {"3d", "3d_no_vote", "2d"}
 
     def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import reference
 import torch
 import torch.nn.functional as F
 from pointcept.datasets import build_dataset, collate_fn
@@ -55,7 +56,7 @@ def make_model(**settings):
 def make_dataset(root, **settings):
     return build_dataset(
         {
-            "type": "WSegPCScanNetDataset",
+            "type": "WSegPCMultiViewDataset",
             "data_root": str(root),
             "num_views": V,
             "grid_size": 0.15,
@@ -150,7 +151,7 @@ def test_every_region_below_threshold(batch):
 
 
 def test_scenes_without_any_tag(samples):
-    names = ("tags", "teacher_tags", "image_tags", "view_tags")
+    names = ("point_tags", "teacher_tags", "image_tags", "view_tags")
     bare = [{**s, **{k: torch.zeros_like(s[k]) for k in names}} for s in samples]
     model = make_model()
     result = model(collate_fn(bare))
@@ -211,29 +212,6 @@ def maps_of(images):
     return [stack.maps for (stack,) in images]
 
 
-def slow_tag_loss(scores, tags):
-    y = tags.numpy()
-    p = 1 / (1 + np.exp(-scores))
-    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
-
-
-def slow_consistency(logits, probs, region):
-    """Eq. 2, 3, 7, 8 of one sample before any threshold: summed cross-entropy, number of points."""
-    total = 0.0
-    log_q = torch.log_softmax(logits.double(), 1).numpy()
-    for i in range(len(region)):
-        vote = probs[i] if region[i] < 0 else probs[region == region[i]].mean(0)
-        if vote.max() > 0:
-            total -= log_q[i, vote.argmax()]
-    return total, len(region)
-
-
-def masked_softmax(logits, tags):
-    """Rows of logits with the tags (C,) of their scene."""
-    probs = np.exp(logits.double().numpy()) * tags.numpy()
-    return probs / probs.sum(1, keepdims=True)
-
-
 def split(rows, samples, key):
     """Rows of a batch, sample by sample, with as many as the samples' own `key` has."""
     return rows.split([len(s[key]) for s in samples])
@@ -262,34 +240,24 @@ def test_losses_against_sample_by_sample_versions(any_samples):
             (features, "coord"),
             (logits, "coord"),
             (teacher_logits, "teacher_coord"),
-            (feature_map, "image"),
-            (activation, "image"),
-            (teacher_activation, "image"),
+            (feature_map, "view_size"),
+            (activation, "view_size"),
+            (teacher_activation, "view_size"),
         )
     ]
     cam, guidance, points, pixels = [], [], [], []
     for s, f, x, t, m, a, ta in zip(any_samples, *parts, strict=True):
-        cam.append(
-            (
-                slow_tag_loss(x.numpy().mean(0), s["tags"][0]),
-                slow_tag_loss(a.numpy().mean((0, 2, 3)), s["image_tags"][0]),
-            )
-        )
-        scenes = t.split(np.diff([0, *s["teacher_offset"].tolist()]).tolist())
-        probs = np.concatenate(
-            [masked_softmax(*pair) for pair in zip(scenes, s["teacher_tags"], strict=True)]
-        )
-        points.append(slow_consistency(x, probs[s["teacher_row"]], s["region"].numpy()))
+        scores = x.mean(0, keepdim=True), a.mean((0, 2, 3))[None]
+        tags = s["point_tags"], s["image_tags"]
+        cam.append([reference.tag_loss(*pair) for pair in zip(scores, tags, strict=True)])
+        probs = reference.tag_softmax(t, s["teacher_tags"], s["teacher_offset"])
+        points.append(consistency(x, probs[s["teacher_row"]], s["region"].numpy()))
+        regions = s["image_region"].reshape(len(a), -1).numpy()
         for v in range(len(a)):
-            rows = ta[v].reshape(C, -1).T
-            pixels.append(
-                slow_consistency(
-                    a[v].reshape(C, -1).T,
-                    masked_softmax(rows, s["view_tags"][v]),
-                    s["image_region"][v].flatten().numpy(),
-                )
-            )
-        guidance.append(slow_guidance(model, s, f, m))
+            logits, taught = (maps[v].reshape(C, -1).T for maps in (a, ta))
+            probs = reference.tag_softmax(taught, s["view_tags"][v : v + 1], [len(taught)])
+            pixels.append(consistency(logits, probs, regions[v]))
+        guidance.append(guidance_of(model, s, f, m))
     cam, points, pixels = np.array(cam), np.array(points), np.array(pixels)
     assert result["cam_3d"] == pytest.approx(cam[:, 0].mean(), rel=1e-4)
     assert result["cam_2d"] == pytest.approx(cam[:, 1].mean(), rel=1e-4)
@@ -300,9 +268,15 @@ def test_losses_against_sample_by_sample_versions(any_samples):
     assert result["guidance_2d"] == pytest.approx(0.05 * guidance[1], rel=1e-4)
 
 
-def slow_guidance(model, sample, features, feature_map):
+def consistency(logits, probs, region):
+    """Of one sample before any threshold: summed cross-entropy, number of points."""
+    loss, _, _ = reference.consistency(logits, probs, region, [0] * C, 0.8)
+    return loss * len(region), len(region)
+
+
+def guidance_of(model, sample, features, feature_map):
     """Eq. 1 in both directions over all links of a sample."""
-    height, width = sample["image"].shape[-2:]
+    height, width = sample["view_size"][0]
     x = sample["link_col"] / (width - 1) * 2 - 1
     y = sample["link_row"] / (height - 1) * 2 - 1
     grid = torch.stack([x, y], dim=1)[None, None]
@@ -310,18 +284,10 @@ def slow_guidance(model, sample, features, feature_map):
     view = sample["link_view"]
     pixels = torch.stack([read[v][i] for i, v in enumerate(view.tolist())])
     points = features[sample["link_point"]]
-    losses = []
-    for project, source, target in (
-        (model.project_points, points, pixels),
-        (model.project_images, pixels, points),
-    ):
-        with torch.no_grad():
-            source, target = project(source).double().numpy(), target.double().numpy()
-        for rows in (source, target):  # a ReLU may have left nothing but zeros of one
-            rows /= np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
-        scores = source @ target.T / 0.07
-        losses.append((np.log(np.exp(scores).sum(1)) - np.diag(scores)).mean())
-    return losses
+    return [
+        reference.contrastive(model.project_points(points), pixels),
+        reference.contrastive(model.project_images(pixels), points),
+    ]
 
 
 def test_pairs_are_limited_per_scene(samples):

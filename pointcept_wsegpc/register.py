@@ -9,10 +9,13 @@ import copyreg
 
 from . import renames
 from .host import ensure_pointcept
+from .registry import load_plugins
 
 ensure_pointcept(quiet=True)
 
 from pointcept.datasets.builder import DATASETS  # noqa: E402
+from pointcept.engines.hooks.builder import HOOKS  # noqa: E402
+from pointcept.models.builder import MODELS  # noqa: E402
 from pointcept.utils.config import Config  # noqa: E402
 
 from .datasets import multiview, pseudo_label  # noqa: E402
@@ -34,7 +37,12 @@ REGISTERED = (
 )
 
 
-renames.refuse_types(DATASETS, renames.DATASETS)
+for registry, names in (
+    (DATASETS, renames.DATASETS),
+    (HOOKS, renames.HOOKS),
+    (MODELS, renames.MODELS),
+):
+    renames.refuse_types(registry, names)
 
 
 def restore_config(state):
@@ -49,3 +57,6 @@ def reduce_config(config):
 
 
 copyreg.pickle(Config, reduce_config)
+
+# Last, so that a plugin may import anything of ours.
+load_plugins()

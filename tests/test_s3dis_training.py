@@ -89,7 +89,7 @@ def sample(dataset, name, index=0):
 def make_model():
     torch.manual_seed(0)
     # Batch normalisation, which an empty batch would spoil, is what the ResNet is here for.
-    encoder = {"name": "resnet10t", "weights": "none", "stages": 1}
+    encoder = {"name": "resnet10t", "weights": "none", "num_stages": 1}
     return build_model(small.model_config(num_classes=C, image_encoder=encoder)).train()
 
 
@@ -327,7 +327,7 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
             f"data.train.data_root={root}", f"data.val.data_root={root}",
             f"data.train.split={TRAIN}".replace(" ", ""), "data.train.grid_size=0.15",
             "data.val.grid_size=0.15", "model.image_encoder.weights=none",
-            "model.image_encoder.name=resnet10t", "model.image_encoder.stages=1",
+            "model.image_encoder.name=resnet10t", "model.image_encoder.num_stages=1",
         )  # fmt: skip
     finally:
         for hidden in root.glob("Area_[12]/*/hidden"):

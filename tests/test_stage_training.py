@@ -28,8 +28,8 @@ SMALL = {
 STAGE_ONE = {
     "model.backbone.planes": "(8,8,8,8,8,8,8,8)",
     "model.image_encoder.name": "resnet10t",
-    "model.image_encoder.stages": 1,
-    "model.min_visible": 4,
+    "model.image_encoder.num_stages": 1,
+    "model.min_pairs_per_view": 4,
 }
 STAGE_TWO = {"model.backbone.planes": "(8,8,8,8,8,8,8,8)"}
 
@@ -160,7 +160,7 @@ class TestHandOver:
         cam = len(checkpoint(folder / "wsegpc-cam")["state_dict"])
         found = re.search(r"Hand-over: (\d+) of (\d+) entries from", logs["wsegpc-cmg"])
         assert int(found[1]) == cam == int(found[2]) - 4  # the two projections are new
-        assert "started anew: project_pixels, project_points" in logs["wsegpc-cmg"]
+        assert "started anew: project_images, project_points" in logs["wsegpc-cmg"]
         cmg = len(checkpoint(folder / "wsegpc-cmg")["state_dict"])
         assert f"Hand-over: {cmg} of {cmg} entries from" in logs["wsegpc-cmg-rpc"]
 

@@ -11,8 +11,8 @@ def tiny(root, **changes):
     networks = {
         "model.backbone.planes": (8,) * 8,
         "model.image_encoder.name": "resnet10t",
-        "model.image_encoder.stages": 1,
-        "model.min_visible": 4,
+        "model.image_encoder.num_stages": 1,
+        "model.min_pairs_per_view": 4,
     }
     settings = {
         "name": "tiny",

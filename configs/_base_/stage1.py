@@ -13,7 +13,7 @@ scheduler = dict(type="PolyLR", power=0.9)
 model = dict(
     type="WSegPC",
     num_classes=num_classes,
-    backbone=dict(type="WSegPC-MinkUNet", arch="18A", in_channels=6),
+    backbone=dict(type="WSegPCMinkUNet", arch="18A", in_channels=6),
     image_encoder=dict(name="resnet50.tv_in1k", weights="imagenet"),
 )
 
@@ -58,12 +58,12 @@ del ClassTable, num_classes, scenes
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ReproducibleSampling"),
-    dict(type="SceneTagHook"),
-    dict(type="EMATeacherHook", decay=0.999),
+    dict(type="WSegPCReproducibleSampling"),
+    dict(type="WSegPCSceneTags"),
+    dict(type="WSegPCEMATeacher", decay=0.999),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
-    dict(type="WeakSegEvaluator"),
+    dict(type="WSegPCEvaluator"),
     dict(type="CheckpointSaver", save_freq=None),
-    dict(type="PseudoLabelExporter"),
+    dict(type="WSegPCPseudoLabelExporter"),
 ]

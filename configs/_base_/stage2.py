@@ -16,7 +16,7 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="DefaultSegmentor",
-    backbone=dict(type="WSegPC-MinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
+    backbone=dict(type="WSegPCMinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
     criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
 )
 
@@ -76,7 +76,7 @@ del ClassTable, num_classes, train_transforms, val_transforms, FEATURES
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ReproducibleSampling"),
+    dict(type="WSegPCReproducibleSampling"),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
     dict(type="SemSegEvaluator"),

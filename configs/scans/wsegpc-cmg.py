@@ -16,7 +16,7 @@ scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 epoch = 50 * max(4, round(8000 * 4 / 50 / scenes))
 evaluate = False  # own scans have no point labels
 
-model = dict(num_classes=len(names), guidance_warmup=800)
+model = dict(num_classes=len(names), guidance_warmup_iters=800)
 data = dict(
     num_classes=len(names),
     names=names,

@@ -7,7 +7,7 @@ from pointcept_wsegpc.transforms.stage2 import train_transforms, val_transforms
 epoch = 100
 eval_epoch = 5
 
-model = dict(backbone=dict(stem_kernel=3))
+model = dict(backbone=dict(stem_kernel_size=3))
 
 data_root = "data/synthrooms_small"
 color = [

@@ -19,6 +19,7 @@ from ..contracts.label_store import LabelStore
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
+from ..renames import HOOK_KEYS, refuses_old
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed
 
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 @HOOKS.register_module()
-class PseudoLabelExporter(HookBase):
-    """Write pseudo-labels after training, and every `every` epochs if that is > 0.
+@refuses_old(HOOK_KEYS)
+class WSegPCPseudoLabelExporter(HookBase):
+    """Write pseudo-labels after training, and every `every_epochs` epochs if that is > 0.
 
     Args:
         store: folder of the pseudo-labels, default <save_path>/pseudo_labels; an interrupted
@@ -42,30 +44,30 @@ class PseudoLabelExporter(HookBase):
 
     def __init__(
         self,
-        store=None,
-        dataset=None,
-        network="teacher",
-        use_tags=True,
-        region_vote=True,
-        every=0,
-        num_worker=2,
-        replace=None,
+        store: str | None = None,
+        dataset: dict | None = None,
+        network: str = "teacher",
+        use_tags: bool = True,
+        region_vote: bool = True,
+        every_epochs: int = 0,
+        num_worker: int = 2,
+        replace: bool | None = None,
     ):
         self.dataset = dataset
         self.store = store
         self.settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
         self.replace = store is None if replace is None else replace
-        if every and not self.replace:
+        if every_epochs and not self.replace:
             raise ValueError(
-                f"every={every} exports several times into the store {store}; expected "
-                "replace=True, so that later labels may replace earlier ones"
+                f"every_epochs={every_epochs} exports several times into the store {store}; "
+                "expected replace=True, so that later labels may replace earlier ones"
             )
-        self.every = every
+        self.every_epochs = every_epochs
         self.num_worker = num_worker
 
     def after_epoch(self):
         epoch = self.trainer.epoch + 1
-        if self.every and epoch % self.every == 0 and epoch < self.trainer.max_epoch:
+        if self.every_epochs and epoch % self.every_epochs == 0 and epoch < self.trainer.max_epoch:
             self.export()
 
     def after_train(self):
@@ -84,7 +86,7 @@ class PseudoLabelExporter(HookBase):
             log=trainer.logger.info,
         )
         miou = manifest.get("quality", {}).get("miou", {})
-        scalars = {f"pseudo_label/{name}": value for name, value in miou.items()}
+        scalars = {f"pseudo_label/mIoU_{name}": value for name, value in miou.items()}
         write_scalars(trainer, scalars, trainer.epoch + 1)
 
 
@@ -111,7 +113,7 @@ def export_pseudo_labels(
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = dataset.scene_keys
     if comm.is_main_process():
-        provenance = {"weights": weights_hash(model.network(network)), **settings}
+        provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
         LabelStore(store, dataset.names, provenance).open(names, replace, log)
     comm.synchronize()
     store = LabelStore.load(store)  # as it was opened for all processes

@@ -6,7 +6,7 @@ from pointcept.engines.hooks.default import HookBase
 
 
 @HOOKS.register_module()
-class SceneTagHook(HookBase):
+class WSegPCSceneTags(HookBase):
     """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
@@ -24,8 +24,8 @@ class SceneTagHook(HookBase):
         tags = check_tags(dataset)
         if dataset.with_labels:
             self.trainer.logger.info(
-                "Point labels are read in training (with_labels=True): full supervision, as an "
-                "upper bound"
+                "Point labels are read in training (with_labels=True): "
+                "full supervision, as an upper bound"
             )
         self.trainer.logger.info(
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"

@@ -21,9 +21,10 @@ class BatchIndex:
     """Who belongs to whom in a batch; made once per batch, with one transfer to the host.
 
     Tensors on the batch's device, int64; all indices and ids count over the whole batch:
-        point_sample (N,), view_sample (V,): the sample of a voxel, of a view
-        teacher_row (N,): the teacher's voxel of each student voxel; teacher_scene (M,): the source
-            scene of each teacher voxel
+        point_sample (N,), view_sample (V,): the sample of a student voxel, of a view
+        teacher_row (N,): the teacher's voxel of each student voxel
+        point_scene (N,), teacher_scene (M,): the source scene of a student's, a teacher's voxel,
+            whose tags under Mix3D are not the sample's
         point_region (N,), pixel_region (P,): regions, no two of which share an id; -1 = none
         link_point, link_view (L,): voxel and view of each link
         pixel_offset (V,): ends of the views' pixels
@@ -38,6 +39,7 @@ class BatchIndex:
     """
 
     point_sample: torch.Tensor
+    point_scene: torch.Tensor
     view_sample: torch.Tensor
     teacher_row: torch.Tensor
     teacher_scene: torch.Tensor
@@ -82,11 +84,14 @@ class BatchIndex:
         sample_start = _starts(batch["teacher_sample_offset"])
         view_size = _pairs(host["view_size"])
         pixels = [height * width for height, width in view_size]
+        teacher_row = batch["teacher_row"] + sample_start[point_sample]
+        teacher_scene = scene_index(batch["teacher_offset"], len(batch["teacher_coord"]))
         return cls(
             point_sample=point_sample,
+            point_scene=teacher_scene[teacher_row],
             view_sample=scene_index(batch["view_offset"], num_views),
-            teacher_row=batch["teacher_row"] + sample_start[point_sample],
-            teacher_scene=scene_index(batch["teacher_offset"], len(batch["teacher_coord"])),
+            teacher_row=teacher_row,
+            teacher_scene=teacher_scene,
             point_region=point_region,
             pixel_region=pixel_region,
             link_point=batch["link_point"] + _starts(batch["offset"])[link_sample],

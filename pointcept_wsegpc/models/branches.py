@@ -39,7 +39,7 @@ class TwoBranchNet(nn.Module):
         backbone: config of any registered Pointcept model that returns per-point features, as a
             tensor (N, D) or as a `Point` with `feat`, and that reads no more of a batch than coord,
             grid_coord, feat and offset.
-        backbone_channels: D of its features; default: its attribute `out_channels`.
+        backbone_out_channels: D of its features; default: its attribute `out_channels`.
         image_encoder: arguments of `ImageEncoder`.
         num_classes: C.
     """
@@ -49,15 +49,15 @@ class TwoBranchNet(nn.Module):
         backbone: dict,
         image_encoder: dict,
         num_classes: int,
-        backbone_channels: int | None = None,
+        backbone_out_channels: int | None = None,
     ):
         super().__init__()
         self.backbone = build_model(backbone)
-        self.point_channels = backbone_channels or getattr(self.backbone, "out_channels", None)
+        self.point_channels = backbone_out_channels or getattr(self.backbone, "out_channels", None)
         if not isinstance(self.point_channels, int):
             raise ValueError(
                 f"{backbone['type']} does not tell its feature width; "
-                "expected backbone_channels=<width of its per-point features> in the model config"
+                "expected backbone_out_channels=<width of its features> in the model config"
             )
         self.image_encoder = ImageEncoder(**image_encoder)
         self.image_channels = self.image_encoder.out_channels

@@ -44,7 +44,7 @@ def _view_scores(logits, index):
     total = logits.new_zeros(num_views, logits.shape[1], dtype=torch.float32)
     total = total.index_add(0, index.link_view, logits[index.link_point].float())
     count = count_ids(index.link_view, num_views).clamp(min=1)
-    scene = index.teacher_scene[index.teacher_row[index.link_point]]
+    scene = index.point_scene[index.link_point]
     view_scene = torch.zeros(num_views, dtype=torch.int64, device=logits.device)
     return total / count[:, None], view_scene.scatter_reduce(0, index.link_view, scene, "amax")
 

@@ -16,16 +16,16 @@ from .batch_index import BatchIndex
 def sample_pairs(
     link_view: torch.Tensor,
     view_links: Sequence[int],
-    max_per_view: int = 512,
-    min_per_view: int = 64,
-    total: int = 512,
+    max_pairs_per_view: int = 512,
+    min_pairs_per_view: int = 64,
+    max_pairs: int = 512,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Draw links of one scene: at most ``max_per_view`` of a view, then ``total`` of those.
+    """Draw links of one scene: ``max_pairs_per_view`` of a view at most, then ``max_pairs`` of all.
 
     link_view: (L,) int view of each link, ascending or not. view_links: number of links of each of
     the scene's views, in their order: counting here would wait for a GPU. Views with
-    ``min_per_view`` links or fewer are skipped: they barely see the scene.
+    ``min_pairs_per_view`` links or fewer are skipped: they barely see the scene.
     Returns (P,) int64 indices into the links, without repetition, in random order; P may be 0.
     The generator, if any, must be on the links' device; its state alone decides the draw.
     """
@@ -34,11 +34,13 @@ def sample_pairs(
     # Sorting by view keeps the random order within each: its first links are a draw from it.
     order = torch.sort(link_view[shuffled], stable=True)[1]
     drawn = [
-        links[:max_per_view] for links in order.split(list(view_links)) if len(links) > min_per_view
+        links[:max_pairs_per_view]
+        for links in order.split(list(view_links))
+        if len(links) > min_pairs_per_view
     ]
     kept = shuffled[torch.cat([order[:0], *drawn])]
     pick = torch.randperm(len(kept), generator=generator, device=kept.device)
-    return kept[pick[:total]]
+    return kept[pick[:max_pairs]]
 
 
 def draw_pairs(index: BatchIndex, **settings: int) -> tuple[torch.Tensor, list[int]]:

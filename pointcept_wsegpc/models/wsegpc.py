@@ -18,6 +18,7 @@ from ..losses.cross_entropy import labelled_cross_entropy
 from ..losses.distributed import world_size
 from ..losses.ragged import scene_index
 from ..losses.tags import tag_softmax
+from ..renames import MODEL_KEYS, refuses_old
 from . import guidance
 from .batch_index import BatchIndex, cloud, view_stacks
 from .branches import TwoBranchNet
@@ -37,32 +38,33 @@ def warmup(iteration: torch.Tensor, length: int) -> torch.Tensor:
 
 
 @MODELS.register_module("WSegPC")
+@refuses_old(MODEL_KEYS)
 class WSegPC(nn.Module):
     """Class activation in 2D and 3D, cross-modal guidance, region-point consistency.
 
     Args:
-        num_classes, backbone, backbone_channels, image_encoder: see `TwoBranchNet`.
-        cam_weight, image_cam_weight: of the tag losses of the 3D and the 2D branch.
+        num_classes, backbone, backbone_out_channels, image_encoder: see `TwoBranchNet`.
+        cam_3d_weight, cam_2d_weight: of the tag losses of the 3D and the 2D branch.
         guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch: "none",
             "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py. A frozen
             image encoder learns from none, its head from "cam".
-        guidance_weight: the paper's alpha, of both. guidance_warmup: length of its ramp, in
-            iterations, that is training forwards.
-        temperature: of the contrastive guidance, Eq. 1.
-        num_pairs, pairs_per_view, min_visible: point-pixel pairs of a scene, of a view, and how
-            many links a view must have more than, to take part.
+        guidance_3d_weight, guidance_2d_weight: the paper's alpha. guidance_warmup_iters: length of
+            its ramp, in iterations, that is training forwards.
+        guidance_temperature: of the contrastive guidance, Eq. 1.
+        max_pairs, max_pairs_per_view, min_pairs_per_view: point-pixel pairs of a scene, of a view,
+            and how many links a view must have more than, to take part.
         consistency: form of it: "region-point" (Eq. 2-8), "point-point" or "region", see
             losses/consistency.py.
-        consistency_3d, consistency_2d: the paper's beta; 0 switches the branch's term off.
-        consistency_warmup: iterations of its ramp.
-        threshold, adaptive: see `AdaptiveThreshold`.
+        rpc_3d_weight, rpc_2d_weight: the paper's beta; 0 switches the branch's term off.
+        rpc_warmup_iters: iterations of its ramp.
+        rpc_threshold, rpc_adaptive: `base` and `adaptive` of `AdaptiveThreshold`.
         label_source: what supervises consistency: "teacher", "stored" (labels in the batch: lifted
             predictions or an earlier round's, see the data set's stored_labels) or "blend". The
             tags mask all of them. Where none are stored for pixels, as by stored_labels, the
             teacher supervises the 2D branch. stored_weight: share of the stored labels in a blend.
         supervised_weight: of the cross-entropy of the 3D branch against point labels. For an upper
-            reference only; it needs with_labels=True in the training data.
-        inference: "teacher" or "student", the network of eval mode.
+            bound only; it needs with_labels=True in the training data.
+        network: "teacher" or "student", which of them answers in eval mode.
 
     In training it returns scalars, `loss` among them. In eval mode it returns Pointcept's
     `seg_logits` (N, C), `image_logits` (P, C) where the batch has images, and with `segment` the
@@ -71,68 +73,73 @@ class WSegPC(nn.Module):
 
     def __init__(
         self,
-        num_classes,
-        backbone,
-        backbone_channels=None,
-        image_encoder=None,
-        cam_weight=1.0,
-        image_cam_weight=1.0,
-        guidance_3d="contrastive",
-        guidance_2d="contrastive",
-        guidance_weight=0.05,
-        guidance_warmup=2400,
-        temperature=0.07,
-        num_pairs=512,
-        pairs_per_view=512,
-        min_visible=64,
-        consistency="region-point",
-        consistency_3d=1.0,
-        consistency_2d=1.0,
-        consistency_warmup=2400,
-        threshold=0.8,
-        adaptive=True,
-        label_source="teacher",
-        stored_weight=0.5,
-        supervised_weight=0.0,
-        inference="teacher",
+        num_classes: int,
+        backbone: dict,
+        backbone_out_channels: int | None = None,
+        image_encoder: dict | None = None,
+        cam_3d_weight: float = 1.0,
+        cam_2d_weight: float = 1.0,
+        guidance_3d: str = "contrastive",
+        guidance_2d: str = "contrastive",
+        guidance_3d_weight: float = 0.05,
+        guidance_2d_weight: float = 0.05,
+        guidance_warmup_iters: int = 2400,
+        guidance_temperature: float = 0.07,
+        max_pairs: int = 512,
+        max_pairs_per_view: int = 512,
+        min_pairs_per_view: int = 64,
+        consistency: str = "region-point",
+        rpc_3d_weight: float = 1.0,
+        rpc_2d_weight: float = 1.0,
+        rpc_warmup_iters: int = 2400,
+        rpc_threshold: float = 0.8,
+        rpc_adaptive: bool = True,
+        label_source: str = "teacher",
+        stored_weight: float = 0.5,
+        supervised_weight: float = 0.0,
+        network: str = "teacher",
     ):
         super().__init__()
         check_choice("guidance_3d", guidance_3d, guidance.kinds())
         check_choice("guidance_2d", guidance_2d, guidance.kinds())
         check_choice("consistency", consistency, CONSISTENCY.names())
         check_choice("label_source", label_source, LABEL_SOURCES.names())
-        check_choice("inference", inference, NETWORKS)
-        check_ranges(
-            0, cam_weight=cam_weight, image_cam_weight=image_cam_weight,
-            guidance_weight=guidance_weight, min_visible=min_visible,
-            consistency_3d=consistency_3d, consistency_2d=consistency_2d,
-            supervised_weight=supervised_weight,
-        )  # fmt: skip
-        check_ranges(1, num_pairs=num_pairs, pairs_per_view=pairs_per_view)
-        check_ranges(1e-3, temperature=temperature)
-        check_ranges(0, 1, threshold=threshold, stored_weight=stored_weight)
-        self.student = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_channels)
-        self.teacher = build_teacher(self.student)
-        points, pixels = self.student.point_channels, self.student.image_channels
-        self.guidance_3d, self.guidance_2d = guidance_3d, guidance_2d
-        self.project_points = projection(guidance_3d, points, pixels)
-        self.project_pixels = projection(guidance_2d, pixels, points)
-        self.temperature = temperature
-        self.cam_weight, self.image_cam_weight = cam_weight, image_cam_weight
-        self.guidance_weight, self.guidance_warmup = guidance_weight, guidance_warmup
-        per_view = {"max_per_view": pairs_per_view, "min_per_view": min_visible}
-        self.pairing = {"total": num_pairs, **per_view}
-        self.consistency = consistency
-        self.consistency_3d, self.consistency_2d = consistency_3d, consistency_2d
-        self.consistency_warmup = consistency_warmup
-        self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)
-        self.threshold_2d = AdaptiveThreshold(num_classes, threshold, adaptive)
+        check_choice("network", network, NETWORKS)
+        self.weights = {
+            "cam_3d": cam_3d_weight,
+            "cam_2d": cam_2d_weight,
+            "supervised": supervised_weight,
+            "guidance_3d": guidance_3d_weight,
+            "guidance_2d": guidance_2d_weight,
+            "rpc_3d": rpc_3d_weight,
+            "rpc_2d": rpc_2d_weight,
+        }
+        check_ranges(0, **{f"{term}_weight": weight for term, weight in self.weights.items()})
+        check_ranges(0, min_pairs_per_view=min_pairs_per_view)
+        check_ranges(1, max_pairs=max_pairs, max_pairs_per_view=max_pairs_per_view)
+        check_ranges(1e-3, guidance_temperature=guidance_temperature)
+        check_ranges(0, 1, rpc_threshold=rpc_threshold, stored_weight=stored_weight)
+        nets = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_out_channels)
+        self.student, self.teacher = nets, build_teacher(nets)
+        self.guidance = {"guidance_3d": guidance_3d, "guidance_2d": guidance_2d}
+        points, images = nets.point_channels, nets.image_channels
+        self.project_points = projection(guidance_3d, points, images)
+        self.project_images = projection(guidance_2d, images, points)
+        self.guidance_options = {"temperature": guidance_temperature}
+        self.guidance_warmup_iters = guidance_warmup_iters
+        self.pairing = {
+            "max_pairs": max_pairs,
+            "max_pairs_per_view": max_pairs_per_view,
+            "min_pairs_per_view": min_pairs_per_view,
+        }
+        self.consistency, self.rpc_warmup_iters = consistency, rpc_warmup_iters
+        self.threshold_3d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
+        self.threshold_2d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
         self.label_source, self.stored_weight = label_source, stored_weight
-        self.supervised_weight = supervised_weight
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
-        self.inference = inference
+        self.network = network
 
-    def network(self, name: str) -> TwoBranchNet:
+    def branch_net(self, name: str) -> TwoBranchNet:
         """The student or the teacher `TwoBranchNet`."""
         check_choice("network", name, NETWORKS)
         return self.teacher if name == "teacher" else self.student
@@ -144,11 +151,11 @@ class WSegPC(nn.Module):
         self.threshold_2d.count.zero_()
 
     def forward(self, input_dict: dict) -> dict[str, torch.Tensor]:
-        return self._losses(input_dict) if self.training else self.infer(input_dict, self.inference)
+        return self._losses(input_dict) if self.training else self.infer(input_dict, self.network)
 
     def infer(self, input_dict: dict, network: str) -> dict[str, torch.Tensor]:
         """Logits of one network: seg_logits (N, C), image_logits (P, C), loss if labelled."""
-        net = self.network(network)
+        net = self.branch_net(network)
         result = {"seg_logits": net.points(input_dict).logits}
         if "image" in input_dict:
             result["image_logits"] = stacked_rows(net.images(view_stacks(input_dict)).logits)
@@ -162,80 +169,82 @@ class WSegPC(nn.Module):
     def _losses(self, batch):
         index = BatchIndex.of(batch)
         points, images = self.student(batch, view_stacks(batch, "image", index.view_size))
-        view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
-        cam_3d = point_tag_loss(
-            points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags, index
-        )
-        view_scores, view_offset = view_means(images.logits), batch["view_offset"]
-        cam_2d = image_tag_loss(view_scores, view_offset, batch["image_tags"], view_tags, index)
-        losses = {"cam_3d": self.cam_weight * cam_3d, "cam_2d": self.image_cam_weight * cam_2d}
-        if self._is_labelled(batch):
-            loss = labelled_cross_entropy(points.logits, batch["segment"])
-            losses["supervised"] = self.supervised_weight * loss
-        # Source scene of each student voxel: under Mix3D its tags are not the sample's.
-        point_scene = index.teacher_scene[index.teacher_row]
-        link_columns = index.link_point, index.link_view, batch["link_row"], batch["link_col"]
-        losses |= self._guidance(
-            Links(*link_columns), points, images, scene_tags, point_scene, view_tags, index
-        )
+        terms = self._tag_terms(batch, points, images, index)
+        terms |= self._guidance_terms(batch, points, images, index)
         stats = {}
-        if self.consistency_3d:
-            probs = self._point_labels(batch, point_scene, index)
-            terms = points.logits, probs, index.point_region, self.threshold_3d, index.point_voters
-            losses["rpc_3d"], stats["3d"] = self._consistency(self.consistency_3d, *terms)
-        if self.consistency_2d:
+        if self.weights["rpc_3d"]:
+            probs = self._point_labels(batch, index)
+            given = points.logits, probs, index.point_region, self.threshold_3d
+            terms["rpc_3d"], stats["rpc_3d"] = self._consistency(*given, *index.point_voters)
+        if self.weights["rpc_2d"]:
             probs = self._pixel_labels(batch, index)
-            rows = stacked_rows(images.logits)
-            terms = rows, probs, index.pixel_region, self.threshold_2d, index.pixel_voters
-            losses["rpc_2d"], stats["2d"] = self._consistency(self.consistency_2d, *terms)
+            given = stacked_rows(images.logits), probs, index.pixel_region, self.threshold_2d
+            terms["rpc_2d"], stats["rpc_2d"] = self._consistency(*given, *index.pixel_voters)
+        # What is added is what is logged.
+        terms = {term: self._weight(term) * loss for term, loss in terms.items()}
         self.iteration += 1
-        logged = {f"{k}_{d}": v for d, seen in stats.items() for k, v in seen.items()}
-        logged = {name: value.detach() for name, value in (losses | logged).items()}
-        return {"loss": sum(losses.values()), **logged}
+        logged = {f"{term}_{k}": v for term, seen in stats.items() for k, v in seen.items()}
+        logged = {name: value.detach() for name, value in (terms | logged).items()}
+        return {"loss": sum(terms.values()), **logged}
 
-    def _is_labelled(self, batch):
-        """Are there point labels? They must be when, and only when, the model is to see them."""
-        labelled = "segment" in batch
-        if labelled != (self.supervised_weight > 0):
+    def _weight(self, term):
+        """Factor of a term of the loss at this iteration."""
+        weight, kind = self.weights[term], term.partition("_")[0]
+        if kind == "guidance":
+            weight = weight * warmup(self.iteration, self.guidance_warmup_iters)
+            # Gradients are averaged over the processes; a sum over all scenes must not be.
+            return weight * world_size()
+        return weight * warmup(self.iteration, self.rpc_warmup_iters) if kind == "rpc" else weight
+
+    def _tag_terms(self, batch, points, images, index):
+        """Tag losses of both branches; in full supervision that of the point labels, too."""
+        view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
+        of_points = points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags
+        of_images = view_means(images.logits), batch["view_offset"], batch["image_tags"], view_tags
+        terms = {
+            "cam_3d": point_tag_loss(*of_points, index),
+            "cam_2d": image_tag_loss(*of_images, index),
+        }
+        # Point labels must be there when, and only when, the model is to see them.
+        labelled, weight = "segment" in batch, self.weights["supervised"]
+        if labelled != (weight > 0):
             raise ValueError(
                 f"the training batch has {'' if labelled else 'no '}point labels, but "
-                f"supervised_weight is {self.supervised_weight}; expected with_labels=True in "
-                "data.train together with a weight > 0, or neither"
+                f"supervised_weight is {weight}; expected with_labels=True in data.train together "
+                "with a weight > 0, or neither"
             )
-        return labelled
+        if labelled:
+            terms["supervised"] = labelled_cross_entropy(points.logits, batch["segment"])
+        return terms
 
-    def _guidance(self, links, points, images, scene_tags, point_scene, view_tags, index):
+    def _guidance_terms(self, batch, points, images, index):
         """Guidance in both directions, summed over the scenes of the batch."""
-        kinds = {"guidance_3d": self.guidance_3d, "guidance_2d": self.guidance_2d}
+        kinds = self.guidance
         if set(kinds.values()) == {"none"}:
             return {}
         pairs, sizes = draw_pairs(index, **self.pairing)
-        links = links.at(pairs)
-        point_tags = scene_tags[point_scene[links.point]]
+        columns = index.link_point, index.link_view, batch["link_row"], batch["link_col"]
+        links, view_tags = Links(*columns).at(pairs), batch["view_tags"]
+        point_tags = batch["teacher_tags"][index.point_scene[links.point]]
         sides = paired_sides(links, sizes, points, images, point_tags, view_tags, kinds.values())
         directions = {
             "guidance_3d": (self.project_points, sides),
-            "guidance_2d": (self.project_pixels, [s[::-1] for s in sides]),
+            "guidance_2d": (self.project_images, [side[::-1] for side in sides]),
         }
-        options = {"temperature": self.temperature}
-        weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup)
-        # Gradients are averaged over the processes; a sum over all scenes must not be.
-        weight = weight * world_size()
         return {
-            name: weight * sum(guidance_loss(*s, kinds[name], project, options) for s in pairs)
-            for name, (project, pairs) in directions.items()
-            if kinds[name] != "none"
+            term: sum(
+                guidance_loss(*side, kinds[term], project, self.guidance_options) for side in pairs
+            )
+            for term, (project, pairs) in directions.items()
+            if kinds[term] != "none"
         }
 
-    def _consistency(self, beta, logits, probs, region, threshold, voters):
-        """Eq. 2-8 on one branch: its weighted loss and its statistics."""
-        weight = beta * warmup(self.iteration, self.consistency_warmup)
-        consistency_loss = CONSISTENCY.get(self.consistency)
-        loss, stats = consistency_loss(logits, probs, region, threshold, *voters)
-        return weight * loss, stats
+    def _consistency(self, *given):
+        """Eq. 2-8 on one branch: loss () and statistics."""
+        return CONSISTENCY.get(self.consistency)(*given)
 
     @torch.no_grad()
-    def _point_labels(self, batch, point_scene, index):
+    def _point_labels(self, batch, index):
         """Probabilities (N, C) at the student's voxels, masked with the tags of their scenes."""
         teacher = stored = None
         if needs(self.label_source, "teacher"):
@@ -248,7 +257,7 @@ class WSegPC(nn.Module):
                     f"label_source is {self.label_source!r}, but the batch has no stored_probs; "
                     "set stored_labels to a label store in data.train, or label_source='teacher'"
                 )
-            stored = mask_stored(batch["stored_probs"], batch["teacher_tags"][point_scene])
+            stored = mask_stored(batch["stored_probs"], batch["teacher_tags"][index.point_scene])
         return LABEL_SOURCES.get(self.label_source)(teacher, stored, self.stored_weight)
 
     @torch.no_grad()

@@ -761,7 +761,7 @@ def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
 
 
 def test_without_an_announced_epoch_every_draw_is_new(prepared_root, store):
-    """Pointcept's own hook lists lack ReproducibleSampling: augmentation must not freeze."""
+    """Pointcept's own hook lists lack WSegPCReproducibleSampling: augmentation must not freeze."""
     transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
     data = labelled(prepared_root, store, transform=transform)
     first, second = data[0]["coord"], data[0]["coord"]

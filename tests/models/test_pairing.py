@@ -21,7 +21,7 @@ def links(counts, seed=0):
 def test_views_are_capped_skipped_and_never_repeated():
     counts = [1000, 64, 65, 0, 300]
     view = links(counts)
-    pairs = sample_pairs(view, counts, total=10_000, generator=seeded(1))
+    pairs = sample_pairs(view, counts, max_pairs=10_000, generator=seeded(1))
     assert len(pairs.unique()) == len(pairs)
     assert torch.bincount(view[pairs], minlength=5).tolist() == [512, 0, 65, 0, 300]
 

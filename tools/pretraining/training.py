@@ -29,7 +29,7 @@ class TagNet(nn.Module):
 
     def __init__(self, name: str, stages: int | None, num_classes: int):
         super().__init__()
-        self.encoder = ImageEncoder(name, weights="none", stages=stages)
+        self.encoder = ImageEncoder(name, weights="none", num_stages=stages)
         self.classifier = nn.Conv2d(self.encoder.out_channels, num_classes, 1)
 
     def forward(self, images):

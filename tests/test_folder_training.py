@@ -21,6 +21,7 @@ from main_job.steps import exclusive
 from pointcept_wsegpc.captures.folder.raw import find_scans
 from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -48,7 +49,7 @@ def own_root(tmp_path_factory):
     regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    ClassTable(NAMES).write(root)
     return root
 
 
@@ -72,19 +73,19 @@ def test_configs_take_the_classes_of_the_data(name, load):
     assert iterations == pytest.approx(4000 if name.endswith("rpc") else 8000)
     cfg.model.get("image_encoder", {})["weights"] = "none"
     if not stage_two:
-        assert cfg.data.train.structures == {"floor": ("floor", 0.5), "wall": ("wall", 0.5)}
+        assert cfg.data.train.structure_removal == {"ground": 0.5, "wall": 0.5, "ceiling": 0.5}
         assert cfg.model.num_classes == 4
     assert any(p.requires_grad for p in build_model(cfg.model).parameters())
     assert build_hooks(cfg.hooks)
     for part in ("train", "val", "test"):
-        assert cfg.data.get(part, {}).get("type") not in ("ScanNetDataset", "WSegPCScanNetDataset")
+        assert cfg.data.get(part, {}).get("type") != "ScanNetDataset"
 
 
 def test_stage_one_has_samples_without_any_label(load):
     dataset = build_dataset(load("wsegpc-cmg").data.train)
     sample = dataset[0]
-    assert sample["tags"].shape == (1, 4) and sample["tags"][0, 1] == 0
-    assert sample["image"].shape[0] == 6 and len(sample["link_view"]) > 100
+    assert sample["point_tags"].shape == (1, 4) and sample["point_tags"][0, 1] == 0
+    assert len(sample["view_size"]) == 6 and len(sample["link_view"]) > 100
     assert "segment" not in sample
     evaluated = build_dataset({**load("wsegpc-cmg").data.train, "mode": "eval"})[0]
     assert "segment" not in evaluated and len(evaluated["inverse"]) > 1000
@@ -103,7 +104,7 @@ def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
 def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
     monkeypatch.setenv("WSEGPC_DATA_ROOT", str(tmp_path))
     for name in CONFIGS:
-        with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
+        with pytest.raises(FileNotFoundError, match=r"classes\.json is missing; `wsegpc upgrade"):
             load(name)
 
 

@@ -25,9 +25,6 @@ NAMES = {
         DATASETS,
         [
             "WSegPCMultiViewDataset",
-            "WSegPCS3DISDataset",
-            "WSegPCS3DISPseudoLabelDataset",
-            "WSegPCScanNetDataset",
             "WSegPCPseudoLabelDataset",
         ],
     ),
@@ -54,6 +51,7 @@ def ours(registry):
         name
         for name, cls in registry.module_dict.items()
         if cls.__module__.startswith("pointcept_wsegpc.")
+        and cls.__module__ != "pointcept_wsegpc.renames"  # old names, which are refused
     }
 
 

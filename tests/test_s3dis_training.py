@@ -33,7 +33,7 @@ from test_configs import (
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, nearest_half, voxelize
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
@@ -42,8 +42,10 @@ from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 
+S3DIS = ClassTable.shipped("s3dis")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-C = len(S3DIS_NAMES)
+C = len(S3DIS.names)
 WITHOUT = "-".join(s3dis_rooms.WITHOUT_IMAGES)  # images
 TRAIN = ("Area_1", "Area_2")  # three rooms, one of them without images
 
@@ -99,10 +101,10 @@ def test_a_room_is_a_scene_of_its_area(root):
     names = [rooms.get_data_name(i) for i in range(len(rooms))]
     assert names == [WITHOUT, "Area_1-office_1", "Area_2-office_1"]
     drawn = sample(rooms, "Area_2-office_1")
-    assert drawn["tags"].shape == (1, C) and drawn["image"].shape == (2, 3, 36, 48)
+    assert drawn["point_tags"].shape == (1, C) and drawn["image"].shape == (2 * 36 * 48, 3)
     assert len(drawn["link_view"]) > 20 and "segment" not in drawn
     labelled = dataset(root, mode="eval", split="Area_5")[0]
-    assert labelled["origin_segment"].max() < C and labelled["image_label"].shape == (2, 36, 48)
+    assert labelled["origin_segment"].max() < C and len(labelled["image_segment"]) == 2 * 36 * 48
 
 
 def test_crop_keeps_nearest_halves():
@@ -155,7 +157,8 @@ STRONG = {
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_no_draw_exceeds_the_limit(root, mix3d):
-    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, structure_removal=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, **settings)
     sizes = []
     for epoch in range(40):
         drawn = sample(rooms, "Area_1-office_1", epoch)
@@ -173,7 +176,8 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
 
 @pytest.mark.parametrize("limit", [2, 5])
 def test_the_smallest_limits_hold_and_empty_no_scene(root, limit):
-    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, structure_removal=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, **settings)
     for epoch in range(10):
         drawn = sample(rooms, "Area_1-office_1", epoch)
         first, last = drawn["teacher_offset"].tolist()
@@ -209,7 +213,7 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     cut = sample(rooms, "Area_1-office_1")
     assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
-    assert (cut["tags"] == whole["tags"]).all() and cut["image"].shape == whole["image"].shape
+    assert (cut["point_tags"] == whole["point_tags"]).all() and cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
     assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]
@@ -224,13 +228,13 @@ def test_a_room_without_images_gives_no_view(root):
     views = read_views(scene)
     assert len(views) == 0 and views.size.shape == (0, 2) and views.intrinsic.shape == (0, 3, 3)
     drawn = sample(dataset(root), WITHOUT)
-    empty = {"image": (0, 3, 36, 48), "teacher_image": (0, 3, 36, 48), "image_region": (0, 36, 48)}
-    empty |= {"view_tags": (0, C), "link_view": (0,), "link_point": (0,)}
+    empty = {"image": (0, 3), "teacher_image": (0, 3), "image_region": (0,), "view_size": (0, 2)}
+    empty |= {"view_tags": (0, C), "view_tagged": (0,), "link_view": (0,), "link_point": (0,)}
     assert {key: tuple(drawn[key].shape) for key in empty} == empty
     assert drawn["view_offset"].tolist() == drawn["link_offset"].tolist() == [0]
-    assert drawn["tags"].sum() > 0 and len(drawn["coord"]) > 100
+    assert drawn["point_tags"].sum() > 0 and len(drawn["coord"]) > 100
     whole = dataset(root, mode="eval")[0]
-    assert whole["name"] == WITHOUT and whole["image_label"].shape == (0, 36, 48)
+    assert whole["name"] == WITHOUT and whole["image_segment"].shape == (0,)
 
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
@@ -282,15 +286,15 @@ def test_a_batch_of_such_rooms_alone_leaves_the_2d_as_it_is(root):
 
 
 def test_evaluation_of_such_a_room(root):
-    from pointcept_wsegpc.hooks.evaluator import scene_confusions
+    from pointcept_wsegpc.hooks.evaluator import labellings
 
     batch = collate_fn([dataset(root, mode="eval")[0]])
     model = make_model().eval()
     with torch.no_grad():
         result = model(batch)
-    counts = scene_confusions(batch, result, C)
-    assert result["image_logits"].shape == (0, C, 36, 48)
-    assert counts["3D"].sum() == len(batch["origin_segment"]) and counts["2D"].sum() == 0
+    pairs = labellings(batch, result)
+    assert result["image_logits"].shape == (0, C)
+    assert len(pairs["3D"][1]) == len(batch["origin_segment"]) and pairs["2D"][1].size == 0
 
 
 # --------------------------------------------------------------------------- the whole pipeline
@@ -331,12 +335,12 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
     assert "Engine: Pointcept stand-in" in log
     store = tmp_path / "one/pseudo_labels"
     labels = LabelStore.load(store)
-    labels.check(S3DIS_NAMES)
+    labels.check(S3DIS.names)
     assert len(labels.manifest["scenes"]) == 3
     for scene in scene_dirs(root, TRAIN):
         label = labels.read(scene.name, len(np.load(scene / "coord.npy")))["label"]
         tags = read_scene_tags(root / "scene_tags.json")[scene.name]
-        assert {S3DIS_NAMES[i] for i in np.unique(label)} <= set(tags)
+        assert {S3DIS.names[i] for i in np.unique(label)} <= set(tags)
     run(
         "train.py", "--config-file", CONFIGS / "s3dis/stage2-minkunet18c.py", "--num-gpus", 1,
         "--options", *small_run, narrow, f"save_path={tmp_path / 'two'}",
@@ -386,7 +390,7 @@ def test_the_data_sets_of_a_config_build(name, root, store):
     cfg = load(name)
     if name in STAGE_ONE:
         drawn = build_dataset({**cfg.data.train, "data_root": str(root)})[1]
-        assert drawn["image"].shape == (6, 3, 36, 48) and drawn["tags"].shape == (1, C)
+        assert drawn["image"].shape == (6 * 36 * 48, 3) and drawn["point_tags"].shape == (1, C)
     else:
         changes = {"data_root": str(root), "split": TRAIN, "store": str(store)}
         drawn = build_dataset({**cfg.data.train, **changes})[0]
@@ -403,7 +407,7 @@ def store(root, tmp_path_factory):
         scene.name: np.full(len(np.load(scene / "coord.npy")), 7)
         for scene in scene_dirs(root, TRAIN)
     }
-    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS_NAMES).path
+    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS.names).path
 
 
 def test_paper_settings():

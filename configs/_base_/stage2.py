@@ -1,7 +1,10 @@
 # Stage two on ScanNet-format scenes, with the paper's settings; children name the network.
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.transforms.stage2 import FEATURES, train_transforms, val_transforms
+
+num_classes = len(ClassTable.shipped("scannet20"))
 
 batch_size = 8
 epoch = 200
@@ -13,7 +16,7 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="DefaultSegmentor",
-    backbone=dict(type="WSegPCMinkUNet", arch="18C", in_channels=6, num_classes=20),
+    backbone=dict(type="WSegPCMinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
     criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
 )
 
@@ -69,7 +72,7 @@ data = dict(
         ),
     ),
 )
-del train_transforms, val_transforms, FEATURES
+del ClassTable, num_classes, train_transforms, val_transforms, FEATURES
 
 hooks = [
     dict(type="CheckpointLoader"),

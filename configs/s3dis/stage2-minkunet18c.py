@@ -5,10 +5,12 @@ _base_ = ["../_base_/stage2.py"]
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.transforms.stage2 import train_transforms
 
+names = ClassTable.shipped("s3dis").names
+
 batch_size = 4
 epoch = 800
 
-model = dict(backbone=dict(num_classes=13))
+model = dict(backbone=dict(num_classes=len(names)))
 
 data_root = "data/s3dis_wsegpc"
 areas = [f"Area_{number}" for number in range(1, 7)]
@@ -24,8 +26,8 @@ folds = {
     for held_out in areas
 }
 data = dict(
-    num_classes=13,
-    names=list(ClassTable.shipped("s3dis").names),
+    num_classes=len(names),
+    names=list(names),
     train=dict(
         dataset="S3DISDataset",
         split=folds["Area_5"]["train"]["split"],
@@ -38,4 +40,4 @@ data = dict(
     val=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
     test=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
 )
-del ClassTable, train_transforms, areas
+del ClassTable, train_transforms, areas, names

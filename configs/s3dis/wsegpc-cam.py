@@ -4,9 +4,11 @@ _base_ = ["../scannet/wsegpc-cam.py"]
 
 from pointcept_wsegpc.contracts.classes import ClassTable
 
+names = ClassTable.shipped("s3dis").names
+
 epoch = 800
 
-model = dict(num_classes=13)
+model = dict(num_classes=len(names))
 
 areas = [f"Area_{number}" for number in range(1, 7)]
 folds = {
@@ -18,8 +20,8 @@ folds = {
 }
 scenes = dict(data_root="data/s3dis_wsegpc", depth_tolerance=0.05)
 data = dict(
-    num_classes=13,
-    names=list(ClassTable.shipped("s3dis").names),
+    num_classes=len(names),
+    names=list(names),
     train=dict(
         structure_removal=dict(ceiling=0.5),  # besides ground and wall
         max_voxels=200000,
@@ -28,4 +30,4 @@ data = dict(
     ),
     val=dict(**folds["Area_5"]["val"], **scenes),
 )
-del ClassTable, areas, scenes
+del ClassTable, areas, names, scenes

@@ -4,13 +4,18 @@ Where depth was rendered from the cloud it agrees with the points under any pose
 not. N points, V views of H x W pixels; metres, pixel centres at integers.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import numpy as np
 
 from ..camera.fit import MIN_SPREAD, color_agreement, correlation
 from ..camera.zbuffer import PointRenderer
-from ..contracts.views import read_view_image
+from ..contracts.views import Views, read_view_image
 from .explanations import explanations
-from .fit import OVERLAY, TRIAL_VIEWS
+from .findings import Findings
+from .fit import OVERLAY, TRIAL_VIEWS, Cameras
 
 SWAPPED, UNRELATED = -0.2, 0.1  # correlation of red minus blue; of brightness
 MIN_LINKS = 50
@@ -22,7 +27,9 @@ MIN_POINTS = 50
 TRIAL_POINTS = 30_000
 
 
-def photo_fit(coord, color, cameras, images):
+def photo_fit(
+    coord: np.ndarray, color: np.ndarray, cameras: Cameras, images: list[np.ndarray]
+) -> float | None:
     """0..1: correlation of colours between points (N, 3) and images, times the share of cells of
     the images that have points. None where all is of one colour. Depth is not used.
     """
@@ -54,7 +61,15 @@ def photo_fit(coord, color, cameras, images):
     return float(max(*products, 0) / spread * np.mean(covered))
 
 
-def check_photos(findings, scene, coord, color, cameras, views, likely_size):
+def check_photos(
+    findings: Findings,
+    scene: Path,
+    coord: np.ndarray,
+    color: np.ndarray | None,
+    cameras: Cameras,
+    views: Views,
+    likely_size: bool,
+) -> bool:
     """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
     cameras = cameras.some(TRIAL_VIEWS)
     size = dict(zip(views.frame.tolist(), views.size, strict=True))
@@ -103,7 +118,7 @@ def _with(undone, color):
     return coord, color, cameras
 
 
-def check_colors(findings, of_points, of_pixels):
+def check_colors(findings: Findings, of_points: np.ndarray, of_pixels: np.ndarray) -> None:
     """Add swapped channels and unrelated images; colours (L, 3) of points and their pixels."""
     if len(of_points) < MIN_LINKS:
         return

@@ -3,14 +3,18 @@
 N points, V views of H x W pixels. Coordinates in metres, pixel centres at integers.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..camera.fit import FOOTPRINT, covered_shares, fit_views, spread
 from ..clouds.spacing import spacing
-from ..contracts.views import read_view_image
-from .explanations import explanations
+from ..contracts.views import Views, read_view_image
+from .explanations import Explanation, explanations
+from .findings import Findings
 
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
 MAX_POINTS = 500_000  # compared; every n-th of a larger cloud
@@ -91,7 +95,7 @@ class Fit:
         return float(self.quality.mean()) if len(self.share) else 0.0
 
 
-def load_cameras(scene, views, frames):
+def load_cameras(scene: Path, views: Views, frames: list[int]) -> Cameras:
     """The views of a scene whose `frame` is among `frames`, with their depth images."""
     chosen = np.flatnonzero(np.isin(views.frame, frames))
     depth = [read_view_image(scene, views.frame[v], "depth", views.size[v]) for v in chosen]
@@ -99,7 +103,7 @@ def load_cameras(scene, views, frames):
     return Cameras(*arrays, depth, views.intrinsic[chosen, 0, 0])
 
 
-def measure_fit(coord, cameras, tolerance):
+def measure_fit(coord: np.ndarray, cameras: Cameras, tolerance: float) -> Fit:
     """Compare points (N, 3) with the depth images of the cameras.
 
     On the surface means within `tolerance` m and what a pixel covers there: at low resolution the
@@ -112,7 +116,9 @@ def measure_fit(coord, cameras, tolerance):
     return Fit(share, covered_shares(coord, *settings, spacing(coord)), fit.median_error)
 
 
-def check_fit(findings, coord, cameras, views, tolerance):
+def check_fit(
+    findings: Findings, coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float
+) -> bool:
     """Measure how the points (N, 3) fit the views and add what is wrong, diagnosed, to findings.
 
     Returns whether they fit.
@@ -167,7 +173,9 @@ def _add_doubts(findings, cameras, fit, bad):
         )
 
 
-def diagnose(coord, cameras, views, tolerance, likely_size=True):
+def diagnose(
+    coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float, likely_size: bool
+) -> Explanation | None:
     """The known mistake without which points and depth agree best; None if none explains it."""
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, cameras = coord[::step], cameras.some(TRIAL_VIEWS)

@@ -3,18 +3,21 @@
 N points, R regions.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
-from ..contracts.views import read_view_image
+from ..contracts.views import Views, read_view_image
+from .findings import Findings
 from .views import EXTRACT
 
 MIN_ASSIGNED = 0.5  # share of the points
 MAX_SHARE = 0.9  # share of the points in one region, beyond which votes decide nothing
 
 
-def check_regions(findings, scene, num_points):
+def check_regions(findings: Findings, scene: str | Path, num_points: int | None) -> None:
     """Add what is wrong with region.npy of a scene folder with N points."""
     path = Path(scene) / "region.npy"
     if not path.is_file():
@@ -45,7 +48,9 @@ def check_regions(findings, scene, num_points):
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 
 
-def check_view_regions(findings, scene, frames, views):
+def check_view_regions(
+    findings: Findings, scene: Path, frames: list[int], views: Views
+) -> None:
     """Add region images of the views `frames` that do not fit their stored sizes."""
     for frame, size in zip(views.frame, views.size, strict=True):
         if frame not in frames:

@@ -1,5 +1,7 @@
 """All checks of one prepared scene. N points, V views."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 
 from ..camera.fit import MIN_VISIBLE, fit_views, linked_colors
 from ..clouds.voxels import voxelize
-from ..contracts.classes import LABEL_TABLES
+from ..contracts.classes import ClassTable
 from ..contracts.views import read_view_image
 from .colors import check_colors, check_photos
 from .findings import Findings
@@ -24,19 +26,19 @@ EVENLY = 0.5  # median error over tolerance where links are spread evenly; right
 class Settings:
     """What the checks compare with; all from the training configuration."""
 
-    names: tuple = ()  # class table; () = unknown
+    table: ClassTable | None = None  # None: unknown
     num_views: int = 6  # of a sample
     tolerance: float = 0.04  # m, of the point-pixel links
     grid_size: float = 0.04  # m, voxel edge
     max_views: int = 24  # looked at in each scene, evenly spread
 
 
-def check_scene(scene, settings):
+def check_scene(scene: str | Path, settings: Settings) -> dict:
     """Findings.record() of a scene folder: metrics by name, and `problems`."""
     findings = Findings()
     scene = Path(scene)
     manifest = _check_manifest(findings, scene)
-    points = check_points(findings, scene, len(settings.names) or None)
+    points = check_points(findings, scene, settings.table)
     coord = points.get("coord")
     if coord is not None:
         findings.metrics["voxels"] = len(voxelize(coord, settings.grid_size)[1])
@@ -47,11 +49,11 @@ def check_scene(scene, settings):
     if coord is not None and len(frames):
         rendered = (manifest.get("rendered_depth") or {}).get("views", ())
         _check_links(findings, scene, points, views, frames, set(rendered), settings)
-    for key in LABEL_TABLES:
-        if key in points and settings.names and not findings.has("label-range"):
-            present = np.unique(points[key][points[key] >= 0])
-            findings.metrics["labelled"] = [settings.names[int(i)] for i in present]
-            break
+    table = settings.table
+    if table and table.label_file in points and not findings.has("label-range"):
+        label = points[table.label_file]
+        present = np.unique(label[label >= 0]).astype(int)
+        findings.metrics["labelled"] = [table.names[i] for i in present]
     findings.metrics["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
     return findings.record()
 

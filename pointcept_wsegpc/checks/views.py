@@ -3,13 +3,16 @@
 V views of H x W pixels.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..camera.fit import spread
-from ..contracts.views import read_views, view_path
+from ..contracts.views import Views, read_views, view_path
+from .findings import Findings
 from .points import PREPARE
 
 SURE = 0.7  # of the mean upward vector's length along one axis
@@ -23,7 +26,9 @@ EXTRACT = "run tools/extract_regions.py"
 EXPORT = f"export depth as 16-bit PNG in millimetres and {PREPARE}"
 
 
-def check_views(findings, scene, num_views, limit):
+def check_views(
+    findings: Findings, scene: str | Path, num_views: int, limit: int
+) -> tuple[Views | None, list[int]]:
     """Add what is wrong with the views of a scene folder.
 
     Returns schema.Views or None, and the frames (at most `limit`, evenly spread) that have whole
@@ -170,13 +175,13 @@ def _once(findings, key, *details, **options):
         findings.add(key, *details, **options)
 
 
-def mean_up(views):
+def mean_up(views: Views) -> np.ndarray:
     """Mean (3,) of the images' upward direction in the axis-aligned world, length at most 1."""
     up = -views.world_to_camera[:, 1, :3]  # the camera's y axis points down
     return (up @ views.axis_alignment[:3, :3].T).mean(axis=0)
 
 
-def check_gravity(findings, views):
+def check_gravity(findings: Findings, views: Views) -> None:
     """Add a vertical axis other than z: structure removal and rotations would be about z."""
     up = mean_up(views)
     length = float(np.linalg.norm(up))

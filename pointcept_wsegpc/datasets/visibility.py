@@ -11,6 +11,7 @@ import numpy as np
 
 from ..camera import pixels_in_image, visible_pixels
 from ..camera.zbuffer import PointRenderer
+from ..clouds.normals import estimate_normals
 from ..clouds.voxels import voxelize
 from ..contracts.views import Views, read_view_image
 
@@ -22,8 +23,9 @@ LINK_VISIBILITY = ("depth", "zbuffer", "none")
 def surface_of(points: dict[str, np.ndarray], grid_size: float) -> PointRenderer:
     """What hides points of a scene: its voxels' first points as discs of the voxels' size."""
     _, first, _ = voxelize(points["coord"], grid_size)
-    normal = points["normal"][first] if "normal" in points else None
-    return PointRenderer(points["coord"][first], normal, np.full(len(first), grid_size))
+    coord = points["coord"][first]
+    normal = points["normal"][first] if "normal" in points else estimate_normals(coord)
+    return PointRenderer(coord, normal, np.full(len(coord), grid_size))
 
 
 def seen_points(

@@ -10,7 +10,7 @@ from pointcept.engines.hooks.default import HookBase
 
 from ..contracts.classes import IGNORE
 from ..losses.tags import tag_softmax
-from ..metrics import confusion, iou_table, mean_iou
+from ..metrics import iou_table, mean_iou, scene_confusions
 from .common import sum_confusion, to_device, unwrap, write_scalars
 
 # What is evaluated, as it is logged.
@@ -40,12 +40,12 @@ class WSegPCEvaluator(HookBase):
         names = trainer.cfg.data.names
         model.eval()
         device = next(model.parameters()).device
-        total = {title: np.zeros((len(names),) * 2, np.int64) for title in TITLES}
+        total = {title: np.zeros((len(names) + 1,) * 2, np.int64) for title in TITLES}
         losses = []
         for batch in trainer.val_loader:
             batch = to_device(batch, device)
             result = model(batch)
-            counts = scene_confusions(batch, result, len(names))
+            counts = scene_confusions(labellings(batch, result), len(names))
             for title, count in counts.items():
                 total[title] += count
             losses.append(result["loss"].item())
@@ -62,8 +62,8 @@ class WSegPCEvaluator(HookBase):
         trainer.comm_info["current_metric_value"] = miou["3D"]
 
 
-def scene_confusions(batch, result, num_classes):
-    """Confusions (C, C) of one evaluated scene, one for each of TITLES."""
+def labellings(batch, result):
+    """{title: (prediction, target)} of one evaluated scene, for each of TITLES."""
     if "origin_segment" not in batch or len(batch["offset"]) != 1:
         raise ValueError(
             f"got a validation batch of {len(batch['offset'])} scene(s) "
@@ -74,7 +74,7 @@ def scene_confusions(batch, result, num_classes):
         "3D": (result["seg_logits"], batch["inverse"], batch["origin_segment"]),
         "2D": (result["image_logits"], slice(None), batch["image_segment"]),
     }
-    counts = {}
+    pairs = {}
     for title, (logits, inverse, target) in rows.items():
         end = torch.tensor([len(logits)], device=logits.device)
         masked = tag_softmax(logits, batch["scene_tags"], end)
@@ -82,6 +82,5 @@ def scene_confusions(batch, result, num_classes):
             best, pred = scores.max(1)
             if scores is masked:
                 pred = torch.where(best > 0, pred, IGNORE)  # a scene without any tag
-            pred = pred[inverse]
-            counts[name] = confusion(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
-    return counts
+            pairs[name] = pred[inverse].cpu().numpy(), target.cpu().numpy()
+    return pairs

@@ -18,7 +18,7 @@ from pointcept.utils import comm
 from ..contracts.label_store import LabelStore
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
-from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
+from ..metrics import iou, iou_table, mean_iou, scene_confusions
 from ..renames import HOOK_KEYS, refuses_old
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed
@@ -182,10 +182,8 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
             "3d_no_vote": (known_labels(probs)[0], batch["origin_segment"]),
             "2d": (known_labels(pixel_probs)[0], batch["image_segment"]),
         }
-        metrics = {
-            metric: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
-            for metric, (pred, target) in pairs.items()
-        }
+        pairs = {name: [part.cpu().numpy() for part in pair] for name, pair in pairs.items()}
+        metrics = scene_confusions(pairs, num_classes)
     return {name: array.cpu().numpy() for name, array in labels.items()}, metrics
 
 

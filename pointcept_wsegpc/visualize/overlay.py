@@ -3,13 +3,15 @@
 N points, V views of H x W pixels.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
 from ..camera.fit import FOOTPRINT, spread
 from ..camera.zbuffer import PointRenderer
-from ..contracts.views import read_view_image
+from ..contracts.views import Views, read_view_image
 from ..files import atomic_path
 
 VIEWS = 3
@@ -23,7 +25,9 @@ ROWS = (
 )
 
 
-def draw_overlay(path, scene, points, views, tolerance):
+def draw_overlay(
+    path: Path, scene: Path, points: dict[str, np.ndarray], views: Views, tolerance: float
+) -> None:
     """Write one figure of a scene folder: three views in columns, ROWS below each other.
 
     points: coord (N, 3) m and, for the third row, color (N, 3) uint8.

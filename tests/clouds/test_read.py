@@ -74,8 +74,16 @@ def test_ply_of_polygons_with_normals_and_float_colours(text, tmp_path):
 
 def write_pcd(path, storage):
     packed = (COLOR.astype(np.uint32) << [16, 8, 0]).sum(1).astype(np.uint32)
-    layout = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<f4"), ("normal_x", "<f4"),
-              ("normal_y", "<f4"), ("normal_z", "<f4"), ("_", "u1", 2)]  # fmt: skip
+    layout = [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("rgb", "<f4"),
+        ("normal_x", "<f4"),
+        ("normal_y", "<f4"),
+        ("normal_z", "<f4"),
+        ("_", "u1", 2),
+    ]
     points = np.zeros(40, layout)
     for i, axis in enumerate("xyz"):
         points[axis], points[f"normal_{axis}"] = COORD[:, i], NORMAL[:, i]
@@ -183,7 +191,7 @@ def write_bytes(data):
         ("a.npy", lambda p: np.save(p, np.zeros(4, [("x", "f4")])), "expected x, y and z, got x"),
         ("a.las", write_bytes(b"LASF"), "export it again"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_cloud_gets_one_line(name, write, message, tmp_path):
     if name.endswith("las"):
         pytest.importorskip("laspy")

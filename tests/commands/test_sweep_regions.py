@@ -147,7 +147,7 @@ def test_bad_arguments_get_one_line(tmp_path, arguments, message):
 
 def test_bad_clouds_get_one_line(tmp_path):
     (tmp_path / "a.ply").write_text("no ply")
-    for name, message in {"a.ply": "expected vertices with x y z", "b.ply": "No such file",
+    for name, message in {"a.ply": "expected a .ply", "b.ply": "No such file",
                           "nowhere": "coord.npy is missing"}.items():  # fmt: skip
         result = run_tool(tmp_path / name, "--vary", "max_angle=10")
         assert result.returncode != 0 and message in result.stderr, result.stderr

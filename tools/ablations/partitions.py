@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from main_job.report import SEGMENT
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
-from pointcept_wsegpc.contracts.scene import read_points, read_region, scene_dirs
+from main_job.report import read_truth
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable
+from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, write_array
-from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
+from pointcept_wsegpc.metrics import majority_vote, mean_iou, scene_confusions
 
 SPLITS = ("train", "val")
 REGION_FILES = ("region.npy", "regions.json")
@@ -20,7 +20,7 @@ REGION_IMAGES = ".region.png"
 
 
 def link_scenes(source: Path, root: Path) -> None:
-    """Hard-link the prepared scenes and their tags to another root, without their regions.
+    """Hard-link prepared scenes, class table and tags to another root, without the regions.
 
     Files are replaced whole, never changed, so neither root sees what happens in the other. On
     another file system they are copied. What is there already stays. The tags come last: they mark
@@ -33,6 +33,7 @@ def link_scenes(source: Path, root: Path) -> None:
                 regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
                 if path.is_file() and not regions:
                     share(path, root / path.relative_to(source))
+    share(source / CLASSES_FILE, root / CLASSES_FILE)
     share(source / TAGS_FILE, root / TAGS_FILE)
 
 
@@ -54,19 +55,22 @@ def leave_unassigned(root: Path) -> None:
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
-def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
-    """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
+def quality(root: Path) -> tuple[float, float] | None:
+    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labelled.
 
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.
     """
-    num_classes = len(SCANNET20_NAMES)
-    totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
-    for scene in scene_dirs(root, split):
-        if (scene / f"{SEGMENT}.npy").is_file():
-            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+    table = ClassTable.read(root)
+    num_classes, totals = len(table), {}
+    for scene in scene_dirs(root, "train"):
+        if (scene / f"{table.label_file}.npy").is_file():
+            segment = read_truth(scene, table)
             region = read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
-            votes = np.where(region < 0, segment, vote), vote
-            totals += [confusion_with_misses(v, segment, num_classes) for v in votes]
-    return tuple(float(mean_iou(total)) for total in totals) if totals.any() else None
+            own = np.where(region < 0, segment, vote)
+            pairs = {"own": (own, segment), "wrong": (vote, segment)}
+            for name, counts in scene_confusions(pairs, num_classes).items():
+                totals[name] = totals.get(name, 0) + counts
+    labelled = any(counts.any() for counts in totals.values())
+    return tuple(map(mean_iou, totals.values())) if labelled else None

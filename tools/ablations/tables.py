@@ -29,17 +29,17 @@ def paper(in_3d=None, in_2d=None, stage_two=None) -> dict:
 
 NO_GUIDANCE, CMG = guidance("none", "none"), guidance("contrastive", "contrastive")
 NO_RPC = consistency(0.0, 0.0)
-FULL_SUPERVISION = {  # what sets configs/*/wsegpc-full.py apart from wsegpc-cam.py
+FULL_SUPERVISION = {  # what sets configs/*/supervised.py apart from wsegpc-cam.py
     **NO_GUIDANCE,
     "model.cam_3d_weight": 0.0,
     "model.supervised_weight": 1.0,
     "data.train.labels": True,
-    "data.train.structures": {"_delete_": True},
+    "data.train.structure_removal": {"_delete_": True},
 }
 
 
 def components(benchmark: Benchmark) -> Table:
-    mixed = {**consistency(1.0, 1.0), "data.train.mix3d": benchmark.mix3d}
+    mixed = {**consistency(1.0, 1.0), "data.train.mix3d_prob": benchmark.mix3d}
     whole = paper(50.1, 35.4, 46.9)
     rows = (
         Row("CAM", NO_GUIDANCE, NO_RPC, None, "pseudo", paper(25.1, 15.2)),
@@ -93,7 +93,7 @@ PARTITIONS = {
 
 
 def partitions(_: Benchmark) -> Table:
-    kept = {"data.train.structures": {"_delete_": True}}
+    kept = {"data.train.structure_removal": {"_delete_": True}}
     rows = (
         *(Row(label, partition=label) for label in PARTITIONS),
         Row("growing, structures stay", second=kept, partition="growing"),

@@ -66,7 +66,8 @@ def test_register_lists_every_module_that_registers():
     found = {
         path.relative_to(package).with_suffix("").as_posix().replace("/", ".")
         for path in package.rglob("*.py")
-        if "standin" not in path.parts and ".register_module(" in path.read_text(encoding="utf-8")
+        if not {"standin", "renames.py"} & set(path.parts)
+        and ".register_module(" in path.read_text(encoding="utf-8")
     }
     listed = {module.__name__.removeprefix("pointcept_wsegpc.") for module in register.REGISTERED}
     assert listed == found

@@ -48,9 +48,7 @@ def check_regions(findings: Findings, scene: str | Path, num_points: int | None)
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 
 
-def check_view_regions(
-    findings: Findings, scene: Path, frames: list[int], views: Views
-) -> None:
+def check_view_regions(findings: Findings, scene: Path, frames: list[int], views: Views) -> None:
     """Add region images of the views `frames` that do not fit their stored sizes."""
     for frame, size in zip(views.frame, views.size, strict=True):
         if frame not in frames:

@@ -565,15 +565,15 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     scene = scene_of(converted["wsegpc"])
     truth = np.load(scene / "segment20.npy")
     np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
-    names, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
-    manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
-    LabelStore.load(store).check(names, [NAME])
+    table, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
+    manifest = convert_pseudo_labels(tmp_path, store, table, scenes)
+    LabelStore.load(store).check(table.names, [NAME])
     stored = LabelStore.load(store).read(NAME, len(truth), ("label", "confidence"))
     assert np.array_equal(stored["label"], truth) and (stored["confidence"] == 1).all()
     assert manifest["coverage"] == (truth >= 0).mean()
     assert manifest["quality"] == {"miou": {"3d": 1.0}}
     with pytest.raises(FileExistsError, match="already"):
-        convert_pseudo_labels(tmp_path, store, names, scenes)
+        convert_pseudo_labels(tmp_path, store, table, scenes)
     for key, label, message in (
         ("pred_label", truth[:-1] % 20, "points; convert"),
         ("pred", truth % 20, "give --key"),
@@ -581,9 +581,9 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     ):
         np.savez(tmp_path / f"{NAME}.npz", **{key: label.astype(np.uint8)})
         with pytest.raises(ValueError, match=message):
-            convert_pseudo_labels(tmp_path, tmp_path / "other", names, scenes)
+            convert_pseudo_labels(tmp_path, tmp_path / "other", table, scenes)
     with pytest.raises(FileNotFoundError, match="1 of 1 scenes"):
-        convert_pseudo_labels(tmp_path / "store", tmp_path / "o", names, {"x": scene})
+        convert_pseudo_labels(tmp_path / "store", tmp_path / "o", table, {"x": scene})
 
 
 def run(tool, monkeypatch, capsys, *arguments):

@@ -469,6 +469,7 @@ def test_the_tool_resumes_and_reports(tmp_path):
     assert "1 listed scenes have no folder: scene0009_00" in first.stdout
     tags = {name: ["wall", "floor"] for name in names[:2]}
     assert read_scene_tags(out / "scene_tags.json") == tags
+    assert ClassTable.read(out) == SCANNET20
 
     before = snapshot(out / "train" / names[0])
     assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments).stdout

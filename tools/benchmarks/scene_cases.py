@@ -64,7 +64,9 @@ def export_case(sizes, cache):
     inverse, region = batch["inverse"], batch["origin_region"].long()
     first = torch.empty(len(batch["coord"]), dtype=torch.long).scatter_(0, inverse, region)
     logits = torch.from_numpy(
-        inputs.teacher_logits(first.numpy(), batch["scene_tags"].numpy(), 0, np.random.default_rng(0))
+        inputs.teacher_logits(
+            first.numpy(), batch["scene_tags"].numpy(), 0, np.random.default_rng(0)
+        )
     )
     names = [str(number) for number in range(sizes.classes)]
     store = LabelStore(Path(cache) / "label_store", names, {"made_by": "benchmark"}).open(["ours"])

@@ -72,7 +72,8 @@ def check_photos(
 ) -> bool:
     """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
     cameras = cameras.some(TRIAL_VIEWS)
-    images = [read_view_image(scene, frame, "color", views.size) for frame in cameras.frame]
+    size = dict(zip(views.frame.tolist(), views.size, strict=True))
+    images = [read_view_image(scene, f, "color", size[int(f)]) for f in cameras.frame]
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, color = coord[::step], None if color is None else color[::step]
     score = None if color is None else photo_fit(coord, color, cameras, images)

@@ -98,7 +98,7 @@ class Fit:
 def load_cameras(scene: Path, views: Views, frames: list[int]) -> Cameras:
     """The views of a scene whose `frame` is among `frames`, with their depth images."""
     chosen = np.flatnonzero(np.isin(views.frame, frames))
-    depth = [read_view_image(scene, frame, "depth", views.size) for frame in views.frame[chosen]]
+    depth = [read_view_image(scene, views.frame[v], "depth", views.size[v]) for v in chosen]
     arrays = (views.frame[chosen], views.intrinsic[chosen], views.world_to_camera[chosen])
     return Cameras(*arrays, depth, views.intrinsic[chosen, 0, 0])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contracts.views import read_view_image
+from ..contracts.views import Views, read_view_image
 from .findings import Findings
 from .views import EXTRACT
 
@@ -48,11 +48,11 @@ def check_regions(findings: Findings, scene: str | Path, num_points: int | None)
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 
 
-def check_view_regions(
-    findings: Findings, scene: Path, frames: list[int], size: tuple[int, int]
-) -> None:
-    """Add region images of the views `frames` that do not fit the stored size (H, W)."""
-    for frame in frames:
+def check_view_regions(findings: Findings, scene: Path, frames: list[int], views: Views) -> None:
+    """Add region images of the views `frames` that do not fit their stored sizes."""
+    for frame, size in zip(views.frame, views.size, strict=True):
+        if frame not in frames:
+            continue
         try:
             read_view_image(scene, frame, "region", size)
         except FileNotFoundError:  # counted with the other missing images

@@ -45,7 +45,7 @@ def check_scene(scene: str | Path, settings: Settings) -> dict:
     check_regions(findings, scene, None if coord is None else len(coord))
     views, frames = check_views(findings, scene, settings.num_views, settings.max_views)
     if views is not None:
-        check_view_regions(findings, scene, frames, views.size)
+        check_view_regions(findings, scene, frames, views)
     if coord is not None and len(frames):
         rendered = (manifest.get("rendered_depth") or {}).get("views", ())
         _check_links(findings, scene, points, views, frames, set(rendered), settings)

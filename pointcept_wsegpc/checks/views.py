@@ -53,7 +53,7 @@ def check_views(
         why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
         findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)
         return None, []
-    findings.metrics.update(views=count, size=list(views.size))
+    findings.metrics.update(views=count, size=views.size.max(0, initial=0).tolist())
     if not count:
         _add_no_views(findings)
         return None, []
@@ -63,7 +63,8 @@ def check_views(
     whole = np.isin(views.frame, _whole_frames(findings, scene, views)) & _cameras(findings, views)
     frames = views.frame[whole]
     chosen = frames[spread(len(frames), limit)].tolist()
-    depths = {f: _depth_of_whole(findings, scene, f, views.size) for f in chosen}
+    size = dict(zip(views.frame.tolist(), views.size.tolist(), strict=True))
+    depths = {f: _depth_of_whole(findings, scene, f, size[f]) for f in chosen}
     return views, _check_depths(findings, {f: d for f, d in depths.items() if d is not None})
 
 
@@ -95,7 +96,7 @@ def _cameras(findings, views):
     squared = rotation @ rotation.transpose(0, 2, 1)
     rigid = finite & (np.abs(squared - np.eye(3)).max((1, 2)) < 0.05)
     mirrored = rigid & (np.linalg.det(rotation) < 0)
-    focal = intrinsic[:, 0, 0] / views.size[1]
+    focal = intrinsic[:, 0, 0] / views.size[:, 1]
     likely = (focal > LIKELY_FOCAL[0]) & (focal < LIKELY_FOCAL[1]) & (intrinsic[:, 1, 1] > 0)
     for key, bad, what, fix in (
         ("pose-impossible", ~rigid, "poses are no rigid motions", "leave these frames out"),

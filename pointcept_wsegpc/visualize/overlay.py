@@ -39,7 +39,7 @@ def draw_overlay(
     step = max(len(points["coord"]) // MAX_POINTS, 1)
     coord = points["coord"][::step]
     color = points.get("color", np.full_like(points["coord"], 128))[::step]
-    height = 4.0 * views.size[0] / views.size[1]
+    height = 4.0 * (views.size[columns, 0] / views.size[columns, 1]).max(initial=0)
     figure = Figure(figsize=(4.0 * len(columns) + 0.4, len(ROWS) * (height + 0.35) + 0.5))
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(ROWS), len(columns), squeeze=False)
@@ -62,10 +62,10 @@ def draw_overlay(
 
 def _images(scene, coord, color, views, index, tolerance):
     """The three images (H, W, 3) uint8 of one view, and its caption."""
-    frame, intrinsic = views.frame[index], views.intrinsic[index]
-    image = read_view_image(scene, frame, "color", views.size)
-    depth = read_view_image(scene, frame, "depth", views.size)
-    drawn, shown = PointRenderer(coord).draw(intrinsic, views.world_to_camera[index], views.size)
+    frame, intrinsic, size = views.frame[index], views.intrinsic[index], views.size[index]
+    image = read_view_image(scene, frame, "color", size)
+    depth = read_view_image(scene, frame, "depth", size)
+    drawn, shown = PointRenderer(coord).draw(intrinsic, views.world_to_camera[index], size)
     row, col = np.nonzero(shown >= 0)
     point, z = shown[row, col], drawn[row, col]
     measured = depth[row, col]
@@ -78,7 +78,7 @@ def _images(scene, coord, color, views, index, tolerance):
         (BEFORE, (measured > 0) & (behind < -reach)),
     ):
         marks[row[chosen], col[chosen]] = mark
-    rendered = _filled(row, col, color[point], views.size)
+    rendered = _filled(row, col, color[point], size)
     known = measured > 0
     fits = (np.abs(behind) <= reach)[known].mean() if known.any() else 0.0
     caption = f"frame {frame}: {len(point)} nearest points, {fits:.0%} on the surface"

@@ -178,8 +178,8 @@ def view_panels(folder):
     views = read_views(folder)
     if not len(views):
         return []
-    frame = views.frame[len(views) // 2]
-    color, ids = (read_view_image(folder, frame, key, views.size) for key in ("color", "region"))
+    frame, size = views.frame[len(views) // 2], views.size[len(views) // 2]
+    color, ids = (read_view_image(folder, frame, key, size) for key in ("color", "region"))
     title = f"{ids.max() + 1} regions, {100 * (ids < 0).mean():.0f} % unassigned or without depth"
     panels = (color, f"view {frame:06d}"), (region_colors(ids)[ids], title)
     return [(in_panel(image), title) for image, title in panels]

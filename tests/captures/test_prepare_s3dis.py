@@ -102,7 +102,7 @@ def links(scene, tolerance=0.15):
     coord, views = read_points(scene, ("coord",))["coord"], read_views(scene)
     found = set()
     for v, frame in enumerate(views.frame):
-        depth = read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size[0])
         point, row, col = camera.visible_pixels(
             coord, views.intrinsic[v], views.world_to_camera[v], depth, tolerance
         )

@@ -174,7 +174,7 @@ def render_depth(scene):
     """Replace the depth images by what the poses show of the points, as without a depth camera."""
     coord, views = np.load(scene / "coord.npy"), read_views(scene)
     for i, frame in enumerate(views.frame):
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[i]
         depth, _ = PointRenderer(coord).draw(*camera)
         write_view_image(scene, frame, "depth", depth)
     manifest = read_json(scene / "manifest.json")
@@ -212,7 +212,7 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     views = read_views(scene)
     coord, seen = np.load(scene / "coord.npy"), []
     for i in range(len(views)):
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[i]
         seen.append(PointRenderer(coord).draw(*camera)[1])
     seen = np.unique(seen)[1:]  # without -1
     assert 50 <= len(seen) < 0.9 * len(coord)

@@ -49,8 +49,8 @@ def leave_unassigned(root: Path) -> None:
         for scene in scene_dirs(root, split):
             count = len(np.load(scene / "coord.npy", mmap_mode="r"))
             views = read_views(scene)
-            for frame in views.frame:
-                none = np.full(views.size, -1, np.int32)
+            for frame, size in zip(views.frame, views.size, strict=True):
+                none = np.full(size, -1, np.int32)
                 write_view_image(scene, frame, "region", none)
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 

@@ -42,13 +42,13 @@ def regions_2d_case(sizes, cache):
     scene = first_scene(cache, sizes)
     views = read_views(scene)
     middle = len(views) // 2
-    intrinsic = views.intrinsic[middle]
-    depth = read_view_image(scene, views.frame[middle], "depth", views.size)
+    intrinsic, size = views.intrinsic[middle], views.size[middle]
+    depth = read_view_image(scene, views.frame[middle], "depth", size)
     step = int(np.ceil(np.sqrt(sizes.growing_share)))
     part = back_project(depth, intrinsic)[::step, ::step].reshape(-1, 3)
     part = part[part[:, 2] > 0].astype(np.float64)
     return Case(
-        f"{views.size[1]}x{views.size[0]}",
+        f"{size[1]}x{size[0]}",
         lambda: partition_view(depth, intrinsic),
         lambda: textbook.grow_regions(part, max_distance=0.04 * step),
         parts=np.count_nonzero(depth) / len(part),

@@ -2,7 +2,8 @@
 
     RAW/SCENE/         one cloud or mesh (clouds.py) · images and their poses (poses/) · optional
                        depth images, axis_alignment.txt (4x4, world to a frame along the walls)
-    RAW/tags.csv       or tags.json (own_tags.py) · optional classes.txt, one name a line
+    RAW/tags.csv       or tags.json (own_tags.py) · optional classes.txt, one name a line,
+                       or classes.json (contracts/classes.py)
     RAW/val.txt        and test.txt, train.txt: names of scenes; a scene in none is for training
 
 N points as scanned, M prepared points. A prepared scene has, besides what schema.py lists,

@@ -14,7 +14,7 @@ import functools
 import sys
 from pathlib import Path
 
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
+from pointcept_wsegpc.contracts.classes import NAMES_FILE, SCANNET20_NAMES, read_class_names
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs
 from pointcept_wsegpc.visualize.ply import write_labelled
@@ -28,7 +28,7 @@ def parse_arguments():
     parser.add_argument("store", type=Path, help="folder with the labels, SCENE.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder to write SCENE.ply into")
     parser.add_argument(
-        "--names", type=Path, help=f"class names, one a line (default ROOT/{CLASSES_FILE})"
+        "--names", type=Path, help=f"class names, one a line (default ROOT/{NAMES_FILE})"
     )
     add_job_arguments(parser)
     return parser.parse_args()
@@ -53,7 +53,7 @@ def find_labelled(root, store):
 def main():
     args = parse_arguments()
     root, store = (path.expanduser().resolve() for path in (args.root, args.store))
-    path = args.names or root / CLASSES_FILE
+    path = args.names or root / NAMES_FILE
     own = args.names or path.is_file()
     names = read_class_names(path) if own else SCANNET20_NAMES
     jobs = find_labelled(root, store)

@@ -98,7 +98,7 @@ def run(kind: str, args: argparse.Namespace) -> int:
     print(outcome.summary())
     prepared = [(capture, read_json(capture.target / MANIFEST)) for capture in mine]
     print("\n".join(cls.report(prepared)))
-    if cls.label_file:
+    if cls.classes:
         derive_scene_tags(root)
     print(f"prepared data: {root}")
     return outcome.exit_status

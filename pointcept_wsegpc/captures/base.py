@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..clouds.normals import estimate_normals, face_towards
+from ..contracts.classes import ClassTable
 from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
@@ -142,8 +143,8 @@ class Capture:
     """One raw scene, and where its prepared scene goes: root/split/name.
 
     name: may have folders, 08/000123. Class attributes: `settings`, the class of its settings;
-    `layout`, what `find` expects to see, for an error; `label_file` and `class_names`, the point
-    labels that tags come from; `template`, writes an example of raw data into a folder.
+    `layout`, what `find` expects to see, for an error; `classes`, the table of its point labels,
+    from which tags come, None: it has none; `template`, writes an example of raw data to a folder.
     """
 
     name: str
@@ -152,8 +153,7 @@ class Capture:
 
     settings: ClassVar[type[ViewSettings]] = ViewSettings
     layout: ClassVar[str] = "raw scenes"
-    label_file: ClassVar[str | None] = None
-    class_names: ClassVar[tuple[str, ...]] = ()
+    classes: ClassVar[ClassTable | None] = None
     template: ClassVar[Callable[[Path], Path] | None] = None
 
     @property
@@ -254,24 +254,26 @@ def prepare(capture: Capture, settings: ViewSettings) -> dict:
 
     Raises ValueError or OSError, in one line, where the capture cannot be used.
     """
+    if capture.classes is not None:
+        capture.classes.write(capture.root)
     with staged(capture.root, capture.split, capture.name) as folder:
         scene = capture.read(settings)
         _check_points(capture, scene.points)
         frames = scene.views
         if not isinstance(frames, Frames):
             frames = Frames(settings.size, frames, name=lambda view: view.frame)
-        segment = scene.points.get(capture.label_file)
-        labels = scene.labels
+        table = capture.classes
+        segment, labels = scene.points.get(table.label_file) if table else None, scene.labels
+        if segment is not None:
+            segment = table.clean(segment, f"{capture.key}: {table.label_file}")
         if labels is None and segment is not None:
             labels = LabelRenderer(scene.points["coord"], segment)
         views, entries = store_views(folder, frames, labels, scene.axis_alignment)
         further = scene.finish(views) if scene.finish else {}
         _store_points(folder, scene, views)
         enough = getattr(settings, "min_tag_points", 1)
-        about = {
-            "num_points": len(scene.points["coord"]),
-            "tags": derive_tags(segment, capture.class_names, enough),
-        }
+        tags = derive_tags(segment, table.names, enough) if table else None
+        about = {"num_points": len(scene.points["coord"]), "tags": tags}
         return write_manifest(
             folder,
             source=scene.source,

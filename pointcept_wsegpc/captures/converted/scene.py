@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import read_mesh
-from ...contracts.classes import SCANNET20_NAMES
+from ...contracts.classes import ClassTable
 from ...contracts.scene import SPLITS, read_all_points
 from ..base import (
     BYTES_PER_POINT,
@@ -78,7 +78,7 @@ class ConvertedCapture(Capture):
     images: Path | None = None
     regions: Path | None = None
 
-    label_file, class_names = "segment20", SCANNET20_NAMES
+    classes = ClassTable.shipped("scannet20")
     format: ClassVar[str]
 
     @classmethod

@@ -12,7 +12,7 @@ import difflib
 import unicodedata
 from pathlib import Path
 
-from ...contracts.classes import CLASSES_FILE, read_class_names
+from ...contracts.classes import NAMES_FILE, read_class_names
 from ...contracts.tags import TAGS_FILE, write_scene_tags
 from ...files import atomic_path, read_json
 from ..base import some
@@ -41,14 +41,14 @@ def read_own_tags(raw) -> tuple[list[str], dict[str, list[str]]]:
             "--template DIR writes an example)"
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)
-    if (raw / CLASSES_FILE).is_file():
-        columns = [plain(name) for name in read_class_names(raw / CLASSES_FILE)]
+    if (raw / NAMES_FILE).is_file():
+        columns = [plain(name) for name in read_class_names(raw / NAMES_FILE)]
     classes = columns or sorted({name for names in tags.values() for name in names})
     for scene, names in tags.items():
         unknown = [name for name in names if name not in classes]
         if unknown:
             near = difflib.get_close_matches(unknown[0], classes, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"add it to {CLASSES_FILE}"
+            hint = f"did you mean {near[0]!r}?" if near else f"add it to {NAMES_FILE}"
             raise ValueError(f"{path}: {scene} has the tag {unknown[0]!r}, no class; {hint}")
     alike = {}
     for name in classes:
@@ -64,7 +64,7 @@ def read_own_tags(raw) -> tuple[list[str], dict[str, list[str]]]:
 
 def write_tags(root: Path, captures: list, classes: list[str], tags: dict) -> list[str]:
     """Write classes and tags of the data set; lines that say what they lack."""
-    with atomic_path(root / CLASSES_FILE) as temporary:
+    with atomic_path(root / NAMES_FILE) as temporary:
         Path(temporary).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     names = {capture.name for capture in captures}
     write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import S3DIS_NAMES
+from ...contracts.classes import ClassTable
 from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
 from .agreement import Agreement, describe, problem
 from .alignment import choose_placement, placements, read_angles, wall_alignment
@@ -68,7 +68,7 @@ class S3DISCapture(Capture):
 
     settings = S3DISSettings
     layout = "RAW/Area_1/office_1/{Annotations/*.txt or coord.npy}"
-    label_file, class_names = "segment", S3DIS_NAMES
+    classes = ClassTable.shipped("s3dis")
 
     @property
     def preprocessed(self) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import count_vertices, read_mesh
-from ...contracts.classes import SCANNET20_NAMES
+from ...contracts.classes import ClassTable
 from ...contracts.scene import SPLITS, read_all_points
 from ..base import CAPTURES, Capture, LabelledSettings, Scene, setting, some
 from .frames import SensFrames
@@ -56,7 +56,7 @@ class ScanNetCapture(Capture):
 
     settings = ScanNetSettings
     layout = "RAW/{scans,scans_test}/SCENE/SCENE.sens and RAW/scannetv2_{train,val,test}.txt"
-    label_file, class_names = "segment20", SCANNET20_NAMES
+    classes = ClassTable.shipped("scannet20")
 
     def file(self, ending: str) -> Path:
         """SCENE + ending in the scene's folder."""

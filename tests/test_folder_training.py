@@ -21,6 +21,7 @@ from main_job.steps import exclusive
 from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.folder.scene import FolderSettings
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -48,7 +49,7 @@ def own_root(tmp_path_factory):
     regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    ClassTable(NAMES).write(root)
     return root
 
 

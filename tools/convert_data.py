@@ -16,7 +16,7 @@ from pathlib import Path
 
 import preparing
 from pointcept_wsegpc.commands.errors import end_in_one_line
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
 
@@ -40,9 +40,10 @@ def convert_labels(args):
     from tqdm import tqdm
 
     scenes = {path.name: path for path in scene_dirs(args.data, args.split)}
+    table = ClassTable.read(args.data)
     with tqdm(total=len(scenes), desc="convert", unit="scene") as bar:
         manifest = convert_pseudo_labels(
-            args.source, args.out, SCANNET20_NAMES, scenes, args.key, lambda _: bar.update()
+            args.source, args.out, table, scenes, args.key, lambda _: bar.update()
         )
     print(f"{len(manifest['scenes'])} scenes, {manifest['coverage']:.1%} of their points labelled")
     for value in manifest["quality"].get("miou", {}).values():

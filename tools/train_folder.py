@@ -18,7 +18,7 @@ from main_job.plan import last_checkpoint, num_cores, option_value, tool
 from main_job.process import StepFailed, interrupt_at_sigterm, run
 from main_job.steps import Steps, exclusive
 from main_job.training import continued_seed, resume_options
-from pointcept_wsegpc.contracts.classes import NAMES_FILE
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import read_json
@@ -57,7 +57,7 @@ def train(args, steps, lock, name, **options):
         )  # fmt: skip
 
     tags = (args.root / TAGS_FILE).read_text(encoding="utf-8")
-    classes = (args.root / NAMES_FILE).read_text(encoding="utf-8")
+    classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
     steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
 
 

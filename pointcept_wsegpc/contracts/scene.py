@@ -135,24 +135,27 @@ def scene_dirs(root, splits: str | Iterable[str] | None = None) -> list[Path]:
     return scenes
 
 
-def find_scenes(root: Path, splits: str | Iterable[str] | None = None) -> list[Path]:
-    """As `scene_dirs`, but an empty data set has no scenes."""
+def find_scenes(
+    root, splits: str | Iterable[str] | None = None, holding: str = "coord.npy"
+) -> list[Path]:
+    """As `scene_dirs`, of folders that hold a file of that name; an empty data set has none."""
     root = Path(root)
     folders = root.glob("[!.]*/") if splits is None else (root / s for s in _listed(splits))
-    return sorted(scene for folder in folders for scene in _scenes_below(folder))
+    return sorted(scene for folder in folders for scene in _below(folder, holding))
 
 
 def _listed(splits):
     return [splits] if isinstance(splits, str) else list(splits)
 
 
-def _scenes_below(folder):
+def _below(folder, name):
+    """Folders below this one that hold a file of that name; none of them inside another."""
     for path, folders, files in os.walk(folder, followlinks=True):
-        if "coord.npy" in files:
+        if name in files:
             yield Path(path)
             folders.clear()
         else:
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [below for below in folders if not below.startswith(".")]
 
 
 def scene_key(root, scene) -> str:

@@ -104,7 +104,7 @@ def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
 def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
     monkeypatch.setenv("WSEGPC_SCANS", str(tmp_path))
     for name in CONFIGS:
-        with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
+        with pytest.raises(FileNotFoundError, match=r"classes\.json is missing; `wsegpc upgrade"):
             load(name)
 
 

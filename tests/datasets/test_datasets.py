@@ -679,7 +679,7 @@ def test_unknown_tag(root_copy):
     (root_copy / "scene_tags.json").write_text('{"scene0000_00": ["wall", "wardrobe"]}')
     with pytest.raises(ValueError) as error:
         dataset(root_copy)[0]
-    one_line(error, "unknown class name", "wardrobe")
+    one_line(error, "is no class", "wardrobe")
 
 
 def test_tags_file_missing(root_copy):

@@ -117,8 +117,10 @@ def test_points_are_those_of_the_scan(converted, prepared_root, layout):
                 assert np.median((found[key] * array)[known].sum(1)) > 0.9
             else:
                 assert np.array_equal(found[key], array), key
-        manifests = [read_json(r / split / name / "manifest.json")["tags"]
-                     for r in (prepared_root, converted[layout])]  # fmt: skip
+        manifests = [
+            read_json(r / split / name / "manifest.json")["tags"]
+            for r in (prepared_root, converted[layout])
+        ]
         assert manifests[0] == manifests[1]
 
 
@@ -567,7 +569,7 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
     names, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
     manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
-    LabelStore.load(store).check(names, [NAME])
+    LabelStore.load(store).check(names.names, [NAME])
     stored = LabelStore.load(store).read(NAME, len(truth), ("label", "confidence"))
     assert np.array_equal(stored["label"], truth) and (stored["confidence"] == 1).all()
     assert manifest["coverage"] == (truth >= 0).mean()

@@ -281,8 +281,11 @@ def test_undistortion_against_a_loop():
 def test_links_of_a_distorted_camera(tmp_path):
     """Images bent by a lens give the links of the same images without it, but for some pixels."""
     plain = capture_of(tmp_path, "plain", own_scan.colmap)
-    bent = capture_of(tmp_path, "bent", lambda s, n: own_scan.colmap(
-        s, n, model="OPENCV", extra=(-0.15, 0.05, 0.001, -0.002)))  # fmt: skip
+    bent = capture_of(
+        tmp_path,
+        "bent",
+        lambda s, n: own_scan.colmap(s, n, model="OPENCV", extra=(-0.15, 0.05, 0.001, -0.002)),
+    )
     k = own_scan.INTRINSIC
     given = Camera(k, own_scan.SIZE, (-0.15, 0.05, 0.001, -0.002))
     # Where the lens puts the ray of each pixel, inverted by iteration.
@@ -498,9 +501,10 @@ def test_bad_images_are_counted_by_name(tmp_path):
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(capture.folder / "depth/5.png")
     own_scan.write_text(
         capture.folder / "intrinsic.json",
-        json.dumps({"width": 64, "height": 48,
-                    "intrinsic_matrix": own_scan.INTRINSIC.T.ravel().tolist()}),
-    )  # fmt: skip
+        json.dumps(
+            {"width": 64, "height": 48, "intrinsic_matrix": own_scan.INTRINSIC.T.ravel().tolist()}
+        ),
+    )
     for path in (capture.folder / "intrinsic").iterdir():
         path.unlink()
     manifest = prepare(capture, SETTINGS)

@@ -526,11 +526,18 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
     capture = find(folder / "raw", folder / "images", folder / "out", split=("Area_2",))[0]
     manifest = prepare(capture, SETTINGS)
     expected = {
-        "no pose file": 1, "no depth file": 1, "no rgb file": 1, "unreadable pose": 2,
-        "non-finite pose": 1, "non-rigid pose": 1, "camera_k_matrix of another image size": 1,
-        "blank depth": 1, "depth image without 16 bits": 1, "unreadable depth image": 1,
+        "no pose file": 1,
+        "no depth file": 1,
+        "no rgb file": 1,
+        "unreadable pose": 2,
+        "non-finite pose": 1,
+        "non-rigid pose": 1,
+        "camera_k_matrix of another image size": 1,
+        "blank depth": 1,
+        "depth image without 16 bits": 1,
+        "unreadable depth image": 1,
         "unreadable colour image": 1,
-    }  # fmt: skip
+    }
     bad = manifest["frames"]["bad"]
     assert {reason: len(frames) for reason, frames in bad.items()} == expected
     assert manifest["frames"]["read"] == 42 and manifest["num_views"] == 42 - 12
@@ -626,9 +633,17 @@ def test_the_tool_names_a_mixture_of_releases(release, tmp_path, run_tool):
     shutil.copytree(folder / "preprocessed/Area_1/office_1", tmp_path / "points/Area_1/office_1")
     shutil.copytree(folder / "aligned/Area_2/office_1", tmp_path / "points/Area_2/office_1")
     status, text = run_tool(
-        "--raw", tmp_path / "points", "--images", folder / "images", "--out", tmp_path / "out",
-        "--angles", folder / "raw", "--size", "64x64",
-    )  # fmt: skip
+        "--raw",
+        tmp_path / "points",
+        "--images",
+        folder / "images",
+        "--out",
+        tmp_path / "out",
+        "--angles",
+        folder / "raw",
+        "--size",
+        "64x64",
+    )
     assert status == 0, text
     counts = "1 as released, 1 aligned about the room's middle"
     assert f"points are a mixture ({counts})" in text

@@ -197,7 +197,7 @@ def test_unknown_class():
 
 
 def test_record_of_settings_leaves_out_what_is_plain():
-    assert set(synthetic.Settings().record()) == {
+    assert set(synthetic.SynthesisSettings().record()) == {
         "seed", "points", "frames", "color_size", "depth_size"
     }  # fmt: skip
     record = SMALL.scans.record()

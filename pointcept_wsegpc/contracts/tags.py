@@ -55,7 +55,7 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
     scenes = find_scenes(root, holding=MANIFEST)
-    tags = {scene_key(root, path): read_json(path / MANIFEST).get("tags") for path in scenes}
+    tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 
 

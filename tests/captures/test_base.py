@@ -101,7 +101,7 @@ def test_a_capture_from_outside_becomes_prepared_scenes(toy, tmp_path):
     scenes = scene_dirs(tmp_path / "out")
     assert scenes == [capture.target for capture in captures]
     assert scenes == scene_dirs(tmp_path / "out", "train")
-    assert scene_key(tmp_path / "out", scenes[0]) == "08/000123"
+    assert scene_key(scenes[0], tmp_path / "out") == "08/000123"
     points = read_points(scenes[0], ("coord", "normal", "label"))
     assert np.array_equal(points["coord"], coord.astype(np.float32))
     assert not (scenes[0] / "color.npy").exists()
@@ -110,7 +110,7 @@ def test_a_capture_from_outside_becomes_prepared_scenes(toy, tmp_path):
     expected = np.array([[0, 0, 1], [0, -1, 0]])[surface]
     assert np.allclose(points["normal"][inner], expected[inner], atol=1e-3)
     views = read_views(scenes[0])
-    assert views.frame.tolist() == [0, 2] and views.size == (24, 32)
+    assert views.frame.tolist() == [0, 2] and (views.size == (24, 32)).all()
     assert manifests[0]["frames"]["bad"] == {"unreadable colour image": [1]}
     label = read_view_image(scenes[0], 0, "label")  # rendered from the points' labels
     assert set(np.unique(label)) == {-1, 0, 1}

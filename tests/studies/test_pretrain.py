@@ -127,7 +127,7 @@ def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stag
     out = tmp_path / "weights.pth"
     state = run_tool(monkeypatch, out, *options)
     assert not list(tmp_path.glob("*.unfinished"))
-    encoder = ImageEncoder("resnet18", weights=str(out), stages=stages)
+    encoder = ImageEncoder("resnet18", weights=str(out), num_stages=stages)
     for key, value in encoder.network.state_dict().items():
         torch.testing.assert_close(value, state[key])
     torch.manual_seed(0)
@@ -152,7 +152,7 @@ def test_finished_weights_are_kept_and_say_how_they_were_made(monkeypatch, tmp_p
 def test_another_network_of_timm(monkeypatch, tmp_path):
     out = tmp_path / "weights.pth"
     run_tool(monkeypatch, out, "--name", "resnet10t")
-    ImageEncoder("resnet10t", weights=str(out), stages=3)
+    ImageEncoder("resnet10t", weights=str(out), num_stages=3)
 
 
 def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIGS = Path("configs/synthetic")
+CONFIGS = Path("configs/quickstart")
 
 
 def num_cores() -> int:
@@ -74,7 +74,7 @@ class Plan:
         return [*tool("extract_regions"), relative(self.data)]
 
     def train(self, name: str, **options) -> list[str]:
-        """Train `configs/synthetic/<name>.py` into its folder; options are configuration keys."""
+        """Train `configs/quickstart/<name>.py` into its folder; options are configuration keys."""
         options = {
             "save_path": relative(self.folder(name)),
             "data.train.data_root": relative(self.data),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...camera.zbuffer import MeshDepth, PointDepth
+from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
 from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
@@ -153,7 +153,7 @@ class FolderCapture(Capture):
 def _renderer(cloud, world, points):
     if cloud.face is not None:
         try:
-            return MeshDepth(world.points(cloud.coord), cloud.face)
+            return MeshRenderer(world.points(cloud.coord), cloud.face)
         except ImportError:  # no ray caster here: the vertices do
             pass
-    return PointDepth(points["coord"], points["normal"], reach_of_points(points["coord"]))
+    return PointRenderer(points["coord"], points["normal"], reach_of_points(points["coord"]))

@@ -42,7 +42,7 @@ REGISTERED_ROOMS = {
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
 }
-EVERYBODY = {"registry", "renames"}  # every room may import these
+EVERYBODY = {"registry", "renames", "version"}  # every room may import these
 MAY_IMPORT = {name: set() for name in EVERYBODY} | PURE_ROOMS | REGISTERED_ROOMS
 FREE = ("commands", "viewer", "__main__")  # these may import anything
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module

@@ -33,9 +33,17 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tqdm(desc="synthetic scenes", unit="scene") as progress:
         made = generate_dataset(
-            args.root, args.train, args.val, args.seed, args.points, args.frames,
-            args.color_size[::-1], args.depth_size[::-1], args.workers, lambda _: progress.update(),
-        )  # fmt: skip
+            args.root,
+            args.train,
+            args.val,
+            args.seed,
+            args.points,
+            args.frames,
+            args.color_size[::-1],
+            args.depth_size[::-1],
+            args.workers,
+            lambda _: progress.update(),
+        )
     print(f"{len(made)} scenes made, {args.train + args.val} in {args.root}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..files import read_json, write_json
 from .classes import ClassTable
+from .scene import MANIFEST, find_scenes, scene_key
 
 TAGS_FILE = "scene_tags.json"
 VIEW_TAGS_FILE = "view_tags.json"
@@ -53,7 +54,8 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    tags = {p.parent.name: read_json(p).get("tags") for p in Path(root).glob("*/*/manifest.json")}
+    scenes = find_scenes(root, holding=MANIFEST)
+    tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 
 

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class SynthesisSettings:
     """What decides a scene, together with its index. Sizes are (width, height) in pixels.
 
     classes: names of rooms.room.FREQUENCY, those that rooms are furnished from; none: all.
@@ -57,7 +57,7 @@ class Settings:
 
     def record(self) -> dict:
         """As JSON gives it back; what is as in the plain rooms goes without saying."""
-        record, plain = asdict(self), asdict(Settings())
+        record, plain = asdict(self), asdict(SynthesisSettings())
         for name in ("difficulty", "classes", "classes_per_room"):
             if record[name] == plain[name]:
                 del record[name]
@@ -90,7 +90,9 @@ def generate_dataset(
     if frames < MIN_FRAMES:
         raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
     root = Path(root)
-    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size), difficulty)
+    settings = SynthesisSettings(
+        seed, points, frames, tuple(color_size), tuple(depth_size), difficulty
+    )
     _claim(root, settings)
     names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
     missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
@@ -105,24 +107,26 @@ def generate_dataset(
     return [names[index] for index in missing]
 
 
-def write_label_table(root, settings: Settings) -> None:
+def write_label_table(root, settings: SynthesisSettings) -> None:
     """scannetv2-labels.combined.tsv: the raw categories, and the classes that they belong to."""
     table = label_table(crowded=settings.difficulty != PLAIN)
     _write_text(Path(root) / "scannetv2-labels.combined.tsv", table)
 
 
-def _claim(root: Path, settings: Settings) -> None:
+def _claim(root: Path, settings: SynthesisSettings) -> None:
     """Notes the settings in the root, or checks that they are the ones noted there."""
     wanted = settings.record()
     note = root / "synthetic.json"
     if not note.exists():
         write_json(note, wanted)
     elif (found := read_json(note)) != wanted:
-        raise ValueError(f"{note}: scenes made with {found}, asked for {wanted}; "
-                         "use the same settings or another root")  # fmt: skip
+        raise ValueError(
+            f"{note}: scenes made with {found}, asked for {wanted}; "
+            "use the same settings or another root"
+        )
 
 
-def _run(root: Path, settings: Settings, indices: list[int], workers: int):
+def _run(root: Path, settings: SynthesisSettings, indices: list[int], workers: int):
     if workers <= 1:
         for index in indices:
             yield make_scene(root, settings, index)
@@ -138,7 +142,7 @@ def _run(root: Path, settings: Settings, indices: list[int], workers: int):
             pool.shutdown(cancel_futures=True)
 
 
-def make_scene(root, settings: Settings, index: int) -> str:
+def make_scene(root, settings: SynthesisSettings, index: int) -> str:
     """Writes scene `index` whole or not at all; returns its name."""
     name = f"scene{index:04d}_00"
     folder = Path(root) / "scans" / name
@@ -179,7 +183,7 @@ def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
     return alignment, np.linalg.inv(alignment) @ centered
 
 
-def _cameras(settings: Settings, rng) -> SensHeader:
+def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
     """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
 
     def intrinsic(size, focal, full):

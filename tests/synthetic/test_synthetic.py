@@ -243,9 +243,11 @@ def test_the_command_makes_the_sizes_that_it_is_told_and_fails_in_one_line(tmp_p
 
     def run(root, *options):
         return subprocess.run(
-            [*tool, "--root", root, *options], capture_output=True, text=True,
+            [*tool, "--root", root, *options],
+            capture_output=True,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(repository)},
-        )  # fmt: skip
+        )
 
     assert run(tmp_path / "a", "--color-size", "48x36").returncode == 0
     made = json.loads((tmp_path / "a/synthetic.json").read_text())

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.captures.scannet import scene as scannet
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.clouds.normals import face_normals
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
@@ -43,7 +43,7 @@ def tiny(size, train=2, val=1):
     scans = dataclasses.replace(
         size.scans, points=3000, frames=6, color_size=(48, 36), depth_size=(48, 36)
     )
-    prepared = scannet.Settings(stride=1, height=36, width=48)
+    prepared = ScanNetSettings(stride=1, height=36, width=48)
     return dataclasses.replace(size, train=train, val=val, scans=scans, prepared=prepared)
 
 
@@ -197,7 +197,7 @@ def test_unknown_class():
 
 
 def test_record_of_settings_leaves_out_what_is_plain():
-    assert set(synthetic.Settings().record()) == {
+    assert set(synthetic.SynthesisSettings().record()) == {
         "seed", "points", "frames", "color_size", "depth_size"
     }  # fmt: skip
     record = SMALL.scans.record()

@@ -68,7 +68,7 @@ class Plan:
             "prepare_scannet", raw=relative(self.raw), out=relative(self.data), stride=self.stride,
             size=self.view_size,
         )  # fmt: skip
-        return [*command, "--splits", "train", "val"]
+        return [*command, "--split", "train", "val"]
 
     def extract_regions(self) -> list[str]:
         return [*tool("extract_regions"), relative(self.data)]

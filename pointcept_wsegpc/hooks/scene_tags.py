@@ -24,8 +24,8 @@ class WSegPCSceneTags(HookBase):
         tags = check_tags(dataset)
         if dataset.with_labels:
             self.trainer.logger.info(
-                "Point labels are read in training (with_labels=True): full supervision, as an "
-                "upper bound"
+                "Point labels are read in training (with_labels=True): "
+                "full supervision, as an upper bound"
             )
         self.trainer.logger.info(
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"

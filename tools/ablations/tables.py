@@ -33,7 +33,7 @@ FULL_SUPERVISION = {  # what sets configs/*/supervised.py apart from wsegpc-cam.
     **NO_GUIDANCE,
     "model.cam_3d_weight": 0.0,
     "model.supervised_weight": 1.0,
-    "data.train.labels": True,
+    "data.train.with_labels": True,
     "data.train.structure_removal": {"_delete_": True},
 }
 
@@ -52,7 +52,7 @@ def components(benchmark: Benchmark) -> Table:
         Row("full supervision", FULL_SUPERVISION, NO_RPC, None, "truth", without=("2D",)),
     )
     note = (
-        "Full supervision is an upper reference of ours, not in the paper: the same networks, "
+        "Full supervision is an upper bound of ours, not in the paper: the same networks, "
         "equally long, with the true labels of all points in place of their tags and without "
         "structure removal. Its 2D branch learns from tags alone, so its 2D is left out."
     )

@@ -1,98 +1,81 @@
-#!/usr/bin/env python3
-"""Export pseudo-labels from a finished checkpoint, as the PseudoLabelExporter hook does.
+"""`wsegpc export-labels`: pseudo-labels of a trained stage one, as its hook writes them."""
 
-    python tools/export.py --config-file exp/wsegpc/scannet/wsegpc-cmg-rpc/config.py \\
-        --weight exp/wsegpc/scannet/wsegpc-cmg-rpc/model/model_last.pth
+from __future__ import annotations
 
-Finished scenes are skipped, so an interrupted export is continued by the same command. A store that
-holds labels of other weights or settings is replaced with --replace, else refused.
-"""
-
-import argparse
 import logging
-import sys
 from pathlib import Path
 
-import torch
+import click
 
-from finished import load_checkpoint, read_config
-from pointcept_wsegpc import cpu, host
-from pointcept_wsegpc.commands import errors
+from . import configs
+from .arguments import PATH, subcommand
+
+EXAMPLES = """
+wsegpc export-labels --config-file exp/wsegpc/scannet/wsegpc-cmg-rpc/config.py \\
+    --weight exp/wsegpc/scannet/wsegpc-cmg-rpc/model/model_last.pth
+"""
 
 logger = logging.getLogger("export")
 
 
-def parse_arguments(dict_action):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--config-file", required=True, help="the training's config; best the copy in its save_path"
-    )
-    parser.add_argument("--weight", required=True, help="checkpoint (model_last.pth)")
-    parser.add_argument("--store", help="folder to write; default <save_path>/pseudo_labels")
-    parser.add_argument("--network", choices=("teacher", "student"), default="teacher")
-    parser.add_argument("--no-tags", action="store_true", help="do not mask with the scenes' tags")
-    parser.add_argument("--no-vote", action="store_true", help="label points, not regions")
-    parser.add_argument("--split", help="scenes to label, with --store; default: the training's")
-    parser.add_argument(
-        "--replace", action="store_true", help="remove the labels of other weights or settings"
-    )
-    parser.add_argument("--options", nargs="+", action=dict_action, help="KEY=VALUE overrides")
-    args = parser.parse_args()
-    if args.split and not args.store:
-        parser.error("--split needs --store: a store holds the scenes of one split")
-    return args
+@subcommand("export-labels", EXAMPLES)
+@click.option(
+    "-c",
+    "--config-file",
+    required=True,
+    help="The training's config; best the copy in its save_path.",
+)
+@click.option("--weight", type=PATH, required=True, help="Checkpoint (model_last.pth).")
+@click.option("--store", type=PATH, help="Folder to write; default SAVE_PATH/pseudo_labels.")
+@click.option("--network", type=click.Choice(("teacher", "student")), default="teacher")
+@click.option("--no-tags", is_flag=True, help="Do not mask with the scenes' tags.")
+@click.option("--no-region-vote", is_flag=True, help="Label points, not regions.")
+@click.option("--split", help="Scenes to label, with --store; default: the training's.")
+@click.option("--replace", is_flag=True, help="Remove the labels of other weights or settings.")
+@click.option("--options", multiple=True, metavar="KEY=VALUE …", help="Overrides of the config.")
+def command(config_file, weight, store, network, no_tags, no_region_vote, split, replace, options):
+    """Write the pseudo-labels of a trained stage one.
 
-
-def build_network(cfg, weight):
-    """The model of a stage-one config with all its weights from a checkpoint."""
-    from pointcept.models.builder import build_model
-
-    if "image_encoder" in cfg.model:
-        cfg.model.image_encoder.weights = "none"  # all come from the checkpoint: fetch nothing
-    model = build_model(cfg.model)
-    if not hasattr(model, "infer"):
-        raise ValueError(f"the config's model is {cfg.model.type}; pass one of stage one (WSegPC)")
-    load_checkpoint(model, weight)
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def main():
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    engine = host.ensure_pointcept()
-    if not engine.is_standin and not torch.cuda.is_available():
-        cpu.patch()
+    Finished scenes are skipped, so an interrupted export is continued by the same command. A store
+    that holds labels of other weights or settings is replaced with --replace, else refused.
+    """
+    if split and not store:
+        raise click.UsageError("--split needs --store: a store holds the scenes of one split")
+    engine = configs.start_engine()
 
     from pointcept.datasets import build_dataset
-    from pointcept.utils.config import DictAction
 
-    import pointcept_wsegpc.register  # noqa: F401  fills the registries
-    from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
+    from ..hooks.pseudo_labels import export_pseudo_labels
 
-    args = parse_arguments(DictAction)
-    cfg = read_config(args.config_file, args.options)
-    model = build_network(cfg, args.weight)
+    path = configs.find_config(config_file, engine)
+    cfg = configs.read_config(path, configs.read_options(options))
+    model = build_network(cfg, weight)
     dataset = {**cfg.data.train, "mode": "eval"}
-    if args.split:
-        dataset["split"] = args.split
+    if split:
+        dataset["split"] = split
     export_pseudo_labels(
         model,
         build_dataset(dataset),
-        args.store or Path(cfg.save_path) / "pseudo_labels",
-        network=args.network,
-        use_tags=not args.no_tags,
-        region_vote=not args.no_vote,
-        config=str(Path(args.config_file).resolve()),
+        store or Path(cfg.save_path) / "pseudo_labels",
+        network=network,
+        use_tags=not no_tags,
+        region_vote=not no_region_vote,
+        config=str(path.resolve()),
         num_worker=cfg.num_worker,
-        replace=args.replace,
+        replace=replace,
         log=logger.info,
     )
 
 
-if __name__ == "__main__":
-    try:
-        with errors.end_in_one_line("export"):
-            main()
-    except KeyboardInterrupt:
-        sys.exit("export: interrupted; the same command goes on")
+def build_network(cfg, weight: Path):
+    """The model of a stage-one config with all its weights from a checkpoint."""
+    import torch
+    from pointcept.models.builder import build_model
+
+    if "image_encoder" in cfg.model:
+        cfg.model.image_encoder.weights = "none"  # all come from the checkpoint: download nothing
+    model = build_model(cfg.model)
+    if not hasattr(model, "infer"):
+        raise ValueError(f"the config's model is {cfg.model.type}; pass one of stage one (WSegPC)")
+    configs.load_checkpoint(model, weight)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,40 +1,60 @@
-#!/usr/bin/env python3
-"""Labels as .ply files in the classes' colours, on every point as it was scanned, for any viewer.
+"""`wsegpc export-ply`: labels as .ply files in the classes' colours, on every point as scanned."""
 
-    tools/export_ply.py data/scans exp/scans/wsegpc-cmg-rpc/pseudo_labels --out exp/scans/ply
+from __future__ import annotations
 
-Works with pseudo-labels and with the output of tools/predict.py, for scenes of any origin. A file
-has the properties label (-1: none) and, of pseudo-labels, confidence; its header names the classes.
-Points, faces and coordinates are those of the scan where it is still there and labels lead back to
-it, else those of the prepared scene.
-"""
-
-import argparse
 import functools
-import sys
 from pathlib import Path
 
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
-from pointcept_wsegpc.contracts.scene import scene_dirs
-from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs
-from pointcept_wsegpc.visualize.ply import write_labelled
+import click
+
+from ..contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
+from ..contracts.scene import scene_dirs
+from ..jobs.scenes import run_jobs
+from ..visualize.ply import write_labelled
+from .arguments import PATH, data_root, job_options, subcommand
+from .output import claim
+
+EXAMPLES = """
+wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --out exp/scans/ply
+"""
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+@subcommand("export-ply", EXAMPLES, resumes="the same command writes all again")
+@data_root
+@click.option("--store", type=PATH, required=True, help="Folder with the labels, SCENE.npz.")
+@click.option("--out", type=PATH, required=True, help="Folder to write SCENE.ply into.")
+@click.option(
+    "--classes", type=PATH, help=f"Class names, one a line; default DATA_ROOT/{CLASSES_FILE}."
+)
+@job_options
+def command(data_root, store, out, classes, workers, shard):
+    """Write labels as .ply files for any viewer.
+
+    Works with pseudo-labels and with what `wsegpc predict` wrote, for scenes of any origin. A file
+    has the properties label (-1: none) and, of pseudo-labels, confidence; its header names the
+    classes. Points, faces and coordinates are those of the scan where it is still there and labels
+    lead back to it, else those of the prepared scene.
+    """
+    path = classes or data_root / CLASSES_FILE
+    names = read_class_names(path) if classes or path.is_file() else SCANNET20_NAMES
+    jobs = find_labelled(data_root, store)
+    claim(out, "export-ply", [f"{name}.ply" for name in jobs])
+    outcome = run_jobs(
+        functools.partial(write_labelled, names=names, out=out),
+        jobs,
+        workers=workers,
+        shard=shard,
+        title="write",
     )
-    parser.add_argument("root", type=Path, help="data root of the prepared scenes")
-    parser.add_argument("store", type=Path, help="folder with the labels, SCENE.npz")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write SCENE.ply into")
-    parser.add_argument(
-        "--names", type=Path, help=f"class names, one a line (default ROOT/{CLASSES_FILE})"
-    )
-    add_job_arguments(parser)
-    return parser.parse_args()
+    click.echo(outcome.summary())
+    for name, note in sorted(outcome.done.items()):
+        if note:
+            click.echo(f"  {name}: {note}")
+    click.echo(f"labelled scans: {out}")
+    return outcome.exit_status
 
 
-def find_labelled(root, store):
+def find_labelled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
     """{scene: (its folder, its labels)} of all scenes that have labels."""
     splits = sorted(path.name for path in root.glob("*/") if not path.name.startswith("."))
     pairs = {
@@ -44,39 +64,7 @@ def find_labelled(root, store):
     labelled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
     if not labelled:
         raise FileNotFoundError(
-            f"no label of a scene of {root} in {store}; write them with tools/export.py, "
-            "tools/predict.py or tools/train_folder.py"
+            f"no label of a scene of {root} in {store}; write them with "
+            "`wsegpc export-labels`, `predict` or `train-scans`"
         )
     return labelled
-
-
-def main():
-    args = parse_arguments()
-    root, store = (path.expanduser().resolve() for path in (args.root, args.store))
-    path = args.names or root / CLASSES_FILE
-    own = args.names or path.is_file()
-    names = read_class_names(path) if own else SCANNET20_NAMES
-    jobs = find_labelled(root, store)
-    out = args.out.expanduser().resolve()
-    outcome = run_jobs(
-        functools.partial(write_labelled, names=names, out=out),
-        jobs,
-        workers=args.workers,
-        shard=args.shard,
-        title="write",
-    )
-    print(outcome.summary())
-    for name, note in sorted(outcome.done.items()):
-        if note:
-            print(f"  {name}: {note}")
-    print(f"labelled scans: {out}")
-    return outcome.exit_status
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ValueError) as error:
-        sys.exit(f"export_ply: {error}")
-    except KeyboardInterrupt:
-        sys.exit("export_ply: interrupted; the same command writes all again")

@@ -1,14 +1,17 @@
-"""``python -m pointcept_wsegpc``: which engine and versions are there, and what is missing."""
+"""`wsegpc info`: which engine and versions are there, and what is missing."""
 
 from __future__ import annotations
 
 import importlib
 import platform
-import sys
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
-from . import __version__, cpu, host
+import click
+
+from .. import __version__, cpu, host
+from .arguments import subcommand
+from .configs import configs_folder
 
 # Module: what installs it where ours did not.
 NEEDED = {
@@ -34,15 +37,19 @@ NEEDED_BY_POINTCEPT = {
 }
 
 
-def main() -> int:
-    """Print the report; 1 if something is missing, else 0."""
+@subcommand("info", "wsegpc info")
+def command():
+    """Say which engine and versions are there, and what is missing.
+
+    Ends with status 1 where something is.
+    """
     try:
         engine = host.ensure_pointcept(quiet=True)
     except (FileNotFoundError, ModuleNotFoundError) as error:
         engine, found = None, f"missing: {error}"
     else:
         found = str(engine)
-    lines = [("pointcept_wsegpc", __version__), ("engine", found)]
+    lines = [("pointcept_wsegpc", __version__), ("engine", found), ("configs", configs_folder())]
     lines += [("python", platform.python_version()), ("device", _device())]
     on_standin = engine is None or engine.is_standin
     needed = NEEDED | (NEEDED_BY_STANDIN if on_standin else NEEDED_BY_POINTCEPT)
@@ -56,7 +63,7 @@ def main() -> int:
     if set(missing) & set(cpu.STUBBED):
         lines.append(("", f"without CUDA, pointcept_wsegpc.cpu stubs {', '.join(cpu.STUBBED)}"))
     for name, value in lines:
-        print(f"{name:18} {value}")
+        click.echo(f"{name:18} {value}")
     return 1 if missing or engine is None else 0
 
 
@@ -65,7 +72,3 @@ def _device() -> str:
         return "unknown without torch"
     torch = importlib.import_module("torch")
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,45 +1,154 @@
-#!/usr/bin/env python3
-"""The main job on synthetic scans: raw scans and tags in, pseudo-labels and a trained network out.
-
-    tools/quickstart.sh                          # makes .venv and runs this
-    tools/quickstart.sh --with-baseline          # also trains on the tags alone, equally long
-    tools/quickstart.sh --seed 1                 # into exp/quickstart-seed1
-
-Run it again to continue where it stopped; what is finished is reused.
-"""
+"""`wsegpc quickstart`: the main job on synthetic scans, from raw scans to a trained network."""
 
 from __future__ import annotations
 
-import argparse
 import functools
-import shutil
-import sys
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from main_job import report
-from main_job.plan import REPOSITORY, Plan, num_cores, relative
-from main_job.process import StepFailed, interrupt_at_sigterm, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, resume_options
-from pointcept_wsegpc import host
+import click
 
+from .. import host
+from ..jobs.process import interrupt_at_sigterm, num_cores, run
+from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
+from . import configs
+from . import quickstart_report as report
+from .arguments import PATH, subcommand
+from .output import claim
+from .trainings import (
+    export_labels,
+    option_value,
+    predict_labels,
+    relative,
+    resume_options,
+    wsegpc,
+)
+
+CONFIGS = "synthetic"  # folder of the configs
 CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
 
-
-def parse_arguments(arguments=None) -> Plan:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the trainings (default 0)")
-    parser.add_argument("--with-baseline", action="store_true", help="also train on tags alone")
-    parser.add_argument("--out", type=Path, help="folder of the results")
-    args = parser.parse_args(arguments)
-    out = args.out or Plan.out.with_name("quickstart" + (f"-seed{args.seed}" if args.seed else ""))
-    return Plan(seed=args.seed, baseline=args.with_baseline, out=out.expanduser().resolve())
+EXAMPLES = """
+tools/quickstart.sh                       # makes .venv and runs this
+wsegpc quickstart --with-baseline         # also trains on the tags alone, equally long
+wsegpc quickstart --seed 1                # into exp/quickstart-seed1
+"""
 
 
-def run_plan(plan: Plan, say=print) -> None:
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, places and the command of each step. Sizes are WxH pixels.
+
+    `overrides` are configuration keys that every training gets.
+    """
+
+    raw: Path = Path("data/synthetic_raw")
+    data: Path = Path("data/synthetic")
+    out: Path = Path("exp/quickstart")
+    seed: int = 0  # of the trainings; the scans are always the same
+    baseline: bool = False
+    train_scenes: int = 24
+    val_scenes: int = 8
+    points: int = 30_000
+    frames: int = 40
+    color_size: str = "216x162"
+    depth_size: str = "160x120"
+    stride: int = 2
+    view_size: str = "64x48"
+    overrides: dict = field(default_factory=dict)
+
+    def folder(self, name: str) -> Path:
+        """Experiment folder of a configuration."""
+        return self.out / name
+
+    def checkpoint(self, name: str) -> Path:
+        return last_checkpoint(self.folder(name))
+
+    def pseudo_labels(self, name: str) -> Path:
+        return self.folder(name) / "pseudo_labels"
+
+    @property
+    def figures(self) -> Path:
+        return self.out / "figures"
+
+    # Commands ---------------------------------------------------------------------------------
+
+    def make_scans(self) -> list[str]:
+        return wsegpc(
+            "synthesize",
+            out=relative(self.raw),
+            num_train=self.train_scenes,
+            num_val=self.val_scenes,
+            points=self.points,
+            frames=self.frames,
+            color_size=self.color_size,
+            depth_size=self.depth_size,
+        )
+
+    def prepare(self) -> list[str]:
+        places = ["--raw", relative(self.raw), "--out", relative(self.data)]
+        sizes = ["--stride", str(self.stride), "--size", self.view_size]
+        return [*wsegpc("prepare"), "scannet", *places, *sizes, "--split", "train", "val"]
+
+    def extract_regions(self) -> list[str]:
+        return [*wsegpc("regions"), relative(self.data)]
+
+    def train(self, name: str, **options) -> list[str]:
+        """Train a config into its folder; options are configuration keys."""
+        options = {
+            "save_path": relative(self.folder(name)),
+            "data.train.data_root": relative(self.data),
+            "data.val.data_root": relative(self.data),
+            "seed": self.seed,
+            **self.overrides,
+            **options,
+        }
+        pairs = [f"{key}={option_value(value)}" for key, value in options.items()]
+        return [*wsegpc("train", config_file=f"{CONFIGS}/{name}"), "--options", *pairs]
+
+    def config(self, name: str):
+        """The configuration that a training starts from, as its file says it."""
+        from pointcept.utils.config import Config
+
+        path = configs.find_config(f"{CONFIGS}/{name}")
+        cfg = Config.fromfile(str(path), import_custom_modules=False)
+        cfg.merge_from_dict(self.overrides)
+        return cfg
+
+    def baseline_length(self) -> dict[str, int]:
+        """Epochs of the tags-only baseline: as many as both parts of stage one together."""
+        parts = [self.config(name) for name in (CMG, RPC)]
+        epoch = sum(cfg.epoch for cfg in parts)
+        return {"epoch": epoch, "eval_epoch": math.gcd(epoch, sum(c.eval_epoch for c in parts))}
+
+
+@subcommand("quickstart", EXAMPLES)
+@click.option("--seed", default=0, help="Of the trainings.")
+@click.option("--with-baseline", is_flag=True, help="Also train on the tags alone, equally long.")
+@click.option("--out", type=PATH, help="Folder of the results; default exp/quickstart[-seedN].")
+def command(seed, with_baseline, out):
+    """Run the whole path on synthetic rooms: raw scans and tags in, a trained network out.
+
+    Scans and prepared scenes go to data/ in the current folder. Run it again to continue where it
+    stopped; what is finished is reused.
+    """
+    interrupt_at_sigterm()
+    run_plan(make_plan(seed, with_baseline, out))
+
+
+def make_plan(seed: int = 0, baseline: bool = False, out: Path | None = None) -> Plan:
+    out = out or Plan.out.with_name("quickstart" + (f"-seed{seed}" if seed else ""))
+    return Plan(seed=seed, baseline=baseline, out=out)
+
+
+def run_plan(plan: Plan, say: Callable[[str], None] = click.echo) -> None:
     """Run all steps of the main job, then report."""
+    host.ensure_pointcept(quiet=True)
+    trainings = (CMG, RPC, STAGE_TWO, CAM)
+    logs = ("synthesize", "prepare", "regions", "export-labels", "predict", *trainings)
+    written = ("steps.json", "figures", "stage1-val", "stage2-train", "stage2-val", *trainings)
+    claim(plan.out, "quickstart", [*written, *(f"{name}.log" for name in logs)])
     with exclusive(plan.out / ".lock") as lock:
         steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)
         child = functools.partial(run_child, plan, steps, lock)
@@ -54,21 +163,24 @@ def run_plan(plan: Plan, say=print) -> None:
         store = plan.pseudo_labels(RPC)
         train("train stage two on the labels", STAGE_TWO, **{"data.train.store": store})
         draw = functools.partial(label_and_draw, plan, lock)
-        steps.run("label all scenes, draw pictures", plan.pictures.name, plan.pictures, draw)
+        steps.run("label all scenes, draw figures", plan.figures.name, plan.figures, draw)
         if plan.baseline:
             train("train the baseline: CAM, export labels", CAM, **plan.baseline_length())
         for line in closing_report(plan, steps):
             say(line)
 
 
-def run_child(plan, steps, lock, name, command, output) -> None:
+def run_child(
+    plan: Plan, steps: Steps, lock: int, name: str, command: list[str], output: Path
+) -> None:
     """A step that is one command over all scenes, which goes on by itself if interrupted."""
-    log = plan.out / f"{Path(command[1]).stem}.log"
+    arguments = command[3:]  # what follows `python -m pointcept_wsegpc`
+    log = plan.out / f"{arguments[0]}.log"
     parallel = [*command, "--workers", str(num_cores())]  # no part of what decides the result
-    steps.run(name, command[1:], output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
+    steps.run(name, arguments, output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
 
 
-def run_training(plan, steps, lock, name, config, **options) -> None:
+def run_training(plan: Plan, steps: Steps, lock: int, name: str, config: str, **options) -> None:
     """A step that trains; an interrupted training goes on from its last checkpoint."""
     paths = (key for key, value in options.items() if isinstance(value, Path))
     options.update({key: relative(options[key]) for key in list(paths)})
@@ -78,17 +190,16 @@ def run_training(plan, steps, lock, name, config, **options) -> None:
         command = plan.train(config, **{**options, **more})
         run(command, plan.out / f"{config}.log", num_cores(), keep_open=(lock,))
 
-    settings = (plan.config(config).to_dict(), plan.train(config, **options)[1:])
+    settings = (plan.config(config).to_dict(), plan.train(config, **options)[3:])
     steps.run(name, settings, plan.checkpoint(config), action)
 
 
-def label_and_draw(plan, lock, resume) -> None:
-    export = plan.export(RPC, "val", plan.out / "stage1-val")
-    run(export, plan.out / "export.log", num_cores(), keep_open=(lock,))
+def label_and_draw(plan: Plan, lock: int, resume: bool) -> None:
+    export = export_labels(plan.folder(RPC), "val", plan.out / "stage1-val")
+    run(export, plan.out / "export-labels.log", num_cores(), keep_open=(lock,))
     for split in ("train", "val"):
-        predict = plan.predict(STAGE_TWO, split, plan.out / f"stage2-{split}")
+        predict = predict_labels(plan.folder(STAGE_TWO), split, plan.out / f"stage2-{split}")
         run(predict, plan.out / "predict.log", num_cores(), keep_open=(lock,))
-    shutil.rmtree(plan.pictures, ignore_errors=True)
     columns = {
         "train": {"pseudo-labels": plan.pseudo_labels(RPC), "stage two": plan.out / "stage2-train"},
         "val": {
@@ -97,7 +208,7 @@ def label_and_draw(plan, lock, resume) -> None:
         },
     }
     for split, labels in columns.items():
-        report.draw_pictures(plan.data, split, labels, plan.pictures, with_tags=split == "train")
+        report.draw_figures(plan.data, split, labels, plan.figures, with_tags=split == "train")
 
 
 def closing_report(plan: Plan, steps: Steps) -> list[str]:
@@ -114,7 +225,7 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
         "stage-two checkpoint": plan.checkpoint(STAGE_TWO),
         "stage-two predictions": plan.out / "stage2-val",
         "logs": plan.out,
-        "pictures, one per two scenes": plan.pictures,
+        "figures, one per two scenes": plan.figures,
     }
     return [
         "",
@@ -123,19 +234,5 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
         *report.validation_table(plan.val_scenes, {"stage two": stage_two, "stage one": stage_one}),
         *report.time_table(steps.seconds()),
         f"Engine: {host.ensure_pointcept(quiet=True)}; seed {plan.seed}; {num_cores()} cores",
-        *report.place_table(places),
+        *report.place_table({title: path.absolute() for title, path in places.items()}),
     ]
-
-
-def main() -> None:
-    interrupt_at_sigterm()
-    try:
-        run_plan(parse_arguments(), say=functools.partial(print, flush=True))
-    except (StepFailed, OSError, ValueError) as error:
-        sys.exit(f"quickstart: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"\nquickstart: interrupted; {REPOSITORY}/tools/quickstart.sh goes on")
-
-
-if __name__ == "__main__":
-    main()

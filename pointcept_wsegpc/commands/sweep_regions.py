@@ -1,64 +1,90 @@
-#!/usr/bin/env python3
-"""Show what a setting of a partition method does: one cloud, a picture for every value.
+"""`wsegpc sweep-regions`: what a setting of a partition does to one cloud, as a figure."""
 
-    tools/sweep_regions.py data/train/scene0000_00 --vary max_angle=10,20,40 --out angles.png
-    tools/sweep_regions.py room.ply --method graph --vary threshold=0.01,0.1 min_size=5,50,500
-    tools/sweep_regions.py room.ply --vary method=growing,growing:wypr,supervoxel
+from __future__ import annotations
 
-Each setting that varies is one row of the picture, the others stay as --set and --preset say.
-The cloud is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Normals
-that it does not have are estimated, or come from the faces of the mesh.
-"""
-
-import argparse
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
+import click
 import numpy as np
 
-from key_value import key_value
-from pointcept_wsegpc.clouds.normals import vertex_normals
-from pointcept_wsegpc.regions import apply, settings_of
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.scenes.inputs import from_files, read_inputs
-from pointcept_wsegpc.regions.scenes.quality import measure
-from pointcept_wsegpc.regions.scenes.report_text import caption
-from pointcept_wsegpc.regions.scenes.settings import try_on_points, written_out
-from pointcept_wsegpc.visualize.regions import Scene, draw_grid, normals_inwards
+from ..clouds.normals import vertex_normals
+from ..regions import apply, settings_of
+from ..regions.cloud import Cloud
+from ..regions.methods import from_data
+from ..regions.scenes.inputs import from_files, read_inputs
+from ..regions.scenes.quality import measure
+from ..regions.scenes.report_text import caption
+from ..regions.scenes.settings import try_on_points, written_out
+from ..visualize.regions import Scene, draw_grid, normals_inwards
+from .arguments import KEY_VALUE, PATH, PathType, subcommand
+from .regions import setting_options
+
+EXAMPLES = """
+wsegpc sweep-regions data/train/scene0000_00 --vary max_angle=10,20,40 --out angles.png
+wsegpc sweep-regions room.ply --method graph --vary threshold=0.01,0.1 min_size=5,50,500
+wsegpc sweep-regions room.ply --vary method=growing,growing:wypr,supervoxel
+"""
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("cloud", type=Path, help="folder of a prepared scene, or a .ply file")
-    parser.add_argument(
-        "--vary", nargs="+", type=key_value, action="extend", required=True, metavar="KEY=A,B,C",
-        help="a setting and its values; None is what the method takes by itself. "
-        "method=A,B:PRESET compares methods",
-    )  # fmt: skip
-    parser.add_argument("--method", default="growing", help="default growing")
-    parser.add_argument("--preset", help="settings of the method known by a name")
-    parser.add_argument(
-        "--set", nargs="+", type=key_value, action="extend", default=[], metavar="KEY=VALUE",
-        help="settings that stay",
-    )  # fmt: skip
-    parser.add_argument(
-        "--fill", action=argparse.BooleanOptionalAction,
-        help="give unassigned points the nearest region; default: as the preset says",
-    )  # fmt: skip
-    parser.add_argument("--out", type=png, default="sweep.png", help="default sweep.png")
-    return parser.parse_args()
+class Png(PathType):
+    """The path of a figure; told before the work starts where none can be written."""
+
+    def convert(self, value, param, ctx):
+        path = super().convert(value, param, ctx)
+        if path.suffix.lower() != ".png" or path.is_dir():
+            self.fail(f"{value!r}: the figure is a .png; give such a name", param, ctx)
+        return path
 
 
-def png(text):
-    """The path of a picture; told before the work starts where it is none that is written."""
-    path = Path(text).expanduser()
-    if path.suffix.lower() != ".png" or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}: the picture is a .png; give such a name")
-    return path
+class Choice(NamedTuple):
+    """A method with its preset and settings."""
+
+    method: str
+    preset: str | None
+    settings: dict
+
+
+@subcommand("sweep-regions", EXAMPLES, resumes="no figure is written")
+@click.argument("cloud", type=PATH)
+@click.option(
+    "--vary",
+    type=KEY_VALUE,
+    multiple=True,
+    required=True,
+    metavar="KEY=A,B,C …",
+    help="A setting and its values; None is what the method takes by itself. method=A,B:PRESET "
+    "compares methods.",
+)
+@setting_options
+@click.option("--out", type=Png(), default="sweep.png")
+def command(cloud, vary, method, preset, given, fill, out):
+    """Show what a setting of a partition does to one cloud: a panel for every value.
+
+    CLOUD is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Each
+    setting that varies is one row of the figure, the others stay as --set and --preset say.
+    Normals that the cloud does not have are estimated, or come from the faces of the mesh.
+    """
+    path, base = cloud, Choice(method, preset, dict(given))
+    for key, text in vary:
+        for value in values_of(text):
+            check_choice(path, choices(base, key, value), fill)
+    points, _ = read_cloud(path, method, {})
+    cloud, normal = cloud_of(points), points.get("normal")
+    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
+    rows = []
+    for key, text in vary:
+        title = f"{path.name}\n{method * (key != 'method')}"
+        row = [(scene.in_colors(points.get("color")), title)]
+        for title, numbers, region in sweep(path, base, fill, key, text, cloud):
+            click.echo(f"{title:<28} {caption(numbers)}")
+            row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
+        rows.append(row)
+    cloud.check_unit()
+    draw_grid(out, rows)
+    click.echo(f"written: {out}")
 
 
 def values_of(text):
@@ -70,7 +96,6 @@ def values_of(text):
 
 def read_cloud(path, method, settings):
     """Point arrays by name, and the settings of the method with what files fill in."""
-    path = path.expanduser().resolve()
     if is_ply(path):
         points = read_ply(path)
         if "mesh" in settings:
@@ -121,67 +146,39 @@ def triangles(face, num_points):
     return fans
 
 
-def choices(args, key, value):
-    """(method, preset, settings) with one value of what varies."""
-    settings = dict(args.set)
+def choices(base: Choice, key: str, value) -> Choice:
+    """The choice with one value of what varies."""
+    _, preset, settings = base
     if key != "method":
-        return args.method, args.preset, {**settings, key: value} if value is not None else settings
+        return Choice(base.method, preset, settings | ({} if value is None else {key: value}))
     method, _, preset = str(value).partition(":")
-    return method, preset or None, settings
+    return Choice(method, preset or None, settings)
 
 
-def check_choice(cloud, method, preset, settings, fill):
+def check_choice(cloud: Path, choice: Choice, fill: bool | None) -> None:
     """Raise ValueError, before anything is read, for what no cloud could be partitioned with."""
-    written_out(method, preset, settings, fill)
-    try_on_points(method, preset, settings, fill)
-    if is_ply(cloud) and "segment" in settings_of(method):
-        raise ValueError(f"method {method!r} needs labels, which {cloud} has not; take a scene")
+    written_out(*choice, fill)
+    try_on_points(*choice, fill)
+    if is_ply(cloud) and "segment" in settings_of(choice.method):
+        raise ValueError(
+            f"method {choice.method!r} needs labels, which {cloud} has not; take a scene"
+        )
 
 
 def cloud_of(points):
     return Cloud(points["coord"], points.get("normal"), points.get("color"))
 
 
-def sweep(args, key, text, cloud):
+def sweep(path: Path, base: Choice, fill: bool | None, key: str, text, cloud: Cloud) -> Iterator:
     """(title, numbers, region) of each value of a setting that varies."""
     for value in values_of(text):
-        method, preset, settings = choices(args, key, value)
-        used = written_out(method, preset, settings, args.fill)
-        points, given = read_cloud(args.cloud, method, settings)
+        method, preset, settings = choices(base, key, value)
+        used = written_out(method, preset, settings, fill)
+        points, given = read_cloud(path, method, settings)
         own = cloud_of(points) if "mesh" in settings else cloud  # whose normals are the mesh's
         started = perf_counter()
-        region = apply(own, method, preset, given, args.fill)
+        region = apply(own, method, preset, given, fill)
         tally = measure(region, points.get("segment"), seconds=perf_counter() - started)
         shown = {**used, **from_data(cloud, **used)}.get(key, value) if key != "method" else value
         title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
         yield title + " (default)" * (value is None), tally.summary(), region
-
-
-def main():
-    args = parse_arguments()
-    for key, text in args.vary:
-        for value in values_of(text):
-            check_choice(args.cloud, *choices(args, key, value), args.fill)
-    points, _ = read_cloud(args.cloud, args.method, {})
-    cloud, normal = cloud_of(points), points.get("normal")
-    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
-    rows = []
-    for key, text in args.vary:
-        title = f"{args.cloud.name}\n{args.method * (key != 'method')}"
-        row = [(scene.in_colors(points.get("color")), title)]
-        for title, numbers, region in sweep(args, key, text, cloud):
-            print(f"{title:<28} {caption(numbers)}", flush=True)
-            row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
-        rows.append(row)
-    cloud.check_unit()
-    draw_grid(args.out, rows)
-    print(f"written: {args.out}")
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ValueError) as error:
-        sys.exit(f"sweep_regions: {error}")
-    except KeyboardInterrupt:
-        sys.exit("sweep_regions: interrupted")

@@ -1,48 +1,42 @@
-"""Makes a synthetic data set in ScanNet's raw layout. Run it again to continue or to extend it."""
+"""`wsegpc synthesize`: synthetic rooms in ScanNet's raw layout."""
 
-import argparse
+from __future__ import annotations
+
 import logging
-import sys
 
+import click
 from tqdm import tqdm
 
-from argument_types import positive, size
-from pointcept_wsegpc.synthetic.scans import generate_dataset
+from ..synthetic.scans import generate_dataset
+from .arguments import COUNT, PATH, SIZE, subcommand
+
+EXAMPLES = "wsegpc synthesize --out data/synthetic_raw --num-train 24 --num-val 8"
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--root", required=True, help="folder to write to")
-    parser.add_argument("--train", type=int, default=24, help="training scenes")
-    parser.add_argument("--val", type=int, default=8, help="validation scenes")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--points", type=positive, default=30_000, help="mesh vertices per scene, about"
-    )
-    parser.add_argument("--frames", type=positive, default=40, help="frames per scene")
-    parser.add_argument("--color-size", type=size, default="216x162", metavar="WxH")
-    parser.add_argument("--depth-size", type=size, default="160x120", metavar="WxH")
-    parser.add_argument("--workers", type=positive, default=2, help="processes")
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_arguments()
+@subcommand("synthesize", EXAMPLES)
+@click.option("--out", type=PATH, required=True, help="Folder to write.")
+@click.option("--num-train", type=click.IntRange(min=0), default=24, help="Training scenes.")
+@click.option("--num-val", type=click.IntRange(min=0), default=8, help="Validation scenes.")
+@click.option("--seed", default=0)
+@click.option("--points", type=COUNT, default=30_000, help="Mesh vertices per scene, about.")
+@click.option("--frames", type=COUNT, default=40, help="Frames per scene.")
+@click.option("--color-size", type=SIZE, default="216x162")
+@click.option("--depth-size", type=SIZE, default="160x120")
+@click.option("--workers", type=COUNT, default=2, help="Processes.")
+def command(out, num_train, num_val, seed, points, frames, color_size, depth_size, workers):
+    """Make synthetic rooms in ScanNet's raw layout; run it again to continue or to extend them."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tqdm(desc="synthetic scenes", unit="scene") as progress:
         made = generate_dataset(
-            args.root, args.train, args.val, args.seed, args.points, args.frames,
-            args.color_size[::-1], args.depth_size[::-1], args.workers, lambda _: progress.update(),
-        )  # fmt: skip
-    print(f"{len(made)} scenes made, {args.train + args.val} in {args.root}")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"make_synthetic: {error}")
-    except KeyboardInterrupt:
-        sys.exit("make_synthetic: interrupted; the same command goes on")
+            out,
+            num_train,
+            num_val,
+            seed,
+            points,
+            frames,
+            color_size[::-1],
+            depth_size[::-1],
+            workers,
+            lambda _: progress.update(),
+        )
+    click.echo(f"{len(made)} scenes made, {num_train + num_val} in {out}")

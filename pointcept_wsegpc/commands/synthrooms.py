@@ -1,53 +1,62 @@
-#!/usr/bin/env python3
-"""Make SynthRooms, the open benchmark: scan its rooms, prepare, partition, and check them.
+"""`wsegpc synthrooms`: the open benchmark: scan its rooms, prepare, partition, check."""
 
-    tools/make_synthrooms.py data/synthrooms_small --workers 2
-    tools/make_synthrooms.py data/synthrooms_large --size large --workers 16
+from __future__ import annotations
 
-Finished scenes are skipped, so an interrupted run is continued by the same command. The last line
-says whether the data are those that published results are of.
-"""
-
-import argparse
-import sys
 from pathlib import Path
 
-from argument_types import positive
-from main_job.process import StepFailed
-from main_job.steps import exclusive
-from pointcept_wsegpc.contracts.tags import assemble_tags
-from pointcept_wsegpc.jobs.scenes import run_jobs
-from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.records import finished_record
-from pointcept_wsegpc.regions.scenes.settings import Settings
-from pointcept_wsegpc.synthetic import benchmark as synthrooms
-from pointcept_wsegpc.synthetic import benchmark_check as synthrooms_check
+import click
+
+from ..contracts.tags import assemble_tags
+from ..jobs.scenes import Outcome, run_jobs
+from ..jobs.steps import exclusive
+from ..regions.scenes.extract import extract_regions
+from ..regions.scenes.records import finished_record
+from ..regions.scenes.settings import Settings
+from ..synthetic import benchmark as synthrooms
+from ..synthetic import benchmark_check
+from .arguments import COUNT, PATH, subcommand
+
+EXAMPLES = """
+wsegpc synthrooms --out data/synthrooms_small --workers 2
+wsegpc synthrooms --out data/synthrooms_large --edition large --workers 16
+"""
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("root", help="data root to write")
-    parser.add_argument("--size", choices=sorted(synthrooms.SIZES), default="small")
-    parser.add_argument("--workers", type=positive, default=2, help="processes (default 2)")
-    parser.add_argument("--check-only", action="store_true", help="make nothing, only check")
-    return parser.parse_args()
+@subcommand("synthrooms", EXAMPLES)
+@click.option("--out", type=PATH, required=True, help="Data root to write.")
+@click.option("--edition", type=click.Choice(sorted(synthrooms.SIZES)), default="small")
+@click.option("--workers", type=COUNT, default=2, help="Processes.")
+@click.option("--check-only", is_flag=True, help="Make nothing, only check.")
+def command(out, edition, workers, check_only):
+    """Make SynthRooms, the open benchmark: scan its rooms, prepare, partition and check them.
+
+    Finished scenes are skipped. The last line says whether the data are those that published
+    results are of.
+    """
+    size = synthrooms.SIZES[edition]
+    if not check_only:
+        with exclusive(out / ".lock"):  # another run would delete the scans that this one makes
+            for step in (make_scenes, partition):
+                status = step(out, size, workers).exit_status
+                if status:
+                    return status
+    click.echo(benchmark_check.verify(out, size))
+    return 0
 
 
-def make_scenes(root, size, workers):
+def make_scenes(root: Path, size: synthrooms.Size, workers: int) -> Outcome:
     """Make what is missing; returns the Outcome."""
     synthrooms.claim(root, size)
     scenes = synthrooms.scenes(root, size)
     outcome = run_jobs(
         synthrooms.make, scenes, workers=workers, is_done=synthrooms.is_made, title="scenes"
     )
-    print(outcome.summary())
+    click.echo(outcome.summary())
     assemble_tags(root)
     return outcome
 
 
-def partition(root, size, workers):
+def partition(root: Path, size: synthrooms.Size, workers: int) -> Outcome:
     """Regions of the points and views, with the default method; returns the Outcome.
 
     Where regions were made already with other settings they stay: they are somebody's choice.
@@ -56,36 +65,13 @@ def partition(root, size, workers):
     outcome = run_jobs(
         partition_scene, scenes, workers=workers, is_done=has_regions, title="regions"
     )
-    print(outcome.summary())
+    click.echo(outcome.summary())
     return outcome
 
 
-def has_regions(scene):
+def has_regions(scene: Path) -> bool:
     return finished_record(scene) is not None
 
 
-def partition_scene(scene):
+def partition_scene(scene: Path) -> None:
     extract_regions(scene, Settings())
-
-
-def main():
-    args = parse_arguments()
-    root = Path(args.root).expanduser().resolve()
-    size = synthrooms.SIZES[args.size]
-    if not args.check_only:
-        with exclusive(root / ".lock"):  # another run would delete the scans that this one makes
-            for step in (make_scenes, partition):
-                status = step(root, size, args.workers).exit_status
-                if status:
-                    return status
-    print(synthrooms_check.verify(root, size))
-    return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ValueError, StepFailed) as error:
-        sys.exit(f"make_synthrooms: {error}")
-    except KeyboardInterrupt:
-        sys.exit("make_synthrooms: interrupted; the same command goes on")

@@ -1,90 +1,88 @@
-#!/usr/bin/env python3
-"""Stage one on your own prepared scans, from tags to pseudo-labels: regions, CMG, then CMG + RPC.
+"""`wsegpc train-scans`: stage one on own scans, from tags to pseudo-labels."""
 
-    tools/train_folder.py data/scans --out exp/scans
+from __future__ import annotations
 
-Run it again to continue where it stopped; what is finished is reused. Pseudo-labels end in
-OUT/wsegpc-cmg-rpc/pseudo_labels; tools/export_ply.py makes them visible. One process: for several
-GPUs, train configs/folder with Pointcept's launcher.
-"""
-
-import argparse
-import functools
-import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from argument_types import positive
-from main_job.plan import last_checkpoint, num_cores, option_value, tool
-from main_job.process import StepFailed, interrupt_at_sigterm, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, resume_options
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE
-from pointcept_wsegpc.contracts.scene import scene_dirs
-from pointcept_wsegpc.contracts.tags import TAGS_FILE
-from pointcept_wsegpc.files import read_json
+import click
 
+from ..contracts.classes import CLASSES_FILE
+from ..contracts.scene import scene_dirs
+from ..contracts.tags import TAGS_FILE
+from ..files import read_json
+from ..jobs.process import interrupt_at_sigterm, num_cores, run
+from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
+from .arguments import COUNT, PATH, data_root, subcommand
+from .output import claim
+from .trainings import option_value, resume_options, wsegpc
+
+CONFIGS = "folder"  # folder of the configs
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
+DATA_ROOT = "WSEGPC_SCANS"  # environment variable that the configs read
+
+EXAMPLES = "wsegpc train-scans data/scans --out exp/scans"
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("root", type=Path, help="data root that tools/prepare_folder.py wrote")
-    parser.add_argument("--out", type=Path, default=Path("exp/scans"), help="default exp/scans")
-    parser.add_argument("--seed", type=int, default=1463, help="of the first training")
-    parser.add_argument("--workers", type=positive, default=num_cores(), help="of the regions")
-    parser.add_argument(
-        "--options", nargs="+", default=[], metavar="KEY=VALUE", help="of both trainings' configs"
-    )
-    args = parser.parse_args()
-    args.root, args.out = (path.expanduser().resolve() for path in (args.root, args.out))
-    return args
+@subcommand("train-scans", EXAMPLES)
+@data_root
+@click.option("--out", type=PATH, default="exp/scans", help="Folder of the results.")
+@click.option("--seed", default=1463, help="Of the first training.")
+@click.option("--workers", type=COUNT, help="Of the regions; default: one per core.")
+@click.option("--options", multiple=True, metavar="KEY=VALUE …", help="Of both trainings' configs.")
+def command(data_root, out, seed, workers, options):
+    """Run stage one on your own prepared scans: regions, CMG, then CMG + RPC.
+
+    Run it again to continue where it stopped; what is finished is reused. Pseudo-labels end in
+    OUT/wsegpc-cmg-rpc/pseudo_labels; `wsegpc export-ply` makes them visible. One process: for
+    several GPUs, train the same configs with Pointcept's launcher.
+    """
+    interrupt_at_sigterm()
+    run_all(data_root, out, seed, workers or num_cores(), options)
 
 
-def train(args, steps, lock, name, **options):
-    """A step that trains configs/folder/<name>.py into its folder; it resumes."""
-    folder = args.out / name
-    options = {"save_path": folder, **options}
-    given = [*args.options, *(f"{key}={value}" for key, value in options.items())]
-
-    def action(resume):
-        more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
-        command = [*tool("train", config_file=f"configs/folder/{name}.py"), "--options"]
-        run(
-            [*command, *given, *more], args.out / f"{name}.log", num_cores(), keep_open=(lock,),
-            WSEGPC_SCANS=str(args.root),
-        )  # fmt: skip
-
-    tags = (args.root / TAGS_FILE).read_text(encoding="utf-8")
-    classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
-    steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
-
-
-def run_all(args, say=print):
-    for path in (args.root, args.out):
+def run_all(
+    root: Path,
+    out: Path,
+    seed: int,
+    workers: int,
+    options: Sequence[str] = (),
+    say: Callable[[str], None] = click.echo,
+) -> None:
+    """Regions and both trainings of the scenes in `root`, into `out`."""
+    for path in (root, out):
         option_value(path)
-    scenes = scene_dirs(args.root, "train")
-    with exclusive(args.out / ".lock") as lock:
-        steps = Steps(args.out / "steps.json", 3, say)
-        regions = [*tool("extract_regions", workers=args.workers), str(args.root)]
+    scenes = scene_dirs(root, "train")
+    claim(out, "train-scans", [f"{name}{end}" for name in (CMG, RPC) for end in ("", ".log")])
+    claim(out, "train-scans", ["steps.json", "regions.log"])
+    with exclusive(out / ".lock") as lock:
+        steps = Steps(out / "steps.json", 3, say)
+        regions = [*wsegpc("regions", workers=workers), str(root)]
         steps.run(
             "partition into regions",
             [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
-            args.root / "train",
-            lambda _: run(regions, args.out / "regions.log", 1, keep_open=(lock,)),
+            root / "train",
+            lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
         )
-        train(args, steps, lock, CMG, seed=args.seed)
-        first, seed = last_checkpoint(args.out / CMG), continued_seed(args.seed)
-        train(args, steps, lock, RPC, seed=seed, weight=first)
-        say(f"pseudo-labels: {args.out / RPC / 'pseudo_labels'}")
+        train(root, out, options, steps, lock, CMG, seed=seed)
+        first, seed = last_checkpoint(out / CMG), continued_seed(seed)
+        train(root, out, options, steps, lock, RPC, seed=seed, weight=first)
+        say(f"pseudo-labels: {out / RPC / 'pseudo_labels'}")
 
 
-if __name__ == "__main__":
-    interrupt_at_sigterm()
-    try:
-        run_all(parse_arguments(), functools.partial(print, flush=True))
-    except (StepFailed, OSError, ValueError) as error:
-        sys.exit(f"train_folder: {error}")
-    except KeyboardInterrupt:
-        sys.exit("train_folder: interrupted; the same command goes on")
+def train(
+    root: Path, out: Path, given: Sequence[str], steps: Steps, lock: int, name: str, **options
+) -> None:
+    """A step that trains a config into its folder; it resumes."""
+    folder = out / name
+    given = [*given, *(f"{key}={value}" for key, value in {"save_path": folder, **options}.items())]
+
+    def action(resume):
+        more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
+        command = [*wsegpc("train", config_file=f"{CONFIGS}/{name}"), "--options", *given, *more]
+        log = out / f"{name}.log"
+        run(command, log, num_cores(), keep_open=(lock,), **{DATA_ROOT: str(root)})
+
+    tags = (root / TAGS_FILE).read_text(encoding="utf-8")
+    classes = (root / CLASSES_FILE).read_text(encoding="utf-8")
+    steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)

@@ -79,6 +79,7 @@ def check(args, root, scenes):
         functools.partial(check_scene, settings=settings),
         scenes,
         workers=args.workers,
+        scheduler=args.scheduler,
         title="check",
     )
     for name, reason in outcome.failed.items():

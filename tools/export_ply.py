@@ -63,6 +63,7 @@ def main():
         jobs,
         workers=args.workers,
         shard=args.shard,
+        scheduler=args.scheduler,
         title="write",
     )
     print(outcome.summary())

@@ -101,6 +101,7 @@ def extract(args, settings, scenes):
         scenes,
         workers=args.workers,
         shard=args.shard,
+        scheduler=args.scheduler,
         is_done=None if args.force else finished,
         title="regions",
     )

@@ -32,10 +32,10 @@ from ablations.study import Study
 from ablations.tables import TABLES
 from argument_types import positive
 from key_value import key_value
-from main_job.plan import REPOSITORY, num_cores, relative
-from main_job.process import interrupt_at_sigterm
+from main_job.plan import REPOSITORY, relative
 from pointcept_wsegpc import host
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs.process import interrupt_at_sigterm, num_cores
 
 
 def parse_arguments(arguments=None):

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 from argument_types import positive
-from main_job.process import StepFailed
-from main_job.steps import exclusive
 from pointcept_wsegpc.contracts.tags import assemble_tags
+from pointcept_wsegpc.jobs.process import StepFailed
 from pointcept_wsegpc.jobs.scenes import run_jobs
+from pointcept_wsegpc.jobs.steps import exclusive
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import finished_record
 from pointcept_wsegpc.regions.scenes.settings import Settings

@@ -23,6 +23,7 @@ from pointcept_wsegpc import cpu, host
 from pointcept_wsegpc.commands import errors
 from pointcept_wsegpc.files import write_arrays
 from pointcept_wsegpc.hooks.common import to_device
+from pointcept_wsegpc.jobs.process import report_progress
 
 
 def parse_arguments():
@@ -75,6 +76,7 @@ def predict(cfg, weight, split, out):
         label = model(batch)["seg_logits"].argmax(1)[batch["inverse"]].cpu()
         write_arrays(out / f"{scene}.npz", label=label.numpy().astype(np.int16))
         logging.info("Predict: [%d/%d] %s", index + 1, len(dataset), scene)
+        report_progress("labels of scene", index + 1, len(dataset))
 
 
 def main():

@@ -17,11 +17,10 @@ import sys
 from pathlib import Path
 
 from main_job import report
-from main_job.plan import REPOSITORY, Plan, num_cores, relative
-from main_job.process import StepFailed, interrupt_at_sigterm, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, resume_options
+from main_job.plan import REPOSITORY, Plan
 from pointcept_wsegpc import host
+from pointcept_wsegpc.jobs.process import StepFailed, interrupt_at_sigterm, num_cores, run
+from pointcept_wsegpc.jobs.steps import Steps, continued_seed, exclusive, resume_options
 
 CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
 
@@ -65,18 +64,21 @@ def run_child(plan, steps, lock, name, command, output) -> None:
     """A step that is one command over all scenes, which goes on by itself if interrupted."""
     log = plan.out / f"{Path(command[1]).stem}.log"
     parallel = [*command, "--workers", str(num_cores())]  # no part of what decides the result
-    steps.run(name, command[1:], output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
+    steps.run(
+        name,
+        command[1:],
+        output,
+        lambda _: run(parallel, log, 1, keep_open=(lock,), cwd=REPOSITORY),
+    )
 
 
 def run_training(plan, steps, lock, name, config, **options) -> None:
     """A step that trains; an interrupted training goes on from its last checkpoint."""
-    paths = (key for key, value in options.items() if isinstance(value, Path))
-    options.update({key: relative(options[key]) for key in list(paths)})
 
     def action(resume):
         more = resume_options(plan.folder(config), resume)
         command = plan.train(config, **{**options, **more})
-        run(command, plan.out / f"{config}.log", num_cores(), keep_open=(lock,))
+        run(command, plan.out / f"{config}.log", num_cores(), keep_open=(lock,), cwd=REPOSITORY)
 
     settings = (plan.config(config).to_dict(), plan.train(config, **options)[1:])
     steps.run(name, settings, plan.checkpoint(config), action)
@@ -84,10 +86,10 @@ def run_training(plan, steps, lock, name, config, **options) -> None:
 
 def label_and_draw(plan, lock, resume) -> None:
     export = plan.export(RPC, "val", plan.out / "stage1-val")
-    run(export, plan.out / "export.log", num_cores(), keep_open=(lock,))
+    run(export, plan.out / "export.log", num_cores(), keep_open=(lock,), cwd=REPOSITORY)
     for split in ("train", "val"):
         predict = plan.predict(STAGE_TWO, split, plan.out / f"stage2-{split}")
-        run(predict, plan.out / "predict.log", num_cores(), keep_open=(lock,))
+        run(predict, plan.out / "predict.log", num_cores(), keep_open=(lock,), cwd=REPOSITORY)
     shutil.rmtree(plan.pictures, ignore_errors=True)
     columns = {
         "train": {"pseudo-labels": plan.pseudo_labels(RPC), "stage two": plan.out / "stage2-train"},

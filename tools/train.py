@@ -5,18 +5,22 @@
 """
 
 import logging
+import os
 from pathlib import Path
 
 import torch
 
 from pointcept_wsegpc import cpu, host
 from pointcept_wsegpc.commands import errors
+from pointcept_wsegpc.jobs.process import PROGRESS_FILE
 
 
 def main_worker(cfg):
     from pointcept.engines.defaults import default_setup
     from pointcept.engines.train import TRAINERS
 
+    if PROGRESS_FILE in os.environ:
+        cfg.hooks.append({"type": "WSegPCProgress"})
     cfg = default_setup(cfg)
     TRAINERS.build({"type": cfg.train.type, "cfg": cfg}).train()
 

@@ -14,14 +14,19 @@ import sys
 from pathlib import Path
 
 from argument_types import positive
-from main_job.plan import last_checkpoint, num_cores, option_value, tool
-from main_job.process import StepFailed, interrupt_at_sigterm, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed, resume_options
+from main_job.plan import REPOSITORY, option_value, tool
 from pointcept_wsegpc.contracts.classes import CLASSES_FILE
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs.process import StepFailed, interrupt_at_sigterm, num_cores, run
+from pointcept_wsegpc.jobs.steps import (
+    Steps,
+    continued_seed,
+    exclusive,
+    last_checkpoint,
+    resume_options,
+)
 
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
 
@@ -52,9 +57,13 @@ def train(args, steps, lock, name, **options):
         more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
         command = [*tool("train", config_file=f"configs/folder/{name}.py"), "--options"]
         run(
-            [*command, *given, *more], args.out / f"{name}.log", num_cores(), keep_open=(lock,),
+            [*command, *given, *more],
+            args.out / f"{name}.log",
+            num_cores(),
+            keep_open=(lock,),
+            cwd=REPOSITORY,
             WSEGPC_SCANS=str(args.root),
-        )  # fmt: skip
+        )
 
     tags = (args.root / TAGS_FILE).read_text(encoding="utf-8")
     classes = (args.root / CLASSES_FILE).read_text(encoding="utf-8")
@@ -72,7 +81,7 @@ def run_all(args, say=print):
             "partition into regions",
             [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
             args.root / "train",
-            lambda _: run(regions, args.out / "regions.log", 1, keep_open=(lock,)),
+            lambda _: run(regions, args.out / "regions.log", 1, keep_open=(lock,), cwd=REPOSITORY),
         )
         train(args, steps, lock, CMG, seed=args.seed)
         first, seed = last_checkpoint(args.out / CMG), continued_seed(args.seed)

@@ -20,18 +20,17 @@ import numpy as np
 from main_job.plan import (
     REPOSITORY,
     export_labels,
-    last_checkpoint,
     predict_labels,
     relative,
     tool,
 )
 from main_job.report import SEGMENT, stage_two_miou
-from main_job.training import resume_options
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
+from pointcept_wsegpc.jobs.steps import last_checkpoint, resume_options
 
 from .partitions import leave_unassigned, link_scenes
 
@@ -95,7 +94,8 @@ class Training(Job):
             cfg.data.train.store = relative(self.needs["labels"].store(out))
         if "regions" in self.needs:
             use_root(cfg, relative(self.needs["regions"].root(out)))
-        cfg.update(resume_options(folder, resume))
+        more = resume_options(folder, resume)
+        cfg.update({k: relative(v) if isinstance(v, Path) else v for k, v in more.items()})
         file = out / self.name / "job.py"
         cfg.dump(str(file))
         command(tool("train", config_file=relative(file)))

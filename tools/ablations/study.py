@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from main_job.plan import REPOSITORY
-from main_job.training import continued_seed
+from pointcept_wsegpc.jobs.steps import continued_seed
 
 from .benchmarks import Benchmark
 from .data import fingerprint

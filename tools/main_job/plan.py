@@ -8,12 +8,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pointcept_wsegpc.jobs.steps import last_checkpoint
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = Path("configs/synthetic")
-
-
-def num_cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def relative(path: Path) -> str:
@@ -83,6 +81,7 @@ class Plan:
             **self.overrides,
             **options,
         }
+        options = {k: relative(v) if isinstance(v, Path) else v for k, v in options.items()}
         pairs = [f"{key}={option_value(value)}" for key, value in options.items()]
         return [*tool("train", config_file=config_path(name)), "--options", *pairs]
 
@@ -122,11 +121,6 @@ def option_value(value):
             "rename the folder or give another"
         )
     return value
-
-
-def last_checkpoint(folder: Path) -> Path:
-    """Where a training into `folder` keeps its last checkpoint."""
-    return folder / "model" / "model_last.pth"
 
 
 def tool(name: str, **arguments) -> list[str]:

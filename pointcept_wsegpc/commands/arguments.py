@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
-from ..jobs.scenes import parse_shard
+from ..jobs.scenes import JobOptions, parse_shard
 from .errors import end_in_one_line
 
 INTERRUPTED = 130  # exit status at Ctrl-C, as of a shell
@@ -128,16 +129,29 @@ def spread(arguments: Iterable[str], names: set[str]) -> list[str]:
 
 
 def job_options(function: Callable) -> Callable:
-    """--workers and --shard, values for `run_jobs`."""
+    """--workers, --shard and --scheduler, which the function gets as `jobs`, a JobOptions."""
+
+    @functools.wraps(function)
+    def with_jobs(*args, workers, shard, scheduler, **more):
+        return function(*args, jobs=JobOptions(workers, shard, scheduler), **more)
+
     for option in (
         click.option(
-            "--shard", type=Shard(), default="1/1", show_default=False,
+            "--scheduler",
+            metavar="ADDRESS|FILE",
+            help="Work on the Dask cluster of this scheduler instead of on this machine.",
+        ),
+        click.option(
+            "--shard",
+            type=Shard(),
+            default="1/1",
+            show_default=False,
             help="Do the i-th of n equal shares of the scenes, i from 1; one per machine.",
         ),
         click.option("--workers", type=COUNT, default=1, help="Processes."),
-    ):  # fmt: skip
-        function = option(function)
-    return function
+    ):
+        with_jobs = option(with_jobs)
+    return with_jobs
 
 
 def split_option(help: str = "Default: every split that is there.", **more) -> Callable:

@@ -13,7 +13,7 @@ from ..checks.scene import Settings, check_scene
 from ..contracts.scene import read_points
 from ..contracts.views import read_views
 from ..files import atomic_path, write_json
-from ..jobs.scenes import run_jobs, take_shard
+from ..jobs.scenes import JobOptions
 from ..visualize.overlay import draw_overlay
 from .arguments import COUNT, PATH, data_root, job_options, split_option, subcommand
 from .output import claim
@@ -57,8 +57,7 @@ def command(
     figures,
     seconds_per_step,
     out,
-    workers,
-    shard,
+    jobs,
 ):
     """Say whether a prepared data root is fit for training.
 
@@ -67,12 +66,12 @@ def command(
     """
     out = out or data_root / REPORT_FOLDER
     scenes = find_scenes(data_root, split)
-    scenes = {name: scenes[name] for name in take_shard(sorted(scenes), shard)}
+    scenes = {name: scenes[name] for name in jobs.share(scenes)}
     names = class_table(classes, data_root)
     settings = Settings(names, num_views, depth_tolerance, max_views=sample_views)
     drawings = [figure_of(name) for name in scenes]
     claim(out, "check", ["report.json", "report.txt", *drawings])
-    report = check(data_root, scenes, settings, seconds_per_step, workers)
+    report = check(data_root, scenes, settings, seconds_per_step, jobs)
     write_json(out / "report.json", report)
     with atomic_path(out / "report.txt") as temporary:
         Path(temporary).write_text(render(report), encoding="utf-8")
@@ -101,14 +100,9 @@ def draw(scenes: dict, records: dict, count: int, tolerance: float, out: Path) -
     return remarks
 
 
-def check(root: Path, scenes: dict, settings: Settings, seconds: float, workers: int) -> dict:
+def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: JobOptions) -> dict:
     """The report on the scenes {split/scene: folder}, as JSON holds it."""
-    outcome = run_jobs(
-        functools.partial(check_scene, settings=settings),
-        scenes,
-        workers=workers,
-        title="check",
-    )
+    outcome = jobs.run(functools.partial(check_scene, settings=settings), scenes, title="check")
     for name, reason in outcome.failed.items():
         problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}

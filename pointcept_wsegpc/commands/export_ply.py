@@ -9,7 +9,6 @@ import click
 
 from ..contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
 from ..contracts.scene import scene_dirs
-from ..jobs.scenes import run_jobs
 from ..visualize.ply import write_labelled
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
@@ -27,7 +26,7 @@ wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --ou
     "--classes", type=PATH, help=f"Class names, one a line; default DATA_ROOT/{CLASSES_FILE}."
 )
 @job_options
-def command(data_root, store, out, classes, workers, shard):
+def command(data_root, store, out, classes, jobs):
     """Write labels as .ply files for any viewer.
 
     Works with pseudo-labels and with what `wsegpc predict` wrote, for scenes of any origin. A file
@@ -37,15 +36,10 @@ def command(data_root, store, out, classes, workers, shard):
     """
     path = classes or data_root / CLASSES_FILE
     names = read_class_names(path) if classes or path.is_file() else SCANNET20_NAMES
-    jobs = find_labelled(data_root, store)
-    claim(out, "export-ply", [f"{name}.ply" for name in jobs])
-    outcome = run_jobs(
-        functools.partial(write_labelled, names=names, out=out),
-        jobs,
-        workers=workers,
-        shard=shard,
-        title="write",
-    )
+    labelled = find_labelled(data_root, store)
+    claim(out, "export-ply", [f"{name}.ply" for name in labelled])
+    write = functools.partial(write_labelled, names=names, out=out)
+    outcome = jobs.run(write, labelled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):
         if note:

@@ -13,6 +13,7 @@ import torch
 
 from ..files import write_arrays
 from ..hooks.common import to_device
+from ..jobs.process import report_progress
 from . import configs
 from .arguments import PATH, subcommand
 from .output import claim
@@ -79,3 +80,4 @@ def predict(cfg, weight: Path, split: str, out: Path) -> None:
         label = model(batch)["seg_logits"].argmax(1)[batch["inverse"]].cpu()
         write_arrays(out / f"{scene}.npz", label=label.numpy().astype(np.int16))
         logging.info("Predict: [%d/%d] %s", index + 1, len(dataset), scene)
+        report_progress("labels of scene", index + 1, len(dataset))

@@ -11,7 +11,7 @@ import click
 
 from ..contracts.scene import scene_dirs
 from ..files import atomic_path, write_json
-from ..jobs.scenes import Outcome, run_jobs
+from ..jobs.scenes import JobOptions, Outcome
 from ..regions.scenes import report, report_text
 from ..regions.scenes.extract import extract_regions
 from ..regions.scenes.records import is_extracted
@@ -119,8 +119,7 @@ def command(
     force,
     report_to,
     report_only,
-    workers,
-    shard,
+    jobs,
 ):
     """Partition prepared scenes into regions: region.npy of the points, region images of the views.
 
@@ -139,7 +138,7 @@ def command(
         claim(folder, "regions", ("report.txt", "report.json", "report.png"))
     status = 0
     if not report_only:
-        outcome = extract(settings, scenes, force, workers=workers, shard=shard)
+        outcome = extract(settings, scenes, force, jobs)
         status = outcome.exit_status
         if not reports:
             mine = {name: scenes[name] for name in (*outcome.done, *outcome.skipped)}
@@ -164,18 +163,13 @@ def find_scenes(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], lis
     return scenes, [name for name in names if name not in scenes]
 
 
-def extract(settings: Settings, scenes: dict, force: bool, **workers) -> Outcome:
+def extract(settings: Settings, scenes: dict, force: bool, jobs: JobOptions) -> Outcome:
     """Partition the scenes {name: folder} of this shard; returns their outcome."""
     if settings.note_on_views():
         click.echo(settings.note_on_views())
-    finished = functools.partial(is_extracted, settings=settings)
-    outcome = run_jobs(
-        functools.partial(extract_regions, settings=settings),
-        scenes,
-        is_done=None if force else finished,
-        title="regions",
-        **workers,
-    )
+    finished = None if force else functools.partial(is_extracted, settings=settings)
+    extract_one = functools.partial(extract_regions, settings=settings)
+    outcome = jobs.run(extract_one, scenes, is_done=finished, title="regions")
     click.echo(outcome.summary())
     return outcome
 

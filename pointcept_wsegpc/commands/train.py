@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
+from ..jobs.process import PROGRESS_FILE
 from . import configs
 from .arguments import subcommand
 from .errors import end_in_one_line
@@ -53,5 +55,7 @@ def train(cfg) -> None:
     from pointcept.engines.defaults import default_setup
     from pointcept.engines.train import TRAINERS
 
+    if PROGRESS_FILE in os.environ:
+        cfg.hooks.append({"type": "WSegPCProgress"})
     cfg = default_setup(cfg)
     TRAINERS.build({"type": cfg.train.type, "cfg": cfg}).train()

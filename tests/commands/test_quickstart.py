@@ -1,6 +1,5 @@
 """The quickstart: its steps, child processes, tables and pictures; and, slow, all of it, tiny."""
 
-import io
 import re
 import sys
 from pathlib import Path
@@ -14,10 +13,8 @@ import quickstart
 import train_folder
 from main_job import report
 from main_job.plan import REPOSITORY, Plan, relative
-from main_job.process import ProgressLine, StepFailed, progress, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed
 from pointcept_wsegpc.contracts.classes import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.jobs.steps import Steps, continued_seed
 from pointcept_wsegpc.visualize import scenes as pictures
 from pointcept_wsegpc.visualize.colors import NO_LABEL, label_colors
 from quickstart import parse_arguments, run_plan, run_training
@@ -34,57 +31,6 @@ def new_steps(tmp_path):
 
     make.said = []
     return make
-
-
-def test_finished_step_is_reused(new_steps, tmp_path):
-    calls = []
-    for _ in range(2):
-        new_steps().run("one", {"size": 3}, tmp_path, calls.append)
-    assert calls == [False]
-    assert "1/2 one: reused" in new_steps.said[1]
-
-
-def test_step_without_its_output_is_done_again(new_steps, tmp_path):
-    calls = []
-    for _ in range(2):
-        new_steps().run("one", {}, tmp_path / "gone", calls.append)
-    assert calls == [False, False]
-
-
-def test_changed_settings_start_this_and_later_steps_over(new_steps, tmp_path):
-    calls = []
-    for size in (3, 4):
-        steps = new_steps()
-        steps.run("one", {"size": size}, tmp_path, lambda resume: calls.append(("one", resume)))
-        steps.run("two", {}, tmp_path, lambda resume: calls.append(("two", resume)))
-    assert calls == [("one", False), ("two", False)] * 2
-
-
-def test_interrupted_step_resumes_and_its_times_add_up(new_steps, tmp_path):
-    def interrupted(resume):
-        raise KeyboardInterrupt
-
-    steps = new_steps()
-    with pytest.raises(KeyboardInterrupt):
-        steps.run("one", {}, tmp_path, interrupted)
-    before = steps.seconds()["one"]
-    calls = []
-    steps = new_steps()
-    steps.run("one", {}, tmp_path, calls.append)
-    assert calls == [True]
-    assert steps.seconds()["one"] > before
-    assert "one: continues" in new_steps.said[-1]
-
-
-def test_second_run_in_one_folder_is_refused(tmp_path):
-    with (
-        exclusive(tmp_path / "lock"),
-        pytest.raises(StepFailed, match="another run"),
-        exclusive(tmp_path / "lock", patience=0.1),
-    ):
-        pass
-    with exclusive(tmp_path / "lock"):
-        pass
 
 
 def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_path, monkeypatch):
@@ -125,45 +71,6 @@ def test_second_part_has_another_seed_than_the_first(tmp_path, monkeypatch):
     seeds = dict(seeds)
     assert seeds["wsegpc-cmg"] == 3 == seeds["stage2-minkunet"]
     assert seeds["wsegpc-cmg-rpc"] == continued_seed(3) > 2**16
-
-
-# --------------------------------------------------------------------------------- processes
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (
-            "[… INFO misc.py line 70 12] Train: [2/4][30/144] Data 0.001 (0.002) Batch 0.310 (0.3) "
-            "Remain 0:01:23 loss: 1.2345 loss_tag: 0.1 Lr: 0.01000",
-            "epoch 2/4, step 30/144, loss 1.2345, 0:01:23 left",
-        ),
-        ("Export: [3/24] scene0003_00", "labels of scene 3/24"),
-        ("regions:  31%|###1      | 10/32 [00:05<00:11,  1.9scene/s]", "scene 10/32, 00:11 left"),
-        ("Loading weight at: model_last.pth", None),
-    ],
-)
-def test_progress_of_a_line(line, said):
-    assert progress(line) == said
-
-
-def test_progress_is_rare_where_there_is_no_terminal():
-    stream = io.StringIO()
-    line = ProgressLine(stream)
-    line.show("early")
-    line.last -= 3600
-    line.show("late")
-    line.clear()
-    assert stream.getvalue().split() == ["late"]
-
-
-def test_child_output_goes_to_the_log_and_failure_is_its_last_line(tmp_path):
-    log = tmp_path / "log" / "child.log"
-    run([sys.executable, "-c", "print('one')"], log, 1)
-    failing = "import os, sys; print(os.environ['OMP_NUM_THREADS']); sys.exit('no such scene')"
-    with pytest.raises(StepFailed, match=r"^no such scene \(log: .*child.log\)$"):
-        run([sys.executable, "-c", failing], log, 3)
-    assert log.read_text().splitlines() == ["one", "3", "no such scene"]
 
 
 # ------------------------------------------------------------------------------------ report

@@ -17,13 +17,13 @@ from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from stores import write_store
 
-from main_job.steps import exclusive
 from pointcept_wsegpc.captures.folder.raw import find_scans
 from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs.steps import exclusive
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 

@@ -22,8 +22,8 @@ from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
 from main_job.plan import REPOSITORY
-from main_job.steps import Steps, exclusive
 from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.jobs.steps import Steps, exclusive
 
 
 def test_board_says_what_runs_and_what_failed(monkeypatch):

@@ -7,7 +7,8 @@ from pointcept_wsegpc.commands import main
 
 def wsegpc(*arguments) -> Result:
     """What the command ends with: exit_code, stdout, stderr. Unexpected errors are raised."""
-    return CliRunner().invoke(main, [str(word) for word in arguments], catch_exceptions=False)
+    words = [str(word) for word in arguments]
+    return CliRunner().invoke(main, words, catch_exceptions=False, prog_name="wsegpc")
 
 
 def refused(*arguments) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from main_job.plan import REPOSITORY
 from tiny_tables import rows_of, tiny
 
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
@@ -21,7 +22,6 @@ from ablations.jobs import Job
 from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.jobs.steps import Steps, exclusive
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contracts.classes import CLASSES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
+from ..contracts.classes import NAMES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
 from ..contracts.scene import SCENE_LAYOUT
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
@@ -46,7 +46,7 @@ def class_table(text, root):
     tags. Raises ValueError or OSError in one line.
     """
     if text is None:
-        own = Path(root) / CLASSES_FILE
+        own = Path(root) / NAMES_FILE
         return tuple(read_class_names(own)) if own.is_file() else _likely_table(root)
     if text in TABLES:
         return TABLES[text]

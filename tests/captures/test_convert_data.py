@@ -13,13 +13,13 @@ import pytest
 import torch
 from PIL import Image
 from pointcept.datasets.builder import build_dataset
+from pointcept_wsegpc.captures.converted.layouts import find_captures
 from small import dataset_config
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.converted.arrays import read_dictionary, read_superpoints, read_tuple
 from pointcept_wsegpc.captures.converted.cameras import NOMINAL, find_cameras
 from pointcept_wsegpc.captures.converted.correspondence import depth_of_pairs
-from pointcept_wsegpc.captures.converted.layouts import find_captures
 from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
 from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import s3dis_rooms
 from PIL import Image
+from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures import frames
@@ -40,7 +41,6 @@ from pointcept_wsegpc.captures.s3dis.points import (
     read_raw_room,
     repair_bytes,
 )
-from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room
 from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs

@@ -12,9 +12,8 @@ import raw_scan
 from cli import wsegpc
 from PIL import Image
 
-from pointcept_wsegpc.captures.scannet.raw import Capture
-from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.base import prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
@@ -32,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def prepared(tmp_path, name="scene0000_00", split="train", **options):
     raw = tmp_path / "raw"
     raw_scan.write_lists(raw, **{split: [name]})
-    capture = Capture(name, split, raw_scan.write_scan(raw, name, **options), tmp_path / "out")
-    prepare_scene(capture, PrepareSettings(stride=4, height=48, width=64))
+    folder = raw_scan.write_scan(raw, name, **options)
+    capture = ScanNetCapture(name, split, tmp_path / "out", folder)
+    prepare(capture, ScanNetSettings(stride=4, height=48, width=64))
     return capture.target
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cli import refused
 
-from pointcept_wsegpc.captures.scannet import scene as scannet
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.commands import synthrooms as synthrooms_command
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points
@@ -40,7 +40,7 @@ def tiny(size, train=2, val=1):
     scans = dataclasses.replace(
         size.scans, points=3000, frames=6, color_size=(48, 36), depth_size=(48, 36)
     )
-    prepared = scannet.Settings(stride=1, height=36, width=48)
+    prepared = ScanNetSettings(stride=1, height=36, width=48)
     return dataclasses.replace(size, train=train, val=val, scans=scans, prepared=prepared)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.captures.scannet.raw import find_captures
-from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.files import read_json, write_json
@@ -79,9 +79,10 @@ def prepared_scene(cache, sizes):
         color_size=sizes.scan, depth_size=sizes.scan,
     )  # fmt: skip
     data_root = (root / "prepared").resolve()
-    (capture,), _ = find_captures(root / "raw", data_root, ["train"])
     height, width = sizes.size
-    prepare_scene(capture, Settings(stride=1, height=height, width=width))
+    settings = ScanNetSettings(stride=1, height=height, width=width, split=("train",))
+    (capture,) = find_captures("scannet", root / "raw", data_root, settings)
+    prepare(capture, settings)
     assemble_tags(data_root)
     extract_regions(capture.target, RegionSettings())
     write_json(finished, {"data_root": str(data_root)})

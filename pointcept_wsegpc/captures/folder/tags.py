@@ -5,25 +5,29 @@ kitchen,chair;table           kitchen,1,1                  "hall": []}
 hall,                         hall,,
 """
 
+from __future__ import annotations
+
 import csv
 import difflib
 import unicodedata
 from pathlib import Path
 
-from ...contracts.classes import CLASSES_FILE, read_class_names
-from ...files import read_json
+from ...contracts.classes import NAMES_FILE, read_class_names
+from ...contracts.tags import TAGS_FILE, write_scene_tags
+from ...files import atomic_path, read_json
+from ..base import some
 
 TAGS_FILES = ("tags.csv", "tags.json")
 PRESENT, ABSENT = {"1", "x", "yes", "true"}, {"", "0", "no", "false", "-"}
 EXPECTED = "expected the header scene,tags or scene,CLASS,CLASS,…"
 
 
-def plain(name):
+def plain(name) -> str:
     """A name in the one Unicode form in which names are compared, without outer spaces."""
     return unicodedata.normalize("NFC", str(name)).strip()
 
 
-def read_own_tags(raw):
+def read_own_tags(raw) -> tuple[list[str], dict[str, list[str]]]:
     """(classes, {scene: [class names]}) of a folder of own scans, names in NFC.
 
     Classes are those of classes.txt, else the columns of a table, else all tags in alphabetical
@@ -37,14 +41,14 @@ def read_own_tags(raw):
             "--template DIR writes an example)"
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)
-    if (raw / CLASSES_FILE).is_file():
-        columns = [plain(name) for name in read_class_names(raw / CLASSES_FILE)]
+    if (raw / NAMES_FILE).is_file():
+        columns = [plain(name) for name in read_class_names(raw / NAMES_FILE)]
     classes = columns or sorted({name for names in tags.values() for name in names})
     for scene, names in tags.items():
         unknown = [name for name in names if name not in classes]
         if unknown:
             near = difflib.get_close_matches(unknown[0], classes, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"add it to {CLASSES_FILE}"
+            hint = f"did you mean {near[0]!r}?" if near else f"add it to {NAMES_FILE}"
             raise ValueError(f"{path}: {scene} has the tag {unknown[0]!r}, no class; {hint}")
     alike = {}
     for name in classes:
@@ -56,6 +60,28 @@ def read_own_tags(raw):
     if not classes:
         raise ValueError(f"{path} names no class; write the tags of your scenes into it")
     return classes, tags
+
+
+def write_tags(root: Path, captures: list, classes: list[str], tags: dict) -> list[str]:
+    """Write classes and tags of the data set; lines that say what they lack."""
+    with atomic_path(root / NAMES_FILE) as temporary:
+        Path(temporary).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    names = {capture.name for capture in captures}
+    write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
+    lines = [f"{len(classes)} classes: {', '.join(classes)}"]
+    unused = [name for name in classes if not any(name in found for found in tags.values())]
+    if unused:
+        lines.append(f"  {len(unused)} are the tag of no scene: {', '.join(unused)}")
+    unknown = sorted(set(tags) - names)
+    if unknown:
+        lines.append(f"  {len(unknown)} tagged scenes have no folder: {some(unknown)}")
+    untagged = [c.name for c in captures if c.split == "train" and not tags.get(c.name)]
+    if untagged:
+        lines.append(
+            f"  {len(untagged)} training scenes have no tag: {some(untagged)}; stage one "
+            "refuses them: add their tags, or list them in val.txt or test.txt"
+        )
+    return lines
 
 
 def _read_json(path):

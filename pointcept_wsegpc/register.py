@@ -14,7 +14,7 @@ ensure_pointcept(quiet=True)
 from pointcept.utils.config import Config  # noqa: E402
 
 from .datasets import multiview, pseudo_label, s3dis, scannet  # noqa: E402
-from .hooks import ema, evaluator, pseudo_labels, sampling, scene_tags  # noqa: E402
+from .hooks import ema, evaluator, progress, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
 from .transforms import registered  # noqa: E402
 
@@ -25,6 +25,7 @@ REGISTERED = (
     scannet,
     ema,
     evaluator,
+    progress,
     pseudo_labels,
     sampling,
     scene_tags,

@@ -34,7 +34,7 @@ REGISTERED_ROOMS = {
     "transforms": set(),
     "models": {"losses"},
     "datasets": {"contracts", "clouds", "camera", "transforms"},
-    "hooks": {"contracts", "labels", "metrics", "losses", "models.teacher", "files"},
+    "hooks": {"contracts", "jobs", "labels", "metrics", "losses", "models.teacher", "files"},
     "register": {"datasets", "transforms", "models", "hooks", "host"},
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU

@@ -18,11 +18,12 @@ import dataclasses
 import functools
 import importlib.util
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
 
-from ablations import figure, rooms, writers
+from ablations import REPOSITORY, figure, rooms, writers
 from ablations.benchmarks import BENCHMARKS, Benchmark
 from ablations.data import check_data
 from ablations.results import collect
@@ -32,10 +33,10 @@ from ablations.study import Study
 from ablations.tables import TABLES
 from argument_types import positive
 from key_value import key_value
-from main_job.plan import REPOSITORY, num_cores, relative
-from main_job.process import interrupt_at_sigterm
 from pointcept_wsegpc import host
+from pointcept_wsegpc.commands.trainings import relative
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs.process import interrupt_at_sigterm, num_cores
 
 
 def parse_arguments(arguments=None):
@@ -63,6 +64,7 @@ def parse_arguments(arguments=None):
     args = parser.parse_args(arguments)
     exp = args.exp or REPOSITORY / "exp" / BENCHMARKS[args.dataset].exp
     args.exp = exp.expanduser().resolve()
+    args.out = args.out and args.out.expanduser().resolve()
     return args
 
 
@@ -149,6 +151,7 @@ def describe(table: Table, benchmark: Benchmark) -> list[str]:
 
 def main(arguments=None) -> int:
     args = parse_arguments(arguments)
+    os.chdir(REPOSITORY)  # paths in jobs and results are seen from there
     say = functools.partial(print, flush=True)
     benchmark = BENCHMARKS[args.dataset]
     changed = {**benchmark.stage_one, **dict(args.options)}

@@ -45,6 +45,7 @@ def prepare_all(function, jobs: dict, settings, args):
         jobs,
         workers=args.workers,
         shard=args.shard,
+        scheduler=args.scheduler,
         is_done=functools.partial(is_prepared, settings=settings),
         title="prepare",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import own_scan
+import prepare_folder
 import pytest
 import raw_scan
 from PIL import Image
@@ -17,7 +18,6 @@ from plyfile import PlyData
 from scipy.ndimage import map_coordinates
 from stores import write_store
 
-import prepare_folder
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
 from pointcept_wsegpc.captures.folder.poses.base import Camera

@@ -16,6 +16,7 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
@@ -443,7 +444,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
-    monkeypatch.setattr(files.os, "link", refuse)
+    monkeypatch.setattr(file_tools.os, "link", refuse)
     shutil.rmtree(capture.target)
     prepare_scene(capture, settings)
     for name in files:
@@ -544,7 +545,8 @@ def test_bad_arguments_get_one_line(tmp_path):
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.captures import frames; from pointcept_wsegpc.captures.scannet import scene, raw\n"
+        "import os, pathlib; from pointcept_wsegpc.captures import frames\n"
+        "from pointcept_wsegpc.captures.scannet import scene, raw\n"
         "frames.write_views = lambda *_: os._exit(9)\n"
         f"c = raw.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
         f" pathlib.Path({str(capture.root)!r}))\n"

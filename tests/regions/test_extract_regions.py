@@ -4,13 +4,12 @@ import copy
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 
 from pointcept_wsegpc.captures.scannet.raw import Capture
@@ -38,10 +37,8 @@ def prepared(tmp_path, name="scene0000_00", split="train", **options):
     return capture.target
 
 
-def run_tool(*arguments):
-    command = [sys.executable, ROOT / "tools/extract_regions.py", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+def regions(*arguments):
+    return wsegpc("regions", *arguments)
 
 
 def row(text, title):
@@ -133,19 +130,19 @@ def test_the_tool(tmp_path):
     first = prepared(tmp_path)
     prepared(tmp_path, "scene0001_00", "val")
     root = tmp_path / "out"
-    done = run_tool(root, "--workers", 2, "--set", "max_angle=15", "min_size=40")
-    assert done.returncode == 0, done.stderr
+    done = regions(root, "--workers", 2, "--set", "max_angle=15", "min_size=40")
+    assert done.exit_code == 0, done.stderr
     assert "2 done, 0 already finished, 0 failed" in done.stdout
     assert row(done.stdout, "number") == ["2", "4"]
     assert row(done.stdout, "regions each")[0] == "2.0"
     stored = read_json(first / "regions.json")["settings"]["points"]
     assert (stored["max_angle"], stored["min_size"], stored["neighbours"]) == (15, 40, 12)
     again = ("--set", "max_angle=15", "--set", "min_size=40")
-    assert "0 done, 2 already finished" in run_tool(root, *again).stdout
-    assert "2 done, 0 already finished" in run_tool(root, *again, "--force").stdout
+    assert "0 done, 2 already finished" in regions(root, *again).stdout
+    assert "2 done, 0 already finished" in regions(root, *again, "--force").stdout
     np.save(first / "color.npy", np.zeros((3, 3), np.uint8))
-    failed = run_tool(root)
-    assert failed.returncode == 1
+    failed = regions(root)
+    assert failed.exit_code == 1
     assert "1 done, 0 already finished, 1 failed" in failed.stdout
     assert "failed train/scene0000_00" in failed.stdout and "differ in length" in failed.stdout
 
@@ -162,8 +159,8 @@ def test_the_tool(tmp_path):
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
-    result = run_tool(tmp_path, *arguments)
-    assert result.returncode != 0 and message in result.stderr
+    result = regions(tmp_path, *arguments)
+    assert result.exit_code != 0 and message in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -247,8 +244,8 @@ def test_warnings_name_the_scene_once(tmp_path, workers):
         if name == "scene0000_00":
             np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
         shutil.move(scene, tmp_path / "root/train" / name)
-    done = run_tool(tmp_path / "root", "--workers", workers)
-    assert done.returncode == 0, done.stderr
+    done = regions(tmp_path / "root", "--workers", workers)
+    assert done.exit_code == 0, done.stderr
     assert done.stderr.count("unit metres?") == 1
     assert "train/scene0000_00: points lie 50 apart" in done.stderr
     assert "! warnings in 1 of 2 scenes, train/scene0000_00: points lie" in done.stdout
@@ -463,8 +460,8 @@ def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):
 
 def test_a_damaged_scene_fails_and_the_others_go_on(root_copy):
     cut_off("views.npz")(some_scene(root_copy))
-    done = run_tool(root_copy, "--split", "train")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    done = regions(root_copy, "--split", "train")
+    assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "2 done, 0 already finished, 1 failed" in done.stdout
     assert "failed train/scene0000_00: " in done.stdout and "views.npz is damaged" in done.stdout
 
@@ -484,8 +481,8 @@ def test_normals_and_colors_may_be_missing(root_copy):
 
 
 def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy):
-    done = run_tool(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = regions(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
+    assert done.exit_code == 0, done.stdout + done.stderr
     assert "preset 'segmentator' cannot partition views; they get 'graph' without" in done.stdout
     scene = root_copy / "val/scene0003_00"
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
@@ -512,15 +509,15 @@ def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
 
 def test_report_of_a_data_set(prepared_root, tmp_path):
     root = shutil.copytree(prepared_root, tmp_path / "root")
-    half = run_tool(root, "--shard", "1/2", "--report", tmp_path / "half")
-    assert half.returncode == 0, half.stderr
+    half = regions(root, "--shard", "1/2", "--report", tmp_path / "half")
+    assert half.exit_code == 0, half.stderr
     assert "! 2 scenes are missing, train/scene0001_00 first" in half.stdout
     assert read_json(tmp_path / "half/report.json")["scenes"] == 3
-    done = run_tool(root, "--report")
+    done = regions(root, "--report")
     text = (root / "regions-report/report.txt").read_text()
     assert "2 done, 3 already finished" in done.stdout and text in done.stdout
     times = {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
-    assert "0 done, 5 already finished" in run_tool(root, "--report").stdout
+    assert "0 done, 5 already finished" in regions(root, "--report").stdout
     assert times == {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
     assert (root / "regions-report/report.txt").read_text() == text
     numbers = read_json(root / "regions-report/report.json")
@@ -543,18 +540,18 @@ def test_report_of_a_data_set(prepared_root, tmp_path):
 
 def test_report_of_what_is_there(prepared_root, tmp_path):
     root = shutil.copytree(prepared_root, tmp_path / "root")
-    done = run_tool(root, "--report-only")
-    assert done.returncode == 0 and "already finished" not in done.stdout
+    done = regions(root, "--report-only")
+    assert done.exit_code == 0 and "already finished" not in done.stdout
     assert "min_size=30" in done.stdout and "regions-report/report.txt" in done.stdout
     extract_regions(root / "train/scene0000_00", Settings())
-    assert "2 different settings" in run_tool(root, "--report-only").stdout
+    assert "2 different settings" in regions(root, "--report-only").stdout
 
 
 def test_report_of_nothing_is_none(root_copy):
     for record in root_copy.glob("*/*/regions.json"):
         record.write_text("[]")
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 1 and "no finished scene" in done.stdout and not done.stderr
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 1 and "no finished scene" in done.stdout and not done.stderr
     assert "written:" not in done.stdout and "5 scenes are not extracted" in done.stdout
     assert not list(root_copy.glob("regions-report/*"))
 
@@ -564,8 +561,8 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
     (root_copy / "val/lost").mkdir()
     (root_copy / "val/.hidden").mkdir()
     (root_copy / "val/notes.txt").touch()
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 0
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 0
     assert "2 of 6 folders have no coord.npy, prepare them first: train/scene0001_00, val/lost" in (
         done.stdout
     )
@@ -576,22 +573,22 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
 def test_a_report_that_cannot_be_written_is_told_before_the_work(root_copy):
     before = (some_scene(root_copy) / "regions.json").read_bytes()
     (root_copy / "taken").touch()
-    done = run_tool(root_copy, "--force", "--report", root_copy / "taken")
+    done = regions(root_copy, "--force", "--report", root_copy / "taken")
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 1 and "no report can be written to" in line and "taken" in line
+    assert done.exit_code == 1 and "no report can be written to" in line and "taken" in line
     assert (some_scene(root_copy) / "regions.json").read_bytes() == before
 
 
 def test_a_picture_that_cannot_be_drawn_is_not_called_written(root_copy):
     for image in root_copy.glob("*/*/views/*.jpg"):
         image.write_bytes(b"no image")
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "report.txt, report.json; no report.png: " in done.stdout
     assert not (root_copy / "regions-report/report.png").exists()
 
 
 def test_list_of_methods():
-    done = run_tool("--list-methods")
-    assert done.returncode == 0
+    done = regions("--list-methods")
+    assert done.exit_code == 0
     assert done.stdout == listing() + "\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from main_job.plan import REPOSITORY
 from tiny_tables import rows_of, tiny
 
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
@@ -21,9 +22,8 @@ from ablations.jobs import Job
 from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
-from main_job.plan import REPOSITORY
-from main_job.steps import Steps, exclusive
 from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.jobs.steps import Steps, exclusive
 
 
 def test_board_says_what_runs_and_what_failed(monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from main_job.plan import REPOSITORY
 from pointcept.datasets import build_dataset
 from pointcept.engines.defaults import default_setup
 from pointcept.engines.train import Trainer
@@ -24,7 +25,6 @@ from ablations.jobs import use_root
 from ablations.rows import Row
 from ablations.study import Study
 from ablations.tables import CONSISTENCY, PARTITIONS, TABLES
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc.contracts.classes import IGNORE
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_region, scene_dirs

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 import torch
+from main_job.plan import REPOSITORY
 from mmengine.config import Config
 
 from ablations import benchmarks
 from ablations.benchmarks import LARGE
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder

@@ -7,8 +7,8 @@ import threading
 import time
 from pathlib import Path
 
-from main_job.process import ProgressLine
-from main_job.steps import Steps
+from pointcept_wsegpc.jobs.process import ProgressLine
+from pointcept_wsegpc.jobs.steps import Steps
 
 MARGIN = 10  # columns that a line of progress is indented by, and the cursor
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -16,6 +15,7 @@ from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
+from . import REPOSITORY
 from .benchmarks import PRETRAINING, Benchmark
 from .partitions import SPLITS
 from .rows import Table

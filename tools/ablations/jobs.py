@@ -17,22 +17,22 @@ from typing import ClassVar
 
 import numpy as np
 
-from main_job.plan import (
-    REPOSITORY,
+from pointcept_wsegpc.commands.quickstart_report import SEGMENT, stage_two_miou
+from pointcept_wsegpc.commands.trainings import (
     export_labels,
-    last_checkpoint,
     predict_labels,
     relative,
-    tool,
+    resume_options,
+    wsegpc,
 )
-from main_job.report import SEGMENT, stage_two_miou
-from main_job.training import resume_options
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
+from pointcept_wsegpc.jobs.steps import last_checkpoint
 
+from . import REPOSITORY
 from .partitions import leave_unassigned, link_scenes
 
 
@@ -67,7 +67,7 @@ def digest(value) -> str:
 
 
 class Training(Job):
-    """tools/train.py. settings["config"]: the configuration, without the paths of what it needs.
+    """`wsegpc train`. settings["config"]: the configuration, without the paths of what it needs.
 
     needs: "weight", the training whose weights it starts from; "labels", what wrote its labels;
     "regions", the partition of its data.
@@ -98,7 +98,7 @@ class Training(Job):
         cfg.update(resume_options(folder, resume))
         file = out / self.name / "job.py"
         cfg.dump(str(file))
-        command(tool("train", config_file=relative(file)))
+        command(wsegpc("train", config_file=relative(file)))
 
 
 def use_root(cfg, root: str) -> None:
@@ -161,7 +161,7 @@ class Partition(Job):
             leave_unassigned(root)
             return
         preset = {"preset": self.settings["preset"]} if self.settings["preset"] else {}
-        extract = tool("extract_regions", method=self.settings["method"], **preset)
+        extract = wsegpc("regions", method=self.settings["method"], **preset)
         command([*extract, relative(root)])
 
 

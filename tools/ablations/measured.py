@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run a Python script that ends with its parent, and record the memory that its process used.
 
-    python tools/ablations/measured.py usage.json tools/train.py --config-file job.py
+    python tools/ablations/measured.py usage.json -m pointcept_wsegpc train --config-file job.py
 
 Writes {"rss_mib", "cuda_mib"}: of the process itself, without loader workers, and of PyTorch on the
 GPU (0 without one), the largest so far. A record that is there is raised, never lowered: a training
@@ -61,10 +61,15 @@ def exit_after(parent):
 def main():
     threading.Thread(target=exit_after, args=(os.getppid(),), daemon=True).start()
     path, script, *arguments = sys.argv[1:]
+    as_module = script == "-m"
+    if as_module:
+        script, *arguments = arguments
     sys.argv = [script, *arguments]
-    sys.path[0] = str(Path(script).resolve().parent)  # as if the script had been called itself
+    # As if it had been called itself.
+    sys.path[0] = os.getcwd() if as_module else str(Path(script).resolve().parent)
+    run = runpy.run_module if as_module else runpy.run_path
     try:
-        runpy.run_path(script, run_name="__main__")
+        run(script, run_name="__main__")
     finally:
         record(Path(path))
 

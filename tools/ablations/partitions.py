@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from main_job.report import SEGMENT
+from pointcept_wsegpc.commands.quickstart_report import SEGMENT
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import read_points, read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE

@@ -8,11 +8,11 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc import __version__
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json
 
+from . import REPOSITORY
 from .comparisons import OF_REGIONS, compare, span, stage_two_gains
 from .jobs import Job
 from .partitions import quality

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from main_job.plan import REPOSITORY
-from main_job.report import scene_row
+from pointcept_wsegpc.commands.quickstart_report import scene_row
 from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.visualize import scenes as pictures
 
+from . import REPOSITORY
 from .results import is_finished
 from .rows import Table
 from .study import Study

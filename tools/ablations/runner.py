@@ -9,10 +9,11 @@ import traceback
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from main_job.plan import num_cores, relative
-from main_job.process import Busy, StepFailed, end, run
-from main_job.steps import exclusive
+from pointcept_wsegpc.commands.trainings import relative
+from pointcept_wsegpc.jobs.process import Busy, StepFailed, end, num_cores, run
+from pointcept_wsegpc.jobs.steps import exclusive
 
+from . import REPOSITORY
 from .board import Board, JobSteps
 from .jobs import Job
 
@@ -121,6 +122,7 @@ class Runner:
             folder / LOG,
             threads=1,  # sums then come out the same, however many jobs run side by side
             keep_open=(lock,),
+            cwd=REPOSITORY,
             show=functools.partial(board.show, job.title),
             started=self._started,
             NUMBA_NUM_THREADS="1",

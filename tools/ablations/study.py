@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from main_job.plan import REPOSITORY
-from main_job.training import continued_seed
+from pointcept_wsegpc.jobs.steps import continued_seed
 
+from . import REPOSITORY
 from .benchmarks import Benchmark
 from .data import fingerprint
 from .jobs import Export, Job, Partition, Predict, Training, Truth, digest

@@ -1,4 +1,4 @@
-"""Steps that are announced, timed, remembered and reused."""
+"""Steps that are announced, timed, remembered and reused; trainings that go on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pointcept_wsegpc.files import read_json, write_json
-
+from ..files import read_json, write_json
 from .process import Busy
+
+SEED_STEP = 1_000_000  # more than anybody counts seeds to
 
 
 class Steps:
@@ -102,3 +103,17 @@ def _locked(file) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def continued_seed(seed: int | None) -> int | None:
+    """The seed of a training that starts from the weights of one with `seed`.
+
+    A sample is a function of (seed, epoch, index), and each training counts its epochs from 0: with
+    the seed of the first part, the second would repeat its samples.
+    """
+    return None if seed is None else seed + SEED_STEP
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """Where a training into `folder` keeps its last checkpoint."""
+    return folder / "model" / "model_last.pth"

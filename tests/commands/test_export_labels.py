@@ -1,8 +1,7 @@
-"""tools/export.py: the labels of a finished checkpoint, as the hook writes them."""
+"""`wsegpc export-labels`: the labels of a finished checkpoint, as the hook writes them."""
 
 import logging
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from cli import refused, wsegpc
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
@@ -18,26 +18,23 @@ from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.hooks.pseudo_labels import weights_hash
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TOOL = REPOSITORY / "tools/export.py"
 
 
 @pytest.fixture
-def run(finished, monkeypatch, caplog):
-    """run(*arguments): (what the tool exits with, its log), in this process."""
+def run(finished, caplog):
+    """run(*arguments): what the command logs, if it ends well."""
 
-    def call(*arguments, weight="model_last.pth", config="config.py"):
-        arguments = ["--config-file", config, "--weight", weight, *arguments]
-        monkeypatch.setattr(sys, "argv", [str(TOOL), *map(str, arguments)])
-        monkeypatch.chdir(finished)
+    def call(*more):
         caplog.clear()
-        try:
-            with caplog.at_level(logging.INFO):
-                runpy.run_path(str(TOOL), run_name="__main__")
-        except SystemExit as exit_:
-            return exit_.code, caplog.text
-        return 0, caplog.text
+        with caplog.at_level(logging.INFO):
+            assert wsegpc(*arguments(finished), *more).exit_code == 0
+        return caplog.text
 
     return call
+
+
+def arguments(folder, weight="model_last.pth", config="config.py"):
+    return ["export-labels", "--config-file", folder / config, "--weight", folder / weight]
 
 
 @pytest.fixture(scope="module")
@@ -90,23 +87,22 @@ def check_same_store(one, other):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings"),
+    ("given", "settings"),
     [
         ([], {}),
         (
-            ["--network", "student", "--no-tags", "--no-vote"],
+            ["--network", "student", "--no-tags", "--no-region-vote"],
             {"network": "student", "use_tags": False, "region_vote": False},
         ),
     ],
 )
-def test_the_same_as_the_hook(model, finished, run, arguments, settings):
-    status, log = run(*arguments)
-    assert status == 0 and "3 of 3 scenes to label" in log
+def test_the_same_as_the_hook(model, finished, run, given, settings):
+    assert "3 of 3 scenes to label" in run(*given)
     check_same_store(export_by_hook(model, finished, **settings), finished / "pseudo_labels")
 
 
 def test_as_a_command(finished):
-    command = [sys.executable, TOOL, "--config-file", "config.py", "--weight", "model_last.pth"]
+    command = [sys.executable, "-m", "pointcept_wsegpc", *arguments(finished)]
     path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     environment.pop("POINTCEPT_ROOT", None)
@@ -120,27 +116,28 @@ def test_goes_on_where_the_hook_stopped(model, finished, run):
     store = export_by_hook(model, finished)
     manifest = read_json(store / "store.json")
     (store / "scene0002_00.npz").unlink()
-    assert "1 of 3 scenes to label" in run("--store", store)[1]
+    assert "1 of 3 scenes to label" in run("--store", store)
     assert read_json(store / "store.json") == manifest
 
 
 def test_other_labels_are_replaced_only_on_demand(finished, run):
     run()
     files = {path: path.read_bytes() for path in (finished / "pseudo_labels").rglob("*.npz")}
-    line, _ = run("--no-vote")
-    assert line.startswith("export: ") and "region_vote True, now False" in line
-    assert "\n" not in line and all(path.read_bytes() == files[path] for path in files)
+    line = refused(*arguments(finished), "--no-region-vote")
+    assert "region_vote True, now False" in line and all(
+        path.read_bytes() == files[path] for path in files
+    )
     (finished / "arrays").mkdir()
     np.save(finished / "arrays/a.npy", np.arange(3))
-    line, _ = run("--store", "arrays", "--replace")
+    line = refused(*arguments(finished), "--store", finished / "arrays", "--replace")
     assert "arrays holds a.npy" in line and [p.name for p in finished.glob("arrays/*")] == ["a.npy"]
-    status, log = run("--no-vote", "--replace")
-    assert status == 0 and "removing 6 files" in log and "3 of 3 scenes to label" in log
+    log = run("--no-region-vote", "--replace")
+    assert "removing 6 files" in log and "3 of 3 scenes to label" in log
 
 
 def test_another_split_and_options(model, finished, run, prepared_root):
-    status, _ = run("--split", "val", "--store", "other", "--options", "data.train.grid_size=0.3")
-    assert status == 0
+    store = finished / "other"
+    run("--split", "val", "--store", store, "--options", "data.train.grid_size=0.3")
     manifest = read_json(finished / "other/store.json")
     assert len(manifest["scenes"]) == 2
     assert manifest["provenance"]["weights"] == weights_hash(model.teacher)
@@ -173,44 +170,37 @@ def add_and_reshape(state):
         (add_and_reshape, ["1 unknown (extra)", "1 of another shape (student.point_head.bias)"]),
     ],
 )
-def test_every_entry_must_match(finished, run, change, expected):
+def test_every_entry_must_match(finished, change, expected):
     damage(finished, change)
-    line, _ = run()
-    assert line.startswith("export: ") and "\n" not in line
+    line = refused(*arguments(finished))
     assert all(part in line for part in expected)
     assert not (finished / "pseudo_labels").exists()
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"weight": "none.pth"}, "none.pth is no file; pass a checkpoint"),
-        ({"weight": "config.py"}, "config.py is no checkpoint of a training"),
-        ({"config": "none.py"}, "none.py is no file; pass the config.py of a training"),
-    ],
+    "wrong", [{"weight": "none.pth"}, {"weight": "config.py"}, {"config": "a.py"}]
 )
-def test_missing_and_foreign_files(run, changes, expected):
-    line, _ = run(**changes)
-    assert line.startswith("export: ") and "\n" not in line and expected in line
+def test_missing_and_foreign_files(finished, wrong):
+    assert str(next(iter(wrong.values()))) in refused(*arguments(finished, **wrong))
 
 
 @pytest.mark.parametrize("num_worker", [0, 1])
-def test_a_damaged_scene_is_one_line(run, root_copy, num_worker):
+def test_a_damaged_scene_is_one_line(finished, root_copy, num_worker):
     region = root_copy / "train/scene0001_00/region.npy"
     np.save(region, np.load(region)[1:])
-    line, _ = run("--options", f"data.train.data_root={root_copy}", f"num_worker={num_worker}")
-    assert line.startswith(f"export: {region} has ") and line.endswith("again for it")
-    assert "\n" not in line
+    options = ["--options", f"data.train.data_root={root_copy}", f"num_worker={num_worker}"]
+    line = refused(*arguments(finished), *options)
+    assert line.startswith(f"export-labels: {region} has ") and line.endswith("again for it")
 
 
-def test_a_split_needs_a_store(run, capsys):
-    assert run("--split", "val")[0] == 2
-    assert "--split needs --store" in capsys.readouterr().err
+def test_a_split_needs_a_store(finished):
+    result = wsegpc(*arguments(finished), "--split", "val")
+    assert result.exit_code == 2 and "--split needs --store" in result.stderr
 
 
-def test_a_stage_two_config_is_refused(finished, run):
+def test_a_stage_two_config_is_refused(finished):
     config = Config.fromfile(str(finished / "config.py"))
     config.model = {"type": "Test-PointMLP"}
     config.dump(str(finished / "stage2.py"))
-    line, _ = run(config="stage2.py")
+    line = refused(*arguments(finished, config="stage2.py"))
     assert "the config's model is Test-PointMLP; pass one of stage one" in line

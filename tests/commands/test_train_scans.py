@@ -1,7 +1,6 @@
 """Own scans through both stages: classes of their own, no point label anywhere."""
 
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli import refused, wsegpc
 from plyfile import PlyData
 from pointcept.datasets import build_dataset
 from pointcept.engines.defaults import default_config_parser
@@ -17,17 +17,19 @@ from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from stores import write_store
 
-from main_job.steps import exclusive
 from pointcept_wsegpc.captures.folder.raw import find_scans
 from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.commands.arguments import INTERRUPTED
+from pointcept_wsegpc.commands.configs import configs_folder
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.jobs.steps import exclusive
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = ("wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet18c")
 NAMES = ["floor", "lamp", "wall", "box"]
 SLIM = [
@@ -56,7 +58,7 @@ def own_root(tmp_path_factory):
 def load(own_root, tmp_path, monkeypatch):
     monkeypatch.setenv("WSEGPC_SCANS", str(own_root))
     return lambda name, **options: default_config_parser(
-        str(REPOSITORY / f"configs/folder/{name}.py"), {"save_path": str(tmp_path), **options}
+        str(configs_folder() / f"folder/{name}.py"), {"save_path": str(tmp_path), **options}
     )
 
 
@@ -107,9 +109,9 @@ def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
             load(name)
 
 
-def test_sigterm_ends_what_train_folder_runs(own_root, tmp_path):
+def test_sigterm_ends_what_train_scans_runs(own_root, tmp_path):
     """A scheduler's way to end a job: nothing lives on, so that the next job finds the lock."""
-    command = [sys.executable, str(REPOSITORY / "tools/train_folder.py"), str(own_root)]
+    command = [sys.executable, "-m", "pointcept_wsegpc", "train-scans", str(own_root)]
     job = subprocess.Popen(
         [*command, "--out", str(tmp_path), "--workers", "1"], stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -119,33 +121,27 @@ def test_sigterm_ends_what_train_folder_runs(own_root, tmp_path):
         time.sleep(0.01)
     job.send_signal(signal.SIGTERM)
     assert "interrupted; the same command goes on" in job.communicate(timeout=60)[1]
-    assert job.returncode == 1
+    assert job.returncode == INTERRUPTED
     with exclusive(tmp_path / ".lock", patience=0):
         pass
 
 
 @pytest.mark.slow
 def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path, monkeypatch):
-    def run(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        try:
-            runpy.run_path(str(REPOSITORY / f"tools/{name}.py"), run_name="__main__")
-        except SystemExit as end:
-            return end.code
-
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     out = tmp_path / "exp"
-    assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
+    train = ["train-scans", own_root, "--out", out, "--workers", 1, "--options", *SLIM]
+    assert wsegpc(*train).exit_code == 0
     store = out / "wsegpc-cmg-rpc/pseudo_labels"
     manifest = read_json(store / "store.json")
     assert manifest["names"] == NAMES and manifest["coverage"] == 1
     before = (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns
-    assert run("train_folder", own_root, "--out", out, "--workers", 1, "--options", *SLIM) is None
+    assert wsegpc(*train).exit_code == 0
     assert (out / "wsegpc-cmg-rpc/model/model_last.pth").stat().st_mtime_ns == before
-    assert not run("export_ply", own_root, store, "--out", tmp_path / "ply")
+    ply = ["export-ply", own_root, "--store", store, "--out", tmp_path / "ply"]
+    assert wsegpc(*ply).exit_code == 0
     ply = PlyData.read(str(tmp_path / "ply/kitchen.ply"))
     scanned = PlyData.read(str(own_root.parent / "raw/kitchen/points.ply"))["vertex"]
     assert np.array_equal(ply["vertex"]["x"], scanned["x"])
     assert set(ply["vertex"]["label"]) <= {0, 2, 3}  # the tags of the scene; "lamp" is none
-    line = run("train_folder", own_root, "--out", tmp_path / "a b")
-    assert line.startswith("train_folder: ") and "rename the folder" in line
+    assert "rename the folder" in refused("train-scans", own_root, "--out", tmp_path / "a b")

@@ -1,4 +1,4 @@
-"""The closing report of the quickstart: table, places, pictures.
+"""The closing report of the quickstart: table, places, figures.
 
 Shapes: N points, C classes.
 """
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
-from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
-from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
-from pointcept_wsegpc.contracts.views import read_views
-from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
-from pointcept_wsegpc.visualize import scenes as pictures
+from ..contracts.classes import SCANNET20_NAMES
+from ..contracts.label_store import LabelStore
+from ..contracts.scene import read_points, scene_dirs
+from ..contracts.tags import TAGS_FILE, read_scene_tags
+from ..contracts.views import read_views
+from ..metrics import confusion_with_misses, mean_iou
+from ..visualize import scenes as figures
 
 SEGMENT = "segment20"
 WIDTH = 46  # of the table's first column
@@ -40,7 +40,7 @@ def store_miou(store: Path) -> float:
 
 
 def read_label(store: Path, scene: str) -> np.ndarray:
-    """Labels (N,) of a scene, of a LabelStore or of tools/predict.py."""
+    """Labels (N,) of a scene, of a LabelStore or of `wsegpc predict`."""
     with np.load(store / f"{scene}.npz") as stored:
         return stored["label"].astype(np.int64)
 
@@ -78,22 +78,24 @@ def _row(title: str, cells) -> str:
     return (f"{title:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
 
 
-def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, with_tags) -> None:
-    """One picture per two scenes of a split; `labels` are stores by column title."""
+def draw_figures(
+    data: Path, split: str, labels: dict[str, Path], out: Path, with_tags: bool
+) -> None:
+    """One figure per two scenes of a split; `labels` are stores by column title."""
     scenes = scene_dirs(data, split)
     tags = read_scene_tags(data / TAGS_FILE) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
         rows = [scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
-        pictures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
+        figures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
 
 
-def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
+def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> figures.SceneRow:
     """A scene with its ground truth and the labels of stores by column title."""
     points = read_points(scene, ("coord", "color", "normal", SEGMENT))
-    align = read_views(scene).axis_alignment  # so that rooms stand along the picture
+    align = read_views(scene).axis_alignment  # so that rooms stand along the figure
     labels = {title: read_label(store, scene.name) for title, store in stores.items()}
-    return pictures.SceneRow(
+    return figures.SceneRow(
         name=scene.name,
         coord=points["coord"] @ align[:3, :3].T + align[:3, 3],
         normal=points["normal"] @ align[:3, :3].T,

@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from argument_types import positive, size
+
 from pointcept_wsegpc.captures.folder.poses.detect import CONVENTIONS
 from pointcept_wsegpc.captures.folder.raw import (
     changed_since,

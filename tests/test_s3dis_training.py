@@ -40,7 +40,7 @@ from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 from pointcept_wsegpc.transforms.views import nearest_half
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -59,7 +59,8 @@ def root(prepared_root, tmp_path_factory):
         folder / "preprocessed", folder / "images", folder / "prepared",
         [*TRAIN, "Area_5"], folder / "raw",
     )  # fmt: skip
-    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    points = {"min_size": 30, "max_distance": 0.1}
+    regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     for capture in captures:
         prepare_room(capture, Settings(height=36, width=48, depth_tolerance=0.15))
         extract_regions(capture.target, regions)

@@ -36,9 +36,7 @@ class FileSettings:
     key: str | int | None = None  # which of several arrays in the file; in a list its place
 
 
-@PARTITIONS.register(
-    "file", settings=FileSettings, files=("path",), views=False, on_cloud=True
-)
+@PARTITIONS.register("file", settings=FileSettings, files=("path",), views=False, on_cloud=True)
 def partition_file(cloud: Cloud, settings: FileSettings) -> np.ndarray:
     """Regions that another program made, from its file.
 

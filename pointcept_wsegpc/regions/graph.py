@@ -181,7 +181,7 @@ def mesh_edges(corner):
 
 
 def normals_on_mesh(coord, given, corner):
-    """Normals (M,3): those given, (M,3) or None; elsewhere the mean of the adjacent faces' unit normals.
+    """Normals (M,3): those given, if any; elsewhere the mean of the adjacent faces' unit normals.
 
     That is shorter than 1 at a crease, as in the segmentator, which adds to the weights there.
     """

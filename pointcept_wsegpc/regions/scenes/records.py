@@ -17,7 +17,15 @@ from .settings import RegionSettings, files_of, of_scene
 
 NAME = "regions.json"
 # What reading a record that is damaged, or none, may raise.
-DAMAGE = (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+DAMAGE = (
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def is_extracted(scene: str | Path, settings: RegionSettings) -> bool:

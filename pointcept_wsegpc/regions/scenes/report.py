@@ -24,7 +24,13 @@ CHECKS = (
     ("unassigned", operator.gt, 0.2, "over a fifth of the {unit} is unassigned", "raise"),
     ("largest", operator.gt, 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
     ("regions", operator.lt, 10, "there are fewer than 10 regions a {one}", "lower"),
-    ("median_size", operator.lt, 10, "half of the regions have under 10 {unit}: shattered", "raise"),
+    (
+        "median_size",
+        operator.lt,
+        10,
+        "half of the regions have under 10 {unit}: shattered",
+        "raise",
+    ),
 )
 SHARES = ("unassigned", "largest", "quality", "boundary_recall")
 RANGES = ("regions", *SHARES, "spacing", "points_per_second")  # reported over scenes

@@ -12,7 +12,7 @@ from typing import Any
 from .. import PARTITIONS, Partition
 from ..depth_view import DEPTH_NOISE
 from ..registry import Method
-from ..settings import check_value, kinds_of, required
+from ..settings import check_value, kinds_of, required, settings_from_text
 
 DEFAULT = "growing"
 
@@ -24,12 +24,19 @@ def default_partition() -> Partition:
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """What is known of the depth camera."""
+
+    depth_noise: float = DEPTH_NOISE  # see `DepthView`
+
+
+@dataclass(frozen=True)
 class RegionSettings:
     """How points and views are partitioned; other values mean doing it again."""
 
     points: Partition = field(default_factory=default_partition)
     views: Partition = field(default_factory=default_partition)
-    depth_noise: float = DEPTH_NOISE  # of views: see `DepthView`
+    depth_noise: float = DEPTH_NOISE  # of views
 
     def __post_init__(self):
         noise = check_value("depth_noise", self.depth_noise, [float])
@@ -68,17 +75,38 @@ class RegionSettings:
         """
         views = dict(views or {})
         noise = views.pop("depth_noise", DEPTH_NOISE)
-        of_points = PARTITIONS.get(method)
-        plan = of_points.resolve(preset, with_absolute_paths(of_points, points or {}), fill)
-        if view_method is None and not of_points.views:
-            view_method = DEFAULT
-            logger.warning("method %r cannot partition views; they get %r", method, view_method)
-        of_views = PARTITIONS.get(view_method or method)
+        of_points, of_views = PARTITIONS.get(method), method_of_views(method, view_method)
+        if view_method is None and of_views is not of_points:
+            logger.warning("method %r cannot partition views; they get %r", method, of_views.name)
         inherited = preset if of_views is of_points and view_preset is None else None
         if inherited and not of_views.can_views(of_views.resolve(inherited).settings):
             inherited = None
-            logger.warning("preset %r cannot partition views; they get %r without it", preset, method)
-        return cls(plan, of_views.resolve(view_preset or inherited, views, fill), noise)
+            logger.warning(
+                "preset %r cannot partition views; they get %r without it", preset, method
+            )
+        return cls(
+            of_points.resolve(preset, with_absolute_paths(of_points, points or {}), fill),
+            of_views.resolve(view_preset or inherited, views, fill),
+            noise,
+        )
+
+    @classmethod
+    def from_text(
+        cls,
+        method: str = DEFAULT,
+        preset: str | None = None,
+        points: dict[str, str] | None = None,
+        view_method: str | None = None,
+        view_preset: str | None = None,
+        views: dict[str, str] | None = None,
+        fill: bool | None = None,
+    ) -> RegionSettings:
+        """`resolve` of values that are text, as on a command line."""
+        of_points = settings_from_text(PARTITIONS.get(method).settings, points or {})
+        of_views = settings_from_text(method_of_views(method, view_method).settings, views or {})
+        if "depth_noise" in of_views:
+            of_views |= settings_from_text(Sensor, {"depth_noise": of_views["depth_noise"]})
+        return cls.resolve(method, preset, of_points, view_method, view_preset, of_views, fill)
 
     def values(self) -> dict[str, dict[str, Any]]:
         """All settings by value, for JSON: presets and defaults are written out.
@@ -87,6 +115,14 @@ class RegionSettings:
         """
         views = {**self.views.values(), "depth_noise": self.depth_noise}
         return {"points": self.points.values(), "views": views}
+
+
+def method_of_views(method: str, view_method: str | None) -> Method:
+    """The method that views get: the one asked for, that of the points, or the default."""
+    if view_method is not None:
+        return PARTITIONS.get(view_method)
+    of_points = PARTITIONS.get(method)
+    return of_points if of_points.views else PARTITIONS.get(DEFAULT)
 
 
 def files_of(partition: Partition) -> dict[str, str]:

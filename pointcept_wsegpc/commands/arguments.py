@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import os
 from collections.abc import Callable, Iterable
@@ -40,7 +39,7 @@ class Size(click.ParamType):
 
 
 class KeyValue(click.ParamType):
-    """'max_angle=15' -> ('max_angle', 15); a value that is no Python literal stays a string."""
+    """'max_angle=15' -> ('max_angle', '15')."""
 
     name = "KEY=VALUE"
 
@@ -50,10 +49,7 @@ class KeyValue(click.ParamType):
         key, separator, text = value.partition("=")
         if not separator:
             self.fail(f"{value!r}: expected KEY=VALUE, such as max_angle=15", param, ctx)
-        try:
-            return key, ast.literal_eval(text)
-        except (SyntaxError, ValueError):
-            return key, text
+        return key, text
 
 
 class Shard(click.ParamType):

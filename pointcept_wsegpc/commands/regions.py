@@ -15,7 +15,7 @@ from ..jobs.scenes import JobOptions, Outcome
 from ..regions.scenes import report, report_text
 from ..regions.scenes.extract import extract_regions
 from ..regions.scenes.records import is_extracted
-from ..regions.scenes.settings import Settings, listing
+from ..regions.scenes.settings import DEFAULT, RegionSettings, listing
 from ..visualize.regions import draw_report
 from .arguments import KEY_VALUE, data_root, job_options, split_option, subcommand
 from .output import claim
@@ -35,7 +35,7 @@ wsegpc regions data/scans --report-only
 def setting_options(function: Callable) -> Callable:
     """How the points are partitioned; shared with `wsegpc sweep-regions`."""
     options = (
-        click.option("--method", default="growing"),
+        click.option("--method", default=DEFAULT),
         click.option("--preset", help="Settings of the method known by a name."),
         click.option(
             "--set",
@@ -125,7 +125,9 @@ def command(
 
     Finished scenes are skipped, so an interrupted run is continued by the same command.
     """
-    settings = Settings(method, preset, dict(given), view_method, view_preset, dict(view_set), fill)
+    settings = RegionSettings.from_text(
+        method, preset, dict(given), view_method, view_preset, dict(view_set), fill
+    )
     scenes, others = find_scenes(data_root, split)
     if others:
         some = ", ".join(others[:LISTED]) + ", …" * (len(others) > LISTED)
@@ -163,10 +165,8 @@ def find_scenes(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], lis
     return scenes, [name for name in names if name not in scenes]
 
 
-def extract(settings: Settings, scenes: dict, force: bool, jobs: JobOptions) -> Outcome:
+def extract(settings: RegionSettings, scenes: dict, force: bool, jobs: JobOptions) -> Outcome:
     """Partition the scenes {name: folder} of this shard; returns their outcome."""
-    if settings.note_on_views():
-        click.echo(settings.note_on_views())
     finished = None if force else functools.partial(is_extracted, settings=settings)
     extract_one = functools.partial(extract_regions, settings=settings)
     outcome = jobs.run(extract_one, scenes, is_done=finished, title="regions")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 
 import click
 import numpy as np
 
 from ..clouds.normals import vertex_normals
-from ..regions import apply, settings_of
+from ..regions import PARTITIONS, Partition
 from ..regions.cloud import Cloud
-from ..regions.methods import from_data
-from ..regions.scenes.inputs import from_files, read_inputs
+from ..regions.scenes.inputs import OPTIONAL, read_inputs
 from ..regions.scenes.quality import measure
 from ..regions.scenes.report_text import caption
-from ..regions.scenes.settings import try_on_points, written_out
+from ..regions.scenes.settings import of_scene, with_absolute_paths
+from ..regions.settings import kinds_of, settings_from_text
 from ..visualize.regions import Scene, draw_grid, normals_inwards
 from .arguments import KEY_VALUE, PATH, PathType, subcommand
 from .regions import setting_options
@@ -37,14 +35,6 @@ class Png(PathType):
         if path.suffix.lower() != ".png" or path.is_dir():
             self.fail(f"{value!r}: the figure is a .png; give such a name", param, ctx)
         return path
-
-
-class Choice(NamedTuple):
-    """A method with its preset and settings."""
-
-    method: str
-    preset: str | None
-    settings: dict
 
 
 @subcommand("sweep-regions", EXAMPLES, resumes="no figure is written")
@@ -67,18 +57,20 @@ def command(cloud, vary, method, preset, given, fill, out):
     setting that varies is one row of the figure, the others stay as --set and --preset say.
     Normals that the cloud does not have are estimated, or come from the faces of the mesh.
     """
-    path, base = cloud, Choice(method, preset, dict(given))
-    for key, text in vary:
-        for value in values_of(text):
-            check_choice(path, choices(base, key, value), fill)
-    points, _ = read_cloud(path, method, {})
-    cloud, normal = cloud_of(points), points.get("normal")
+    path, base = cloud, (method, preset, dict(given), fill)
+    varied = [(key, [choice(path, base, key, v) for v in text.split(",")]) for key, text in vary]
+    partitions = [partition for _, values in varied for _, partition in values]
+    points = read_points(path, partitions)
+    more = {key: array for key, array in points.items() if key not in ("coord", *OPTIONAL)}
+    normal = points["normal"]
+    cloud = Cloud(points["coord"], normal, points["color"], **more)
     scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
     rows = []
-    for key, text in vary:
+    for key, values in varied:
         title = f"{path.name}\n{method * (key != 'method')}"
-        row = [(scene.in_colors(points.get("color")), title)]
-        for title, numbers, region in sweep(path, base, fill, key, text, cloud):
+        row = [(scene.in_colors(points["color"]), title)]
+        for value, partition in values:
+            title, numbers, region = sweep(cloud, key, value, partition)
             click.echo(f"{title:<28} {caption(numbers)}")
             row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
         rows.append(row)
@@ -87,21 +79,33 @@ def command(cloud, vary, method, preset, given, fill, out):
     click.echo(f"written: {out}")
 
 
-def values_of(text):
-    """'10,20' has become (10, 20); 'a,b' and a single value have not."""
-    if isinstance(text, str):
-        return text.split(",")
-    return list(text) if isinstance(text, (tuple, list)) else [text]
+def choice(path: Path, base: tuple, key: str, value: str) -> tuple[str | None, Partition]:
+    """One value of what varies, None for the default, and the partition of this cloud with it."""
+    method, preset, settings, fill = base
+    if key == "method":
+        method, _, preset = value.partition(":")
+    else:
+        settings = settings | {key: value}
+    entry = PARTITIONS.get(method)
+    settings = settings_from_text(entry.settings, settings)
+    default = value.strip().lower() == "none"
+    if default and key in kinds_of(entry.settings):
+        del settings[key]
+    partition = entry.resolve(preset or None, with_absolute_paths(entry, settings), fill)
+    return None if default else value, of_scene(partition, path.with_suffix(""))
 
 
-def read_cloud(path, method, settings):
-    """Point arrays by name, and the settings of the method with what files fill in."""
-    if is_ply(path):
-        points = read_ply(path)
-        if "mesh" in settings:
-            points["normal"] = None
-        return points, from_files(settings, len(points["coord"]), path.stem, path.parent.name)
-    return read_inputs(path, method, settings)
+def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray | None]:
+    """Arrays of a scene or a .ply by name, with all that the partitions take."""
+    needs = tuple({name: None for partition in partitions for name in partition.needs})
+    uses = tuple({name: None for partition in partitions for name in partition.method.arrays})
+    if not is_ply(path):
+        return read_inputs(path, needs, uses)
+    points = {**dict.fromkeys(OPTIONAL), **read_ply(path)}
+    missing = [name for name in needs if points.get(name) is None]
+    if missing:
+        raise ValueError(f"{path} has no {missing[0]}, which a method needs; take a scene")
+    return points
 
 
 def is_ply(path):
@@ -146,39 +150,12 @@ def triangles(face, num_points):
     return fans
 
 
-def choices(base: Choice, key: str, value) -> Choice:
-    """The choice with one value of what varies."""
-    _, preset, settings = base
-    if key != "method":
-        return Choice(base.method, preset, settings | ({} if value is None else {key: value}))
-    method, _, preset = str(value).partition(":")
-    return Choice(method, preset or None, settings)
-
-
-def check_choice(cloud: Path, choice: Choice, fill: bool | None) -> None:
-    """Raise ValueError, before anything is read, for what no cloud could be partitioned with."""
-    written_out(*choice, fill)
-    try_on_points(*choice, fill)
-    if is_ply(cloud) and "segment" in settings_of(choice.method):
-        raise ValueError(
-            f"method {choice.method!r} needs labels, which {cloud} has not; take a scene"
-        )
-
-
-def cloud_of(points):
-    return Cloud(points["coord"], points.get("normal"), points.get("color"))
-
-
-def sweep(path: Path, base: Choice, fill: bool | None, key: str, text, cloud: Cloud) -> Iterator:
-    """(title, numbers, region) of each value of a setting that varies."""
-    for value in values_of(text):
-        method, preset, settings = choices(base, key, value)
-        used = written_out(method, preset, settings, fill)
-        points, given = read_cloud(path, method, settings)
-        own = cloud_of(points) if "mesh" in settings else cloud  # whose normals are the mesh's
-        started = perf_counter()
-        region = apply(own, method, preset, given, fill)
-        tally = measure(region, points.get("segment"), seconds=perf_counter() - started)
-        shown = {**used, **from_data(cloud, **used)}.get(key, value) if key != "method" else value
-        title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
-        yield title + " (default)" * (value is None), tally.summary(), region
+def sweep(cloud: Cloud, key: str, value: str | None, partition: Partition) -> tuple:
+    """(title, numbers, region) of one value of a setting that varies."""
+    started = perf_counter()
+    region, derived = partition(cloud)
+    segment, seconds = cloud.array("segment"), perf_counter() - started
+    shown = {**partition.values(), **derived}.get(key) if key != "method" else value
+    title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
+    numbers = measure(region, segment, seconds=seconds).summary()
+    return title + " (default)" * (value is None), numbers, region

@@ -11,7 +11,7 @@ from ..jobs.scenes import Outcome, run_jobs
 from ..jobs.steps import exclusive
 from ..regions.scenes.extract import extract_regions
 from ..regions.scenes.records import finished_record
-from ..regions.scenes.settings import Settings
+from ..regions.scenes.settings import RegionSettings
 from ..synthetic import benchmark as synthrooms
 from ..synthetic import benchmark_check
 from .arguments import COUNT, PATH, subcommand
@@ -74,4 +74,4 @@ def has_regions(scene: Path) -> bool:
 
 
 def partition_scene(scene: Path) -> None:
-    extract_regions(scene, Settings())
+    extract_regions(scene, RegionSettings())

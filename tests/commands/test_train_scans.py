@@ -27,7 +27,7 @@ from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.steps import exclusive
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = ("wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet18c")
@@ -47,7 +47,8 @@ def own_root(tmp_path_factory):
     root = folder / "prepared"
     (capture,) = find_captures("scans", folder / "raw", root)
     prepare(capture, FolderSettings(height=36, width=48, spacing=0.08))
-    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    points = {"min_size": 30, "max_distance": 0.1}
+    regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
     (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))

@@ -4,10 +4,10 @@ import importlib.util
 
 import numpy as np
 import pytest
+from pointcept_wsegpc.regions.methods import from_data
 
 from pointcept_wsegpc.regions import METHODS, PRESETS, partition, partition_view, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import from_data
 from pointcept_wsegpc.regions.scenes.settings import defaults_of
 
 OF_THE_CLOUD = [name for name in METHODS if name not in ("file", "oracle")]

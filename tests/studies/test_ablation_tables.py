@@ -34,9 +34,9 @@ from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.models.mink_unet import MinkUNet
 from pointcept_wsegpc.models.wsegpc import WSegPC
-from pointcept_wsegpc.regions.methods import resolve
+from pointcept_wsegpc.regions import PARTITIONS as METHODS
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 TABLE_NAMES = list(TABLES)
 COMPONENTS = table("components")
@@ -95,7 +95,7 @@ def test_direction_of_guidance():
 def test_partitions_are_those_of_the_tool():
     for choice in PARTITIONS.values():
         if choice is not None:
-            resolve(*choice, {})  # refuses what it does not know
+            METHODS.get(choice[0]).resolve(choice[1])  # refuses what it does not know
 
 
 def test_select():
@@ -373,7 +373,7 @@ def test_regions_have_to_be_the_default_ones(root_copy):
         data.check_data(tiny(root_copy), COMPONENTS)
     data.check_data(tiny(root_copy, partition="of the tests"), COMPONENTS)
     for scene in scene_dirs(root_copy, ("train", "val")):
-        extract_regions(scene, Settings())
+        extract_regions(scene, RegionSettings())
     data.check_data(tiny(root_copy), COMPONENTS)
     (scene / "region.npy").unlink()
     with pytest.raises(ValueError, match=r"^1 of 5 scenes have other .* or none, "):

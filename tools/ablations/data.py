@@ -13,7 +13,7 @@ from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 from . import REPOSITORY
 from .benchmarks import PRETRAINING, Benchmark
@@ -46,7 +46,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
         )
     if benchmark.partition != "growing":
         return
-    default, scenes = Settings(), scene_dirs(root, SPLITS)
+    default, scenes = RegionSettings(), scene_dirs(root, SPLITS)
     others = [scene for scene in scenes if finished_record(scene, default) is None]
     if others:
         raise ValueError(

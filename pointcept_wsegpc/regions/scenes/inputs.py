@@ -11,40 +11,31 @@ import numpy as np
 from ...contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
 from ...contracts.scene import read_points
 from ...contracts.views import read_view_image, read_views, view_path
-from ..methods import settings_of
 
 OPTIONAL = ("normal", "color")  # None where a scene has no such file
 
 
-def read_inputs(scene, method, settings):
-    """Point arrays of a scene by name, and the settings with what the scene has to fill in.
+def read_inputs(
+    scene: Path, needs: tuple[str, ...] = (), uses: tuple[str, ...] = ()
+) -> dict[str, np.ndarray | None]:
+    """Point arrays of a scene by name: coord, normal, color, and what a method needs and uses.
 
-    normal and color are None where the scene has none, normal also where the settings name a mesh:
-    its own take their place. segment is among the arrays where the scene has labels.
+    normal and color are None where the scene has no such file; segment is there where the scene has
+    labels. Raises ValueError where one that is needed is missing, and for arrays that do not fit.
     """
-    names = ["coord", *OPTIONAL, *["instance"] * ("instance" in settings_of(method))]
-    there = [name for name in names if name == "coord" or (scene / f"{name}.npy").is_file()]
+    names = [name for name in dict.fromkeys([*OPTIONAL, *needs, *uses]) if name != "segment"]
+    there = ["coord", *[name for name in names if (scene / f"{name}.npy").is_file()]]
     points = {name: read_array(scene, name) for name in there}
     if label_file(scene):
         points["segment"] = read_array(scene, label_file(scene))
     lengths = {name: len(array) for name, array in points.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
-    points = {**dict.fromkeys(OPTIONAL), **points}
-    if "mesh" in settings:
-        points["normal"] = None
-    settings = from_files(settings, len(points["coord"]), scene.name, scene.parent.name)
-    if "segment" in settings_of(method):
-        if "segment" not in points:
-            raise ValueError(
-                f"method {method!r} needs labels, and {scene} has no "
-                f"{' or '.join(f'{name}.npy' for name in LABEL_TABLES)}; "
-                "choose another --method for it"
-            )
-        settings["segment"] = points["segment"]
-        if "instance" in points:
-            settings["instance"] = points["instance"]
-    return points, settings
+    for name in needs:
+        if name not in points:
+            what = "labels" if name == "segment" else f"{name}.npy"
+            raise ValueError(f"{scene} has no {what}, which its partition needs; choose another")
+    return {**dict.fromkeys(OPTIONAL), **points}
 
 
 def label_file(scene):
@@ -63,7 +54,9 @@ def read_array(scene, name):
         check_classes(array, path, 1, LABEL_TABLES[name])
     elif name == "instance":
         check_integers(array, path, dimensions=1)
-    elif array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf":
+    elif name in ("coord", *OPTIONAL) and (
+        array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf"
+    ):
         raise ValueError(
             f"{path} holds {array.dtype} of shape {array.shape}; expected numbers (N, 3)"
         )
@@ -132,37 +125,3 @@ def check_classes(label, path, dimensions, table):
             f"{path} holds the label {wrong[0]}; expected classes from 0 to {last}, "
             f"{IGNORE} for none: prepare this scene again"
         )
-
-
-def from_files(settings, num_points, scene="", split=""):
-    """Settings with {scene} and {split} filled in, and with faces where they name a mesh."""
-    settings = {key: filled_in(value, scene, split) for key, value in settings.items()}
-    if "mesh" in settings:
-        settings["faces"] = read_faces(settings.pop("mesh"), num_points)
-    return settings
-
-
-def filled_in(value, scene, split):
-    """A setting with the names of the scene and of its folder in their places."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("{scene}", scene).replace("{split}", split)
-
-
-def read_faces(path, num_points):
-    """Triangles (F,3) int64 of a `.ply` whose vertices are the points of the scene."""
-    from plyfile import PlyData, PlyParseError
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"mesh {path} is missing; check the setting mesh")
-    try:
-        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
-        vertices, faces = len(ply["vertex"].data), ply["face"]["vertex_indices"]
-    except (PlyParseError, KeyError, ValueError) as error:
-        raise ValueError(f"{path}: expected vertices and triangles ({error})") from error
-    if vertices != num_points:
-        raise ValueError(
-            f"{path} has {vertices} vertices, the scene {num_points} points; "
-            "give the mesh that the scene was made from"
-        )
-    return np.asarray(faces, dtype=np.int64).reshape(-1, 3)

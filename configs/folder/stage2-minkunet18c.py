@@ -20,7 +20,7 @@ data = dict(
     train=dict(
         store="exp/wsegpc/folder/wsegpc-cmg-rpc/pseudo_labels", names=names, data_root=data_root
     ),
-    # Labelled by tools/predict.py: --split val, test or train.
+    # Labelled by wsegpc predict: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )

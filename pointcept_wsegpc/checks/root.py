@@ -30,7 +30,7 @@ def find_scenes(root, splits=None):
         which = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(
             f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
-            "tools/prepare_*.py wrote"
+            "`wsegpc prepare` wrote"
         )
     return scenes
 

@@ -72,7 +72,7 @@ def read_scene_tags(path):
     if not path.is_file():
         raise FileNotFoundError(
             f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
-            "which tools/prepare_scannet.py derives from point labels where there are any"
+            "which `wsegpc prepare scannet` derives from point labels where there are any"
         )
     tags = read_json(path)
     if not isinstance(tags, dict) or not all(isinstance(names, list) for names in tags.values()):

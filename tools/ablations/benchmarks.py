@@ -19,7 +19,7 @@ class Benchmark:
 
     first, second: stage one's two parts, the second from the weights of the first; config files
         without configs/ and .py. Their difference is the schedule and the consistency.
-    partition: the method by which tools/extract_regions.py made the regions of `data_root`.
+    partition: the method by which wsegpc regions made the regions of `data_root`.
     make: what makes the data. classes: the class set, in words.
     networks_3d, networks_2d, image_weights: {label: differences of the configuration}.
     networks_note, weights_note: what is to be known about networks_* and image_weights.
@@ -71,7 +71,7 @@ SCANNET = Benchmark(
     second="scannet/wsegpc-cmg-rpc",
     stage_two="scannet/stage2-minkunet18c",
     data_root="data/scannet_wsegpc",
-    make="tools/prepare_scannet.py and tools/extract_regions.py (README: Run it in Pointcept)",
+    make="wsegpc prepare scannet and wsegpc regions (README: Run it in Pointcept)",
     networks_3d={arch: {"model.backbone.arch": arch} for arch in ("14A", "18A", "34C")},
     networks_2d=RESNETS,
     image_weights={
@@ -89,7 +89,7 @@ LARGE = replace(
     name="synthetic-large",
     title="SynthRooms v1 large",
     data_root="data/synthrooms_large",
-    make="tools/make_synthrooms.py data/synthrooms_large --size large",
+    make="wsegpc synthrooms --out data/synthrooms_large --edition large",
     image_weights={**SCANNET.image_weights, "pretrained": encoder(weights=PRETRAINED_LARGE)},
     weights_note="pretrained: weights of tools/pretrain_images.py.",
 )
@@ -101,7 +101,7 @@ SYNTHETIC = Benchmark(
     second="synthrooms/wsegpc-cmg-rpc",
     stage_two="synthrooms/stage2-minkunet",
     data_root="data/synthrooms_small",
-    make="tools/make_synthrooms.py data/synthrooms_small --size small",
+    make="wsegpc synthrooms --out data/synthrooms_small",
     stage_one=encoder(weights=PRETRAINED),
     networks_3d={
         "14A": slim((1,) * 8),

@@ -28,7 +28,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
     """Raise, in one line, where data or weights are missing or regions are not the benchmark's.
 
     FileNotFoundError says which, and what makes them. ValueError names the first scene whose
-    regions are not those of tools/extract_regions.py without options, where the benchmark's are.
+    regions are not those of wsegpc regions without options, where the benchmark's are.
     """
     root = REPOSITORY / benchmark.data_root
     try:
@@ -51,7 +51,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
     if others:
         raise ValueError(
             f"{len(others)} of {len(scenes)} scenes have other regions than the default ones or "
-            f"none, {others[0]} first; run tools/extract_regions.py {benchmark.data_root}"
+            f"none, {others[0]} first; run wsegpc regions {benchmark.data_root}"
         )
 
 

@@ -81,7 +81,7 @@ def guidance_losses(_: Benchmark) -> Table:
     return Table("guidance", "Guidance losses (the paper's Table V)", rows, note)
 
 
-# Label: method and preset of tools/extract_regions.py; None: no regions, every point for itself.
+# Label: method and preset of wsegpc regions; None: no regions, every point for itself.
 PARTITIONS = {
     "point-wise": None,
     "supervoxel": ("supervoxel", None),

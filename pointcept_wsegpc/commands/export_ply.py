@@ -36,10 +36,10 @@ def command(data_root, store, out, classes, jobs):
     classes. Points, faces and coordinates are those of the scan where it is still there and labels
     lead back to it, else those of the prepared scene.
     """
-    names = (given_table(classes) if classes else ClassTable.read(data_root)).names
+    table = given_table(classes) if classes else ClassTable.read(data_root)
     labelled = find_labelled(data_root, store)
     claim(out, "export-ply", [f"{name}.ply" for name in labelled])
-    write = functools.partial(write_labelled, names=names, out=out)
+    write = functools.partial(write_labelled, table=table, out=out)
     outcome = jobs.run(write, labelled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):

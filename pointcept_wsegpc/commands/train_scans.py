@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..contracts.classes import CLASSES_FILE, NAMES_FILE
+from ..contracts.classes import CLASSES_FILE
 from ..contracts.scene import scene_dirs
 from ..contracts.tags import TAGS_FILE
 from ..files import read_json
@@ -84,6 +84,5 @@ def train(
         run(command, log, num_cores(), keep_open=(lock,), **{DATA_ROOT: str(root)})
 
     tags = (root / TAGS_FILE).read_text(encoding="utf-8")
-    files = [path for path in (root / CLASSES_FILE, root / NAMES_FILE) if path.is_file()]
-    classes = [path.read_text(encoding="utf-8") for path in files]
+    classes = (root / CLASSES_FILE).read_text(encoding="utf-8")
     steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)

@@ -79,9 +79,7 @@ class ClassTable:
         if unknown := sorted(set(roles) - set(ROLES)):
             raise ValueError(f"role {unknown[0]!r} is unknown; expected {', '.join(ROLES)}")
         if self.roles is None:
-            roles = {
-                role: tuple(filter(None, map(self.find, given))) for role, given in roles.items()
-            }
+            roles = {role: tuple(filter(self.find, likely)) for role, likely in ROLES.items()}
         roles = {role: tuple(map(self.resolve, roles.get(role, ()))) for role in ROLES}
         put(self, "roles", roles)
 
@@ -168,6 +166,13 @@ class ClassTable:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
+    @classmethod
+    def of_scene(cls, scene: str | Path) -> ClassTable:
+        """The table of the data root that a scene's folder is in, however deep."""
+        scene = Path(scene).expanduser().resolve()
+        roots = scene.parents[1:]  # <root>/<split>/<scene>
+        return cls.read(next((r for r in roots if (r / CLASSES_FILE).is_file()), roots[0]))
+
     def write(self, root: str | Path, replace: bool = False) -> ClassTable:
         """Put the table into a data root; returns the one that is there then.
 
@@ -246,64 +251,6 @@ def clean_labels(
             f"{', '.join(map(str, (IGNORE, *ignore)))} for none: is this another data set?"
         )
     return label
-
-
-# Order, spelling and NYU40 ids of the ScanNet v2 benchmark, as in Pointcept's configs.
-SCANNET20 = {
-    "wall": 1,
-    "floor": 2,
-    "cabinet": 3,
-    "bed": 4,
-    "chair": 5,
-    "sofa": 6,
-    "table": 7,
-    "door": 8,
-    "window": 9,
-    "bookshelf": 10,
-    "picture": 11,
-    "counter": 12,
-    "desk": 14,
-    "curtain": 16,
-    "refridgerator": 24,
-    "shower curtain": 28,
-    "toilet": 33,
-    "sink": 34,
-    "bathtub": 36,
-    "otherfurniture": 39,
-}
-SCANNET20_NAMES = tuple(SCANNET20)
-
-# Order and spelling of S3DIS's 13 classes, as in Pointcept's configs.
-S3DIS_NAMES = (
-    "ceiling",
-    "floor",
-    "wall",
-    "beam",
-    "column",
-    "window",
-    "door",
-    "table",
-    "chair",
-    "sofa",
-    "bookcase",
-    "board",
-    "clutter",
-)
-
-# Files of point labels that a scene may have, NAME.npy, and what they number.
-LABEL_TABLES = {"segment20": SCANNET20_NAMES, "segment": S3DIS_NAMES}
-
-
-def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
-    """Map NYU40 ids of any shape to 0..19; every other id (0, 13, stray 50 or 149) to IGNORE.
-
-    Returns int16 of the same shape.
-    """
-    nyu40 = np.asarray(nyu40)
-    table = np.full(256, IGNORE, dtype=np.int16)
-    table[list(SCANNET20.values())] = np.arange(len(SCANNET20))
-    known = (nyu40 >= 0) & (nyu40 < len(table))
-    return np.where(known, table[np.where(known, nyu40, 0)], IGNORE).astype(np.int16)
 
 
 # -------------------------------------------------------------------------------- validation

@@ -125,20 +125,25 @@ def scene_dirs(root, splits: str | Iterable[str] | None = None) -> list[Path]:
     An empty data set raises FileNotFoundError.
     """
     root = Path(root).expanduser().resolve()
-    if splits is None:
-        folders = root.glob("[!.]*/")
-        named = "any split"
-    else:
-        splits = [splits] if isinstance(splits, str) else list(splits)
-        folders = [root / split for split in splits]
-        named = f"split {'/'.join(splits)}"
-    scenes = sorted(scene for folder in folders for scene in _scenes_below(folder))
+    scenes = find_scenes(root, splits)
     if not scenes:
+        named = "any split" if splits is None else f"split {'/'.join(_listed(splits))}"
         raise FileNotFoundError(
             f"no scene of {named} in {root}; expected {SCENE_LAYOUT}: "
             "check data_root, or prepare the data (`wsegpc prepare scannet`)"
         )
     return scenes
+
+
+def find_scenes(root: Path, splits: str | Iterable[str] | None = None) -> list[Path]:
+    """As `scene_dirs`, but an empty data set has no scenes."""
+    root = Path(root)
+    folders = root.glob("[!.]*/") if splits is None else (root / s for s in _listed(splits))
+    return sorted(scene for folder in folders for scene in _scenes_below(folder))
+
+
+def _listed(splits):
+    return [splits] if isinstance(splits, str) else list(splits)
 
 
 def _scenes_below(folder):
@@ -152,7 +157,9 @@ def _scenes_below(folder):
 
 def scene_key(root, scene) -> str:
     """The name by which tags and stores know a scene folder: its path below the split's folder."""
-    return Path(scene).relative_to(Path(root).expanduser().resolve()).as_posix().partition("/")[2]
+    scene, root = Path(scene), Path(root).expanduser()
+    root = root if scene.is_relative_to(root) else root.resolve()
+    return scene.relative_to(root).as_posix().partition("/")[2]
 
 
 def read_points(scene, keys=("coord", "color", "normal")) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from pointcept_wsegpc.captures.folder.scene import FolderSettings
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.commands.arguments import INTERRUPTED
 from pointcept_wsegpc.commands.configs import configs_folder
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -51,7 +52,7 @@ def own_root(tmp_path_factory):
     regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    ClassTable(NAMES).write(root)
     return root
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pointcept_wsegpc.commands.quickstart_report import scene_row
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.visualize import scenes as pictures
@@ -34,7 +34,8 @@ def draw(study: Study, table: Table, seeds, out: Path, path: Path) -> bool:
 
 
 def _draw(root: Path, stores: dict[str, Path], path: Path) -> None:
-    tags = read_scene_tags(root / TAGS_FILE)
+    table = ClassTable.read(root)
+    tags = read_scene_tags(root / TAGS_FILE, table)
     scenes = scene_dirs(root, "train")[:ROOMS]
-    rows = [scene_row(scene, tags.get(scene.name, []), stores) for scene in scenes]
-    pictures.draw_scenes(path, rows, SCANNET20_NAMES)
+    rows = [scene_row(scene, tags.get(scene.name, []), stores, table) for scene in scenes]
+    pictures.draw_scenes(path, rows, table)

@@ -15,7 +15,6 @@ from PIL import Image
 
 from ...camera import resize_intrinsic
 from ...camera.resample import nearest_index, resample_color, resample_to
-from ...contracts.classes import nyu40_to_scannet20
 from ..frames import (
     UNREADABLE,
     BadFrame,
@@ -28,6 +27,7 @@ from ..frames import (
     read_matrix,
     resample_depth,
 )
+from ..scannet.classes import nyu40_to_scannet20
 from .arrays import read_superpoints
 from .cameras import find_cameras
 

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import read_mesh
-from ...contracts.classes import ClassTable
 from ...contracts.scene import SPLITS, read_all_points
 from ..base import (
     BYTES_PER_POINT,
@@ -29,6 +28,7 @@ from ..base import (
     report_frames,
     setting,
 )
+from ..scannet.classes import TABLE
 from ..scannet.raw import axis_alignment
 from .arrays import read_dictionary, read_superpoints, read_tuple
 from .correspondence import CorrespondenceFrames
@@ -78,7 +78,7 @@ class ConvertedCapture(Capture):
     images: Path | None = None
     regions: Path | None = None
 
-    classes = ClassTable.shipped("scannet20")
+    classes = TABLE
     format: ClassVar[str]
 
     @classmethod

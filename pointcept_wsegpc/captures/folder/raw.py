@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...contracts.classes import plain
 from ...contracts.scene import MANIFEST, SPLITS
-from .tags import plain
 
 
 def list_scenes(raw: Path) -> tuple[dict[str, tuple[str, Path]], list[str]]:

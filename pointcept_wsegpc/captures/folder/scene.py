@@ -86,7 +86,7 @@ class FolderCapture(Capture):
 
     @classmethod
     def begin(cls, raw, root, captures):
-        classes, tags = read_own_tags(raw)
+        table, tags = read_own_tags(raw)
         lines = []
         if moved := follow_splits(captures):
             lines.append(f"{len(moved)} prepared scenes moved to their new split: {some(moved)}")
@@ -95,7 +95,7 @@ class FolderCapture(Capture):
                 f"{len(gone)} prepared scenes have no folder any more: {some(gone)}; delete "
                 f"them from {root}: without tags stage one refuses them"
             )
-        return lines + write_tags(root, captures, classes, tags)
+        return lines + write_tags(root, captures, table, tags)
 
     def num_views(self, settings):
         images = list_images(image_folder(self.folder, STREAM_FOLDERS))

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import ClassTable
 from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
 from .agreement import Agreement, describe, problem
 from .alignment import choose_placement, placements, read_angles, wall_alignment
 from .images import ImageFiles, RoomImages, find_images
-from .points import read_preprocessed_room, read_raw_room
+from .points import TABLE, read_preprocessed_room, read_raw_room
 
 AREAS = tuple(f"Area_{number}" for number in range(1, 7))
 BYTES_PER_LINE = 36  # of a raw file, about
@@ -68,7 +67,7 @@ class S3DISCapture(Capture):
 
     settings = S3DISSettings
     layout = "RAW/Area_1/office_1/{Annotations/*.txt or coord.npy}"
-    classes = ClassTable.shipped("s3dis")
+    classes = TABLE
 
     @property
     def preprocessed(self) -> bool:

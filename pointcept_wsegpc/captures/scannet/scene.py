@@ -19,9 +19,9 @@ import numpy as np
 
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import count_vertices, read_mesh
-from ...contracts.classes import ClassTable
 from ...contracts.scene import SPLITS, read_all_points
 from ..base import CAPTURES, Capture, LabelledSettings, Scene, setting, some
+from .classes import TABLE
 from .frames import SensFrames
 from .labels import LabelImages, LabelMap, read_point_labels
 from .raw import axis_alignment
@@ -56,7 +56,7 @@ class ScanNetCapture(Capture):
 
     settings = ScanNetSettings
     layout = "RAW/{scans,scans_test}/SCENE/SCENE.sens and RAW/scannetv2_{train,val,test}.txt"
-    classes = ClassTable.shipped("scannet20")
+    classes = TABLE
 
     def file(self, ending: str) -> Path:
         """SCENE + ending in the scene's folder."""

@@ -17,14 +17,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from main_job.plan import (
-    REPOSITORY,
-    export_labels,
-    predict_labels,
-    relative,
-    tool,
-)
-from main_job.report import SEGMENT, stage_two_miou
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
@@ -32,7 +24,16 @@ from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.jobs.steps import last_checkpoint, resume_options
 
-from .partitions import leave_unassigned, link_scenes
+from .commands import (
+    REPOSITORY,
+    SEGMENT,
+    export_labels,
+    predict_labels,
+    relative,
+    stage_two_miou,
+    tool,
+)
+from .data import leave_unassigned, link_scenes
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The data that a table is made from: whether they are as they should be, and what they are."""
+"""The data that a table is made from: what they are, whether they are right; other regions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from main_job.plan import REPOSITORY
-from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.scene import read_points, read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
-from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.contracts.views import read_views, write_view_image
+from pointcept_wsegpc.files import link_or_copy, read_json, write_array
+from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
 from .benchmarks import PRETRAINING, Benchmark
-from .partitions import SPLITS
+from .commands import REPOSITORY, SEGMENT
 from .rows import Table
 
+SPLITS = ("train", "val")
+REGION_FILES, REGION_IMAGES = ("region.npy", "regions.json"), ".region.png"
 ARRAYS = ("coord", "color", "normal", "region", "segment*")
 PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many pieces of that many
 
@@ -64,7 +68,8 @@ def weight_files(benchmark: Benchmark, table: Table) -> list[str]:
 
 def weights_hint(path: str) -> str:
     if path in PRETRAINING:
-        return f"make it with tools/pretrain_images.py --out {path} {PRETRAINING[path]}".rstrip()
+        command = f"tools/studies/pretrain_images.py --out {path} {PRETRAINING[path]}"
+        return f"make it with {command.rstrip()}"
     return "docs/ablations.md says where public weights are found"
 
 
@@ -109,3 +114,59 @@ def pieces(path: Path):
         for start in np.linspace(0, size - PIECE, PIECES).astype(int):
             file.seek(start)
             yield file.read(PIECE)
+
+
+# Other regions ------------------------------------------------------------------------------------
+
+
+def link_scenes(source: Path, root: Path) -> None:
+    """Hard-link the prepared scenes and their tags to another root, without their regions.
+
+    Files are replaced whole, never changed, so neither root sees what happens in the other. On
+    another file system they are copied. What is there already stays. The tags come last: they mark
+    the root as complete.
+    """
+    source = source.resolve()
+    for split in SPLITS:
+        for scene in scene_dirs(source, split):
+            for path in sorted(scene.rglob("[!.]*")):
+                regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
+                if path.is_file() and not regions:
+                    share(path, root / path.relative_to(source))
+    share(source / TAGS_FILE, root / TAGS_FILE)
+
+
+def share(path: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(path.resolve(), target)
+
+
+def leave_unassigned(root: Path) -> None:
+    """Write regions in which no point and no pixel is: each votes for itself."""
+    for split in SPLITS:
+        for scene in scene_dirs(root, split):
+            count = len(np.load(scene / "coord.npy", mmap_mode="r"))
+            views = read_views(scene)
+            for frame in views.frame:
+                none = np.full(views.size, -1, np.int32)
+                write_view_image(scene, frame, "region", none)
+            write_array(scene / "region.npy", np.full(count, -1, np.int32))
+
+
+def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
+    """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
+
+    First with each point without a region as a region of its own, for it votes for itself in the
+    consistency and in the labels: so without regions it is 1. Then with such points as wrong.
+    """
+    num_classes = len(SCANNET20_NAMES)
+    totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
+    for scene in scene_dirs(root, split):
+        if (scene / f"{SEGMENT}.npy").is_file():
+            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            region = read_region(scene, len(segment))
+            vote = majority_vote(region, segment, num_classes)
+            votes = np.where(region < 0, segment, vote), vote
+            totals += [confusion_with_misses(v, segment, num_classes) for v in votes]
+    return tuple(float(mean_iou(total)) for total in totals) if totals.any() else None

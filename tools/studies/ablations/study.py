@@ -7,10 +7,10 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from main_job.plan import REPOSITORY
 from pointcept_wsegpc.jobs.steps import continued_seed
 
 from .benchmarks import Benchmark
+from .commands import REPOSITORY
 from .data import fingerprint
 from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
 from .rows import Row

@@ -4,8 +4,6 @@ import argparse
 import logging
 import sys
 
-from tqdm import tqdm
-
 from argument_types import positive, size
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
@@ -31,11 +29,10 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with tqdm(desc="synthetic scenes", unit="scene") as progress:
-        made = generate_dataset(
-            args.root, args.train, args.val, args.seed, args.points, args.frames,
-            args.color_size[::-1], args.depth_size[::-1], args.workers, lambda _: progress.update(),
-        )  # fmt: skip
+    made = generate_dataset(
+        args.root, args.train, args.val, args.seed, args.points, args.frames,
+        args.color_size[::-1], args.depth_size[::-1], args.workers,
+    )  # fmt: skip
     print(f"{len(made)} scenes made, {args.train + args.val} in {args.root}")
 
 

@@ -26,7 +26,7 @@ PURE_ROOMS = {
     "priors": {"contracts", "clouds", "camera", "files"},
     "regions": {"contracts", "clouds", "camera", "files", "metrics"},
     "checks": {"contracts", "clouds", "camera", "files", "metrics"},
-    "synthetic": {"captures", "contracts", "clouds", "camera", "files"},
+    "synthetic": {"captures", "contracts", "clouds", "camera", "files", "jobs"},
     "labels": {"contracts", "clouds", "metrics", "losses", "files"},
     "visualize": {"contracts", "clouds", "camera", "regions", "metrics", "files"},
 }

@@ -27,9 +27,8 @@ SMALL = {"seed": 3, "points": 6000, "frames": 8, "color_size": (48, 36), "depth_
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic")
-    names = []
-    made = generate_dataset(root, 2, 1, **SMALL, on_scene=names.append)
-    assert made == names == ["scene0000_00", "scene0001_00", "scene0002_00"]
+    made = generate_dataset(root, 2, 1, **SMALL)
+    assert made == ["scene0000_00", "scene0001_00", "scene0002_00"]
     return root
 
 

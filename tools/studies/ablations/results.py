@@ -1,6 +1,6 @@
 """What came out of a table: numbers of every row, over its seeds. All measures in %.
 
-The result is one dictionary that JSON can hold; writers.py and figure.py take it.
+The result is one dictionary that JSON can hold; report.py and figures.py take it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from pointcept_wsegpc import __version__
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json
 
-from . import REPOSITORY
-from .comparisons import OF_REGIONS, compare, span, stage_two_gains
+from .commands import REPOSITORY
+from .data import quality
 from .jobs import Job
-from .partitions import quality
-from .rows import Row, Table
+from .rows import Comparison, Row, Table
 from .runner import STEPS, USAGE
 from .study import Study
-from .summaries import over_seeds, summary
 
 # Measure: what it is of, and whether scene tags mask the predictions.
 MEASURES = {
@@ -45,6 +43,8 @@ PAPER = (
 # Measure: its name in the manifest of the labels.
 OF_TRAIN = {"3D": "3d_no_vote", "3D voted": "3d", "2D": "2d"}
 OF_VAL = {"val stage one": "3d_no_vote", "val stage one voted": "3d"}
+UNSEEN, BEFORE = "val stage two", tuple(OF_VAL)
+OF_REGIONS = ("partition", "partition strict")  # measures that no training changes: one value
 
 
 def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_started=(), **about):
@@ -202,3 +202,90 @@ def row_partition(study: Study, row: Row, out: Path) -> dict:
     root = regions.root(out) if regions else REPOSITORY / study.benchmark.data_root
     found = quality(root)
     return dict(zip(OF_REGIONS, found, strict=True)) if found else {}
+
+
+# Beside each other --------------------------------------------------------------------------------
+
+
+def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]:
+    """Every comparison's differences, seed by seed, of the trainings' measures that its rows have.
+
+    Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
+    the same. Comparisons whose rows have no seed in common are left out.
+    """
+    found = {row["label"]: row for row in rows}
+    results = []
+    for comparison in comparisons:
+        row = found.get(comparison.row, {"measures": {}})
+        names = [name for name in row["measures"] if name not in OF_REGIONS]
+        measures = {name: over_seeds(gains(comparison, name, found)) for name in names}
+        measures = {name: summary for name, summary in measures.items() if summary["values"]}
+        if measures:
+            results.append({**vars(comparison), "measures": measures})
+    return results
+
+
+def gains(comparison: Comparison, measure: str, found: dict[str, dict]) -> dict:
+    """{seed: difference} of a comparison in one measure."""
+    gained = minus(found, (comparison.row, comparison.over), measure)
+    if comparison.less is None:
+        return gained
+    less = minus(found, comparison.less, measure)
+    return {seed: gained[seed] - less[seed] for seed in gained if seed in less}
+
+
+def minus(found, labels, measure):
+    high, low = (values(found.get(label), measure) for label in labels)
+    return {seed: high[seed] - low[seed] for seed in high if seed in low}
+
+
+def stage_two_gains(rows: list[dict]) -> list[dict]:
+    """How far stage two is above the stage one whose labels it learnt, in unseen scenes."""
+    results = []
+    for row in rows:
+        after = values(row, UNSEEN)
+        measures = {}
+        for name in BEFORE:
+            before = values(row, name)
+            measures[name] = over_seeds({s: after[s] - before[s] for s in after if s in before})
+        if after:
+            results.append({"row": row["label"], "measures": measures})
+    return results
+
+
+def values(row: dict | None, measure: str) -> dict:
+    """{seed: value} of a measure of a row; {} where it has none."""
+    summary = row["measures"].get(measure) if row else None
+    return dict(zip(summary["seeds"], summary["values"], strict=True)) if summary else {}
+
+
+def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
+    """{"rows", "measures": {name: highest - lowest mean}} over the rows of these labels.
+
+    Of the measures that all of them have; {} where fewer than two have results.
+    """
+    found = [row for row in rows if row["label"] in labels and row["measures"]]
+    if len(found) < 2:
+        return {}
+    measures = {}
+    for name in found[0]["measures"]:
+        if all(name in row["measures"] for row in found):
+            means = [row["measures"][name]["mean"] for row in found]
+            measures[name] = max(means) - min(means)
+    return {"rows": [row["label"] for row in found], "measures": measures}
+
+
+def over_seeds(values: dict) -> dict:
+    """`summary` of {seed: value or None}, and the seeds that have one."""
+    values = {seed: value for seed, value in values.items() if value is not None}
+    return {**summary(values.values()), "seeds": list(values)}
+
+
+def summary(values) -> dict:
+    """{"values", "mean", "spread"}; no spread of a single value, None of none."""
+    values = [round(value, 4) for value in values]
+    return {
+        "values": values,
+        "mean": statistics.fmean(values) if values else None,
+        "spread": statistics.stdev(values) if len(values) > 1 else None,
+    }

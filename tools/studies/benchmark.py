@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Time ours beside another version of the same work, in one process.
 
-    tools/benchmark.py                        # every case, one thread
-    tools/benchmark.py --only rpc_2d --threads 2 --json rpc.json
+    tools/studies/benchmark.py                        # every case, one thread
+    tools/studies/benchmark.py --only rpc_2d --threads 2 --json rpc.json
 
 The other version is a plain textbook one; for regions_cgal_* it is CGAL's (pip install cgal), for
 regions_growth ours with fewer points. Times are the shortest of --repeat calls taken in turn.

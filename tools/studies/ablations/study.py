@@ -9,8 +9,8 @@ from functools import cached_property
 
 from pointcept_wsegpc.jobs.steps import continued_seed
 
-from . import REPOSITORY
 from .benchmarks import Benchmark
+from .commands import REPOSITORY
 from .data import fingerprint
 from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
 from .rows import Row

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PRETRAINED, PRETRAINED_LARGE = "exp/pretrained/resnet18.pth", "exp/pretrained/resnet50.pth"
-PRETRAINING = {  # options of tools/pretrain_images.py --out FILE
+PRETRAINING = {  # options of tools/studies/pretrain_images.py --out FILE
     PRETRAINED: "",
-    PRETRAINED_LARGE: "--name resnet50 --stages 0 --size 320x240 --workers 16",
+    PRETRAINED_LARGE: "--network resnet50 --num-stages 0 --size 320x240 --workers 16",
 }
 SLIM = (24, 32, 48, 64, 64, 48, 32, 32)  # widths of the synthetic configs' Mink U-Net
 
@@ -91,7 +91,7 @@ LARGE = replace(
     data_root="data/synthrooms_large",
     make="wsegpc synthrooms --out data/synthrooms_large --edition large",
     image_weights={**SCANNET.image_weights, "pretrained": encoder(weights=PRETRAINED_LARGE)},
-    weights_note="pretrained: weights of tools/pretrain_images.py.",
+    weights_note="pretrained: weights of tools/studies/pretrain_images.py.",
 )
 
 SYNTHETIC = Benchmark(
@@ -122,7 +122,8 @@ SYNTHETIC = Benchmark(
         "frozen": encoder(name="resnet18", weights=PRETRAINED, frozen=True),
     },
     weights_note=(
-        "pretrained, frozen: weights of tools/pretrain_images.py; the paper's are ImageNet's."
+        "pretrained, frozen: weights of tools/studies/pretrain_images.py; "
+        "the paper's are ImageNet's."
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The data that a table is made from: whether they are as they should be, and what they are."""
+"""The data that a table is made from: what they are, whether they are right; other regions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable
+from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
-from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.contracts.views import read_views, write_view_image
+from pointcept_wsegpc.files import link_or_copy, read_json, write_array
+from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
-from pointcept_wsegpc.regions.scenes.settings import RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import Settings
 
-from . import REPOSITORY
 from .benchmarks import PRETRAINING, Benchmark
-from .partitions import SPLITS
+from .commands import REPOSITORY, read_truth
 from .rows import Table
 
+SPLITS = ("train", "val")
+REGION_FILES, REGION_IMAGES = ("region.npy", "regions.json"), ".region.png"
 ARRAYS = ("coord", "color", "normal", "region", "segment*")
 PIECES, PIECE = 64, 2**14  # bytes of a file that are read: all, or so many pieces of that many
 
@@ -28,7 +32,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
     """Raise, in one line, where data or weights are missing or regions are not the benchmark's.
 
     FileNotFoundError says which, and what makes them. ValueError names the first scene whose
-    regions are not those of wsegpc regions without options, where the benchmark's are.
+    regions are not those of `wsegpc regions` without options, where the benchmark's are.
     """
     root = REPOSITORY / benchmark.data_root
     try:
@@ -46,12 +50,12 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
         )
     if benchmark.partition != "growing":
         return
-    default, scenes = RegionSettings(), scene_dirs(root, SPLITS)
+    default, scenes = Settings(), scene_dirs(root, SPLITS)
     others = [scene for scene in scenes if finished_record(scene, default) is None]
     if others:
         raise ValueError(
             f"{len(others)} of {len(scenes)} scenes have other regions than the default ones or "
-            f"none, {others[0]} first; run wsegpc regions {benchmark.data_root}"
+            f"none, {others[0]} first; run `wsegpc regions` {benchmark.data_root}"
         )
 
 
@@ -64,7 +68,8 @@ def weight_files(benchmark: Benchmark, table: Table) -> list[str]:
 
 def weights_hint(path: str) -> str:
     if path in PRETRAINING:
-        return f"make it with tools/pretrain_images.py --out {path} {PRETRAINING[path]}".rstrip()
+        command = f"tools/studies/pretrain_images.py --out {path} {PRETRAINING[path]}"
+        return f"make it with {command.rstrip()}"
     return "docs/ablations.md says where public weights are found"
 
 
@@ -109,3 +114,61 @@ def pieces(path: Path):
         for start in np.linspace(0, size - PIECE, PIECES).astype(int):
             file.seek(start)
             yield file.read(PIECE)
+
+
+# Other regions ------------------------------------------------------------------------------------
+
+
+def link_scenes(source: Path, root: Path) -> None:
+    """Hard-link prepared scenes, class table and tags to another root, without the regions.
+
+    Files are replaced whole, never changed, so neither root sees what happens in the other. On
+    another file system they are copied. What is there already stays. The tags come last: they mark
+    the root as complete.
+    """
+    source = source.resolve()
+    for split in SPLITS:
+        for scene in scene_dirs(source, split):
+            for path in sorted(scene.rglob("[!.]*")):
+                regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
+                if path.is_file() and not regions:
+                    share(path, root / path.relative_to(source))
+    share(source / CLASSES_FILE, root / CLASSES_FILE)
+    share(source / TAGS_FILE, root / TAGS_FILE)
+
+
+def share(path: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(path.resolve(), target)
+
+
+def leave_unassigned(root: Path) -> None:
+    """Write regions in which no point and no pixel is: each votes for itself."""
+    for split in SPLITS:
+        for scene in scene_dirs(root, split):
+            count = len(np.load(scene / "coord.npy", mmap_mode="r"))
+            views = read_views(scene)
+            for frame in views.frame:
+                none = np.full(views.size, -1, np.int32)
+                write_view_image(scene, frame, "region", none)
+            write_array(scene / "region.npy", np.full(count, -1, np.int32))
+
+
+def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
+    """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
+
+    First with each point without a region as a region of its own, for it votes for itself in the
+    consistency and in the labels: so without regions it is 1. Then with such points as wrong.
+    """
+    table = ClassTable.read(root)
+    num_classes = len(table)
+    totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
+    for scene in scene_dirs(root, split):
+        if (scene / f"{table.label_file}.npy").is_file():
+            segment = read_truth(scene, table)
+            region = read_region(scene, len(segment))
+            vote = majority_vote(region, segment, num_classes)
+            votes = np.where(region < 0, segment, vote), vote
+            totals += [confusion_with_misses(v, segment, num_classes) for v in votes]
+    return tuple(float(mean_iou(total)) for total in totals) if totals.any() else None

@@ -18,7 +18,7 @@ from .inputs import first_scene, views_text
 from .measure import Case
 from .textbook_sample import TextbookDataset
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "scannet" / "wsegpc-cmg-rpc.py"
+CONFIG = Path(__file__).resolve().parents[3] / "configs" / "scannet" / "wsegpc-cmg-rpc.py"
 SEEDS = 4  # samples of one call: whether a random transform is applied evens out
 
 

@@ -17,14 +17,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from pointcept_wsegpc.commands.quickstart_report import read_truth, stage_two_miou
-from pointcept_wsegpc.commands.trainings import (
-    export_labels,
-    predict_labels,
-    relative,
-    resume_options,
-    wsegpc,
-)
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -33,8 +25,17 @@ from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.jobs.steps import last_checkpoint
 
-from . import REPOSITORY
-from .partitions import leave_unassigned, link_scenes
+from .commands import (
+    REPOSITORY,
+    export_labels,
+    predict_labels,
+    read_truth,
+    relative,
+    resume_options,
+    stage_two_miou,
+    wsegpc,
+)
+from .data import leave_unassigned, link_scenes
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def digest(value) -> str:
 
 
 class Training(Job):
-    """`wsegpc train`. settings["config"]: the configuration, without the paths of what it needs.
+    """tools/train.py. settings["config"]: the configuration, without the paths of what it needs.
 
     needs: "weight", the training whose weights it starts from; "labels", what wrote its labels;
     "regions", the partition of its data.

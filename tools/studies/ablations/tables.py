@@ -10,8 +10,7 @@ import itertools
 from collections.abc import Callable
 
 from .benchmarks import Benchmark
-from .claims import CLAIMS
-from .rows import Row, Table
+from .rows import Comparison, Row, Table
 
 
 def guidance(to_3d: str, to_2d: str) -> dict:
@@ -36,6 +35,47 @@ FULL_SUPERVISION = {  # what sets configs/*/wsegpc-full.py apart from wsegpc-cam
     "data.train.labels": True,
     "data.train.structures": {"_delete_": True},
 }
+
+
+# The differences by which the paper's tables say what each part is good for.
+ONE_WAY, WITH_CMG, RPC_3D = "CAM + 2D→3D", "CAM + CMG", "CMG + RPC 3D"
+RPC, WHOLE = "CMG + RPC 3D + RPC 2D", "CMG + RPC + Mix3D"
+
+CLAIMS = {
+    "components": (
+        Comparison("guidance 2D→3D", ONE_WAY, "CAM"),
+        Comparison("guidance 3D→2D beside it", WITH_CMG, ONE_WAY),
+        Comparison("consistency in 3D, with guidance", RPC_3D, WITH_CMG),
+        Comparison("consistency without guidance", "CAM + RPC", "CAM"),
+        Comparison("what it gains more with guidance", RPC_3D, WITH_CMG, less=("CAM + RPC", "CAM")),
+        Comparison("consistency in 2D beside it", RPC, RPC_3D),
+        Comparison("Mix3D", WHOLE, RPC),
+        Comparison("all but Mix3D", RPC, "CAM"),
+        Comparison("full supervision beyond that", "full supervision", RPC),
+        Comparison("all of it", WHOLE, "CAM"),
+        Comparison("full supervision beyond that", "full supervision", WHOLE),
+    ),
+    "partitions": (
+        *(
+            Comparison(f"ground truth in place of {label}", "oracle", label)
+            for label in (
+                "growing", "supervoxel", "supervoxel+growing", "growing:wypr", "point-wise",
+            )
+        ),
+        Comparison("removal of structures", "growing", "growing, structures stay"),
+    ),
+    "thresholds": (
+        Comparison("regions vote", "region-point, fixed, 0.8", "point-point, fixed, 0.8"),
+        Comparison("thresholds adapt", "region-point, adaptive, 0.8", "region-point, fixed, 0.8"),
+        Comparison(
+            "points' own logits learn", "region-point, adaptive, 0.8", "region, adaptive, 0.8"
+        ),
+    ),
+    "weights": (
+        Comparison("pre-training", "pretrained", "none"),
+        Comparison("training them on", "pretrained", "frozen"),
+    ),
+}  # fmt: skip
 
 
 def components(benchmark: Benchmark) -> Table:

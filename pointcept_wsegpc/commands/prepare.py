@@ -24,10 +24,11 @@ from ..captures.base import (
     prepare,
 )
 from ..contracts.scene import MANIFEST, is_prepared
-from ..contracts.tags import assemble_tags
+from ..contracts.tags import TAGS_FILE, assemble_tags
 from ..files import read_json
 from ..jobs.scenes import JobOptions
 from .arguments import PATH, SIZE, Command, job_options
+from .output import claim
 
 GIB = 2**30
 
@@ -139,6 +140,8 @@ def prepare_all(kind: str, raw: Path, root: Path, settings: ViewSettings, jobs: 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     cls: type[Capture] = CAPTURES.get(kind)
     found = find_captures(kind, raw, root, settings)
+    if not cls.classes and not any(root.glob(f"*/*/{MANIFEST}")):  # tags as raw data have them
+        claim(root, f"prepare {kind}", [TAGS_FILE])
     for line in cls.begin(raw, root, found):
         click.echo(line)
     scenes = {capture.key: capture for capture in found}

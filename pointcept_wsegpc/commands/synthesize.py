@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 
 import click
-from tqdm import tqdm
 
 from ..synthetic.scans import generate_dataset
 from .arguments import COUNT, PATH, SIZE, subcommand
+from .output import claim
 
+LISTS = ("scannetv2_train.txt", "scannetv2_val.txt", "scannetv2-labels.combined.tsv")
 EXAMPLES = "wsegpc synthesize --out data/synthetic_raw --num-train 24 --num-val 8"
 
 
@@ -26,17 +27,17 @@ EXAMPLES = "wsegpc synthesize --out data/synthetic_raw --num-train 24 --num-val 
 def command(out, num_train, num_val, seed, points, frames, color_size, depth_size, workers):
     """Make synthetic rooms in ScanNet's raw layout; run it again to continue or to extend them."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with tqdm(desc="synthetic scenes", unit="scene") as progress:
-        made = generate_dataset(
-            out,
-            num_train,
-            num_val,
-            seed,
-            points,
-            frames,
-            color_size[::-1],
-            depth_size[::-1],
-            workers,
-            lambda _: progress.update(),
-        )
+    if not (out / "synthetic.json").is_file():  # else it is ours, and checked
+        claim(out, "synthesize", LISTS)
+    made = generate_dataset(
+        out,
+        num_train,
+        num_val,
+        seed,
+        points,
+        frames,
+        color_size[::-1],
+        depth_size[::-1],
+        workers,
+    )
     click.echo(f"{len(made)} scenes made, {num_train + num_val} in {out}")

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from cli import wsegpc
+from cli import refused, wsegpc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pointcept.models.builder import build_model
@@ -14,10 +14,11 @@ from small import dataset_config, model_config
 from stores import write_store
 
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.commands import COMMANDS
+from pointcept_wsegpc.commands import COMMANDS, quickstart, train_scans
 from pointcept_wsegpc.commands.configs import find_config
 from pointcept_wsegpc.commands.output import claim, remove_training
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.jobs.process import StepFailed
 
 SCENES = ["scene0000_00", "scene0001_00", "scene0002_00"]
 # Names that commands write in their output folders, and some that they do not.
@@ -25,8 +26,8 @@ NAMES = [
     *(f"{scene}{end}" for scene in SCENES for end in (".npz", ".ply", "")),
     "report.txt", "report.json", "report.png", "train-scene0000_00.png", "store.json", "metrics",
     "config.py", "train.log", "model", "wsegpc-cmg", "steps.json", "regions.log", "scans", "train",
-    "synthetic.json", "classes.json", "scene_tags.json", "kitchen", "notes.txt", "a b", "d/e.npy",
-    "wsegpc-cmg/mine.pth", "train/scene0000_00/coord.npy", "scans/scene0000_00/mine.sens",
+    "synthetic.json", "scannetv2_train.txt", "classes.json", "scene_tags.json", "kitchen",
+    "notes.txt", "a b", "d/e.npy", "wsegpc-cmg/mine.pth", "train/scene0000_00/coord.npy", "scans/scene0000_00/mine.sens",
 ]  # fmt: skip
 
 PLACES = {}  # command -> its arguments, with what the fixture `inputs` has and the output folder
@@ -90,7 +91,7 @@ def _(inputs, out):
 
 @command("train-scans")
 def _(inputs, out):
-    return [inputs["root"], "--out", out, "--workers", 0]  # refused, at the latest, for that
+    return [inputs["root"], "--out", out]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,19 @@ def _register():
 _register()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_children():
+    """Commands that run others are tested up to the first of these."""
+
+    def fail(*_, **__):
+        raise StepFailed("no child processes here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (quickstart, train_scans):
+            patch.setattr(module, "run", fail)
+        yield
+
+
 def test_every_command_with_an_output_folder_is_here():
     """The others write a file that is named, or what another one of these guards."""
     others = {"info", "link", "sweep-regions", "convert-checkpoint", "upgrade"}
@@ -159,13 +173,38 @@ def fill(folder, names):
 
 @pytest.mark.parametrize("name", PLACES)
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
 def test_foreign_files_survive(name, names, inputs, tmp_path):
     out = tmp_path / "out"
     mine = fill(out, names)
     wsegpc(name, *PLACES[name](inputs, out))
+    assert {path: path.read_bytes() for path in mine} == mine
+
+
+# What each command writes by these names; a random list might miss one.
+OWN = [
+    ("check", "report.txt"), ("check", "train-scene0000_00.png"), ("regions", "report.json"),
+    ("export-ply", "scene0002_00.ply"), ("export-labels", "scene0001_00.npz"),
+    ("export-labels", "store.json"), ("predict", "scene0000_00.npz"), ("prepare", "classes.json"),
+    ("import-labels", "metrics/scene0000_00.npz"), ("synthesize", "scannetv2_train.txt"),
+    ("prepare", "scene_tags.json"), ("prepare", "train/kitchen/coord.npy"), ("train", "config.py"),
+    ("train", "model/model_last.pth"), ("train-scans", "wsegpc-cmg/config.py"),
+    ("train-scans", "regions.log"), ("train-scans", "steps.json"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "file"), OWN)
+def test_foreign_files_of_its_own_names_survive(name, file, inputs, tmp_path):
+    mine = fill(tmp_path / "out", [file])
+    wsegpc(name, *PLACES[name](inputs, tmp_path / "out"))
+    assert {path: path.read_bytes() for path in mine} == mine
+
+
+def test_the_quickstart_leaves_foreign_files_alone(tmp_path):
+    mine = fill(tmp_path / "out", ["wsegpc-cmg/config.py"])
+    assert "wsegpc-cmg" in refused("quickstart", "--out", tmp_path / "out")
     assert {path: path.read_bytes() for path in mine} == mine
 
 

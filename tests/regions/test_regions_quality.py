@@ -157,9 +157,7 @@ def test_text_is_complete():
     wypr = RegionSettings.resolve(preset="wypr")
     records = {
         "train/a": record(FINE, FINE % 4, warnings=["points lie far apart"]),
-        "val/b": record(
-            np.where(FINE < 9, -1, FINE), FINE % 4, RegionSettings.resolve(preset="wypr")
-        ),
+        "val/b": record(np.where(FINE < 9, -1, FINE), FINE % 4, wypr),
     }
     numbers = report.build(records, ["val/c"])
     json.dumps(numbers, allow_nan=False)

@@ -1,11 +1,10 @@
-"""Packs configs/, a folder of the repository, into the wheel as pointcept_wsegpc/configs."""
+"""The packages of the wheel: what is found, and configs/, where setup.cfg's package_dir maps it."""
 
 from setuptools import find_namespace_packages, setup
 
-CONFIGS = "pointcept_wsegpc.configs"
-
 setup(
-    packages=[*find_namespace_packages(include=["pointcept_wsegpc*"]), CONFIGS],
-    package_dir={CONFIGS: "configs"},
-    package_data={CONFIGS: ["*/*.py"], "": ["*.json"]},
+    packages=[
+        *find_namespace_packages(include=["pointcept_wsegpc*"]),
+        "pointcept_wsegpc.configs",
+    ]
 )

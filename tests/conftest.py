@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from pointcept_wsegpc import host
-from pointcept_wsegpc.captures.scannet.raw import find_captures
-from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
@@ -44,8 +43,9 @@ def prepared_root(tmp_path_factory):
     root = folder / "prepared"
     points = {"min_size": 30, "max_distance": 0.1}
     regions = RegionSettings.resolve(points=points, views={"min_size": 20})
-    for capture in find_captures(folder / "raw", root, ("train", "val"))[0]:
-        prepare_scene(capture, PrepareSettings(stride=2, height=36, width=48))
+    settings = ScanNetSettings(stride=2, height=36, width=48, split=("train", "val"))
+    for capture in find_captures("scannet", folder / "raw", root, settings):
+        prepare(capture, settings)
         extract_regions(capture.target, regions)
     assemble_tags(root)
     return root

@@ -30,10 +30,10 @@ from test_configs import (
     run_in,
 )
 
-from pointcept_wsegpc.captures.s3dis.raw import find_rooms
-from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, voxelize
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
@@ -43,8 +43,10 @@ from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 from pointcept_wsegpc.transforms.views import nearest_half
 
+S3DIS = ClassTable.shipped("s3dis")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-C = len(S3DIS_NAMES)
+C = len(S3DIS.names)
 WITHOUT = "-".join(s3dis_rooms.WITHOUT_IMAGES)  # images
 TRAIN = ("Area_1", "Area_2")  # three rooms, one of them without images
 
@@ -55,14 +57,19 @@ def root(prepared_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("s3dis")
     scenes = scene_dirs(prepared_root, ["train", "val"])
     s3dis_rooms.write_release(scenes, folder)
-    captures, _ = find_rooms(
-        folder / "preprocessed", folder / "images", folder / "prepared",
-        [*TRAIN, "Area_5"], folder / "raw",
-    )  # fmt: skip
+    settings = S3DISSettings(
+        height=36,
+        width=48,
+        depth_tolerance=0.15,
+        split=(*TRAIN, "Area_5"),
+        images=folder / "images",
+        angles=folder / "raw",
+    )
+    captures = find_captures("s3dis", folder / "preprocessed", folder / "prepared", settings)
     points = {"min_size": 30, "max_distance": 0.1}
     regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     for capture in captures:
-        prepare_room(capture, Settings(height=36, width=48, depth_tolerance=0.15))
+        prepare(capture, settings)
         extract_regions(capture.target, regions)
     assemble_tags(folder / "prepared")
     return folder / "prepared"
@@ -333,12 +340,12 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
     assert "Engine: Pointcept stand-in" in log
     store = tmp_path / "one/pseudo_labels"
     labels = LabelStore.load(store)
-    labels.check(S3DIS_NAMES)
+    labels.check(S3DIS.names)
     assert len(labels.manifest["scenes"]) == 3
     for scene in scene_dirs(root, TRAIN):
         label = labels.read(scene.name, len(np.load(scene / "coord.npy")))["label"]
         tags = read_scene_tags(root / "scene_tags.json")[scene.name]
-        assert {S3DIS_NAMES[i] for i in np.unique(label)} <= set(tags)
+        assert {S3DIS.names[i] for i in np.unique(label)} <= set(tags)
     run(
         "train.py", "--config-file", CONFIGS / "s3dis/stage2-minkunet18c.py", "--num-gpus", 1,
         "--options", *small_run, narrow, f"save_path={tmp_path / 'two'}",
@@ -405,7 +412,7 @@ def store(root, tmp_path_factory):
         scene.name: np.full(len(np.load(scene / "coord.npy")), 7)
         for scene in scene_dirs(root, TRAIN)
     }
-    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS_NAMES).path
+    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS.names).path
 
 
 def test_paper_settings():
@@ -415,7 +422,7 @@ def test_paper_settings():
     assert (rpc.eval_epoch, rpc.epoch // rpc.eval_epoch) == (25, 16)
     assert cmg.epoch + rpc.epoch == 1200  # what the paper counts
     assert (two.eval_epoch, two.epoch // two.eval_epoch, two.batch_size) == (50, 16, 4)
-    assert (Settings().size, Settings().depth_tolerance) == ((256, 256), 0.05)
+    assert (S3DISSettings().size, S3DISSettings().depth_tolerance) == ((256, 256), 0.05)
     for cfg in (cmg, rpc):
         train = cfg.data.train
         assert (train.max_voxels, train.depth_tolerance, train.grid_size) == (200000, 0.05, 0.04)

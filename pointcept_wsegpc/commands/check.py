@@ -67,8 +67,8 @@ def command(
     out = out or data_root / REPORT_FOLDER
     scenes = find_scenes(data_root, split)
     scenes = {name: scenes[name] for name in jobs.share(scenes)}
-    names = class_table(classes, data_root)
-    settings = Settings(names, num_views, depth_tolerance, max_views=sample_views)
+    table = class_table(classes, data_root)
+    settings = Settings(table, num_views, depth_tolerance, max_views=sample_views)
     drawings = [figure_of(name) for name in scenes]
     claim(out, "check", ["report.json", "report.txt", *drawings])
     report = check(data_root, scenes, settings, seconds_per_step, jobs)
@@ -107,12 +107,12 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
         problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
     records = dict(sorted(outcome.done.items()))
-    tags = check_tags(root, list(find_scenes(root)), records, settings.names).record()
+    tags = check_tags(root, list(find_scenes(root)), records, settings.table).record()
     training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
     schedule = Schedule(seconds=seconds, num_views=settings.num_views)
     return {
         "root": str(root),
-        "names": list(settings.names),
+        "names": list(settings.table.names),
         "settings": {"depth_tolerance": settings.tolerance, "sample_views": settings.max_views},
         "scenes": records,
         "tags": {key: value for key, value in tags.items() if key != "problems"},

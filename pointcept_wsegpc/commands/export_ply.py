@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
+from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
 from ..contracts.scene import scene_dirs
 from ..visualize.ply import write_labelled
 from .arguments import PATH, data_root, job_options, subcommand
@@ -23,7 +23,9 @@ wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --ou
 @click.option("--store", type=PATH, required=True, help="Folder with the labels, SCENE.npz.")
 @click.option("--out", type=PATH, required=True, help="Folder to write SCENE.ply into.")
 @click.option(
-    "--classes", type=PATH, help=f"Class names, one a line; default DATA_ROOT/{CLASSES_FILE}."
+    "--classes",
+    help="Class table: a shipped one, names with commas, or a file (.json, or names one a line); "
+    f"default DATA_ROOT/{CLASSES_FILE}.",
 )
 @job_options
 def command(data_root, store, out, classes, jobs):
@@ -34,11 +36,10 @@ def command(data_root, store, out, classes, jobs):
     classes. Points, faces and coordinates are those of the scan where it is still there and labels
     lead back to it, else those of the prepared scene.
     """
-    path = classes or data_root / CLASSES_FILE
-    names = read_class_names(path) if classes or path.is_file() else SCANNET20_NAMES
+    table = given_table(classes) if classes else ClassTable.read(data_root)
     labelled = find_labelled(data_root, store)
     claim(out, "export-ply", [f"{name}.ply" for name in labelled])
-    write = functools.partial(write_labelled, names=names, out=out)
+    write = functools.partial(write_labelled, table=table, out=out)
     outcome = jobs.run(write, labelled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):

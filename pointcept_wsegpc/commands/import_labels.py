@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from tqdm import tqdm
 
-from ..contracts.classes import SCANNET20_NAMES
+from ..contracts.classes import ClassTable
 from ..contracts.scene import scene_dirs
 from ..labels.official import convert_pseudo_labels
 from .arguments import PATH, data_root, split_option, subcommand
@@ -27,7 +27,7 @@ def command(data_root, raw, store, split, key):
     scenes = {path.name: path for path in scene_dirs(data_root, split)}
     with tqdm(total=len(scenes), desc="convert", unit="scene") as bar:
         manifest = convert_pseudo_labels(
-            raw, store, SCANNET20_NAMES, scenes, key, lambda _: bar.update()
+            raw, store, ClassTable.read(data_root), scenes, key, lambda _: bar.update()
         )
     labeled = f"{manifest['coverage']:.1%} of their points labelled"
     click.echo(f"{len(manifest['scenes'])} scenes, {labeled}")

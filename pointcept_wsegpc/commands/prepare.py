@@ -1,196 +1,180 @@
-#!/usr/bin/env python3
-"""Prepare your own scans: a folder per scene with a cloud, posed images and hand-written tags.
+"""`wsegpc prepare`: raw captures to prepared scenes; a sub-command for each kind of capture."""
 
-    tools/prepare_folder.py --template my_scans          # an example to look at and to fill
-    tools/prepare_folder.py --raw my_scans --out data/scans --workers 4
+from __future__ import annotations
 
-Clouds: .ply .pcd .npy .las .laz. Poses: ScanNet, TUM, Open3D, COLMAP, ARKitScenes, Nerfstudio.
-Finished scenes are skipped, so an interrupted run is continued by the same command; tags are read
-anew every time.
-"""
-
-import argparse
+import dataclasses
 import functools
+import logging
+import shutil
 import sys
-from collections import Counter
+import typing
+from collections.abc import Iterator
 from pathlib import Path
 
-from argument_types import positive, size
+import click
 
-from pointcept_wsegpc.captures.folder.poses.detect import CONVENTIONS
-from pointcept_wsegpc.captures.folder.raw import (
-    changed_since,
+from .. import captures  # noqa: F401  registers them
+from ..captures.base import (
+    CAPTURES,
+    Capture,
+    ViewSettings,
+    choices_of,
     estimate_bytes,
-    find_scans,
-    follow_splits,
-    left_behind,
+    find_captures,
+    prepare,
 )
-from pointcept_wsegpc.captures.folder.scene import UP, Settings, prepare_scan
-from pointcept_wsegpc.captures.folder.tags import read_own_tags
-from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE
-from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
-from pointcept_wsegpc.files import atomic_path, read_json
-from pointcept_wsegpc.jobs.scenes import add_job_arguments
-from preparing import check_space_for, prepare_all
+from ..contracts.scene import MANIFEST, is_prepared
+from ..contracts.tags import assemble_tags
+from ..files import read_json
+from ..jobs.scenes import JobOptions
+from .arguments import PATH, SIZE, Command, job_options
 
-LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
-LISTED = 40  # notes that are printed
-ALL_RETURN = "labels return to all"
-LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
+GIB = 2**30
+
+EXAMPLES = """
+wsegpc prepare scannet --raw /data/scannet --out data/scannet_wsegpc --workers 16
+wsegpc prepare scans --raw my_scans --out data/scans
+"""
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+class Prepare(click.Group):
+    """A sub-command for every registered capture."""
+
+    def list_commands(self, ctx):
+        return CAPTURES.names()
+
+    def get_command(self, ctx, name):
+        try:
+            return capture_command(name)
+        except ValueError as error:
+            ctx.fail(str(error))
+
+    def format_epilog(self, ctx, formatter):
+        with formatter.section("Examples"):
+            for line in EXAMPLES.strip().splitlines():
+                formatter.write(f"  {line}\n")
+
+
+@click.command("prepare", cls=Prepare)
+def command():
+    """Turn raw captures into prepared scenes: points, posed views, labels, tags.
+
+    Finished scenes are skipped, so an interrupted run is continued by the same command. Nothing is
+    written beside the raw data.
+    """
+
+
+def capture_command(kind: str) -> Command:
+    """The sub-command that prepares captures of one kind; its options are those of its settings."""
+    cls = CAPTURES.get(kind)
+
+    @job_options
+    def run(raw, out, template, jobs, **options):
+        if template:
+            click.echo(f"template written; read {cls.template(template)}")
+            return 0
+        if not (raw and out):
+            hint = ", or --template DIR" if cls.template else ""
+            raise click.UsageError(f"give --raw and --out{hint}")
+        return prepare_all(kind, raw, out, settings_of(cls.settings, options), jobs)
+
+    places = [
+        click.Option(["--raw"], type=PATH, help=f"Folder of the raw data: {cls.layout}."),
+        click.Option(["--out"], type=PATH, help="Data root to write; outside the raw data."),
+        click.Option(
+            ["--template"], type=PATH, hidden=cls.template is None, metavar="DIR",
+            help="Write an example into DIR, and end.",
+        ),
+    ]  # fmt: skip
+    jobs = list(reversed(run.__click_params__))
+    help = f"Turn raw captures of the kind {kind} into prepared scenes. Expects {cls.layout}."
+    example = f"wsegpc prepare {kind} --raw RAW --out DATA_ROOT --workers 8"
+    params = [*places, *setting_options(cls.settings), *jobs]
+    return Command(kind, params=params, callback=run, help=help, examples=example)
+
+
+def setting_options(cls: type[ViewSettings]) -> Iterator[click.Option]:
+    """An option for every field of a settings class; --size for height and width."""
+    types, defaults = typing.get_type_hints(cls), cls()
+    height, width = defaults.size
+    yield click.Option(
+        ["--size"], type=SIZE, default=f"{width}x{height}", help="Stored size in pixels."
     )
-    parser.add_argument("--raw", help="folder with a folder per scene and tags.csv or tags.json")
-    parser.add_argument("--out", help="data root to write; outside the raw data")
-    parser.add_argument("--template", metavar="DIR", help="write an example into DIR, and end")
-    parser.add_argument("--stride", type=positive, default=1, help="images (default 1: all)")
-    parser.add_argument("--size", type=size, default=(240, 320), metavar="WxH", help="320x240")
-    parser.add_argument(
-        "--spacing", type=length, default=0.02, metavar="M",
-        help="of the prepared points in metres, 0: all (default 0.02); labels return to all points",
-    )  # fmt: skip
-    parser.add_argument(
-        "--scale", type=length, default=1.0, help="metres in a unit of cloud and poses, 0.001: mm"
-    )
-    parser.add_argument("--up", choices=sorted(UP), default="z", help="the cloud's (default z)")
-    parser.add_argument(
-        "--depth-scale", type=length, default=0.0, metavar="N",
-        help="values of depth images in a metre (default: 1000, of TUM 5000); floats are metres",
-    )  # fmt: skip
-    parser.add_argument("--poses", choices=("auto", *CONVENTIONS), default="auto")
-    add_job_arguments(parser)
-    args = parser.parse_args()
-    if not args.template and not (args.raw and args.out):
-        parser.error("give --raw and --out, or --template DIR")
-    if args.scale == 0:
-        parser.error("--scale 0: give the metres in a unit, such as 0.001")
-    return args
+    for field in dataclasses.fields(cls):
+        if not field.init or field.name in ("height", "width"):
+            continue
+        name, value = f"--{field.name.replace('_', '-')}", getattr(defaults, field.name)
+        kind = types[field.name]
+        kind = next(k for k in (*typing.get_args(kind), kind) if isinstance(k, type))
+        more = {"default": value, "help": sentence(field.metadata["help"])}
+        if (choices := choices_of(field)) is not None and not isinstance(value, tuple):
+            more["default"] = next(word for word, v in choices.items() if v == value)
+            more["type"] = click.Choice(list(choices))
+        elif kind is bool:
+            name = f"{name}/--no-{name[2:]}"
+        else:
+            more["type"] = PATH if issubclass(kind, Path) else kind
+            more["metavar"] = field.metadata.get("metavar")
+            if isinstance(value, tuple):
+                more |= {"multiple": True, "metavar": "A [B …]"}
+        yield click.Option([name], **more)
 
 
-def length(text):
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text}: give a number that is not negative")
-    return value
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-def write_tags(root, captures, classes, tags):
-    """Write classes and tags of the data set, and print what they lack."""
-    with atomic_path(root / CLASSES_FILE) as temporary:
-        Path(temporary).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-    names = {capture.name for capture in captures}
-    write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
-    print(f"{len(classes)} classes: {', '.join(classes)}")
-    unused = [name for name in classes if not any(name in found for found in tags.values())]
-    if unused:
-        print(f"  {len(unused)} are the tag of no scene: {', '.join(unused)}")
-    unknown = sorted(set(tags) - names)
-    if unknown:
-        print(f"  {len(unknown)} tagged scenes have no folder: {', '.join(unknown[:5])}")
-    untagged = [c.name for c in captures if c.split == "train" and not tags.get(c.name)]
-    if untagged:
-        print(
-            f"  {len(untagged)} training scenes have no tag: {', '.join(untagged[:5])}; stage one "
-            "refuses them: add their tags, or list them in val.txt or test.txt"
-        )
+def settings_of(cls: type[ViewSettings], options: dict) -> ViewSettings:
+    """The settings that the options of `setting_options` give."""
+    values = dict(zip(("height", "width"), options["size"], strict=True))
+    for field in dataclasses.fields(cls):
+        if field.init and field.name not in values:
+            value, choices = options[field.name], choices_of(field)
+            values[field.name] = choices[value] if choices and value in choices else value
+    return cls(**values)
 
 
-def report(outcome, jobs):
-    """Print what this shard holds now, whichever run prepared it."""
-    print(outcome.summary())
-    kept, bad, flat, notes = 0, Counter(), [], []
-    for name in sorted([*outcome.done, *outcome.skipped]):
-        manifest = read_json(jobs[name].target / "manifest.json")
-        kept += manifest["num_views"]
-        bad.update({why: len(found) for why, found in manifest["frames"]["bad"].items()})
-        if not manifest["num_views"]:
-            flat.append(name)
-        notes += [f"  {name}: {note}" for note in scene_notes(manifest)]
-    changed = [name for name in outcome.skipped if changed_since(jobs[name])]
-    if changed:
-        print(
-            f"{len(changed)} finished scenes have changed since: {', '.join(changed[:5])}; delete "
-            "their prepared folders to prepare them again"
-        )
-    left_out = "".join(f", {n} with {why}" for why, n in sorted(bad.items()))
-    print(f"{kept} images kept{f'; left out{left_out[1:]}' if bad else ''}")
-    if bad:
-        print("  manifest.json of each scene names them")
-    if flat:
-        print(f"{len(flat)} scenes have no images, kept for 3D alone: {', '.join(flat[:5])}")
-    notes.sort(key=lambda note: note.endswith(ALL_RETURN))  # what is no fault comes last
-    more = [f"  … and {len(notes) - LISTED} more"] if len(notes) > LISTED else []
-    print("\n".join([*notes[:LISTED], *more]), end="\n" if notes else "")
-
-
-def scene_notes(manifest):
-    """What the owner of a scan should know."""
-    if manifest["num_scanned"] > manifest["num_points"]:
-        spacing = manifest["settings"]["spacing"]
-        yield (
-            f"{manifest['num_points']} of {manifest['num_scanned']} points, one in {spacing} m; "
-            f"{ALL_RETURN}"
-        )
-    if not manifest["colored"]:
-        yield "its cloud has no colours; grey is stored, and the 3D network sees shape alone"
-    if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
-        yield f"it is {manifest['extent']:.4g} m long; where its unit is no metre, give --scale"
-    rendered = manifest.get("rendered_depth") or {"views": ()}
-    if count := len(rendered["views"]):
-        yield (
-            f"no depth image goes with {count} of {manifest['num_views']} images; their depth is "
-            f"rendered from its {rendered['from']}"
-        )
-    fit = manifest["fit"] or {}
-    if fit.get("depth_error") is not None:
-        yield f"measured depth is {1000 * fit['depth_error']:.0f} mm off the cloud's"
-    agreement = fit.get("color_agreement")
-    if agreement is not None and agreement < LEAST_AGREEMENT:
-        yield (
-            f"colours of points and images hardly agree (correlation {agreement:.2f}); "
-            "do the poses fit the cloud?"
-        )
-
-
-def main():
-    args = parse_arguments()
-    if args.template:
-        print(f"template written; read {write_template(args.template)}")
-        return 0
-    root = Path(args.out).expanduser().resolve()
-    classes, tags = read_own_tags(Path(args.raw).expanduser().resolve())
-    captures, absent = find_scans(args.raw, root)
-    if absent:
-        print(f"{len(absent)} listed scenes have no folder: {', '.join(absent[:5])}")
-    if moved := follow_splits(captures):
-        print(f"{len(moved)} prepared scenes moved to their new split: {', '.join(moved[:5])}")
-    if gone := left_behind(captures):
-        print(
-            f"{len(gone)} prepared scenes have no folder any more: {', '.join(gone[:5])}; delete "
-            f"them from {root}: without tags stage one refuses them"
-        )
-    write_tags(root, captures, classes, tags)
-    jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
-    settings = Settings(
-        stride=args.stride, height=args.size[0], width=args.size[1], spacing=args.spacing,
-        scale=args.scale, up=args.up, depth_scale=args.depth_scale, poses=args.poses,
-    )  # fmt: skip
-    estimate = functools.partial(estimate_bytes, settings=settings)
-    check_space_for(jobs, settings, args, root, estimate, "scenes", "--stride or --size")
-    outcome = prepare_all(prepare_scan, jobs, settings, args)
-    report(outcome, jobs)
-    print(f"prepared data: {root}")
+def prepare_all(kind: str, raw: Path, root: Path, settings: ViewSettings, jobs: JobOptions) -> int:
+    """Find, prepare, report; the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    cls: type[Capture] = CAPTURES.get(kind)
+    found = find_captures(kind, raw, root, settings)
+    for line in cls.begin(raw, root, found):
+        click.echo(line)
+    scenes = {capture.key: capture for capture in found}
+    is_done = functools.partial(is_prepared, settings=settings)
+    todo = [scene for scene in (scenes[key] for key in jobs.share(scenes)) if not is_done(scene)]
+    check_space(estimate_bytes(todo, settings), root, f"{len(todo)} scenes")
+    prepare_one = functools.partial(prepare, settings=settings)
+    outcome = jobs.run(prepare_one, scenes, is_done=is_done, title="prepare")
+    click.echo(outcome.summary())
+    mine = [scenes[key] for key in sorted([*outcome.done, *outcome.skipped])]
+    for line in cls.report([(scene, read_json(scene.target / MANIFEST)) for scene in mine]):
+        click.echo(line)
+    if cls.classes:
+        derive_scene_tags(root)
+    click.echo(f"prepared data: {root}")
     return outcome.exit_status
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (OSError, ValueError) as error:
-        sys.exit(f"prepare_folder: {error}")
-    except KeyboardInterrupt:
-        sys.exit("prepare_folder: interrupted; the same command goes on")
+def check_space(needed: int, root: Path, what: str) -> None:
+    """Print the bytes that `what` will take; OSError where the disk has less."""
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    click.echo(f"{what} to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
+    if needed > free:
+        raise OSError(
+            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
+            "free some, or prepare less with --split, --stride or --size"
+        )
+
+
+def derive_scene_tags(root: Path) -> None:
+    """Complete the tags file from the scenes' point labels, and say so."""
+    path, added, differing = assemble_tags(root)
+    click.echo(f"tags of {added} scenes added to {path}")
+    if differing:
+        click.echo(
+            f"  {len(differing)} scenes keep tags that differ from their point labels "
+            f"({', '.join(differing[:5])}); delete the file to derive all again"
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contracts.classes import SCANNET20_NAMES
+from ..contracts.classes import ClassTable
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import read_points, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags
@@ -17,21 +17,25 @@ from ..contracts.views import read_views
 from ..metrics import confusion_with_misses, mean_iou
 from ..visualize import scenes as figures
 
-SEGMENT = "segment20"
 WIDTH = 46  # of the table's first column
 
 
 def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
     """mIoU of stored predictions over the scenes of a split."""
+    table = ClassTable.read(data)
     counts = sum(
         confusion_with_misses(
-            read_label(predictions, scene.name),
-            read_points(scene, ("coord", SEGMENT))[SEGMENT],
-            len(SCANNET20_NAMES),
+            read_label(predictions, scene.name), read_truth(scene, table), len(table)
         )
         for scene in scene_dirs(data, split)
     )
     return mean_iou(counts)
+
+
+def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
+    """True labels (N,) int64 of a scene, IGNORE = none."""
+    key = table.label_file
+    return table.clean(read_points(scene, ("coord", key))[key].reshape(-1), scene / f"{key}.npy")
 
 
 def store_miou(store: Path) -> float:
@@ -83,16 +87,19 @@ def draw_figures(
 ) -> None:
     """One figure per two scenes of a split; `labels` are stores by column title."""
     scenes = scene_dirs(data, split)
-    tags = read_scene_tags(data / TAGS_FILE) if with_tags else {}
+    table = ClassTable.read(data)
+    tags = read_scene_tags(data / TAGS_FILE, table) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
-        rows = [scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
+        rows = [scene_row(scene, tags.get(scene.name, []), labels, table) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
-        figures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
+        figures.draw_scenes(out / f"{name}.png", rows, table)
 
 
-def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> figures.SceneRow:
+def scene_row(
+    scene: Path, tags: list[str], stores: dict[str, Path], table: ClassTable
+) -> figures.SceneRow:
     """A scene with its ground truth and the labels of stores by column title."""
-    points = read_points(scene, ("coord", "color", "normal", SEGMENT))
+    points = read_points(scene, ("coord", "color", "normal"))
     align = read_views(scene).axis_alignment  # so that rooms stand along the figure
     labels = {title: read_label(store, scene.name) for title, store in stores.items()}
     return figures.SceneRow(
@@ -100,6 +107,6 @@ def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> figures.
         coord=points["coord"] @ align[:3, :3].T + align[:3, 3],
         normal=points["normal"] @ align[:3, :3].T,
         color=points["color"],
-        labels={"ground truth": points[SEGMENT].astype(np.int64), **labels},
+        labels={"ground truth": read_truth(scene, table), **labels},
         tags=tuple(tags),
     )

@@ -2,13 +2,12 @@
 
 from pointcept.datasets.builder import DATASETS
 
-from ..contracts.classes import S3DIS_NAMES
 from .multiview import MultiViewDataset
 
 
 @DATASETS.register_module("WSegPCS3DISDataset")
 class S3DISMultiViewDataset(MultiViewDataset):
-    """Rooms prepared by tools/prepare_s3dis.py. Rooms may be large: mind `max_voxels`."""
+    """Rooms prepared by `wsegpc prepare s3dis`. Rooms may be large: mind `max_voxels`."""
 
-    def __init__(self, names=S3DIS_NAMES, depth_tolerance=0.05, **settings):
-        super().__init__(names=names, depth_tolerance=depth_tolerance, **settings)
+    def __init__(self, depth_tolerance=0.05, **settings):
+        super().__init__(depth_tolerance=depth_tolerance, **settings)

@@ -105,30 +105,6 @@ def take_shard(names: Sequence, shard: tuple[int, int]) -> list:
     return list(names[index - 1 :: count])
 
 
-def add_job_arguments(parser) -> None:
-    """--workers, --shard and --scheduler of an argparse parser; values for `JobOptions`."""
-
-    def shard(text):
-        try:
-            return parse_shard(text)
-        except ValueError as error:
-            parser.error(str(error))
-
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument(
-        "--shard",
-        type=shard,
-        default=(1, 1),
-        metavar="i/n",
-        help="do the i-th of n equal shares of the scenes, i from 1; one per machine",
-    )
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS|FILE",
-        help="work on the Dask cluster of this scheduler instead of on this machine",
-    )
-
-
 def run_jobs(
     function: Callable[[object], object],
     jobs: dict[str, object],

@@ -39,8 +39,8 @@ def partition(
     zero, NaN); color (N,3), uint8 or floats in 0..1 or 0..255, for methods that look at it. A point
     with a NaN or infinite coordinate stays -1; points at one place share their region, and count
     once. The settings are the method's own, on top of those of a preset, and the arrays that it
-    takes (see PARTITIONS). fill: give unassigned points the region of the nearest assigned one. The
-    same input gives the same regions, always. Raises ValueError for a wrong shape, method or setting.
+    takes (see PARTITIONS). fill: give unassigned points the region of the nearest assigned one.
+    The same input gives the same regions. Raises ValueError for a wrong shape, method or setting.
     """
     plan, more = _resolve(method, preset, fill, settings)
     coord = np.asarray(coord)

@@ -14,8 +14,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..captures.scannet import scene as scannet
-from ..captures.scannet.raw import Capture
+from ..captures.base import prepare
+from ..captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from ..contracts.scene import PARTIAL, is_prepared
 from ..files import read_json, write_json
 from . import scans as synthetic
@@ -40,7 +40,7 @@ class Size:
     train: int
     val: int
     scans: synthetic.Settings
-    prepared: scannet.Settings
+    prepared: ScanNetSettings
 
     def record(self) -> dict:
         """What a data root notes about itself."""
@@ -61,13 +61,13 @@ SIZES = {
     "small": Size(
         "small", 64, 16,
         synthetic.Settings(1001, 20_000, 24, (128, 96), (128, 96), PLAINER, FEW, (2, 6)),
-        scannet.Settings(stride=1, height=48, width=64),
+        ScanNetSettings(stride=1, height=48, width=64),
     ),
     # For one GPU: points and views as many and as large as those of ScanNet in the paper.
     "large": Size(
         "large", 200, 50,
         synthetic.Settings(1002, 150_000, 60, (648, 484), (640, 480), CROWDED),
-        scannet.Settings(stride=1, height=240, width=320),
+        ScanNetSettings(stride=1, height=240, width=320),
     ),
 }  # fmt: skip
 
@@ -91,8 +91,9 @@ class Scene:
         return self.root / PARTIAL / "raw" / self.name
 
     @property
-    def capture(self) -> Capture:
-        return Capture(self.name, self.split, self.raw / "scans" / self.name, self.root)
+    def capture(self) -> ScanNetCapture:
+        folder = self.raw / "scans" / self.name
+        return ScanNetCapture(self.name, self.split, self.root, folder)
 
     @property
     def folder(self) -> Path:
@@ -131,6 +132,6 @@ def make(scene: Scene) -> dict:
     try:
         synthetic.make_scene(scene.raw, scene.size.scans, scene.index)
         synthetic.write_label_table(scene.raw, scene.size.scans)
-        return scannet.prepare_scene(scene.capture, scene.size.prepared)
+        return prepare(scene.capture, scene.size.prepared)
     finally:
         shutil.rmtree(scene.raw, ignore_errors=True)

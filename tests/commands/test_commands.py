@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pointcept_wsegpc import __version__
 from pointcept_wsegpc.commands import COMMANDS, arguments
 from pointcept_wsegpc.jobs.process import StepFailed
+from pointcept_wsegpc.jobs.scenes import JobOptions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,6 +55,17 @@ def test_types():
     assert parsed(arguments.KEY_VALUE, "a=1,2") == ("a", "1,2")
     assert parsed(arguments.KEY_VALUE, "path=/x/{scene}.npy") == ("path", "/x/{scene}.npy")
     assert parsed(arguments.Shard(), "2/8") == (2, 8)
+
+
+def test_job_options_arrive_together():
+    @click.command
+    @arguments.job_options
+    def command(jobs):
+        click.echo(f"{jobs}")
+
+    words = ["--workers", "3", "--shard", "2/5", "--scheduler", "s.json"]
+    said = CliRunner().invoke(command, words).stdout
+    assert said == f"{JobOptions(3, (2, 5), 's.json')}\n"
 
 
 @pytest.mark.parametrize("text", ["320", "320x", "0x240", "320x-1", "1x2x3", "axb", "", "1.5x2"])

@@ -17,11 +17,12 @@ from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from stores import write_store
 
-from pointcept_wsegpc.captures.folder.raw import find_scans
-from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.folder.scene import FolderSettings
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.commands.arguments import INTERRUPTED
 from pointcept_wsegpc.commands.configs import configs_folder
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -45,13 +46,13 @@ def own_root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     write_template(folder / "raw")
     root = folder / "prepared"
-    (capture,), _ = find_scans(folder / "raw", root)
-    prepare_scan(capture, Settings(height=36, width=48, spacing=0.08))
+    (capture,) = find_captures("scans", folder / "raw", root)
+    prepare(capture, FolderSettings(height=36, width=48, spacing=0.08))
     points = {"min_size": 30, "max_distance": 0.1}
     regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    ClassTable(NAMES).write(root)
     return root
 
 

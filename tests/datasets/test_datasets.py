@@ -12,13 +12,15 @@ from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
 from pointcept_wsegpc.clouds.ids import compact_ids
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.models.batch_index import prefixed, shift_index, unique_ids
 from pointcept_wsegpc.transforms.views import point_features
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
 FLIP_AND_TURN = [
@@ -150,7 +152,7 @@ def test_training_sample(prepared_root):
         sample = data[index]
         check_training_sample(sample)
         assert sample["name"] == data.get_data_name(index)
-        tags = {SCANNET20_NAMES[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
+        tags = {SCANNET20.names[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
         assert tags == set(data.scene_tags[sample["name"]])
         assert torch.equal(sample["view_tags"], sample["image_tags"].expand(V, C))
         assert torch.equal(sample["teacher_tags"], sample["tags"])
@@ -352,7 +354,7 @@ def test_structure_removal_drops_regions_and_3d_tags_only(root_copy, kind):
         frame_matters.append(slow_structure(coord, region, kind) != expected)
         left = region[point_numbers(sample["feat"])[1]]
         assert set(region.tolist()) - set(left.tolist()) == expected
-        removed, kept = SCANNET20_NAMES.index(kind), SCANNET20_NAMES.index(other)
+        removed, kept = SCANNET20.names.index(kind), SCANNET20.names.index(other)
         for key in ("tags", "teacher_tags"):
             assert sample[key][0, removed] == 0 and sample[key][0, kept] == 1
         for key in ("image_tags", "view_tags"):
@@ -648,14 +650,14 @@ def test_region_file_of_wrong_length(root_copy):
     np.save(first_scene(root_copy) / "region.npy", np.zeros(5, np.int32))
     with pytest.raises(ValueError) as error:
         dataset(root_copy)[0]
-    one_line(error, "region.npy has 5 ids", "points", "tools/extract_regions.py")
+    one_line(error, "region.npy has 5 ids", "points", "wsegpc regions")
 
 
 def test_region_file_missing(root_copy):
     (first_scene(root_copy) / "region.npy").unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)[0]
-    one_line(error, "region.npy is missing", "tools/extract_regions.py")
+    one_line(error, "region.npy is missing", "wsegpc regions")
 
 
 def test_view_without_its_regions(root_copy):
@@ -663,7 +665,7 @@ def test_view_without_its_regions(root_copy):
         path.unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)[0]
-    one_line(error, ".region.png", "tools/extract_regions.py")
+    one_line(error, ".region.png", "wsegpc regions")
 
 
 def test_scene_absent_from_the_tags(root_copy):
@@ -684,7 +686,7 @@ def test_tags_file_missing(root_copy):
     (root_copy / "scene_tags.json").unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)
-    one_line(error, "scene_tags.json is missing", "tools/prepare_scannet.py")
+    one_line(error, "scene_tags.json is missing", "wsegpc prepare scannet")
 
 
 def test_a_scene_without_any_tag_is_a_sample_all_the_same(root_copy):
@@ -803,21 +805,21 @@ def test_stage_two_samples_repeat(prepared_root, store):
 def test_store_without_a_manifest(prepared_root, tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         labelled(prepared_root, tmp_path / "nowhere")
-    one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "tools/export.py")
+    one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "wsegpc export-labels")
 
 
 def test_store_without_a_scene(prepared_root, store):
     (store / "scene0001_00.npz").unlink()
     with pytest.raises(FileNotFoundError) as error:
         labelled(prepared_root, store)
-    one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "tools/export.py")
+    one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "wsegpc export-labels")
 
 
 def test_store_of_other_classes(prepared_root, tmp_path):
     write_store(tmp_path, {"scene0000_00": np.zeros(3)}, ["wall", "floor"])
     with pytest.raises(ValueError) as error:
         labelled(prepared_root, tmp_path)
-    one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'", "tools/export.py")
+    one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'")
 
 
 def test_store_of_other_points(prepared_root, store):
@@ -825,7 +827,7 @@ def test_store_of_other_points(prepared_root, store):
     points = len(np.load(prepared_root / "train" / "scene0002_00" / "coord.npy"))
     with pytest.raises(ValueError) as error:
         labelled(prepared_root, store)[2]
-    one_line(error, f"scene0002_00: expected {points}", "found 7", "tools/export.py")
+    one_line(error, f"scene0002_00: expected {points}", "found 7", "wsegpc export-labels")
 
 
 def test_a_store_may_hold_more_scenes_than_are_trained_on(prepared_root, store):

@@ -1,6 +1,5 @@
 """Long jobs: shards, resume, worker processes, collected failures."""
 
-import argparse
 import functools
 import os
 import signal
@@ -16,7 +15,6 @@ from pointcept_wsegpc.jobs.scenes import (
     Held,
     JobOptions,
     Outcome,
-    add_job_arguments,
     parse_shard,
     run_jobs,
     take_shard,
@@ -216,16 +214,6 @@ def test_shards_are_disjoint_even_and_complete(count):
 def test_a_bad_shard_says_what_is_expected(text):
     with pytest.raises(ValueError, match="1/4"):
         parse_shard(text)
-
-
-def test_arguments(capsys):
-    parser = argparse.ArgumentParser()
-    add_job_arguments(parser)
-    args = parser.parse_args(["--workers", "3", "--shard", "2/5", "--scheduler", "s.json"])
-    assert (args.workers, args.shard, args.scheduler) == (3, (2, 5), "s.json")
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--shard", "0/5"])
-    assert "i counts from 1 to n" in capsys.readouterr().err
 
 
 def test_no_jobs_and_no_workers():

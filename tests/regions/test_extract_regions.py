@@ -12,10 +12,10 @@ import raw_scan
 from cli import wsegpc
 from PIL import Image
 
-from pointcept_wsegpc.captures.scannet.raw import Capture
-from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.base import prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ids import compact_ids
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
@@ -33,8 +33,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def prepared(tmp_path, name="scene0000_00", split="train", **options):
     raw = tmp_path / "raw"
     raw_scan.write_lists(raw, **{split: [name]})
-    capture = Capture(name, split, raw_scan.write_scan(raw, name, **options), tmp_path / "out")
-    prepare_scene(capture, PrepareSettings(stride=4, height=48, width=64))
+    folder = raw_scan.write_scan(raw, name, **options)
+    capture = ScanNetCapture(name, split, tmp_path / "out", folder)
+    prepare(capture, ScanNetSettings(stride=4, height=48, width=64))
     return capture.target
 
 
@@ -212,11 +213,13 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
     labels = np.load(scene / "segment20.npy")
     np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
-    np.save(scene / "segment.npy", labels[:, None] % 13)  # as of S3DIS
     (scene / "segment20.npy").unlink()
+    table = ClassTable([f"class {i}" for i in range(37)], "truth", ignore=[255])
+    table.write(tmp_path / "out", replace=True)
+    np.save(scene / "truth.npy", np.where(labels < 0, 255, labels)[:, None] + 0)
     extract_regions(scene, RegionSettings.resolve("labels", view_method="growing"))
-    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels % 13))
-    (scene / "segment.npy").unlink()
+    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
+    (scene / "truth.npy").unlink()
     with pytest.raises(ValueError, match="no labels"):
         extract_regions(scene, RegionSettings.resolve("labels"))
     record = extract_regions(scene, RegionSettings.resolve("growing", view_method="labels"))
@@ -232,9 +235,9 @@ def test_warnings_name_the_scene_once(tmp_path, workers, caplog, capfd):
         shutil.move(scene, tmp_path / "root/train" / name)
     done = regions(tmp_path / "root", "--workers", workers)
     assert done.exit_code == 0, done.stderr
-    told = done.stderr + caplog.text + (capfd.readouterr().err if workers > 1 else "")
-    assert told.count("unit metres?") == 1
-    assert "train/scene0000_00: points lie 50 apart" in told
+    said = caplog.text + capfd.readouterr().err  # of this process, of its workers
+    assert said.count("unit metres?") == 1
+    assert "train/scene0000_00: points lie 50 apart" in said
     assert "! warnings in 1 of 2 scenes, train/scene0000_00: points lie" in done.stdout
     (warning,) = read_json(tmp_path / "root/train/scene0000_00/regions.json")["warnings"]
     assert "millimetres" in warning
@@ -421,12 +424,12 @@ def change_views(**changes):
         (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
         (spoil_array("segment20", lambda a: np.stack([a, a], 1)), "segment20.npy", "expected int"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
-         "holds the label 255; expected classes from 0 to 19, -1 for none"),
+         "holds labels -1 to 255; expected 0 to 19, and -1 for none"),
         (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",
-         "holds the label -100"),
+         "holds labels -100 to"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 20, a)), "segment20.npy",
-         "holds the label 20"),
-        (change_label_image(255), ".label.png", "holds the label 255"),
+         "holds labels -1 to 20"),
+        (change_label_image(255), ".label.png", "holds labels -1 to 255"),
         (cut_off("views/*.label.png"), ".label.png", "damaged|truncated|identify"),
         (cut_off("views/*.depth.png"), ".depth.png", "damaged|truncated|identify"),
         (cut_off("views/*.jpg", 500), ".jpg", "damaged|truncated|identify"),
@@ -543,7 +546,7 @@ def test_report_of_nothing_is_none(root_copy):
     done = regions(root_copy, "--report-only")
     assert done.exit_code == 1 and "no finished scene" in done.stdout and not done.stderr
     assert "written:" not in done.stdout and "5 scenes are not extracted" in done.stdout
-    assert not list(root_copy.glob("regions-report/report.*"))
+    assert not list(root_copy.glob("regions-report/report*"))
 
 
 def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):

@@ -3,6 +3,8 @@
 N vertices (points), F faces.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import zipfile
@@ -14,8 +16,9 @@ from PIL import Image
 
 from ... import camera
 from ...camera.resample import resample_to
-from ...contracts.classes import IGNORE, nyu40_to_scannet20
+from ...contracts.classes import IGNORE
 from ...files import read_json
+from .classes import TABLE, nyu40_to_scannet20
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class LabelMap:
 
 
 def read_point_labels(segments_path, aggregation_path, num_points, label_map):
-    """Labels of the mesh's vertices: segment20 (N,) int64, instance (N,) int64, IGNORE = none.
+    """Labels of the mesh's vertices, by file: segment20, instance (N,) int64, IGNORE = none.
 
     Vertices belong to over-segments (`segIndices`), and annotated objects (`segGroups`) list
     over-segments. The dictionary is keyed as Pointcept's files are.
@@ -67,8 +70,8 @@ def read_point_labels(segments_path, aggregation_path, num_points, label_map):
         members = np.isin(segments, group["segments"])
         nyu40[members] = label_map.by_category.get(group["label"], 0)
         instance[members] = group["id"]
-    segment20 = nyu40_to_scannet20(nyu40).astype(np.int64)
-    return {"segment20": segment20[inverse], "instance": instance[inverse]}
+    label = nyu40_to_scannet20(nyu40).astype(np.int64)
+    return {TABLE.label_file: label[inverse], "instance": instance[inverse]}
 
 
 def _annotation(path, key):
@@ -95,8 +98,8 @@ class LabelImages:
         self.source, self.label_map = Path(source), label_map
         self._zip = zipfile.ZipFile(source) if self.source.is_file() else None
 
-    def read(self, view, frames):
-        """Label (H, W) int16, IGNORE = none, of a view of the FrameReader `frames`.
+    def label_image(self, view, frames) -> np.ndarray | None:
+        """Label (H, W) int16, IGNORE = none, of a view of the SensFrames `frames`.
 
         None where this frame has no readable label image.
         """

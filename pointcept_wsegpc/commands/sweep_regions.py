@@ -102,9 +102,12 @@ def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray
     if not is_ply(path):
         return read_inputs(path, needs, uses)
     points = {**dict.fromkeys(OPTIONAL), **read_ply(path)}
-    missing = [name for name in needs if points.get(name) is None]
-    if missing:
-        raise ValueError(f"{path} has no {missing[0]}, which a method needs; take a scene")
+    for partition in partitions:
+        if any(points.get(name) is None for name in partition.needs):
+            needs = " and ".join(partition.needs)
+            raise ValueError(
+                f"method {partition.name!r} needs {needs}, and {path} has none; take a scene"
+            )
     return points
 
 

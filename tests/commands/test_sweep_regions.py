@@ -8,6 +8,7 @@ from PIL import Image
 from plyfile import PlyData, PlyElement
 
 from pointcept_wsegpc.commands import sweep_regions
+from pointcept_wsegpc.regions import PARTITIONS
 from pointcept_wsegpc.visualize.scenes import PANEL
 
 
@@ -118,16 +119,6 @@ def test_a_scene_without_normals_and_colours(root_copy, tmp_path):
     assert ((first < 200) & (first > 90)).all(-1).mean() > 0.2
 
 
-def test_a_mesh_brings_its_own_normals(tmp_path):
-    coord, surface, face = raw_scan.room()
-    raw_scan.write_mesh(tmp_path / "mesh.ply", coord, surface, face)
-    points, settings = sweep_regions.read_cloud(
-        tmp_path / "mesh.ply", "graph", {"mesh": str(tmp_path / "{scene}.ply")}
-    )
-    assert points["normal"] is None
-    np.testing.assert_array_equal(settings["faces"], face)
-
-
 @pytest.mark.parametrize("out", ["a.jpg", "a", "folder.png"])
 def test_a_picture_that_cannot_be_written_is_told_before_the_work(tmp_path, out):
     (tmp_path / "folder.png").mkdir()
@@ -165,11 +156,11 @@ def test_the_oracle_gets_classes_and_objects(root_copy):
     segment = np.load(scene / "segment20.npy")
     instance = np.arange(len(segment)) % 3
     np.save(scene / "instance.npy", instance)
-    _, settings = sweep_regions.read_cloud(scene, "oracle", {"neighbours": 5})
-    np.testing.assert_array_equal(settings.pop("segment"), segment)
-    np.testing.assert_array_equal(settings.pop("instance"), instance)
-    assert settings == {"neighbours": 5}
-    assert sweep_regions.read_cloud(scene, "graph", {})[1] == {}
+    oracle, graph = (PARTITIONS.get(name).resolve() for name in ("oracle", "graph"))
+    points = sweep_regions.read_points(scene, [graph, oracle])
+    np.testing.assert_array_equal(points["segment"], segment)
+    np.testing.assert_array_equal(points["instance"], instance)
+    assert "instance" not in sweep_regions.read_points(scene, [graph])
 
 
 def test_methods_side_by_side(prepared_root, tmp_path):

@@ -14,16 +14,18 @@ from PIL import Image
 
 from pointcept_wsegpc.captures.base import prepare
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
+from pointcept_wsegpc.clouds.ids import compact_ids
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
-from pointcept_wsegpc.regions import METHODS, partition
+from pointcept_wsegpc.regions import PARTITIONS, partition
+from pointcept_wsegpc.regions.graph import read_faces
 from pointcept_wsegpc.regions.scenes import extract, report
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
-from pointcept_wsegpc.regions.scenes.settings import Settings, listing
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings, listing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +51,7 @@ def row(text, title):
 
 def test_two_planes_are_two_regions(tmp_path):
     scene = prepared(tmp_path)
-    record = extract_regions(scene, Settings())
+    record = extract_regions(scene, RegionSettings.resolve())
     segment = np.load(scene / "segment20.npy")
     region = read_region(scene, len(segment))
     assert region.dtype == np.int32 and region.max() == 1
@@ -75,7 +77,7 @@ def test_two_planes_are_two_regions(tmp_path):
 
 def test_a_scene_without_labels_has_no_quality(tmp_path):
     scene = prepared(tmp_path, split="test", labels=False)
-    record = extract_regions(scene, Settings())
+    record = extract_regions(scene, RegionSettings.resolve())
     for kind in ("points", "views"):
         assert {"regions", "unassigned"} < set(record[kind])
         assert not {"quality", "boundary_recall"} & set(record[kind])
@@ -84,44 +86,46 @@ def test_a_scene_without_labels_has_no_quality(tmp_path):
 def test_settings_reach_the_methods(tmp_path):
     scene = prepared(tmp_path)
     nothing = extract_regions(
-        scene, Settings(points={"min_size": 10**6}, views={"min_size": 10**6})
+        scene, RegionSettings.resolve(points={"min_size": 10**6}, views={"min_size": 10**6})
     )
     assert nothing["points"]["unassigned"] == 1 and nothing["points"]["quality"] == 0
     assert nothing["views"]["unassigned"] == 1 and nothing["views"]["regions"] == 0
     coarse = {"points": {"min_size": 4000}, "views": {"min_size": 1000}}
-    some = extract_regions(scene, Settings(**coarse))
+    some = extract_regions(scene, RegionSettings.resolve(**coarse))
     assert some["points"]["regions"] == 1
-    filled = extract_regions(scene, Settings(**coarse, fill=True))
+    filled = extract_regions(scene, RegionSettings.resolve(**coarse, fill=True))
     assert filled["points"]["unassigned"] == 0 < some["points"]["unassigned"]
     assert filled["views"]["unassigned"] == 0 < some["views"]["unassigned"]
 
 
 def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
     scene = prepared(tmp_path)
-    assert not is_extracted(scene, Settings())
-    extract_regions(scene, Settings())
-    assert is_extracted(scene, Settings())
-    assert not is_extracted(scene, Settings(fill=True))
+    assert not is_extracted(scene, RegionSettings.resolve())
+    extract_regions(scene, RegionSettings.resolve())
+    assert is_extracted(scene, RegionSettings.resolve())
+    assert not is_extracted(scene, RegionSettings.resolve(fill=True))
 
     def killed(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(extract, "extract_views", killed)
     with pytest.raises(KeyboardInterrupt):
-        extract_regions(scene, Settings(fill=True))
-    assert not is_extracted(scene, Settings()) and not is_extracted(scene, Settings(fill=True))
+        extract_regions(scene, RegionSettings.resolve(fill=True))
+    assert not is_extracted(scene, RegionSettings.resolve()) and not is_extracted(
+        scene, RegionSettings.resolve(fill=True)
+    )
     monkeypatch.undo()
     for leftover in (scene / ".region.npy.x.npy", scene / "views/.000000.region.png.x.png"):
         leftover.touch()
-    extract_regions(scene, Settings(fill=True))
+    extract_regions(scene, RegionSettings.resolve(fill=True))
     hidden = list(scene.rglob(".*"))
-    assert is_extracted(scene, Settings(fill=True)) and not hidden
+    assert is_extracted(scene, RegionSettings.resolve(fill=True)) and not hidden
 
 
 def test_regions_of_hard_linked_points_stay_ours(tmp_path):
     scene = prepared(tmp_path)
     before = {p.name: p.read_bytes() for p in scene.glob("*.npy")}
-    extract_regions(scene, Settings())
+    extract_regions(scene, RegionSettings.resolve())
     assert {p.name for p in scene.glob("*.npy")} == {*before, "region.npy"}
     assert all((scene / name).read_bytes() == data for name, data in before.items())
 
@@ -155,7 +159,7 @@ def test_the_tool(tmp_path):
         (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),
         (("--set", "max_angle=500"), "max_angle is 500"),
-        (("--view-set", "mesh={scene}.ply"), "views have no mesh"),
+        (("--view-set", "mesh={scene}.ply"), "no setting 'mesh'"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
@@ -167,73 +171,58 @@ def test_bad_arguments_get_one_line(tmp_path, arguments, message):
 # --------------------------------------------------------------------------- any method
 
 
-def from_file(cloud, *, path, key=None):
-    return cloud.select(np.load(path)).astype(np.int32)
-
-
-def from_faces(cloud, *, faces=None):
-    return np.full(len(cloud), -1 if faces is None else 0, np.int32)
-
-
-def from_labels(cloud, *, segment, instance=None):
-    return cloud.select(segment)
-
-
-@pytest.fixture
-def methods(monkeypatch):
-    for name, method in {"file": from_file, "faces": from_faces, "labels": from_labels}.items():
-        monkeypatch.setitem(METHODS, name, method)
-
-
-def test_files_of_regions_are_found_by_the_scene_name(tmp_path, methods):
+def test_files_of_regions_are_found_by_the_scene_name(tmp_path):
     scene = prepared(tmp_path)
     ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
     np.save(tmp_path / "train_scene0000_00.npy", ids)
-    settings = Settings("file", points={"path": f"{tmp_path}/{{split}}_{{scene}}.npy"})
+    settings = RegionSettings.resolve(
+        "file", points={"path": f"{tmp_path}/{{split}}_{{scene}}.npy"}
+    )
     record = extract_regions(scene, settings)
     assert (np.load(scene / "region.npy") == ids).all()
     assert record["settings"]["views"]["method"] == "growing"  # there is no file of a view
     assert record["settings"]["points"]["path"].endswith("/{split}_{scene}.npy")
     assert is_extracted(scene, settings)
-    assert not is_extracted(scene, Settings("file", points={"path": "other/{scene}.npy"}))
+    assert not is_extracted(
+        scene, RegionSettings.resolve("file", points={"path": "other/{scene}.npy"})
+    )
     np.save(tmp_path / "train_scene0000_00.npy", ids[1:])
-    with pytest.raises(ValueError, match=rf"{len(ids) - 1} values; the cloud has {len(ids)}"):
+    with pytest.raises(ValueError, match=rf"{len(ids) - 1} region ids, the scene has {len(ids)}"):
         extract_regions(scene, settings)
     assert not is_extracted(scene, settings)
 
 
-def test_a_mesh_becomes_faces(tmp_path, methods):
+def test_a_mesh_of_another_scene_is_refused(tmp_path):
     scene = prepared(tmp_path)
     mesh = str(tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply")
-    with_mesh = Settings("faces", points={"mesh": mesh})
-    assert extract_regions(scene, Settings("faces"))["points"]["unassigned"] == 1
-    record = extract_regions(scene, with_mesh)
-    assert record["points"]["unassigned"] == 0 and record["views"]["unassigned"] == 1
-    assert record["settings"]["points"] == {"method": "faces", "mesh": mesh, "fill": False}
     for key in ("coord", "color", "normal", "segment20"):
         np.save(scene / f"{key}.npy", np.load(scene / f"{key}.npy")[:-5])
     with pytest.raises(ValueError, match=r"vh_clean_2\.ply has 8000 vertices, the scene 7995"):
-        extract_regions(scene, with_mesh)
-    with pytest.raises(FileNotFoundError, match="mesh /none/scene0000_00 is missing"):
-        extract_regions(scene, Settings("faces", points={"mesh": "/none/{scene}"}))
+        extract_regions(scene, RegionSettings.resolve("graph", points={"mesh": mesh}))
+    gone = RegionSettings.resolve("graph", points={"mesh": "/none/{scene}"})
+    with pytest.raises(FileNotFoundError, match="/none/scene0000_00"):
+        extract_regions(scene, gone)
 
 
-def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
+def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(PARTITIONS, "_entries", dict(PARTITIONS._entries))
+    PARTITIONS.register("labels", needs=("segment",))(lambda coord, normal, color, segment: segment)
     scene = prepared(tmp_path)
-    record = extract_regions(scene, Settings("labels"))
+    record = extract_regions(scene, RegionSettings.resolve("labels"))
     for kind in ("points", "views"):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
-    assert (np.load(scene / "region.npy") == np.load(scene / "segment20.npy")).all()
     labels = np.load(scene / "segment20.npy")
-    np.save(scene / "segment.npy", labels[:, None] % 13)  # as of S3DIS
+    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
     (scene / "segment20.npy").unlink()
-    extract_regions(scene, Settings("labels", view_method="growing"))
-    assert (np.load(scene / "region.npy") == labels % 13).all()
-    (scene / "segment.npy").unlink()
-    needed = r"'labels' needs labels, and .* no segment20\.npy"
-    with pytest.raises(ValueError, match=needed):
-        extract_regions(scene, Settings("labels"))
-    record = extract_regions(scene, Settings("growing", view_method="labels"))
+    table = ClassTable([f"class {i}" for i in range(37)], "truth", ignore=[255])
+    table.write(tmp_path / "out", replace=True)
+    np.save(scene / "truth.npy", np.where(labels < 0, 255, labels)[:, None] + 0)
+    extract_regions(scene, RegionSettings.resolve("labels", view_method="growing"))
+    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
+    (scene / "truth.npy").unlink()
+    with pytest.raises(ValueError, match="no labels"):
+        extract_regions(scene, RegionSettings.resolve("labels"))
+    record = extract_regions(scene, RegionSettings.resolve("growing", view_method="labels"))
     assert record["views"]["quality"] == 1 and "quality" not in record["points"]
 
 
@@ -286,8 +275,8 @@ def some_scene(root_copy):
 def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(root_copy, content):
     scene = some_scene(root_copy)
     (scene / "regions.json").write_text(content)
-    assert not is_extracted(scene, Settings())
-    for wanted in (None, Settings()):
+    assert not is_extracted(scene, RegionSettings.resolve())
+    for wanted in (None, RegionSettings.resolve()):
         assert report.read_records({"train/a": scene}, wanted) == ({}, ["train/a"])
 
 
@@ -350,12 +339,12 @@ def test_a_scene_is_finished_only_with_all_its_files(root_copy):
         assert report.read_records({"a": scene}) == ({}, ["a"])
 
 
-def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path, methods):
+def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path):
     scene = prepared(tmp_path)
     source = tmp_path / "scene0000_00.npy"
     ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
     np.save(source, ids)
-    settings = Settings("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
+    settings = RegionSettings.resolve("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
     extract_regions(scene, settings)
     assert is_extracted(scene, settings)
     np.save(source, ids[::-1])
@@ -375,12 +364,12 @@ def test_what_fails_leaves_the_old_regions_and_their_record(root_copy):
     color = (scene / "color.npy").read_bytes()
     (scene / "color.npy").write_bytes(color[:-5])
     with pytest.raises(ValueError, match=r"color\.npy is damaged"):
-        extract_regions(scene, Settings())
+        extract_regions(scene, RegionSettings.resolve())
     assert finished_record(scene) == record and (np.load(scene / "region.npy") == region).all()
     (scene / "color.npy").write_bytes(color)
     next(scene.glob("views/*.depth.png")).write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"depth\.png"):
-        extract_regions(scene, Settings())
+        extract_regions(scene, RegionSettings.resolve())
     assert finished_record(scene) is None  # the points' regions are new, the views' are old
 
 
@@ -454,7 +443,7 @@ def change_views(**changes):
 def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):
     spoil(some_scene(root_copy))
     with pytest.raises(ValueError, match=message) as caught:
-        extract_regions(some_scene(root_copy), Settings())
+        extract_regions(some_scene(root_copy), RegionSettings.resolve())
     assert file in str(caught.value) and str(some_scene(root_copy)) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -472,7 +461,7 @@ def test_normals_and_colors_may_be_missing(root_copy):
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
     for name in ("normal", "color"):
         (scene / f"{name}.npy").unlink()
-    extract_regions(scene, Settings("supervoxel"))
+    extract_regions(scene, RegionSettings.resolve("supervoxel"))
     region = np.load(scene / "region.npy")
     assert (region == partition(coord, method="supervoxel")).all()
     assert (region != partition(coord, normal, method="supervoxel")).any()
@@ -481,10 +470,13 @@ def test_normals_and_colors_may_be_missing(root_copy):
 # ------------------------------------------------------------------------- segmentator
 
 
-def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy):
+def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy, caplog):
     done = regions(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
     assert done.exit_code == 0, done.stdout + done.stderr
-    assert "preset 'segmentator' cannot partition views; they get 'graph' without" in done.stdout
+    assert (
+        "preset 'segmentator' cannot partition views; they get 'graph' without"
+        in done.stderr + caplog.text
+    )
     scene = root_copy / "val/scene0003_00"
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
     region = partition(coord, normal, method="graph", preset="segmentator")
@@ -499,7 +491,7 @@ def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
     rng = np.random.default_rng(0)
     np.save(scene / "normal.npy", rng.normal(size=coord.shape).astype(np.float32))
     mesh = tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply"
-    extract_regions(scene, Settings("graph", "segmentator", {"mesh": mesh}))
+    extract_regions(scene, RegionSettings.resolve("graph", "segmentator", {"mesh": mesh}))
     faces = read_faces(str(mesh).replace("{scene}", scene.name), len(coord))
     expected = partition(coord, None, color, "graph", preset="segmentator", faces=faces)
     assert (np.load(scene / "region.npy") == expected).all()
@@ -544,7 +536,7 @@ def test_report_of_what_is_there(prepared_root, tmp_path):
     done = regions(root, "--report-only")
     assert done.exit_code == 0 and "already finished" not in done.stdout
     assert "min_size=30" in done.stdout and "regions-report/report.txt" in done.stdout
-    extract_regions(root / "train/scene0000_00", Settings())
+    extract_regions(root / "train/scene0000_00", RegionSettings.resolve())
     assert "2 different settings" in regions(root, "--report-only").stdout
 
 

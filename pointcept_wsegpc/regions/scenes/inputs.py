@@ -128,5 +128,3 @@ def check_integers(label, path, dimensions):
         raise ValueError(
             f"{path} holds {label.dtype} of shape {label.shape}; expected integers {expected}"
         )
-
-

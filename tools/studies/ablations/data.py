@@ -16,7 +16,7 @@ from pointcept_wsegpc.files import link_or_copy, read_json, write_array
 from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 from .benchmarks import PRETRAINING, Benchmark
 from .commands import REPOSITORY, read_truth
@@ -50,7 +50,7 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
         )
     if benchmark.partition != "growing":
         return
-    default, scenes = Settings(), scene_dirs(root, SPLITS)
+    default, scenes = RegionSettings(), scene_dirs(root, SPLITS)
     others = [scene for scene in scenes if finished_record(scene, default) is None]
     if others:
         raise ValueError(

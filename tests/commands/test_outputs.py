@@ -27,7 +27,8 @@ NAMES = [
     "report.txt", "report.json", "report.png", "train-scene0000_00.png", "store.json", "metrics",
     "config.py", "train.log", "model", "wsegpc-cmg", "steps.json", "regions.log", "scans", "train",
     "synthetic.json", "scannetv2_train.txt", "classes.json", "scene_tags.json", "kitchen",
-    "notes.txt", "a b", "d/e.npy", "wsegpc-cmg/mine.pth", "train/scene0000_00/coord.npy", "scans/scene0000_00/mine.sens",
+    "notes.txt", "a b", "d/e.npy", "wsegpc-cmg/mine.pth", "train/scene0000_00/coord.npy",
+    "scans/scene0000_00/mine.sens",
 ]  # fmt: skip
 
 PLACES = {}  # command -> its arguments, with what the fixture `inputs` has and the output folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
-# Arguments of the data sets. None: gone, see the note.
+# Arguments of the data sets.
 DATASET_KEYS = {
     "teacher_view": "teacher_augmentation",
     "student_view": "student_augmentation",

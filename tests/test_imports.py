@@ -32,15 +32,18 @@ PURE_ROOMS = {
 }
 REGISTERED_ROOMS = {
     "transforms": set(),
-    "models": {"losses"},
+    "models": {"losses", "files"},
     "datasets": {"contracts", "clouds", "camera", "transforms"},
-    "hooks": {"contracts", "jobs", "labels", "metrics", "losses", "models.teacher", "files"},
+    "hooks": {
+        *("contracts", "jobs", "labels", "metrics", "losses", "files"),
+        *("models.teacher", "models.checkpoint"),
+    },
     "register": {"datasets", "transforms", "models", "hooks", "host"},
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
 }
-EVERYBODY = {"registry", "version"}  # every room may import these
-MAY_IMPORT = {room: set() for room in EVERYBODY} | PURE_ROOMS | REGISTERED_ROOMS
+EVERYBODY = {"registry", "renames", "version"}  # every room may import these
+MAY_IMPORT = {name: set() for name in EVERYBODY} | PURE_ROOMS | REGISTERED_ROOMS
 FREE = ("commands", "viewer", "__main__")  # these may import anything
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module
 

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..clouds.normals import estimate_normals, face_towards
+from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
 from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
 from ..contracts.tags import derive_tags
@@ -298,7 +298,7 @@ def _store_points(folder, scene, views):
         estimated = np.ones(len(points["coord"]), dtype=bool)
     if estimated is not None and estimated.any():
         cameras = np.linalg.inv(views.world_to_camera)[:, :3, 3]
-        faced = face_towards(points["coord"], points["normal"], cameras)
+        faced = orient_normals(points["coord"], points["normal"], cameras)
         points["normal"] = np.where(estimated[:, None], faced, points["normal"])
     if scene.linked is not None:
         link_points(scene.linked, folder)

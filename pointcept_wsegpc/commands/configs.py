@@ -113,28 +113,11 @@ def read_config(path: Path, options: dict | None = None):
 
 
 def load_checkpoint(model, weight: Path) -> None:
-    """Load a checkpoint of which every entry must match; one line says what does not."""
-    import torch
+    """Load a checkpoint of a training, of which every entry must match."""
+    from ..models.checkpoint import load_exactly, read_checkpoint, training_state
 
-    if not Path(weight).is_file():
-        raise FileNotFoundError(f"weight {weight} is no file; pass a checkpoint (model_last.pth)")
+    checkpoint = read_checkpoint(weight)
     try:
-        state = torch.load(weight, map_location="cpu", weights_only=False)["state_dict"]
-    except Exception as error:  # what a foreign file raises depends on its first bytes
-        raise ValueError(f"{weight} is no checkpoint of a training ({error!r:.80})") from error
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    wanted = model.state_dict()
-    differences = {
-        "missing": [key for key in wanted if key not in state],
-        "unknown": [key for key in state if key not in wanted],
-        "of another shape": [
-            key for key in wanted if key in state and state[key].shape != wanted[key].shape
-        ],
-    }
-    found = [f"{len(keys)} {what} ({keys[0]})" for what, keys in differences.items() if keys]
-    if found:
-        raise ValueError(
-            f"{weight} does not fit the config's model of {len(wanted)} entries: "
-            f"{', '.join(found)}; pass the config that it was trained with"
-        )
-    model.load_state_dict(state)
+        load_exactly(model, training_state(checkpoint))
+    except ValueError as error:
+        raise ValueError(f"{weight}: {error}") from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from .. import host
@@ -33,25 +31,13 @@ def command(checkpoint, out, trust):
 
     host.ensure_pointcept(quiet=True)
 
+    from ..models.checkpoint import read_checkpoint
     from ..models.minkowski_weights import convert_checkpoint
 
-    state, settings = convert_checkpoint(read(checkpoint, trust))
+    state, settings = convert_checkpoint(read_checkpoint(checkpoint, trust))
     with atomic_path(out) as temporary:
         torch.save({"state_dict": state, "epoch": 0}, temporary)
     given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-    click.echo(f'{out}: {len(state)} entries; backbone=dict(type="WSegPC-MinkUNet", {given})')
+    click.echo(f'{out}: {len(state)} entries; backbone=dict(type="WSegPCMinkUNet", {given})')
     if "student.image_head.weight" in state:
         click.echo("its 2D branch is not quite the authors': theirs has no activation in the stem")
-
-
-def read(path: Path, trust: bool) -> dict:
-    import torch
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is no file; expected a checkpoint (model_best.pth.tar)")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=not trust)
-    except Exception as error:  # what a foreign file raises depends on its first bytes
-        hint = "" if trust else "; if it holds more than tensors and you trust it, pass --trust"
-        reason = str(error).split("\n", 1)[0]
-        raise ValueError(f"{path} cannot be read as a checkpoint ({reason:.120}){hint}") from error

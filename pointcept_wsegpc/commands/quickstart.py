@@ -26,7 +26,7 @@ from .trainings import (
     wsegpc,
 )
 
-CONFIGS = "synthetic"  # folder of the configs
+CONFIGS = "quickstart"  # folder of the configs
 CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
 
 EXAMPLES = """

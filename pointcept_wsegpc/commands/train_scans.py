@@ -17,9 +17,9 @@ from .arguments import COUNT, PATH, data_root, subcommand
 from .output import claim
 from .trainings import option_value, resume_options, wsegpc
 
-CONFIGS = "folder"  # folder of the configs
+CONFIGS = "scans"  # folder of the configs
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
-DATA_ROOT = "WSEGPC_SCANS"  # environment variable that the configs read
+DATA_ROOT = "WSEGPC_DATA_ROOT"  # environment variable that the configs read
 
 EXAMPLES = "wsegpc train-scans data/scans --out exp/scans"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import renames
 from ..contracts.classes import (
     CLASSES_FILE,
     NAMES_FILE,
@@ -137,13 +136,14 @@ def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
     """Write a checkpoint whose entries have their new names; lines that say which changed."""
     import torch
 
-    checkpoint = torch.load(old, map_location="cpu", weights_only=False)
-    state, renamed = {}, []
-    for key, value in checkpoint["state_dict"].items():
-        parts = key.split(".")
-        new = ".".join(renames.STATE_KEYS.get(part, part) for part in parts)
-        renamed += [f"{key} is now {new}"] * (new != key)
-        state[new] = value
+    from ..models.checkpoint import read_checkpoint, upgrade_state
+
+    checkpoint = read_checkpoint(old)
+    if not isinstance(checkpoint.get("state_dict"), dict):
+        raise ValueError(f"{old} has no state_dict; expected the checkpoint of a training")
+    state = upgrade_state(checkpoint["state_dict"])
+    pairs = zip(checkpoint["state_dict"], state, strict=True)
+    renamed = [f"{key} is now {new}" for key, new in pairs if new != key]
     if renamed:
         with atomic_path(out) as temporary:
             torch.save({**checkpoint, "state_dict": state}, temporary)

@@ -40,7 +40,7 @@ from .label_files import (
     without_links,
 )
 
-HINT = "write it with `wsegpc export-labels` or the PseudoLabelExporter hook"
+HINT = "write it with `wsegpc export-labels` or the WSegPCPseudoLabelExporter hook"
 
 logger = logging.getLogger(__name__)
 

@@ -119,10 +119,10 @@ def is_prepared(capture: Any, settings: Any) -> bool:
 # ------------------------------------------------------------------------- reading scenes
 
 
-def scene_dirs(root, splits: str | Iterable[str] | None = None) -> list[Path]:
+def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> list[Path]:
     """Sorted scene folders of one split or several, None: of every one that is there.
 
-    An empty data set raises FileNotFoundError.
+    Scenes may lie at any depth below the split's folder. An empty data set is a FileNotFoundError.
     """
     root = Path(root).expanduser().resolve()
     scenes = find_scenes(root, splits)
@@ -135,34 +135,41 @@ def scene_dirs(root, splits: str | Iterable[str] | None = None) -> list[Path]:
     return scenes
 
 
-def find_scenes(root: Path, splits: str | Iterable[str] | None = None) -> list[Path]:
-    """As `scene_dirs`, but an empty data set has no scenes."""
-    root = Path(root)
-    folders = root.glob("[!.]*/") if splits is None else (root / s for s in _listed(splits))
-    return sorted(scene for folder in folders for scene in _scenes_below(folder))
+def find_scenes(
+    root: str | Path, splits: str | Iterable[str] | None = None, holding: str = "coord.npy"
+) -> list[Path]:
+    """As `scene_dirs`, of folders that hold a file of that name; an empty data set has none."""
+    splits = ["[!.]*"] if splits is None else _listed(splits)
+    folders = (folder for split in splits for folder in Path(root).glob(split))
+    return sorted(scene for folder in folders for scene in _below(folder, holding))
 
 
 def _listed(splits):
     return [splits] if isinstance(splits, str) else list(splits)
 
 
-def _scenes_below(folder):
+def _below(folder, holding):
+    """Folders below a folder that hold a file of that name; none of them inside another."""
     for path, folders, files in os.walk(folder, followlinks=True):
-        if "coord.npy" in files:
-            yield Path(path)
+        if holding in files and path != str(folder):
             folders.clear()
-        else:
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield Path(path)
+        folders[:] = [name for name in folders if not name.startswith(".")]
 
 
-def scene_key(root, scene) -> str:
-    """The name by which tags and stores know a scene folder: its path below the split's folder."""
-    scene, root = Path(scene), Path(root).expanduser()
-    root = root if scene.is_relative_to(root) else root.resolve()
-    return scene.relative_to(root).as_posix().partition("/")[2]
+def scene_key(scene: str | Path, root: str | Path) -> str:
+    """What tags and label stores know a scene by: its folder, relative to that of its split.
+
+    >>> scene_key("/data/train/08/000123", "/data")
+    '08/000123'
+    """
+    parts = Path(scene).expanduser().absolute().relative_to(Path(root).expanduser().absolute())
+    return "/".join(parts.parts[1:])
 
 
-def read_points(scene, keys=("coord", "color", "normal")) -> dict[str, np.ndarray]:
+def read_points(
+    scene: str | Path, keys: Iterable[str] = ("coord", "color", "normal")
+) -> dict[str, np.ndarray]:
     """Named point arrays of a scene folder; all must have one length."""
     arrays = {}
     for key in keys:
@@ -176,12 +183,14 @@ def read_points(scene, keys=("coord", "color", "normal")) -> dict[str, np.ndarra
     return arrays
 
 
-def read_all_points(scene, needed=("coord", "color", "normal")) -> dict[str, np.ndarray]:
+def read_all_points(
+    scene: str | Path, needed: Iterable[str] = ("coord", "color", "normal")
+) -> dict[str, np.ndarray]:
     """All point arrays {name: (N, ...)} of a scene folder, `needed` among them."""
     return read_points(scene, sorted({*needed, *(p.stem for p in Path(scene).glob("*.npy"))}))
 
 
-def read_region(scene, num_points: int) -> np.ndarray:
+def read_region(scene: str | Path, num_points: int) -> np.ndarray:
     """Region ids (N,) int32 of a scene, -1 = unassigned."""
     path = Path(scene) / "region.npy"
     if not path.is_file():

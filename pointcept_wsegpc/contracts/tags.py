@@ -54,9 +54,8 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    scenes = {scene_key(root, scene): scene / MANIFEST for scene in find_scenes(root)}
-    manifests = ((scene, path) for scene, path in scenes.items() if path.is_file())
-    tags = {scene: read_json(path).get("tags") for scene, path in manifests}
+    scenes = find_scenes(root, holding=MANIFEST)
+    tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..clouds.ids import renumber
+from ..clouds.ids import compact_ids
 from ..files.pickles import read_pickled
 from .cloud import Cloud
 from .registry import PARTITIONS
@@ -47,7 +47,7 @@ def partition_file(cloud: Cloud, settings: FileSettings) -> np.ndarray:
         raise ValueError(
             f"{settings.path} holds regions of points; choose another method for views"
         )
-    return renumber(cloud.select(read_regions(settings.path, *cloud.shape, settings.key)))
+    return compact_ids(cloud.select(read_regions(settings.path, *cloud.shape, settings.key)))
 
 
 def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
@@ -67,7 +67,7 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; expected {num_points} region ids: write it again")
     ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
-    return renumber(ids)
+    return compact_ids(ids)
 
 
 def check_ids(content, path, num_points):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..clouds.ids import renumber
+from ..clouds.ids import compact_ids
 from ..contracts.classes import IGNORE
 from .cloud import Cloud
 from .depth_view import DepthView
@@ -60,7 +60,7 @@ def partition_oracle(cloud: Cloud | DepthView, settings: OracleSettings) -> np.n
     links = np.ones(np.count_nonzero(equal), bool), (tail[equal], head[equal])
     graph = coo_matrix(links, shape=(len(cloud), len(cloud)))
     component = connected_components(graph, directed=False)[1] if len(cloud) else segment
-    return renumber(np.where(segment != IGNORE, component, -1))
+    return compact_ids(np.where(segment != IGNORE, component, -1))
 
 
 def select_labels(cloud, name):

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..clouds.ids import renumber
+from ..clouds.ids import compact_ids
 from ..registry import Registry
 from .cloud import Cloud, fill_unassigned
 from .depth_view import DepthView
@@ -178,7 +178,7 @@ def _on_arrays(method: Method) -> Callable:
                 f"integer for each of {len(order)} points"
             )
         region = np.empty(len(order), np.int32)
-        region[order] = renumber(ids)
+        region[order] = compact_ids(ids)
         return region
 
     return call

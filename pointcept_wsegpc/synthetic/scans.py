@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from ..captures.scannet.sens import SensHeader, pack_frame, write_sens
+from ..clouds.ply import write_ply
 from ..files import atomic_path, read_json, write_json
 from ..jobs.scenes import run_jobs
 from .rooms.difficulty import PLAIN, Difficulty
-from .rooms.raw import label_table, meta_text, write_annotation, write_ply
+from .rooms.raw import label_table, meta_text, write_annotation
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
 from .rooms.room import CLASS_RANGE, Room, make_room, scene_classes
 from .rooms.surface import scan_mesh
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class SynthesisSettings:
     """What decides a scene, together with its index. Sizes are (width, height) in pixels.
 
     classes: names of rooms.room.FREQUENCY, those that rooms are furnished from; none: all.
@@ -55,7 +56,7 @@ class Settings:
 
     def record(self) -> dict:
         """As JSON gives it back; what is as in the plain rooms goes without saying."""
-        record, plain = asdict(self), asdict(Settings())
+        record, plain = asdict(self), asdict(SynthesisSettings())
         for name in ("difficulty", "classes", "classes_per_room"):
             if record[name] == plain[name]:
                 del record[name]
@@ -90,7 +91,9 @@ def generate_dataset(
     if frames < MIN_FRAMES:
         raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
     root = Path(root)
-    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size), difficulty)
+    settings = SynthesisSettings(
+        seed, points, frames, tuple(color_size), tuple(depth_size), difficulty
+    )
     _claim(root, settings)
     names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
     missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
@@ -111,24 +114,26 @@ def generate_dataset(
     return [names[index] for index in missing]
 
 
-def write_label_table(root, settings: Settings) -> None:
+def write_label_table(root, settings: SynthesisSettings) -> None:
     """scannetv2-labels.combined.tsv: the raw categories, and the classes that they belong to."""
     table = label_table(crowded=settings.difficulty != PLAIN)
     _write_text(Path(root) / "scannetv2-labels.combined.tsv", table)
 
 
-def _claim(root: Path, settings: Settings) -> None:
+def _claim(root: Path, settings: SynthesisSettings) -> None:
     """Notes the settings in the root, or checks that they are the ones noted there."""
     wanted = settings.record()
     note = root / "synthetic.json"
     if not note.exists():
         write_json(note, wanted)
     elif (found := read_json(note)) != wanted:
-        raise ValueError(f"{note}: scenes made with {found}, asked for {wanted}; "
-                         "use the same settings or another root")  # fmt: skip
+        raise ValueError(
+            f"{note}: scenes made with {found}, asked for {wanted}; "
+            "use the same settings or another root"
+        )
 
 
-def make_scene(root, settings: Settings, index: int) -> str:
+def make_scene(root, settings: SynthesisSettings, index: int) -> str:
     """Writes scene `index` whole or not at all; returns its name."""
     name = f"scene{index:04d}_00"
     folder = Path(root) / "scans" / name
@@ -148,7 +153,8 @@ def make_scene(root, settings: Settings, index: int) -> str:
     frames = _frames(caster, header, poses, raw_from_room, settings.difficulty.noise, rng)
     header.num_frames = write_sens(partial / f"{name}.sens", header, frames)
     coord = mesh.coord @ raw_from_room[:3, :3].T + raw_from_room[:3, 3]
-    write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face)
+    alpha = np.full(len(coord), 255, np.uint8)  # as ScanNet's meshes have it
+    write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face, alpha=alpha)
     write_annotation(partial, name, room, mesh, rng)
     _write_text(partial / f"{name}.txt", meta_text(header, alignment, room.theme))
     partial.rename(folder)
@@ -168,7 +174,7 @@ def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
     return alignment, np.linalg.inv(alignment) @ centered
 
 
-def _cameras(settings: Settings, rng) -> SensHeader:
+def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
     """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
 
     def intrinsic(size, focal, full):

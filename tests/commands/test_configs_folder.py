@@ -79,7 +79,7 @@ import sys
 from pointcept_wsegpc.commands import configs
 assert configs.__file__.startswith(sys.argv[1]), configs.__file__
 configs.start_engine()
-cfg = configs.read_config(configs.find_config("synthetic/wsegpc-cmg"))
+cfg = configs.read_config(configs.find_config("quickstart/wsegpc-cmg"))
 print(configs.configs_folder(), cfg.model.type)
 """
 

@@ -87,7 +87,7 @@ def _(inputs, out):
 
 @command("train")
 def _(inputs, out):
-    return ["-c", "synthetic/wsegpc-cam", "--options", f"save_path={out}", "epoch=0"]
+    return ["-c", "quickstart/wsegpc-cam", "--options", f"save_path={out}", "epoch=0"]
 
 
 @command("train-scans")
@@ -109,7 +109,7 @@ def inputs(prepared_root, tmp_path_factory):
     one = {"model": model_config(), "data": {"train": dataset_config(prepared_root)},
            "save_path": str(folder), "num_worker": 0,
            "custom_imports": {"imports": ["small"], "allow_failed_imports": False}}  # fmt: skip
-    val = Config.fromfile(str(find_config("synthetic/stage2-minkunet"))).data.val
+    val = Config.fromfile(str(find_config("quickstart/stage2-minkunet"))).data.val
     val.data_root = str(prepared_root)
     backbone = {"type": "Test-Outputs"}
     two = {"model": {"type": "DefaultSegmentor", "backbone": backbone, "criteria": []},

@@ -136,6 +136,7 @@ def test_a_data_root_without_a_table(tmp_path):
 def test_labels_are_cleaned_by_the_table():
     label = TABLE.clean(np.array([[0, 3, 255], [7, -1, 2]], np.int16), "a.npy")
     assert label.dtype == np.int64 and label.tolist() == [[0, 3, IGNORE], [IGNORE, IGNORE, 2]]
+    assert TABLE.clean(np.array([255, 3], np.uint8), "a.npy").tolist() == [IGNORE, 3]
     assert TABLE.clean(np.zeros(0), "a.npy").shape == (0,)
     for wrong in (4, -100, 65535):
         with pytest.raises(ValueError, match=r"a\.npy holds labels .* expected 0 to 3"):

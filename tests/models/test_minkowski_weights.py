@@ -5,8 +5,6 @@ from such a state with dictionaries of voxels, and enumerates offsets as kernel_
 x axis first, odd kernels around the voxel, even ones from it on.
 """
 
-from argparse import Namespace
-
 import numpy as np
 import pytest
 import torch
@@ -339,7 +337,7 @@ def test_segmentation_network(example, ddp, bare):
     net, batch, _, logits = example
     state = {ddp + key: value for key, value in net.state_dict().items()}
     found, settings = convert_checkpoint(state if bare else {"state_dict": state, "epoch": 3})
-    backbone = {"type": "WSegPC-MinkUNet", **settings}
+    backbone = {"type": "WSegPCMinkUNet", **settings}
     model = build_model({"type": "DefaultSegmentor", "backbone": backbone})
     model.load_state_dict(found)
     assert_computes(model.backbone, batch, logits)
@@ -375,7 +373,7 @@ def stage_one(settings):
         {
             "type": "WSegPC",
             "num_classes": 5,
-            "backbone": {"type": "WSegPC-MinkUNet", **settings},
+            "backbone": {"type": "WSegPCMinkUNet", **settings},
             "image_encoder": {"name": "resnet18", "weights": "none"},
         }
     )
@@ -407,7 +405,7 @@ def test_stage_one(authors, example):
         assert torch.equal(net.image_head.weight, source["net_2d.cls_2d.weight"])
         assert torch.equal(net.point_head.bias, source["net_3d.cls_3d.bias"][0])
     assert torch.equal(model.project_points.weight, student["proj_3d.weight"])
-    assert torch.equal(model.project_pixels.weight, student["proj_2d.weight"])
+    assert torch.equal(model.project_images.weight, student["proj_2d.weight"])
     kernels = [s["net_3d.layer0_3d.0.kernel"] for s in (student, teacher)]
     assert not torch.equal(*kernels)
 
@@ -448,7 +446,7 @@ def test_a_foreign_part_of_a_stage_one_is_refused(authors):
 
 def test_the_command(example, tmp_path):
     source, out = tmp_path / "model_best.pth.tar", tmp_path / "exp/model/model_last.pth"
-    torch.save({"state_dict": example[0].state_dict(), "args": Namespace(lr=1)}, source)
+    torch.save({"state_dict": example[0].state_dict(), "args": Path("x")}, source)
     assert "--trust" in refused("convert-checkpoint", source, out) and not out.exists()
     result = wsegpc("convert-checkpoint", source, out, "--trust")
     assert result.exit_code == 0, result.stderr

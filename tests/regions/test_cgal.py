@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from region_rows import regions_of
 
-from pointcept_wsegpc.metrics import adjusted_rand_index
+from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
 

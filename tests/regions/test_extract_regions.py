@@ -27,6 +27,7 @@ from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings, listing
 
+SCANNET20 = ClassTable.shipped("scannet20")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,8 +64,8 @@ def test_two_planes_are_two_regions(tmp_path):
     views = read_views(scene)
     counts, unassigned, seen = [], 0, 0
     for frame in views.frame:
-        image = read_view_image(scene, frame, "region", views.size)
-        depth = read_view_image(scene, frame, "depth", views.size)
+        image = read_view_image(scene, frame, "region", views.size[0])
+        depth = read_view_image(scene, frame, "depth", views.size[0])
         assert (image[depth == 0] == -1).all()
         counts.append(image.max() + 1)
         unassigned, seen = unassigned + (image[depth > 0] < 0).sum(), seen + (depth > 0).sum()
@@ -233,6 +234,7 @@ def test_warnings_name_the_scene_once(tmp_path, workers, caplog, capfd):
         if name == "scene0000_00":
             np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
         shutil.move(scene, tmp_path / "root/train" / name)
+    SCANNET20.write(tmp_path / "root")
     done = regions(tmp_path / "root", "--workers", workers)
     assert done.exit_code == 0, done.stderr
     said = caplog.text + capfd.readouterr().err  # of this process, of its workers
@@ -437,7 +439,7 @@ def change_views(**changes):
         (change_views(frame=None), "views.npz", "is damaged"),
         (change_views(intrinsic=np.eye(3)), "views.npz", "is damaged"),
         (change_views(frame=np.array(3)), "views.npz", "is damaged"),
-        (change_views(size=np.array(3)), "views.npz", "is damaged"),
+        (change_views(size=np.array([36, 48])), "views.npz", "wsegpc upgrade"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):

@@ -94,7 +94,7 @@ class FolderFrames(Frames):
         return replace(given, size=size)
 
     def _to_compare(self, view):
-        return self.renderer.render(view.intrinsic, view.world_to_camera, self.size)
+        return self.renderer.draw(view.intrinsic, view.world_to_camera, self.size)[0]
 
     def _measured(self, shot, color_camera):
         """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""
@@ -103,7 +103,7 @@ class FolderFrames(Frames):
         return undistort(depth, depth_camera, nearest=True), depth_camera
 
     def _rendered(self, number, intrinsic, world_to_camera):
-        depth = self.renderer.render(intrinsic, world_to_camera, self.size)
+        depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
         if not depth.any():
             raise BadFrame(UNSEEN)
         self.rendered.append(number)

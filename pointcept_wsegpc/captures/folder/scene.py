@@ -11,14 +11,13 @@ N points as scanned, M prepared points. A prepared scene has, besides what other
 
 from __future__ import annotations
 
-import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...camera.zbuffer import MeshDepth, PointDepth
+from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
 from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
@@ -71,7 +70,7 @@ class FolderCapture(Capture):
     template = staticmethod(write_template)
     report = staticmethod(report)
 
-    @functools.cached_property
+    @property
     def cloud(self) -> Path:
         """The file of the cloud; raises one line where there is none, or several."""
         return find_cloud(self.folder)
@@ -108,7 +107,8 @@ class FolderCapture(Capture):
     def read(self, settings):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
         convention, trajectory = read_trajectory(self.folder, settings.pose_format)
-        cloud = read_cloud(self.cloud)
+        path = self.cloud
+        cloud = read_cloud(path)
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
         depth_scale = settings.depth_scale or trajectory.depth_scale
@@ -125,7 +125,7 @@ class FolderCapture(Capture):
             points,
             frames,
             axis_alignment=self._alignment(world),
-            source={"capture": str(self.folder), "points": str(self.cloud)},
+            source={"capture": str(self.folder), "points": str(path)},
             about={
                 "num_scanned": len(inverse),
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
@@ -153,7 +153,7 @@ class FolderCapture(Capture):
 def _renderer(cloud, world, points):
     if cloud.face is not None:
         try:
-            return MeshDepth(world.points(cloud.coord), cloud.face)
+            return MeshRenderer(world.points(cloud.coord), cloud.face)
         except ImportError:  # no ray caster here: the vertices do
             pass
-    return PointDepth(points["coord"], points["normal"], reach_of_points(points["coord"]))
+    return PointRenderer(points["coord"], points["normal"], reach_of_points(points["coord"]))

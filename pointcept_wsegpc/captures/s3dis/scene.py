@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...camera.fit import MAX_DENIED, MIN_VISIBLE, DepthFit, fit_views
 from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
-from .agreement import Agreement, describe, problem
 from .alignment import choose_placement, placements, read_angles, wall_alignment
 from .images import ImageFiles, RoomImages, find_images
 from .points import TABLE, read_preprocessed_room, read_raw_room
@@ -134,7 +134,7 @@ class S3DISCapture(Capture):
             source={"points": str(self.folder)},
             about={
                 "placement": {"name": placement.name, "angle": placement.angle},
-                "agreement": measured.report() if measured.seen_by else None,
+                "agreement": agreement(measured) if measured.frame else None,
                 **notes,
             },
             linked=self.folder if self.preprocessed else None,
@@ -176,7 +176,7 @@ def room_line(manifest: dict) -> str:
 def survey(capture: S3DISCapture, settings: S3DISSettings, coord: np.ndarray):
     """Compare the images of a room with its points (N, 3).
 
-    Returns: Placement, Agreement, FrameLog. Raises one line where the poses do not fit.
+    Returns: Placement, DepthFit, FrameLog. Raises one line where the poses do not fit.
     """
     sample = coord[:: -(-len(coord) // SAMPLE)]
     frames = range(0, len(capture.images), settings.stride)
@@ -190,12 +190,41 @@ def survey(capture: S3DISCapture, settings: S3DISSettings, coord: np.ndarray):
     except ValueError as error:
         raise ValueError(f"{capture.folder}: {error}") from None
     images = RoomImages(capture.images, settings.size, placement.cloud_to_world, frames)
-    measured = Agreement(sample, tolerance)
-    for view in images.depth_views():
-        measured.add(view)
-    if measured.seen_by:
-        _refuse_absurd(capture, settings, measured.report(), placement)
+    measured = fit_views(sample, images.depth_views(), tolerance)
+    if measured.frame:
+        _refuse_absurd(capture, settings, agreement(measured), placement)
     return placement, measured, images.log
+
+
+def agreement(measured: DepthFit) -> dict:
+    """The manifest's numbers of a DepthFit; None where nothing could be measured.
+
+    visible: share of the points that a view sees. median_error: median |depth - z| in m of the
+    points that are not hidden. denied: share of those that a camera looked through.
+    """
+    return {
+        "visible": float(measured.visible.mean()),
+        "median_error": measured.median_error,
+        "denied": measured.denied_share,
+    }
+
+
+def problem(report: dict, tolerance: float) -> str | None:
+    """What is absurd about an `agreement`, in a few words; None where nothing is."""
+    if report["visible"] < MIN_VISIBLE:
+        return f"the views see {100 * report['visible']:.1f} % of the points"
+    if report["median_error"] > tolerance:
+        return f"the median |depth - z| is {report['median_error']:.2f} m"
+    if report["denied"] > MAX_DENIED:
+        return f"the cameras look through {100 * report['denied']:.0f} % of the points"
+    return None
+
+
+def describe(report: dict) -> str:
+    """The numbers of an `agreement` in words, for a line of a tool."""
+    error = report["median_error"]
+    depth = "no point in an image" if error is None else f"median |depth - z| {100 * error:.1f} cm"
+    return f"{100 * report['visible']:.1f} % of the points visible, {depth}"
 
 
 def _refuse_absurd(capture, settings, report, placement):
@@ -209,11 +238,12 @@ def _refuse_absurd(capture, settings, report, placement):
         )
 
 
-def choose_views(measured: Agreement, settings: S3DISSettings) -> list[int]:
+def choose_views(measured: DepthFit, settings: S3DISSettings) -> list[int]:
     """Frames that see most of the room's points, at most `max_views`, in their own order."""
-    least = max(1, settings.min_seen * len(measured.coord))
-    good = [frame for frame, seen in measured.seen_by.items() if seen >= least]
-    good.sort(key=lambda frame: -measured.seen_by[frame])
+    least = max(1, settings.min_seen * len(measured.visible))
+    seen_by = dict(zip(measured.frame, measured.seen.tolist(), strict=True))
+    good = [frame for frame, seen in seen_by.items() if seen >= least]
+    good.sort(key=lambda frame: -seen_by[frame])
     return sorted(good[: settings.max_views])
 
 

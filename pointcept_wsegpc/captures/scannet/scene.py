@@ -71,6 +71,14 @@ class ScanNetCapture(Capture):
         return self.file("_vh_clean_2.ply")
 
     @property
+    def segments(self) -> Path:
+        return self.file("_vh_clean_2.0.010000.segs.json")
+
+    @property
+    def aggregation(self) -> Path:
+        return self.file(".aggregation.json")
+
+    @property
     def label_map(self) -> Path:
         return self.folder.parent.parent / "scannetv2-labels.combined.tsv"
 
@@ -130,9 +138,8 @@ def points_from_mesh(capture: ScanNetCapture) -> dict[str, np.ndarray]:
     """Point arrays of a capture by name; a test scene has no segment20 and no instance."""
     coord, color, face = read_mesh(capture.mesh)
     points = {"coord": coord, "color": color, "normal": vertex_normals(coord, face)}
-    segments = capture.file("_vh_clean_2.0.010000.segs.json")
-    if capture.split == "test" and not segments.is_file():
+    if capture.split == "test" and not capture.segments.is_file():
         return points
     label_map = LabelMap.read(capture.label_map)
-    aggregation = capture.file(".aggregation.json")
-    return points | read_point_labels(segments, aggregation, len(coord), label_map)
+    files = capture.segments, capture.aggregation
+    return points | read_point_labels(*files, len(coord), label_map)

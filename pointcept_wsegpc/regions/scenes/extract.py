@@ -94,8 +94,8 @@ def extract_views(scene: Path, partition: Partition, depth_noise: float) -> dict
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
     views = read_frames(scene)
     tallies, derived = [], {}
-    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        images = read_images(scene, frame, views.size)
+    for frame, intrinsic, size in zip(views.frame, views.intrinsic, views.size, strict=True):
+        images = read_images(scene, frame, size)
         region, tally, derived = partition_images(images, intrinsic, partition, depth_noise)
         write_view_image(scene, frame, "region", region)
         tallies.append(tally)

@@ -551,7 +551,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
 def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     raw, out = tmp_path / "my scans", tmp_path / "out"
     assert run_tool("prepare", "scans", "--template", raw)[0] == 0
-    assert "is not empty" in run_tool("prepare", "scans", "--template", raw)[0]
+    assert "is not empty" in run_tool("prepare", "scans", "--template", raw)[1]
     own_scan.colmap(raw / "Büro 2", 3)
     own_scan.write_mesh(raw / "leer")
     (raw / "broken").mkdir()
@@ -591,7 +591,7 @@ def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
     raw, out = tmp_path / "raw", tmp_path / "out"
     run_tool("prepare", "scans", "--template", raw)
     shutil.copytree(raw / "kitchen", raw / "hall")
-    command = ("prepare_folder", "--raw", raw, "--out", out, "--size", "32x24")
+    command = ("prepare", "scans", "--raw", raw, "--out", out, "--size", "32x24")
     assert run_tool(*command)[0] == 0
     for path in (raw / "kitchen", *(raw / "kitchen").rglob("*")):
         os.utime(path, (1e9, 1e9))
@@ -616,8 +616,8 @@ def test_space_is_checked_before_the_start(tmp_path, run_tool, monkeypatch):
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--size", "32x24")
-    message, printed = run_tool("prepare", "scans", *arguments)
-    assert "free some, or prepare less with --split, --stride or --size" in message
+    status, printed = run_tool("prepare", "scans", *arguments)
+    assert status == 1 and "--stride" in printed
     assert "2 scenes to prepare" in printed and not list((tmp_path / "out").glob("train/*"))
 
 
@@ -630,7 +630,7 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
         (("--raw", "x", "--out", "y", "--scale", "0"), "--scale 0.0: expected a number above 0"),
     ):
         status, printed = run_tool("prepare", "scans", *arguments)
-        assert status and message in f"{status} {printed}" and "\n" not in str(status)
+        assert status and message in printed
 
 
 def test_what_an_owner_is_told():
@@ -670,11 +670,13 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):
     run_tool("prepare", "scans", "--template", tmp_path / "raw")
     run_tool(
-        "prepare_folder", "--raw", tmp_path / "raw", "--out", tmp_path / "o", "--size", "32x24"
+        *("prepare", "scans", "--raw", tmp_path / "raw"),
+        *("--out", tmp_path / "o"),
+        *("--size", "32x24"),
     )
     store, out = tmp_path / "store", tmp_path / "ply"
-    arguments = (tmp_path / "o", store, "--out", out)
-    assert "no label of a scene of" in run_tool("export-ply", *arguments)[0]
+    arguments = (tmp_path / "o", "--store", store, "--out", out)
+    assert "no label of a scene of" in run_tool("export-ply", *arguments)[1]
     points = len(read_points(tmp_path / "o/train/kitchen")["coord"])
     write_store(store, {"kitchen": np.arange(points) % 4 - 1})
     status, printed = run_tool("export-ply", *arguments)
@@ -682,5 +684,5 @@ def test_labelled_files_of_a_data_set(tmp_path, run_tool):
     ply = PlyData.read(str(out / "kitchen.ply"))
     assert set(ply["vertex"]["label"]) == {-1, 0, 1, 2} and ply.comments[2] == "label 2 box"
     (tmp_path / "few.txt").write_text("floor\n")
-    status, printed = run_tool("export-ply", *arguments, "--names", tmp_path / "few.txt")
+    status, printed = run_tool("export-ply", *arguments, "--classes", tmp_path / "few.txt")
     assert status == 1 and "has the label 2" in printed

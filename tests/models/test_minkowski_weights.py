@@ -5,6 +5,8 @@ from such a state with dictionaries of voxels, and enumerates offsets as kernel_
 x axis first, odd kernels around the voxel, even ones from it on.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch

@@ -143,7 +143,7 @@ def flat(value, prefix=""):
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
 def test_full_supervision_is_that_of_its_configuration(benchmark):
-    """The row differs from CAM as wsegpc-full.py does from wsegpc-cam.py, in every data set."""
+    """The row differs from CAM as supervised.py does from wsegpc-cam.py, in every data set."""
     study, rows = Study(benchmark), rows_of("components", benchmark)
     folders = {benchmark.first.split("/")[0], "scannet", "synthrooms", "synthetic"}
     pairs = [[study.config(f"{f}/wsegpc-{name}") for name in ("cam", "full")] for f in folders]

@@ -92,7 +92,7 @@ def components(benchmark: Benchmark) -> Table:
         Row("full supervision", FULL_SUPERVISION, NO_RPC, None, "truth", without=("2D",)),
     )
     note = (
-        "Full supervision is an upper reference of ours, not in the paper: the same networks, "
+        "Full supervision is an upper bound of ours, not in the paper: the same networks, "
         "equally long, with the true labels of all points in place of their tags and without "
         "structure removal. Its 2D branch learns from tags alone, so its 2D is left out."
     )

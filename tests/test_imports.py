@@ -26,7 +26,7 @@ PURE_ROOMS = {
     "priors": {"contracts", "clouds", "camera", "files"},
     "regions": {"contracts", "clouds", "camera", "files", "metrics"},
     "checks": {"contracts", "clouds", "camera", "files", "metrics"},
-    "synthetic": {"captures", "contracts", "clouds", "camera", "files"},
+    "synthetic": {"captures", "contracts", "clouds", "camera", "files", "jobs"},
     "labels": {"contracts", "clouds", "metrics", "losses", "files"},
     "visualize": {"contracts", "clouds", "camera", "regions", "metrics", "files"},
 }
@@ -35,7 +35,7 @@ REGISTERED_ROOMS = {
     "models": {"losses", "files"},
     "datasets": {"contracts", "clouds", "camera", "transforms"},
     "hooks": {
-        *("contracts", "labels", "metrics", "losses", "files"),
+        *("contracts", "jobs", "labels", "metrics", "losses", "files"),
         *("models.teacher", "models.checkpoint"),
     },
     "register": {"datasets", "transforms", "models", "hooks", "host"},

@@ -40,7 +40,7 @@ from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 S3DIS = ClassTable.shipped("s3dis")
 
@@ -65,7 +65,8 @@ def root(prepared_root, tmp_path_factory):
         angles=folder / "raw",
     )
     captures = find_captures("s3dis", folder / "preprocessed", folder / "prepared", settings)
-    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    points = {"min_size": 30, "max_distance": 0.1}
+    regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     for capture in captures:
         prepare(capture, settings)
         extract_regions(capture.target, regions)

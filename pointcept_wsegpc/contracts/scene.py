@@ -130,7 +130,7 @@ def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> l
         named = "any split" if splits is None else f"split {'/'.join(_listed(splits))}"
         raise FileNotFoundError(
             f"no scene of {named} in {root}; expected {SCENE_LAYOUT}: "
-            "check data_root, or prepare the data (tools/prepare_scannet.py)"
+            "check data_root, or prepare the data (`wsegpc prepare scannet`)"
         )
     return scenes
 
@@ -194,11 +194,11 @@ def read_region(scene: str | Path, num_points: int) -> np.ndarray:
     """Region ids (N,) int32 of a scene, -1 = unassigned."""
     path = Path(scene) / "region.npy"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; write it with tools/extract_regions.py")
+        raise FileNotFoundError(f"{path} is missing; write it with `wsegpc regions`")
     region = np.load(path).reshape(-1)
     if len(region) != num_points:
         raise ValueError(
             f"{path} has {len(region)} ids, the scene {num_points} points; "
-            "run tools/extract_regions.py again for it"
+            "run `wsegpc regions` again for it"
         )
     return region

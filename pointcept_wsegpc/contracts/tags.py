@@ -90,7 +90,7 @@ def read_scene_tags(path: str | Path, table: ClassTable | None = None) -> dict[s
     if not path.is_file():
         raise FileNotFoundError(
             f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
-            "which tools/prepare_scannet.py derives from point labels where there are any"
+            "which `wsegpc prepare scannet` derives from point labels where there are any"
         )
     tags = _read_json(path)
     if not isinstance(tags, dict) or not all(map(_is_names, tags.values())):

@@ -11,12 +11,10 @@ along the walls. Equal settings give equal bytes, whatever the number of workers
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-import multiprocessing
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import numpy as np
 from ..captures.scannet.sens import SensHeader, pack_frame, write_sens
 from ..clouds.ply import write_ply
 from ..files import atomic_path, read_json, write_json
+from ..jobs.scenes import run_jobs
 from .rooms.difficulty import PLAIN, Difficulty
 from .rooms.raw import label_table, meta_text, write_annotation
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
@@ -78,14 +77,16 @@ def generate_dataset(
     color_size: tuple[int, int] = (216, 162),
     depth_size: tuple[int, int] = (160, 120),
     workers: int = 1,
-    on_scene: Callable[[str], None] | None = None,
+    *,
+    scheduler: str | None = None,
     difficulty: Difficulty = PLAIN,
 ) -> list[str]:
     """Writes the data set under `root` and returns the names of the scenes made by this call.
 
     Scenes that are there already are kept, so an interrupted run continues and a larger number
-    extends the set; other settings than those of the scenes that are there raise ValueError.
-    `on_scene(name)` is called in this process after each scene. About `points` vertices a scene.
+    extends the set; other settings than those of the scenes that are there raise ValueError, as
+    does a scene that could not be made. About `points` vertices a scene. workers, scheduler: see
+    `jobs.scenes.run_jobs`.
     """
     if frames < MIN_FRAMES:
         raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
@@ -98,9 +99,15 @@ def generate_dataset(
     missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
     if len(missing) < len(names):
         logger.info("%s: keeps %d scenes that are there", root, len(names) - len(missing))
-    for name in _run(root, settings, missing, workers):
-        if on_scene is not None:
-            on_scene(name)
+    outcome = run_jobs(
+        functools.partial(make_scene, root, settings),
+        {names[index]: index for index in missing},
+        workers=workers,
+        title="synthetic scenes",
+        scheduler=scheduler,
+    )
+    if outcome.failed:
+        raise ValueError(outcome.summary())
     write_label_table(root, settings)
     for split, part in (("train", names[:num_train]), ("val", names[num_train:])):
         _write_text(root / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in part))
@@ -124,22 +131,6 @@ def _claim(root: Path, settings: SynthesisSettings) -> None:
             f"{note}: scenes made with {found}, asked for {wanted}; "
             "use the same settings or another root"
         )
-
-
-def _run(root: Path, settings: SynthesisSettings, indices: list[int], workers: int):
-    if workers <= 1:
-        for index in indices:
-            yield make_scene(root, settings, index)
-        return
-    # spawn: a fork of a process that has started threads (torch, BLAS) may hang
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [pool.submit(make_scene, root, settings, index) for index in indices]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def make_scene(root, settings: SynthesisSettings, index: int) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 import other_layouts
 import pytest
 import torch
+from cli import wsegpc
 from PIL import Image
 from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
-import preparing
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.base import CAPTURES, find_captures, prepare
 from pointcept_wsegpc.captures.converted.arrays import read_dictionary, read_superpoints, read_tuple
@@ -588,12 +588,12 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
         convert_pseudo_labels(tmp_path / "store", tmp_path / "o", table, {"x": scene})
 
 
-def test_the_tool_converts_and_goes_on(sources, tmp_path, capsys):
+def test_the_command_converts_and_goes_on(sources, tmp_path):
     root = tmp_path / "root"
     given = ["--raw", sources["wsegpc"], "--out", root, "--stride", 2, "--size", "48x36"]
     for line in ("2 done, 0 already finished, 0 failed", "0 done, 2 already finished"):
-        assert preparing.main("wsegpc", "tool", "", list(map(str, given))) == 0
-        assert line in capsys.readouterr().out
+        result = wsegpc("prepare", "wsegpc", *given)
+        assert result.exit_code == 0 and line in result.stdout
     assert set(read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
 
 

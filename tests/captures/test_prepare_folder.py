@@ -2,9 +2,7 @@
 
 import json
 import os
-import runpy
 import shutil
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import own_scan
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 from plyfile import PlyData
 from scipy.ndimage import map_coordinates
@@ -46,16 +45,13 @@ def capture_of(tmp_path, name="a", writer=own_scan.scannet, count=4):
 
 
 @pytest.fixture
-def run_tool(monkeypatch, capsys):
-    """run_tool(name, *arguments): (what it exits with, what it prints), in this process."""
+def run_tool(caplog):
+    """run_tool(*arguments): (exit status, all that is said), in this process."""
 
-    def call(name, *arguments):
-        path = ROOT / f"tools/{name}.py"
-        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(path), run_name="__main__")
-        printed = capsys.readouterr()
-        return end.value.code, printed.out + printed.err
+    def call(*arguments):
+        caplog.clear()
+        result = wsegpc(*arguments)
+        return result.exit_code, result.output + caplog.text
 
     return call
 
@@ -554,15 +550,15 @@ def test_labels_return_to_every_scanned_point(tmp_path):
 
 def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     raw, out = tmp_path / "my scans", tmp_path / "out"
-    assert run_tool("prepare_folder", "--template", raw)[0] == 0
-    assert "is not empty" in run_tool("prepare_folder", "--template", raw)[0]
+    assert run_tool("prepare", "scans", "--template", raw)[0] == 0
+    assert "is not empty" in run_tool("prepare", "scans", "--template", raw)[1]
     own_scan.colmap(raw / "Büro 2", 3)
     own_scan.write_mesh(raw / "leer")
     (raw / "broken").mkdir()
     (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,floor;wall\nx,box\n")
     (raw / "val.txt").write_text("leer\n")
     arguments = ("--raw", raw, "--out", out, "--size", "32x24")
-    status, printed = run_tool("prepare_folder", *arguments)
+    status, printed = run_tool("prepare", "scans", *arguments)
     assert status == 1
     for line in (
         "3 classes: floor, wall, box",
@@ -584,7 +580,7 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     (raw / "broken").rmdir()
     (raw / "val.txt").write_text("leer\nBüro 2\n")
     (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,wall\n")
-    status, printed = run_tool("prepare_folder", *arguments)
+    status, printed = run_tool("prepare", "scans", *arguments)
     assert status == 0 and "0 done, 3 already finished, 0 failed" in printed
     assert "1 prepared scenes moved to their new split: Büro 2" in printed
     assert read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
@@ -593,9 +589,9 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
 
 def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
     raw, out = tmp_path / "raw", tmp_path / "out"
-    run_tool("prepare_folder", "--template", raw)
+    run_tool("prepare", "scans", "--template", raw)
     shutil.copytree(raw / "kitchen", raw / "hall")
-    command = ("prepare_folder", "--raw", raw, "--out", out, "--size", "32x24")
+    command = ("prepare", "scans", "--raw", raw, "--out", out, "--size", "32x24")
     assert run_tool(*command)[0] == 0
     for path in (raw / "kitchen", *(raw / "kitchen").rglob("*")):
         os.utime(path, (1e9, 1e9))
@@ -620,8 +616,8 @@ def test_space_is_checked_before_the_start(tmp_path, run_tool, monkeypatch):
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--size", "32x24")
-    message, printed = run_tool("prepare_folder", *arguments)
-    assert "free some, or prepare less with --split, --stride or --size" in message
+    status, printed = run_tool("prepare", "scans", *arguments)
+    assert status == 1 and "--stride" in printed
     assert "2 scenes to prepare" in printed and not list((tmp_path / "out").glob("train/*"))
 
 
@@ -633,8 +629,8 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
         (("--raw", "x", "--out", "y", "--spacing", "-1"), "--spacing -1.0: expected a number of"),
         (("--raw", "x", "--out", "y", "--scale", "0"), "--scale 0.0: expected a number above 0"),
     ):
-        status, printed = run_tool("prepare_folder", *arguments)
-        assert status and message in f"{status} {printed}" and "\n" not in str(status)
+        status, printed = run_tool("prepare", "scans", *arguments)
+        assert status and message in printed
 
 
 def test_what_an_owner_is_told():
@@ -672,19 +668,21 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
 
 
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):
-    run_tool("prepare_folder", "--template", tmp_path / "raw")
+    run_tool("prepare", "scans", "--template", tmp_path / "raw")
     run_tool(
-        "prepare_folder", "--raw", tmp_path / "raw", "--out", tmp_path / "o", "--size", "32x24"
+        *("prepare", "scans", "--raw", tmp_path / "raw"),
+        *("--out", tmp_path / "o"),
+        *("--size", "32x24"),
     )
     store, out = tmp_path / "store", tmp_path / "ply"
-    arguments = (tmp_path / "o", store, "--out", out)
-    assert "no label of a scene of" in run_tool("export_ply", *arguments)[0]
+    arguments = (tmp_path / "o", "--store", store, "--out", out)
+    assert "no label of a scene of" in run_tool("export-ply", *arguments)[1]
     points = len(read_points(tmp_path / "o/train/kitchen")["coord"])
     write_store(store, {"kitchen": np.arange(points) % 4 - 1})
-    status, printed = run_tool("export_ply", *arguments)
+    status, printed = run_tool("export-ply", *arguments)
     assert status == 0 and "1 done, 0 already finished, 0 failed" in printed
     ply = PlyData.read(str(out / "kitchen.ply"))
     assert set(ply["vertex"]["label"]) == {-1, 0, 1, 2} and ply.comments[2] == "label 2 box"
     (tmp_path / "few.txt").write_text("floor\n")
-    status, printed = run_tool("export_ply", *arguments, "--names", tmp_path / "few.txt")
+    status, printed = run_tool("export-ply", *arguments, "--classes", tmp_path / "few.txt")
     assert status == 1 and "has the label 2" in printed

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import s3dis_rooms
+from cli import wsegpc
 from PIL import Image
 
-import preparing
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import frames
@@ -568,16 +568,13 @@ def test_views_are_those_that_see_most():
 
 
 @pytest.fixture
-def run_tool(capsys):
-    """run_tool(*options): (exit status, all that is printed), in this process."""
+def run_tool(caplog):
+    """run_tool(*options): (exit status, all that is said), in this process."""
 
     def call(*options):
-        try:
-            status, said = preparing.main("s3dis", "tool", "", [*map(str, options)]), ""
-        except SystemExit as end:
-            status, said = 1, end.code
-        printed = capsys.readouterr()
-        return status, f"{printed.out}{printed.err}{said}"
+        caplog.clear()
+        result = wsegpc("prepare", "s3dis", *options)
+        return result.exit_code, result.output + caplog.text
 
     return call
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 
-import preparing
 from pointcept_wsegpc import camera
 from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
@@ -24,6 +24,7 @@ from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ply import read_mesh
+from pointcept_wsegpc.commands import prepare as prepare_command
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
@@ -59,16 +60,13 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture
-def run_tool(capsys):
-    """run_tool(*options): (exit status, all that is printed), in this process."""
+def run_tool(caplog):
+    """run_tool(*options): (exit status, all that is said), in this process."""
 
     def call(*options):
-        try:
-            status, said = preparing.main("scannet", "tool", "", [*map(str, options)]), ""
-        except SystemExit as end:
-            status, said = 1, end.code
-        printed = capsys.readouterr()
-        return status, f"{printed.out}{printed.err}{said}"
+        caplog.clear()
+        result = wsegpc("prepare", "scannet", *options)
+        return result.exit_code, result.output + caplog.text
 
     return call
 
@@ -598,12 +596,12 @@ def test_space_is_checked_before_the_start(tmp_path, monkeypatch, capsys):
     needed = estimate_bytes([capture], SETTINGS)
     stored = 4 * 24 * 32 * 2 + 8000 * 47
     assert needed == stored
-    preparing.check_space(needed, tmp_path / "out" / "deep", "1 scenes")
+    prepare_command.check_space(needed, tmp_path / "out" / "deep", "1 scenes")
     assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(prepare_command.shutil, "disk_usage", lambda _: free)
     with pytest.raises(OSError, match="free some, or prepare less with --split, --stride"):
-        preparing.check_space(needed, tmp_path / "out", "1 scenes")
+        prepare_command.check_space(needed, tmp_path / "out", "1 scenes")
 
 
 def test_manifest_is_plain_json(prepared):

@@ -29,7 +29,7 @@ def cache(tmp_path_factory):
 @pytest.fixture
 def build(cache, monkeypatch):
     """build(name) -> the quick case, in this process."""
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "studies"))
     cases, inputs = (importlib.import_module(f"benchmarks.{name}") for name in ("cases", "inputs"))
     return lambda name: cases.CASES[name](inputs.QUICK, cache)
 
@@ -38,7 +38,7 @@ def build(cache, monkeypatch):
 def test_report_has_every_row(cache):
     target = cache / "report.json"
     run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "--quick", "--repeat", "1",
+        [sys.executable, ROOT / "tools" / "studies" / "benchmark.py", "--quick", "--repeat", "1",
          "--cache", cache, "--json", target],
         capture_output=True, text=True, cwd=cache,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -33,7 +33,7 @@ def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
     path = next((raw / name for name in TAGS_FILES if (raw / name).is_file()), None)
     if path is None:
         raise FileNotFoundError(
-            f"{raw} has no {' or '.join(TAGS_FILES)}; {EXPECTED} (tools/prepare_folder.py "
+            f"{raw} has no {' or '.join(TAGS_FILES)}; {EXPECTED} (`wsegpc prepare scans` "
             "--template DIR writes an example)"
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)

@@ -9,11 +9,11 @@ from scipy.spatial import cKDTree
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.resample import nearest_index, resample_to
+from pointcept_wsegpc.captures.scannet.classes import NYU40_IDS
 from pointcept_wsegpc.captures.scannet.scene import points_from_mesh
 from pointcept_wsegpc.captures.scannet.sens import SensReader
-from pointcept_wsegpc.contracts.classes import SCANNET20
 
-NYU40 = np.array([*SCANNET20.values(), 0])  # of a class; the last, of none
+NYU40 = np.array([*NYU40_IDS, 0])  # of a class; the last, of none
 CONCERTO_RADIUS = 0.12  # m; Concerto takes 0.01, on clouds a hundred times as dense
 
 

@@ -11,9 +11,12 @@ import numpy as np
 from PIL import Image
 
 from pointcept_wsegpc.captures.s3dis.images import AREA_5B
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
+
+S3DIS = ClassTable.shipped("s3dis")
+SCANNET20 = ClassTable.shipped("scannet20")
 
 CLASS = {"desk": "table", "bookshelf": "bookcase", "picture": "board"}  # others: the same, clutter
 VIEWS_PER_CAMERA = 4
@@ -21,9 +24,9 @@ VIEWS_PER_CAMERA = 4
 
 def s3dis_class(label):
     """Name of the class of a ScanNet label, -1 = none."""
-    name = SCANNET20_NAMES[label] if label >= 0 else "clutter"
+    name = SCANNET20.names[label] if label >= 0 else "clutter"
     name = CLASS.get(name, name)
-    return name if name in S3DIS_NAMES else "clutter"
+    return name if name in S3DIS.names else "clutter"
 
 
 def walls_angle(scene):
@@ -69,7 +72,7 @@ def write_preprocessed(scene, root, area, room, aligned=False, normals=True):
         centre = (coord.max(0) + coord.min(0)) / 2
         coord, normal = (coord - centre) @ rotation.T + centre, normal @ rotation.T
     names = object_names(scene)
-    classes = [S3DIS_NAMES.index(name.split("_")[0]) for name in names]
+    classes = [S3DIS.names.index(name.split("_")[0]) for name in names]
     instance = np.unique(names, return_inverse=True)[1]
     np.save(folder / "coord.npy", coord.astype(np.float32))
     np.save(folder / "color.npy", points["color"])

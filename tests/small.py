@@ -7,7 +7,9 @@ from pointcept.models.builder import MODELS
 from torch import nn
 
 import pointcept_wsegpc.register  # noqa: F401  WSegPC and the data sets by name
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 
 @MODELS.register_module("Test-PointMLP")
@@ -28,7 +30,7 @@ def model_config(**changes):
     encoder = {"name": "convnext_atto", "weights": "none", "stages": 1}
     config = {
         "type": "WSegPC",
-        "num_classes": len(SCANNET20_NAMES),
+        "num_classes": len(SCANNET20.names),
         "backbone": {"type": "Test-PointMLP"},
         "image_encoder": encoder,
         "guidance_warmup": 1,

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 
+SCANNET20 = ClassTable.shipped("scannet20")
 
-def write_store(folder, scenes, names=SCANNET20_NAMES, quality=None):
+
+def write_store(folder, scenes, names=SCANNET20.names, quality=None):
     """A finished store of {scene: label (N,) or (label (N,), confidence (N,))}; returns it."""
     store = LabelStore(folder, names, {"made_by": "a test"}).open(scenes)
     for scene, labels in scenes.items():

@@ -21,8 +21,11 @@ from pointcept.utils.config import Config
 from stores import write_store
 
 from pointcept_wsegpc import register
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
+
+S3DIS = ClassTable.shipped("s3dis")
+SCANNET20 = ClassTable.shipped("scannet20")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
@@ -68,7 +71,7 @@ def test_parses_as_a_training_does(name, tmp_path):
     assert cfg.data.train.loop == cfg.epoch // cfg.eval_epoch
     assert cfg.enable_wandb is False and cfg.num_worker > 0
     assert cfg.custom_imports.imports == ["pointcept_wsegpc.register"]
-    names = SCANNET20_NAMES if name in SCANNET else S3DIS_NAMES
+    names = SCANNET20.names if name in SCANNET else S3DIS.names
     assert tuple(cfg.data.names) == names and cfg.data.num_classes == len(names)
     assert Config.fromfile(str(tmp_path / "config.py")).model == cfg.model
 

@@ -20,6 +20,7 @@ from stores import write_store
 from pointcept_wsegpc.captures.folder.raw import find_scans
 from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import write_scene_tags
 from pointcept_wsegpc.files import read_json
@@ -48,7 +49,7 @@ def own_root(tmp_path_factory):
     regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
     extract_regions(capture.target, regions)
     write_scene_tags(root / "scene_tags.json", {"kitchen": ["floor", "wall", "box"]})
-    (root / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    ClassTable(NAMES).write(root)
     return root
 
 
@@ -103,7 +104,7 @@ def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
 def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
     monkeypatch.setenv("WSEGPC_SCANS", str(tmp_path))
     for name in CONFIGS:
-        with pytest.raises(FileNotFoundError, match=r"classes\.txt are missing.*prepare_folder"):
+        with pytest.raises(FileNotFoundError, match=r"classes\.json is missing; `wsegpc upgrade"):
             load(name)
 
 

@@ -33,7 +33,7 @@ from test_configs import (
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, voxelize
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
@@ -43,8 +43,10 @@ from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
 from pointcept_wsegpc.transforms.views import nearest_half
 
+S3DIS = ClassTable.shipped("s3dis")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-C = len(S3DIS_NAMES)
+C = len(S3DIS.names)
 WITHOUT = "-".join(s3dis_rooms.WITHOUT_IMAGES)  # images
 TRAIN = ("Area_1", "Area_2")  # three rooms, one of them without images
 
@@ -332,12 +334,12 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
     assert "Engine: Pointcept stand-in" in log
     store = tmp_path / "one/pseudo_labels"
     labels = LabelStore.load(store)
-    labels.check(S3DIS_NAMES)
+    labels.check(S3DIS.names)
     assert len(labels.manifest["scenes"]) == 3
     for scene in scene_dirs(root, TRAIN):
         label = labels.read(scene.name, len(np.load(scene / "coord.npy")))["label"]
         tags = read_scene_tags(root / "scene_tags.json")[scene.name]
-        assert {S3DIS_NAMES[i] for i in np.unique(label)} <= set(tags)
+        assert {S3DIS.names[i] for i in np.unique(label)} <= set(tags)
     run(
         "train.py", "--config-file", CONFIGS / "s3dis/stage2-minkunet18c.py", "--num-gpus", 1,
         "--options", *small_run, narrow, f"save_path={tmp_path / 'two'}",
@@ -404,7 +406,7 @@ def store(root, tmp_path_factory):
         scene.name: np.full(len(np.load(scene / "coord.npy")), 7)
         for scene in scene_dirs(root, TRAIN)
     }
-    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS_NAMES).path
+    return write_store(tmp_path_factory.mktemp("store"), labels, S3DIS.names).path
 
 
 def test_paper_settings():

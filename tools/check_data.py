@@ -73,8 +73,8 @@ def draw(scenes, records, args, out):
 
 def check(args, root, scenes):
     """The report on the scenes {split/scene: folder}, as JSON holds it."""
-    names = class_table(args.names, root)
-    settings = Settings(names, args.num_views, args.tolerance, max_views=args.max_views)
+    table = class_table(args.names, root)
+    settings = Settings(table, args.num_views, args.tolerance, max_views=args.max_views)
     outcome = run_jobs(
         functools.partial(check_scene, settings=settings),
         scenes,
@@ -86,12 +86,12 @@ def check(args, root, scenes):
         problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
     records = dict(sorted(outcome.done.items()))
-    tags = check_tags(root, list(find_scenes(root)), records, names).record()
+    tags = check_tags(root, list(find_scenes(root)), records, table).record()
     training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
     schedule = Schedule(seconds=args.seconds_per_step, num_views=args.num_views)
     return {
         "root": str(root),
-        "names": list(names),
+        "names": list(table.names),
         "settings": {"tolerance": args.tolerance, "max_views": args.max_views},
         "scenes": records,
         "tags": {key: value for key, value in tags.items() if key != "problems"},

@@ -24,8 +24,9 @@ from pointcept_wsegpc.captures.converted.layouts import (
     find_captures,
 )
 from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
+from pointcept_wsegpc.captures.scannet.classes import TABLE
 from pointcept_wsegpc.commands.errors import end_in_one_line
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.scenes import add_job_arguments
@@ -111,6 +112,7 @@ def convert(args):
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
     estimate = functools.partial(estimate_bytes, size=settings.size)
     check_space_for(jobs, settings, args, root, estimate, "scenes", "--splits or --size")
+    TABLE.write(root)
     outcome = prepare_all(convert_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status
@@ -120,9 +122,10 @@ def convert_labels(args):
     from tqdm import tqdm
 
     scenes = {path.name: path for path in scene_dirs(args.data, args.split)}
+    table = ClassTable.read(args.data)
     with tqdm(total=len(scenes), desc="convert", unit="scene") as bar:
         manifest = convert_pseudo_labels(
-            args.source, args.out, SCANNET20_NAMES, scenes, args.key, lambda _: bar.update()
+            args.source, args.out, table, scenes, args.key, lambda _: bar.update()
         )
     print(f"{len(manifest['scenes'])} scenes, {manifest['coverage']:.1%} of their points labelled")
     for value in manifest["quality"].get("miou", {}).values():

@@ -14,7 +14,7 @@ import functools
 import sys
 from pathlib import Path
 
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE, SCANNET20_NAMES, read_class_names
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable, given_table
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.jobs.scenes import add_job_arguments, run_jobs
 from pointcept_wsegpc.visualize.ply import write_labelled
@@ -28,7 +28,7 @@ def parse_arguments():
     parser.add_argument("store", type=Path, help="folder with the labels, SCENE.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder to write SCENE.ply into")
     parser.add_argument(
-        "--names", type=Path, help=f"class names, one a line (default ROOT/{CLASSES_FILE})"
+        "--names", help=f"class table: a shipped one, or a file (default ROOT/{CLASSES_FILE})"
     )
     add_job_arguments(parser)
     return parser.parse_args()
@@ -53,13 +53,11 @@ def find_labelled(root, store):
 def main():
     args = parse_arguments()
     root, store = (path.expanduser().resolve() for path in (args.root, args.store))
-    path = args.names or root / CLASSES_FILE
-    own = args.names or path.is_file()
-    names = read_class_names(path) if own else SCANNET20_NAMES
+    table = given_table(args.names) if args.names else ClassTable.read(root)
     jobs = find_labelled(root, store)
     out = args.out.expanduser().resolve()
     outcome = run_jobs(
-        functools.partial(write_labelled, names=names, out=out),
+        functools.partial(write_labelled, table=table, out=out),
         jobs,
         workers=args.workers,
         shard=args.shard,

@@ -27,9 +27,8 @@ from pointcept_wsegpc.captures.folder.raw import (
 from pointcept_wsegpc.captures.folder.scene import UP, Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.contracts.classes import CLASSES_FILE
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
-from pointcept_wsegpc.files import atomic_path, read_json
+from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.scenes import add_job_arguments
 from preparing import check_space_for, prepare_all
 
@@ -77,10 +76,13 @@ def length(text):
     return value
 
 
-def write_tags(root, captures, classes, tags):
-    """Write classes and tags of the data set, and print what they lack."""
-    with atomic_path(root / CLASSES_FILE) as temporary:
-        Path(temporary).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+def write_tags(root, captures, table, tags):
+    """Write class table and tags of the data set, and print what they lack.
+
+    Both are read anew every time; but a table by which scenes are labelled stays, or is refused.
+    """
+    labelled = any(root.glob("*/*/segment*.npy"))
+    classes = table.write(root, replace=not labelled).names
     names = {capture.name for capture in captures}
     write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
     print(f"{len(classes)} classes: {', '.join(classes)}")
@@ -161,7 +163,7 @@ def main():
         print(f"template written; read {write_template(args.template)}")
         return 0
     root = Path(args.out).expanduser().resolve()
-    classes, tags = read_own_tags(Path(args.raw).expanduser().resolve())
+    table, tags = read_own_tags(Path(args.raw).expanduser().resolve())
     captures, absent = find_scans(args.raw, root)
     if absent:
         print(f"{len(absent)} listed scenes have no folder: {', '.join(absent[:5])}")
@@ -172,7 +174,7 @@ def main():
             f"{len(gone)} prepared scenes have no folder any more: {', '.join(gone[:5])}; delete "
             f"them from {root}: without tags stage one refuses them"
         )
-    write_tags(root, captures, classes, tags)
+    write_tags(root, captures, table, tags)
     jobs = {f"{capture.split}/{capture.name}": capture for capture in captures}
     settings = Settings(
         stride=args.stride, height=args.size[0], width=args.size[1], spacing=args.spacing,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from argument_types import positive
 from pointcept_wsegpc.captures.s3dis.agreement import describe
+from pointcept_wsegpc.captures.s3dis.points import TABLE
 from pointcept_wsegpc.captures.s3dis.raw import AREAS, estimate_bytes, find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
 from pointcept_wsegpc.files import read_json
@@ -107,6 +108,7 @@ def main():
     estimate = functools.partial(estimate_bytes, settings=settings)
     remedy = "--areas, --max-views or --size"
     check_space_for(jobs, settings, args, root, estimate, "rooms", remedy)
+    TABLE.write(root)
     outcome = prepare_all(prepare_room, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status

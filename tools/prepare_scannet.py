@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from argument_types import positive, size
+from pointcept_wsegpc.captures.scannet.classes import TABLE
 from pointcept_wsegpc.captures.scannet.raw import SPLITS, estimate_bytes, find_captures
 from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
 from pointcept_wsegpc.files import read_json
@@ -76,6 +77,7 @@ def main():
     estimate = functools.partial(estimate_bytes, stride=settings.stride, size=settings.size)
     remedy = "--splits, --stride or --size"
     check_space_for(jobs, settings, args, root, estimate, "scenes", remedy)
+    TABLE.write(root)
     outcome = prepare_all(prepare_scene, jobs, settings, args)
     report(outcome, jobs, root)
     return outcome.exit_status

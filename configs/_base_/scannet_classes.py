@@ -1,27 +1,8 @@
 # The 20 classes of the ScanNet benchmark, in Pointcept's order and spelling.
-data = dict(
-    num_classes=20,
-    ignore_index=-1,
-    names=[
-        "wall",
-        "floor",
-        "cabinet",
-        "bed",
-        "chair",
-        "sofa",
-        "table",
-        "door",
-        "window",
-        "bookshelf",
-        "picture",
-        "counter",
-        "desk",
-        "curtain",
-        "refridgerator",
-        "shower curtain",
-        "toilet",
-        "sink",
-        "bathtub",
-        "otherfurniture",
-    ],
-)
+_base_ = []
+
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+names = ClassTable.shipped("scannet20").names
+data = dict(num_classes=len(names), ignore_index=-1, names=list(names))
+del ClassTable, names

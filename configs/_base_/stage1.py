@@ -1,6 +1,10 @@
 # Stage one on ScanNet-format scenes, with the paper's settings: data, networks, hooks.
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+num_classes = len(ClassTable.shipped("scannet20"))
+
 sync_bn = True
 
 optimizer = dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=0.0001)
@@ -8,7 +12,7 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="WSegPC",
-    num_classes=20,
+    num_classes=num_classes,
     backbone=dict(type="WSegPC-MinkUNet", arch="18A", in_channels=6),
     image_encoder=dict(name="resnet50.tv_in1k", weights="imagenet"),
 )
@@ -48,7 +52,7 @@ data = dict(
     ),
     val=dict(split="val", mode="eval", **scenes),
 )
-del scenes
+del ClassTable, num_classes, scenes
 
 hooks = [
     dict(type="CheckpointLoader"),

@@ -1,6 +1,10 @@
 # Stage two on ScanNet-format scenes, with the paper's settings; children name the network.
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+num_classes = len(ClassTable.shipped("scannet20"))
+
 batch_size = 8
 epoch = 200
 eval_epoch = 50
@@ -11,7 +15,7 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="DefaultSegmentor",
-    backbone=dict(type="WSegPC-MinkUNet", arch="18C", in_channels=6, num_classes=20),
+    backbone=dict(type="WSegPC-MinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
     criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
 )
 
@@ -100,7 +104,7 @@ data = dict(
         ),
     ),
 )
-del collect
+del ClassTable, num_classes, collect
 
 hooks = [
     dict(type="CheckpointLoader"),

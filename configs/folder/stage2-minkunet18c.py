@@ -4,10 +4,11 @@ _base_ = ["../_base_/stage2.py"]
 import os
 from glob import glob
 
-from pointcept_wsegpc.contracts.classes import read_class_names
+from pointcept_wsegpc.contracts.classes import ClassTable
 
 data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
-names = read_class_names(f"{data_root}/classes.txt")
+table = ClassTable.read(data_root)
+names = list(table.names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
@@ -18,10 +19,10 @@ data = dict(
     num_classes=len(names),
     names=names,
     train=dict(
-        store="exp/wsegpc/folder/wsegpc-cmg-rpc/pseudo_labels", names=names, data_root=data_root
+        store="exp/wsegpc/folder/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root
     ),
     # Labelled by tools/predict.py: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )
-del os, glob, read_class_names, names, scenes
+del os, glob, ClassTable, table, names, scenes

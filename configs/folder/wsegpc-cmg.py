@@ -5,10 +5,11 @@ _base_ = ["../scannet/wsegpc-cmg.py"]
 import os
 from glob import glob
 
-from pointcept_wsegpc.contracts.classes import read_class_names
+from pointcept_wsegpc.contracts.classes import ClassTable
 
 data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
-names = read_class_names(f"{data_root}/classes.txt")
+table = ClassTable.read(data_root)
+names = list(table.names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 # Own data sets are small. About 8000 iterations, however many scenes there are, but no fewer passes
@@ -22,13 +23,17 @@ data = dict(
     names=names,
     train=dict(
         type="WSegPCMultiViewDataset",
-        names=names,
         data_root=data_root,
         # For classes that are in nearly every scene: see transforms/scenes.py.
         structures=dict(
-            _delete_=True, **{n: (n, 0.5) for n in ("floor", "wall", "ceiling") if n in names}
+            _delete_=True,
+            **{
+                name: (kind, 0.5)
+                for role, kind in (("ground", "floor"), ("wall", "wall"), ("ceiling", "ceiling"))
+                for name in table.roles[role]
+            },
         ),
     ),
-    val=dict(type="WSegPCMultiViewDataset", names=names, data_root=data_root),
+    val=dict(type="WSegPCMultiViewDataset", data_root=data_root),
 )
-del os, glob, read_class_names, names, scenes
+del os, glob, ClassTable, table, names, scenes

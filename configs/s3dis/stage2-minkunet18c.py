@@ -1,17 +1,19 @@
 # Stage two on S3DIS with our Mink U-Net 18C, Area 5 held out: 50 epochs x loop 16.
 _base_ = ["../_base_/stage2.py"]
 
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+names = ClassTable.shipped("s3dis").names
 
 batch_size = 4
 epoch = 800
 
-model = dict(backbone=dict(num_classes=13))
+model = dict(backbone=dict(num_classes=len(names)))
 
 data_root = "data/s3dis_wsegpc"
 data = dict(
-    num_classes=13,
-    names=list(S3DIS_NAMES),
+    num_classes=len(names),
+    names=list(names),
     train=dict(
         type="WSegPCS3DISPseudoLabelDataset",
         store="exp/wsegpc/s3dis/wsegpc-cmg-rpc/pseudo_labels",
@@ -41,4 +43,4 @@ data = dict(
     val=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
     test=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
 )
-del S3DIS_NAMES
+del ClassTable, names

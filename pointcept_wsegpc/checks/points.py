@@ -3,12 +3,15 @@
 N points.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..contracts.classes import IGNORE, LABEL_TABLES
+from ..contracts.classes import ClassTable
+from .findings import Findings
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
 LIKELY_SPACING = (0.0005, 0.5)  # m, from a point to its nearest neighbour
@@ -17,10 +20,12 @@ SPACING_SAMPLE = 2000
 PREPARE = "prepare this scene again"
 
 
-def check_points(findings, scene, num_classes=None):
+def check_points(
+    findings: Findings, scene: str | Path, table: ClassTable | None = None
+) -> dict[str, np.ndarray]:
     """Add what is wrong with the arrays of a scene folder; returns those that are usable, by name.
 
-    num_classes: of the class table, None where it is not known.
+    table: the class table, None where it is not known.
     """
     points = {}
     for key in WIDTH:
@@ -37,7 +42,7 @@ def check_points(findings, scene, num_classes=None):
     for key in ("color", "normal"):
         if len(points.get(key, ())):
             (_check_color if key == "color" else _check_normal)(findings, points[key])
-    _check_labels(findings, Path(scene), points, num_classes)
+    _check_labels(findings, Path(scene), points, table)
     _check_lengths(findings, points)
     return points
 
@@ -102,8 +107,9 @@ def _check_normal(findings, normal):
         findings.add("normal-length", what, f"normalise them and {PREPARE}", wasted=False)
 
 
-def _check_labels(findings, scene, points, num_classes):
-    for path in sorted(scene.glob("segment*.npy")):
+def _check_labels(findings, scene, points, table):
+    own = {scene / f"{table.label_file}.npy"} if table else set()
+    for path in sorted({*scene.glob("segment*.npy"), *filter(Path.is_file, own)}):
         label = _load(findings, path)
         if label is None:
             continue
@@ -113,13 +119,12 @@ def _check_labels(findings, scene, points, num_classes):
             findings.add("label-dtype", what, "map the labels to the class table")
             continue
         points[path.stem] = label
-        # segment200 and the like have tables of their own
-        if num_classes is None or path.stem not in LABEL_TABLES or not len(label):
+        if path not in own:  # labels of another class table, such as segment200
             continue
-        if label.min() < IGNORE or label.max() >= num_classes:
-            what = f"{path.name} holds labels {label.min()} to {label.max()}"
-            expected = f"expected {IGNORE} to {num_classes - 1}"
-            findings.add("label-range", f"{what}; {expected}", "map the labels to the class table")
+        try:
+            points[path.stem] = table.clean(label, path.name)
+        except ValueError as error:
+            findings.add("label-range", str(error), "map the labels to the class table")
 
 
 def _whole(values):

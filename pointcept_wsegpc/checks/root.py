@@ -1,11 +1,13 @@
 """Checks of a data root as a whole: which scenes, their tags, size and expected hours."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contracts.classes import CLASSES_FILE, S3DIS_NAMES, SCANNET20_NAMES, read_class_names
+from ..contracts.classes import ClassTable, given_table
 from ..contracts.scene import SCENE_LAYOUT
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
@@ -13,7 +15,6 @@ from .findings import Findings
 PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy")
 LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
-TABLES = {"scannet20": SCANNET20_NAMES, "s3dis": S3DIS_NAMES}
 
 
 def find_scenes(root, splits=None):
@@ -39,42 +40,21 @@ def _looks_like_scene(folder):
     return any((folder / part).exists() for part in (*PARTS, "views"))
 
 
-def class_table(text, root):
-    """Class names of an option: 'scannet20', 's3dis', names with commas, or a file with one a line.
+def class_table(text: str | None, root: str | Path) -> ClassTable:
+    """The class table that an option names (see `given_table`); None: that of the data root.
 
-    None: those of ROOT/classes.txt if it is there, else the known table that holds most of the
-    tags. Raises ValueError or OSError in one line.
+    Raises ValueError or OSError in one line.
     """
-    if text is None:
-        own = Path(root) / CLASSES_FILE
-        return tuple(read_class_names(own)) if own.is_file() else _likely_table(root)
-    if text in TABLES:
-        return TABLES[text]
-    if Path(text).is_file():
-        return tuple(read_class_names(text))
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names) or len(set(names)) < len(names):
-        raise ValueError(
-            f"class table {text!r}: expected names with commas, none twice, a file with one name a "
-            f"line, or one of {', '.join(TABLES)}"
-        )
-    return names
+    return ClassTable.read(root) if text is None else given_table(text)
 
 
-def _likely_table(root):
-    try:
-        tags = read_scene_tags(Path(root) / TAGS_FILE)
-    except (OSError, ValueError):  # reported by check_tags
-        return SCANNET20_NAMES
-    used = {name for names in tags.values() for name in names}
-    return max(TABLES.values(), key=lambda table: len(used & set(table)))
-
-
-def check_tags(root, scenes, records, names):
+def check_tags(
+    root: str | Path, scenes: list[str], records: dict[str, dict], table: ClassTable
+) -> Findings:
     """Findings on the tags file.
 
     scenes: all of the root, as split/scene; records: {split/scene: record of check_scene} of those
-    that were checked; names: the class table.
+    that were checked; table: the class table.
     """
     findings = Findings()
     path = Path(root) / TAGS_FILE
@@ -86,20 +66,31 @@ def check_tags(root, scenes, records, names):
         return findings
     splits = {scene: split for split, _, scene in (name.partition("/") for name in scenes)}
     _check_coverage(findings, tags, splits)
-    foreign = Counter(tag for listed in tags.values() for tag in listed if tag not in names)
+    foreign = Counter(tag for listed in tags.values() for tag in listed if not table.find(tag))
     if foreign:
         some = ", ".join(f"{tag!r} ({count})" for tag, count in foreign.most_common(LISTED))
         what = f"{len(foreign)} names among the tags are not in the class table: {some}"
-        fix = f"rename them, or give --names; known: {', '.join(names)}"
-        findings.add("tags-foreign", what, fix)
-    used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(names))
-    findings.measures.update(scenes_per_tag={name: used[name] for name in names})
-    never = [name for name in names if not used[name]]
+        findings.add("tags-foreign", what, f"rename them: {_unknown(foreign, table)}")
+    tags = {scene: [table.find(tag) or tag for tag in listed] for scene, listed in tags.items()}
+    used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(table.names))
+    findings.measures.update(scenes_per_tag={name: used[name] for name in table.names})
+    never = [name for name in table.names if not used[name]]
     if never and used:
         what = f"no scene has the tags {', '.join(never[:LISTED])}{' …' * (len(never) > LISTED)}"
         findings.add("tags-unused", what, "these classes cannot be learned", wasted=False)
     _compare_labels(findings, tags, records)
     return findings
+
+
+def _unknown(tags, table):
+    """What the class table says of the tags that are no class, {tag: count}, the first few."""
+    said = []
+    for tag, _ in tags.most_common(LISTED):
+        try:
+            table.index(tag)
+        except ValueError as error:
+            said.append(str(error))
+    return "; ".join(said)
 
 
 def _check_coverage(findings, tags, splits):

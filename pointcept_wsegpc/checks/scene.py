@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contracts.classes import LABEL_TABLES
+from ..contracts.classes import ClassTable
 from .colors import check_colors, check_photos, linked_colors
 from .diagnosis import check_fit
 from .findings import Findings
@@ -23,7 +23,7 @@ EVENLY = 0.5  # median error over tolerance where links are spread evenly; right
 class Settings:
     """What the checks compare with; all from the training configuration."""
 
-    names: tuple = ()  # class table; () = unknown
+    table: ClassTable | None = None  # None: unknown
     num_views: int = 6  # of a sample
     tolerance: float = 0.04  # m, of the point-pixel links
     grid_size: float = 0.04  # m, voxel edge
@@ -35,7 +35,7 @@ def check_scene(scene, settings):
     findings = Findings()
     scene = Path(scene)
     manifest = _check_manifest(findings, scene)
-    points = check_points(findings, scene, len(settings.names) or None)
+    points = check_points(findings, scene, settings.table)
     coord = points.get("coord")
     if coord is not None:
         findings.measures["voxels"] = count_voxels(coord, settings.grid_size)
@@ -46,11 +46,11 @@ def check_scene(scene, settings):
     if coord is not None and len(frames):
         rendered = (manifest.get("rendered_depth") or {}).get("views", ())
         _check_links(findings, scene, points, views, frames, set(rendered), settings)
-    for key in LABEL_TABLES:
-        if key in points and settings.names and not findings.has("label-range"):
-            present = np.unique(points[key][points[key] >= 0])
-            findings.measures["labelled"] = [settings.names[int(i)] for i in present]
-            break
+    table = settings.table
+    if table and table.label_file in points and not findings.has("label-range"):
+        label = points[table.label_file]
+        present = np.unique(label[label >= 0]).astype(int)
+        findings.measures["labelled"] = [table.names[i] for i in present]
     findings.measures["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
     return findings.record()
 

@@ -5,7 +5,7 @@ atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
 
     <root>/<split>/<scene>/  coord.npy (N, 3) float32 m · color.npy (N, 3) uint8
                              normal.npy (N, 3) float32 · optional segment*.npy
-                             region.npy (N,) int32 · of own scans inverse.npy (captures/folder/scene.py)
+                             region.npy (N,) int32 · of own scans inverse.npy
       views/                 NNNNNN.jpg · NNNNNN.depth.png (mm)
                              NNNNNN.region.png · NNNNNN.label.png (uint16, 65535 = none)
       views.npz              frame (V,) · intrinsic (V, 3, 3) · world_to_camera (V, 4, 4)

@@ -1,15 +1,22 @@
-"""Scene tags from point labels, and the one tags file of a data set."""
+"""Scene tags from point labels, and the tags files of a data set: of scenes, of single views."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..files import read_json, write_json
+from .classes import ClassTable
 
 TAGS_FILE = "scene_tags.json"
+VIEW_TAGS_FILE = "view_tags.json"
 
 
-def derive_tags(segment, names, min_points=1):
+def derive_tags(
+    segment: np.ndarray | None, names: Sequence[str], min_points: int = 1
+) -> list[str] | None:
     """The `names` of classes with at least `min_points` labelled points; None without labels.
 
     segment (N,) with -1 = none, or None.
@@ -25,7 +32,7 @@ def derive_tags(segment, names, min_points=1):
     return [name for name, count in zip(names, counts, strict=True) if count >= max(min_points, 1)]
 
 
-def assemble_tags(root):
+def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
     """Complete the tags file of a data set from the manifests of its prepared scenes.
 
     Entries that the file already has stay as they are, whoever wrote them. Returns the path, how
@@ -50,31 +57,95 @@ def _derived_tags(root):
     return {scene: names for scene, names in tags.items() if names is not None}
 
 
-def tag_vector(tags: list[str], names: tuple[str, ...]) -> np.ndarray:
-    """Multi-hot float32 (C,) of class names; an unknown name raises ValueError."""
-    unknown = sorted(set(tags) - set(names))
-    if unknown:
-        raise ValueError(
-            f"unknown class name(s) {unknown} among the tags; the class table has {list(names)}"
-        )
-    vector = np.zeros(len(names), dtype=np.float32)
-    vector[[names.index(tag) for tag in tags]] = 1
+def tag_vector(tags: Iterable[str], table: ClassTable) -> np.ndarray:
+    """Multi-hot float32 (C,) of class names; ValueError for an unknown name, with the nearest."""
+    vector = np.zeros(len(table), dtype=np.float32)
+    vector[[table.index(tag) for tag in tags]] = 1
     return vector
 
 
-def write_scene_tags(path, tags):
+def resolve_tags(tags: Iterable[str], table: ClassTable, path: str | Path, scene: str) -> list[str]:
+    """Tags of a scene, or of one of its views, as classes of the table, none twice.
+
+    ValueError, naming the file and the scene, for a tag that is no class.
+    """
+    try:
+        return list(dict.fromkeys(map(table.resolve, tags)))
+    except ValueError as error:
+        raise ValueError(f"{path}: scene {scene}: {error}") from error
+
+
+def write_scene_tags(path: str | Path, tags: Mapping[str, Iterable[str]]) -> None:
     write_json(path, {scene: list(names) for scene, names in sorted(tags.items())})
 
 
-def read_scene_tags(path):
-    """{scene: [class names]}; the only supervision that stage one may read."""
+def read_scene_tags(path: str | Path, table: ClassTable | None = None) -> dict[str, list[str]]:
+    """{scene: [class names]}; the only supervision that stage one may read.
+
+    With a class table the names are its own; without, they are as the file has them.
+    """
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise FileNotFoundError(
             f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
             "which tools/prepare_scannet.py derives from point labels where there are any"
         )
-    tags = read_json(path)
-    if not isinstance(tags, dict) or not all(isinstance(names, list) for names in tags.values()):
+    tags = _read_json(path)
+    if not isinstance(tags, dict) or not all(map(_is_names, tags.values())):
         raise ValueError(f"{path}: expected {{scene: [class names]}}, got another structure")
-    return tags
+    if table is None:
+        return tags
+    return {scene: resolve_tags(names, table, path, scene) for scene, names in tags.items()}
+
+
+ViewTags = dict[str, dict[int, list[str]]]
+
+
+def write_view_tags(path: str | Path, tags: ViewTags) -> None:
+    """Write {scene: {frame: [class names]}}."""
+    write_json(
+        path,
+        {
+            scene: {str(frame): list(names) for frame, names in sorted(frames.items())}
+            for scene, frames in sorted(tags.items())
+        },
+    )
+
+
+def read_view_tags(path: str | Path, table: ClassTable | None = None) -> ViewTags:
+    """{scene: {frame: [class names]}} of what single views show; {} where there is no file.
+
+    A view that the file does not name has the tags of its scene. Names as in `read_scene_tags`.
+    """
+    path = Path(path).expanduser().resolve()
+    if not path.is_file():
+        return {}
+    tags = _read_json(path)
+    if not isinstance(tags, dict) or not all(map(_is_frames, tags.values())):
+        raise ValueError(
+            f'{path}: expected {{scene: {{"frame number": [class names]}}}}, got another structure'
+        )
+    return {
+        scene: {
+            int(frame): names if table is None else resolve_tags(names, table, path, scene)
+            for frame, names in frames.items()
+        }
+        for scene, frames in tags.items()
+    }
+
+
+def _read_json(path):
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error})") from error
+
+
+def _is_names(value):
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_frames(value):
+    return isinstance(value, dict) and all(
+        frame.isdecimal() and _is_names(names) for frame, names in value.items()
+    )

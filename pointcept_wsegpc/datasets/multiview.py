@@ -25,7 +25,7 @@ from pointcept.datasets.transform import Compose
 from torch.utils.data import Dataset
 
 from ..clouds.voxels import crop_to_voxels, voxelize
-from ..contracts.classes import IGNORE
+from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.scene import read_points, read_region, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags, tag_vector
 from ..contracts.views import read_view_image, read_views, view_path
@@ -48,10 +48,11 @@ class MultiViewDataset(EpochSeeded, Dataset):
     """Prepared scenes (schema.py) with V views each and tags, from which alone stage one trains.
 
     Args:
-        names: class names, in order.
+        names: class names, in order; default: those of the data root's classes.json.
         split, data_root: which prepared scenes.
         mode: "train" (student and teacher views) or "eval" (as they are, labels where present).
-        segment_key: file of the point labels, read in "eval", and in "train" only with `labels`.
+        segment_key: file of the point labels, read in "eval", and in "train" only with `labels`;
+            default: that of classes.json.
         tags_file: scene tags; default <data_root>/scene_tags.json.
         num_views: V. grid_size: voxel edge in m. depth_tolerance: of the point-pixel links, in m.
         teacher_view, student_view: Pointcept transforms of the points' geometry; the student's
@@ -69,11 +70,11 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def __init__(
         self,
-        names,
+        names=None,
         split="train",
         data_root="data/scannet_wsegpc",
         mode="train",
-        segment_key="segment",
+        segment_key=None,
         tags_file=None,
         num_views=6,
         grid_size=0.04,
@@ -98,23 +99,28 @@ class MultiViewDataset(EpochSeeded, Dataset):
         if max_voxels is not None and max_voxels < 2:
             raise ValueError(f"max_voxels is {max_voxels}; expected at least 2, or None")
         self.init_seeding()
-        self.names = tuple(names)
+        self.scenes = scene_dirs(data_root, split)
+        self.table = (
+            ClassTable.read(data_root)
+            if names is None
+            else ClassTable(names, label_file=segment_key or "segment")
+        )
+        self.names = self.table.names
         self.mode = mode
         self.split = split
-        self.segment_key = segment_key
+        self.segment_key = segment_key or self.table.label_file
         self.num_views = num_views
         self.grid_size = grid_size
         self.depth_tolerance = depth_tolerance
         self.teacher_view, self.student_view = Compose(teacher_view), Compose(student_view)
         self.color_view = Compose(color_view)
         self.teacher_jitter, self.student_jitter = teacher_jitter, student_jitter
-        self.structures = {self.names.index(k): tuple(v) for k, v in (structures or {}).items()}
+        self.structures = {self.table.index(k): tuple(v) for k, v in (structures or {}).items()}
         self.mix3d = mix3d
         self.labels = labels
         self.normalization = image_mean, image_std
         self.max_voxels = max_voxels
         self.loop = loop if mode == "train" else 1
-        self.scenes = scene_dirs(data_root, split)
         self.tags_file = tags_file or self.scenes[0].parents[1] / TAGS_FILE
         self.scene_tags = read_scene_tags(self.tags_file)
 
@@ -134,7 +140,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         """Tags (C,) float32 of a scene folder; KeyError where it is absent from the tags file."""
         if scene.name not in self.scene_tags:
             raise KeyError(f"scene {scene.name} is absent from {self.tags_file}; add its tags")
-        return tag_vector(self.scene_tags[scene.name], self.names)
+        return tag_vector(self.scene_tags[scene.name], self.table)
 
     # --------------------------------------------------------------------------- training
 
@@ -187,13 +193,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         return part
 
     def _checked(self, segment, scene):
-        low, high = segment.min(initial=IGNORE), segment.max(initial=IGNORE)
-        if low < IGNORE or high >= len(self.names):
-            raise ValueError(
-                f"{scene / self.segment_key}.npy holds labels {low} to {high}; expected 0 to "
-                f"{len(self.names) - 1}, and {IGNORE} for none"
-            )
-        return segment
+        return self.table.clean(segment, f"{scene / self.segment_key}.npy")
 
     # ------------------------------------------------------------------------- evaluation
 
@@ -221,7 +221,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             ],
         }
         if labelled:
-            segment = points[self.segment_key].reshape(-1).astype(np.int64)
+            segment = self._checked(points[self.segment_key].reshape(-1), scene)
             sample.update(segment=segment[first], origin_segment=segment)
             sample["image_label"] = self._image_labels(scene, views.frame[chosen], views.size)
         return to_tensors(sample, name=scene.name)

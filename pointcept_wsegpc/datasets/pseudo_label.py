@@ -7,7 +7,7 @@ from pointcept.datasets.builder import DATASETS
 from pointcept.datasets.s3dis import S3DISDataset
 from pointcept.datasets.scannet import ScanNetDataset
 
-from ..contracts.classes import IGNORE, S3DIS_NAMES, SCANNET20_NAMES
+from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import scene_dirs
 from .seeding import EpochSeeded
@@ -19,18 +19,18 @@ class PseudoLabelled(EpochSeeded):
     Args:
         store: folder that `PseudoLabelExporter` wrote.
         min_confidence: points below it become IGNORE; 0 keeps every label.
-        names: class table that the store must have been written with.
+        names: class names that the store must have been written with; default: classes.json's.
         others: as for Pointcept's data set.
     """
 
     VALID_ASSETS = ["coord", "color", "normal"]
 
-    def __init__(self, store, names, min_confidence=0.0, **settings):
+    def __init__(self, store, names=None, min_confidence=0.0, **settings):
         self.init_seeding()
         self.store = LabelStore.load(store)
         self.min_confidence = min_confidence
-        self.names = tuple(names)
         super().__init__(**settings)
+        self.names = ClassTable.read(self.data_root).names if names is None else tuple(names)
         scenes = [self.get_data_name(i) for i in range(len(self.data_list))]
         self.store.check(self.names, scenes)
 
@@ -62,13 +62,7 @@ class PseudoLabelled(EpochSeeded):
 class PseudoLabelDataset(PseudoLabelled, ScanNetDataset):
     """Pointcept's ScanNetDataset with pseudo-labels."""
 
-    def __init__(self, store, names=SCANNET20_NAMES, **settings):
-        super().__init__(store, names, **settings)
-
 
 @DATASETS.register_module("WSegPCS3DISPseudoLabelDataset")
 class S3DISPseudoLabelDataset(PseudoLabelled, S3DISDataset):
     """Pointcept's S3DISDataset with pseudo-labels."""
-
-    def __init__(self, store, names=S3DIS_NAMES, **settings):
-        super().__init__(store, names, **settings)

@@ -2,7 +2,6 @@
 
 from pointcept.datasets.builder import DATASETS
 
-from ..contracts.classes import S3DIS_NAMES
 from .multiview import MultiViewDataset
 
 
@@ -10,5 +9,5 @@ from .multiview import MultiViewDataset
 class S3DISMultiViewDataset(MultiViewDataset):
     """Rooms prepared by tools/prepare_s3dis.py. Rooms may be large: mind `max_voxels`."""
 
-    def __init__(self, names=S3DIS_NAMES, depth_tolerance=0.05, **settings):
-        super().__init__(names=names, depth_tolerance=depth_tolerance, **settings)
+    def __init__(self, depth_tolerance=0.05, **settings):
+        super().__init__(depth_tolerance=depth_tolerance, **settings)

@@ -52,7 +52,7 @@ def check_tags(dataset):
     vectors = []
     for scene in dataset.scenes:
         try:
-            vectors.append(tag_vector(dataset.scene_tags[scene.name], dataset.names))
+            vectors.append(tag_vector(dataset.scene_tags[scene.name], dataset.table))
         except ValueError as error:
             raise ValueError(f"{dataset.tags_file}, scene {scene.name}: {error}") from None
     return np.stack(vectors)

@@ -5,17 +5,27 @@
 N points.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..contracts.classes import clean_labels
+from ..contracts.classes import ClassTable, clean_labels
 from ..contracts.label_store import LabelStore
 from ..files.pickles import read_npz
 from ..metrics import confusion_with_misses, mean_iou
 
 
-def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_scene=None):
+def convert_pseudo_labels(
+    source: str | Path,
+    store: str | Path,
+    table: ClassTable,
+    scenes: dict[str, Path],
+    key: str = "pred_label",
+    on_scene: Callable[[str], object] | None = None,
+) -> dict:
     """Write a store of the labels of {scene name: folder of the prepared scene}.
 
     Confidences are 1: the files have none. Returns the manifest. What an interrupted run wrote is
@@ -30,21 +40,22 @@ def convert_pseudo_labels(source, store, names, scenes, key="pred_label", on_sce
             "first; give the split that the labels are of"
         )
     provenance = {"source": str(source), "key": key, "confidence": "none given; all 1"}
-    store = LabelStore(store, names, provenance).open(scenes)
+    store = LabelStore(store, table.names, provenance).open(scenes)
     if store.manifest["finished"]:
         raise FileExistsError(f"{store.path} holds these labels already; choose an empty folder")
     total = None
     for name, scene in scenes.items():
-        label = read_label(source / f"{name}.npz", key, len(names))
+        label = read_label(source / f"{name}.npz", key, len(table))
         num_points = len(np.load(scene / "coord.npy", mmap_mode="r"))
         if len(label) != num_points:
             raise ValueError(
                 f"{source / name}.npz has {len(label)} labels, {scene} {num_points} points; "
                 "convert the points from the same data"
             )
-        truth, metrics = scene / "segment20.npy", {}
+        truth, metrics = scene / f"{table.label_file}.npy", {}
         if truth.is_file():
-            metrics["3d"] = confusion_with_misses(label, np.load(truth).reshape(-1), len(names))
+            segment = table.clean(np.load(truth).reshape(-1), truth)
+            metrics["3d"] = confusion_with_misses(label, segment, len(table))
             total = metrics["3d"] + (0 if total is None else total)
         store.write(name, label, np.ones(len(label)), metrics=metrics)
         if on_scene is not None:

@@ -15,11 +15,13 @@ import hashlib
 
 import numpy as np
 
-from ..contracts.classes import IGNORE, SCANNET20_NAMES
+from ..captures.scannet.classes import TABLE
+from ..contracts.classes import IGNORE
 from ..contracts.scene import read_points
 from ..contracts.views import read_view_image, read_views
 from .benchmark import VERSION, Scene, Size, is_made, scenes
 
+LABELS = TABLE.label_file
 TOLERANCE = 0.01  # of the points of a class, or 20 points
 SPLITS = ("train", "val")
 EVERY = {"large": 17}  # one scene in so many is checked; odd, as every fourth has the same theme
@@ -58,12 +60,12 @@ PUBLISHED: dict[str, dict] = {
 
 def scene_digest(scene: Scene) -> str:
     """Hash of the arrays of one prepared scene."""
-    points = read_points(scene.folder, ("coord", "color", "segment20", "instance"))
+    points = read_points(scene.folder, ("coord", "color", LABELS, "instance"))
     views = read_views(scene.folder)
     arrays = [
         np.rint(points["coord"].astype(np.float64) * 1000).astype("<i4"),
         points["color"].astype("<u1"),
-        points["segment20"].astype("<i2"),
+        points[LABELS].astype("<i2"),
         points["instance"].astype("<i4"),
         views.frame.astype("<i4"),
         np.rint(views.world_to_camera * 10_000).astype("<i4"),
@@ -93,10 +95,10 @@ def checksum(root, size: Size) -> str:
 
 def census(root, size: Size) -> dict[str, list[int]]:
     """Of the checked scenes of each split: points of each class, points without one, views."""
-    num_classes = len(SCANNET20_NAMES)
+    num_classes = len(TABLE)
     counts = {split: np.zeros(num_classes + 2, np.int64) for split in SPLITS}
     for scene in checked(root, size).values():
-        segment = read_points(scene.folder, ("segment20",))["segment20"].ravel()
+        segment = read_points(scene.folder, (LABELS,))[LABELS].ravel()
         label = np.where(segment == IGNORE, num_classes, segment)
         counts[scene.split][:-1] += np.bincount(label, minlength=num_classes + 1)
         counts[scene.split][-1] += len(read_views(scene.folder).frame)

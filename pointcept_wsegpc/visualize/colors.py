@@ -2,15 +2,8 @@
 
 import numpy as np
 
-from ..contracts.classes import SCANNET20_NAMES
+from ..contracts.classes import ClassTable
 
-# Colours of the ScanNet benchmark, in the order of its classes.
-SCANNET20_COLORS = (
-    (174, 199, 232), (152, 223, 138), (31, 119, 180), (255, 187, 120), (188, 189, 34),
-    (140, 86, 75), (255, 152, 150), (214, 39, 40), (197, 176, 213), (148, 103, 189),
-    (196, 156, 148), (23, 190, 207), (247, 182, 210), (219, 219, 141), (255, 127, 14),
-    (158, 218, 229), (44, 160, 44), (112, 128, 144), (227, 119, 194), (82, 84, 163),
-)  # fmt: skip
 NO_LABEL = (70, 70, 70)
 
 
@@ -26,7 +19,7 @@ def palette(num_classes: int) -> np.ndarray:
     return (np.array([*rows, (0.6, 0.6, 0.6)]) * 255).astype(np.uint8)
 
 
-def label_colors(names):
-    """Colours (C + 1, 3) uint8 of a class table; the last, dark, is that of IGNORE."""
-    colors = SCANNET20_COLORS if tuple(names) == SCANNET20_NAMES else palette(len(names))[:-1]
-    return np.array([*colors, NO_LABEL], np.uint8)
+def label_colors(table: ClassTable, none: tuple[int, int, int] = NO_LABEL) -> np.ndarray:
+    """Colours (C + 1, 3) uint8 of a class table, its own or a palette's; the last is IGNORE's."""
+    colors = palette(len(table))[:-1] if table.colors is None else table.colors
+    return np.array([*colors, none], np.uint8)

@@ -11,10 +11,10 @@ import numpy as np
 from ..clouds.formats import CloudFile
 from ..clouds.ply import write_ply
 from ..clouds.read import read_cloud
-from ..contracts.classes import IGNORE
+from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
-from .colors import palette
+from .colors import label_colors
 
 
 def values_of_scan(scene, values, missing):
@@ -23,7 +23,10 @@ def values_of_scan(scene, values, missing):
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
 
 
-def write_labelled(pair, names, out):
+UNLABELLED = (153, 153, 153)
+
+
+def write_labelled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str | None:
     """Write OUT/<scene>.ply of (scene's folder, its labels .npz); returns a remark or None.
 
     Raises ValueError where labels and points differ in number, or a label is no class.
@@ -37,9 +40,9 @@ def write_labelled(pair, names, out):
             "label this data set again"
         )
     top = int(values["label"].max(initial=IGNORE))
-    if top >= len(names):
+    if top >= len(table):
         raise ValueError(
-            f"{path} has the label {top}; there are {len(names)} classes: give --names"
+            f"{path} has the label {top}; there are {len(table)} classes: give --names"
         )
     cloud, remark = _scan(scene)
     if cloud is None:
@@ -50,8 +53,8 @@ def write_labelled(pair, names, out):
     properties = {"label": values["label"].astype("<i2")}
     if "confidence" in values:
         properties["confidence"] = values["confidence"].astype("<f4")
-    color = palette(len(names))[values["label"]]  # IGNORE is the last row
-    legend = [f"label {i} {name}" for i, name in enumerate(names)]
+    color = label_colors(table, UNLABELLED)[values["label"]]  # IGNORE is the last row
+    legend = [f"label {i} {name}" for i, name in enumerate(table.names)]
     write_ply(Path(out) / f"{scene.name}.ply", cloud.coord, color, cloud.face, legend, **properties)
     return remark
 

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..clouds.clean import unit_range
-from ..contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
+from ..contracts.classes import IGNORE
 from ..contracts.scene import read_region
 from ..contracts.views import read_view_image, read_views
 from ..files import atomic_path
 from ..regions.cloud import Cloud
-from ..regions.scenes.inputs import label_file, read_inputs
+from ..regions.scenes.inputs import class_table, read_inputs
 from .colors import label_colors
 from .scenes import PANEL, paint, shade, visible_points
 
@@ -27,7 +27,6 @@ REGION_COLORS = np.array(
         (210, 30, 165), (30, 138, 30), (255, 111, 156), (30, 246, 138), (138, 156, 102),
     ]
 )  # fmt: skip
-CLASS_COLORS = label_colors(SCANNET20_NAMES)
 UNASSIGNED = (40, 40, 40)
 GREY = (190, 190, 190)  # of points without colours
 CLEARLY_DIFFERENT = 130  # distance of two colours in RGB
@@ -148,20 +147,22 @@ def draw_report(path, scenes):
     A row shows a prepared scene's colours, its regions, its labels where there are any, and the
     view in the middle of the capture with its regions. Colours and normals may be missing.
     """
-    rows, present, table = [], set(), SCANNET20_NAMES
+    rows, present, table, legend = [], set(), None, [("unassigned", UNASSIGNED)]
     for title, (folder, caption) in scenes.items():
         points, _ = read_inputs(Path(folder), "growing", {})
         scene = Scene(points["coord"], points["normal"])
         region = read_region(folder, len(points["coord"]))
         row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]
         if "segment" in points:
-            row.append((scene.in_labels(points["segment"], CLASS_COLORS), "labels"))
+            table = class_table(Path(folder))
+            colors = label_colors(table)
+            row.append((scene.in_labels(points["segment"], colors), "labels"))
             present |= set(np.unique(points["segment"]).tolist())
-            table = LABEL_TABLES[label_file(Path(folder))]
         rows.append(row + view_panels(folder))
-    names = {**dict(enumerate(table)), IGNORE: "no label"}
-    legend = [(names[label], CLASS_COLORS[label]) for label in names if label in present]
-    draw_grid(path, rows, [("unassigned", UNASSIGNED), *legend])
+    if table is not None:
+        names = {**dict(enumerate(table.names)), IGNORE: "no label"}
+        legend += [(names[label], colors[label]) for label in names if label in present]
+    draw_grid(path, rows, legend)
 
 
 def view_panels(folder):

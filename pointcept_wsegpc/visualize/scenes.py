@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..contracts.classes import IGNORE
+from ..contracts.classes import IGNORE, ClassTable
 from ..files import atomic_path
 from ..metrics import confusion_with_misses, mean_iou
 from .colors import label_colors
@@ -107,7 +107,9 @@ def shade(color, normal):
     return (color * light[:, None]).astype(np.uint8)
 
 
-def draw_scenes(path, rows, names, truth="ground truth"):
+def draw_scenes(
+    path: str | Path, rows: list[SceneRow], table: ClassTable, truth: str = "ground truth"
+) -> None:
     """Write one picture: a row per scene, its colours first, then a column per labelling.
 
     All rows have the same columns. Under each labelling but `truth` stands its mIoU on the scene.
@@ -127,13 +129,13 @@ def draw_scenes(path, rows, names, truth="ground truth"):
             _name(row),
         )
         for title, axis in zip(titles, line[1:], strict=True):
-            colors = shade(label_colors(names)[row.labels[title]], row.normal)
-            score = _score(row.labels, title, truth, len(names))
+            colors = shade(label_colors(table)[row.labels[title]], row.normal)
+            score = _score(row.labels, title, truth, len(table))
             _show(axis, paint(shown, colors), score)
     first = "input: points and tags" if any(row.tags for row in rows) else "input: points"
     for title, axis in zip([first, *titles], axes[0], strict=True):
         axis.set_title(title, fontsize=13, pad=8)
-    _add_legend(figure, rows, names)
+    _add_legend(figure, rows, table)
     bottom = 0.85 / figure.get_figheight()
     figure.subplots_adjust(0.005, bottom, 0.995, 1 - 0.4 / figure.get_figheight(), 0.02, 0.12)
     with atomic_path(Path(path)) as temporary:
@@ -160,12 +162,12 @@ def _score(labels, title, truth, num_classes):
     return f"mIoU {100 * mean_iou(counts):.0f} %"
 
 
-def _add_legend(figure, rows, names):
+def _add_legend(figure, rows, table):
     from matplotlib.patches import Patch
 
     present = np.unique(np.concatenate([label for row in rows for label in row.labels.values()]))
-    colors = label_colors(names) / 255
-    patches = [Patch(color=colors[i], label=names[i]) for i in present if i != IGNORE]
+    colors = label_colors(table) / 255
+    patches = [Patch(color=colors[i], label=table.names[i]) for i in present if i != IGNORE]
     if IGNORE in present:
         patches.append(Patch(color=colors[IGNORE], label="no label"))
     columns = min(len(patches), 10)

@@ -25,7 +25,7 @@ from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, read_region
 from pointcept_wsegpc.contracts.tags import read_scene_tags
@@ -33,6 +33,8 @@ from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.files.pickles import read_pickled
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (36, 48)
@@ -173,7 +175,7 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
     samples = []
     for root in (converted["wsegpc"], root_copy):
         write_json(root / "scene_tags.json", read_json(root_copy / "scene_tags.json"))
-        config = dataset_config(root, names=SCANNET20_NAMES, structures={"floor": ("floor", 1.0)})
+        config = dataset_config(root, structures={"floor": ("floor", 1.0)})
         dataset = build_dataset(config)
         dataset.set_epoch(3, 1)
         samples.append(dataset[0])
@@ -190,7 +192,7 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
 
 @pytest.mark.parametrize("layout", WRITERS)
 def test_converted_scenes_pass_the_checks(converted, layout):
-    check = CheckSettings(SCANNET20_NAMES, num_views=4)
+    check = CheckSettings(SCANNET20, num_views=4)
     record = check_scene(scene_of(converted[layout]), check)
     found = record["problems"]
     assert ("photo_fit" in record) == (layout == "concerto")  # its depth is that of its points
@@ -563,7 +565,7 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     scene = scene_of(converted["wsegpc"])
     truth = np.load(scene / "segment20.npy")
     np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
-    names, scenes, store = SCANNET20_NAMES, {NAME: scene}, tmp_path / "store"
+    names, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
     manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
     LabelStore.load(store).check(names, [NAME])
     stored = LabelStore.load(store).read(NAME, len(truth), ("label", "confidence"))

@@ -31,7 +31,7 @@ from pointcept_wsegpc.captures.folder.scene import UP, Settings, World, prepare_
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.clouds.ply import write_ply
-from pointcept_wsegpc.contracts.classes import read_class_names
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
@@ -76,7 +76,8 @@ def views_of(scene):
 
 def tags_of(tmp_path, text, name="tags.csv"):
     (tmp_path / name).write_bytes(text.encode())
-    return read_own_tags(tmp_path)
+    table, tags = read_own_tags(tmp_path)
+    return list(table.names), tags
 
 
 def test_lists_of_tags(tmp_path):
@@ -113,14 +114,14 @@ def test_a_table_of_tags_gives_the_classes(tmp_path):
         ("scene,bed,sofa\na,1,0,1\n", "a has 3 cells for 2 classes"),
         ("scene,bed,bed\na,1,0\n", "empty or stands there twice"),
         ("scene,tags\na,\n", "names no class"),
-        ("scene,tags\na,soffa\n", "tag 'soffa', no class; did you mean 'sofa'?"),
-        ("scene,tags\na,xyzzy\n", "no class; add it to classes.txt"),
+        ("scene,tags\na,soffa\n", "scene a: 'soffa' is no class; did you mean 'sofa'?"),
+        ("scene,tags\na,xyzzy\n", "'xyzzy' is no class; the class table has sofa, bed"),
         ("scene,tags\na,sofa\nb,bed;Sofa\n", "alike but for letter case"),
         ('scene,tags\na,"sofa\nb,bed\n', "a quotation mark is not closed"),
     ],
 )
 def test_odd_tags_get_one_line(text, message, tmp_path):
-    if "class;" in message:
+    if "is no class" in message:
         (tmp_path / "classes.txt").write_text("sofa\nbed\n")
     with pytest.raises(ValueError) as error:
         tags_of(tmp_path, text)
@@ -526,7 +527,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
     write_store(tmp_path / "store", {"a": (label, np.full(len(label), 0.75))})
     pair = (capture.target, tmp_path / "store/a.npz")
-    assert write_labelled(pair, ["floor", "wall"], tmp_path / "ply") is None
+    assert write_labelled(pair, ClassTable(["floor", "wall"]), tmp_path / "ply") is None
     ply = PlyData.read(str(tmp_path / "ply/a.ply"))
     vertex = ply["vertex"]
     assert np.allclose(np.stack([vertex[axis] for axis in "xyz"], 1), coord, atol=1e-6)
@@ -535,13 +536,15 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     assert (vertex["label"] == surface)[far].all() and (vertex["confidence"] == 0.75).all()
     assert len(np.unique(np.stack([vertex["red"], vertex["green"], vertex["blue"]]), axis=1).T) == 2
     (capture.folder / "mesh.ply").unlink()
-    assert "is gone; the prepared points" in write_labelled(pair, ["floor", "wall"], tmp_path)
+    assert "is gone; the prepared points" in write_labelled(
+        pair, ClassTable(["floor", "wall"]), tmp_path
+    )
     assert len(PlyData.read(str(tmp_path / "a.ply"))["vertex"]) == len(prepared)
     with pytest.raises(ValueError, match="has the label 1"):
-        write_labelled(pair, ["floor"], tmp_path)
+        write_labelled(pair, ClassTable(["floor"]), tmp_path)
     write_store(tmp_path / "store", {"a": label[1:]})
     with pytest.raises(ValueError, match="label this data set again"):
-        write_labelled(pair, ["floor", "wall"], tmp_path)
+        write_labelled(pair, ClassTable(["floor", "wall"]), tmp_path)
 
 
 # ------------------------------------------------------------------------------------ the tools
@@ -571,7 +574,7 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
         "mm off the cloud's",
     ):
         assert line in printed
-    assert read_class_names(out / "classes.txt") == ["floor", "wall", "box"]
+    assert ClassTable.read(out).names == ("floor", "wall", "box")
     tags = {"kitchen": ["floor", "wall", "box"], "Büro 2": ["floor", "wall"]}
     assert read_scene_tags(out / "scene_tags.json") == tags
     assert not list(out.rglob("segment*")) and not list(out.rglob("*.label.png"))
@@ -663,7 +666,7 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("text") if arrays is None else np.savez(path, **arrays)
     with pytest.raises(ValueError, match=message):
-        write_labelled((tmp_path / "a", path), ["floor", "wall"], tmp_path / "out")
+        write_labelled((tmp_path / "a", path), ClassTable(["floor", "wall"]), tmp_path / "out")
 
 
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):

@@ -42,11 +42,13 @@ from pointcept_wsegpc.captures.s3dis.points import (
 )
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
+
+S3DIS = ClassTable.shipped("s3dis")
 
 ROOT = Path(__file__).resolve().parents[2]
 # At this size a pixel is some 10 cm wide: depth and points differ by more than the real 5 cm.
@@ -189,7 +191,7 @@ def test_raw_and_preprocessed_rooms_have_the_same_points_and_tags(release, prepa
         }
         assert raw[1]["tags"] == links_[1]["tags"]
         present = set(one["segment"].tolist())
-        assert raw[1]["tags"] == [c for i, c in enumerate(S3DIS_NAMES) if i in present]
+        assert raw[1]["tags"] == [c for i, c in enumerate(S3DIS.names) if i in present]
         # Those of a raw room are estimated.
         same = np.abs((one["normal"] * other["normal"][order]).sum(1))
         assert np.median(same) > 0.9  # coarse rooms
@@ -424,7 +426,7 @@ def test_only_second_copies_are_left_out(tmp_path):
 
 def test_names_of_objects():
     names = {"chair_3": "chair", "stairs_1": "clutter", "clutter": "clutter", "board_12": "board"}
-    assert {name: S3DIS_NAMES[class_of(name)] for name in names} == names
+    assert {name: S3DIS.names[class_of(name)] for name in names} == names
 
 
 @pytest.mark.parametrize(

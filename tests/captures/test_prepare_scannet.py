@@ -16,6 +16,7 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
@@ -23,7 +24,7 @@ from pointcept_wsegpc.captures.scannet.raw import Capture, estimate_bytes, find_
 from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
 from pointcept_wsegpc.clouds.normals import vertex_normals
 from pointcept_wsegpc.clouds.ply import read_mesh
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
     assemble_tags,
@@ -35,9 +36,11 @@ from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
+SCANNET20 = ClassTable.shipped("scannet20")
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(stride=2, height=24, width=32)
-CLASS = {raw_scan.FLOOR: SCANNET20_NAMES.index("floor"), raw_scan.WALL: 0, -1: -1}
+CLASS = {raw_scan.FLOOR: SCANNET20.names.index("floor"), raw_scan.WALL: 0, -1: -1}
 NAME = "scene0000_00"
 
 
@@ -248,13 +251,13 @@ def test_label_map_takes_the_first_of_duplicates(tmp_path):
 
 
 def test_derive_tags():
-    assert derive_tags(None, SCANNET20_NAMES) is None
-    assert derive_tags(np.array([-1, -1]), SCANNET20_NAMES) == []
+    assert derive_tags(None, SCANNET20.names) is None
+    assert derive_tags(np.array([-1, -1]), SCANNET20.names) == []
     segment = np.array([-1, 0, 19, 19])
-    assert derive_tags(segment, SCANNET20_NAMES) == ["wall", "otherfurniture"]
-    assert derive_tags(segment, SCANNET20_NAMES, min_points=2) == ["otherfurniture"]
+    assert derive_tags(segment, SCANNET20.names) == ["wall", "otherfurniture"]
+    assert derive_tags(segment, SCANNET20.names, min_points=2) == ["otherfurniture"]
     with pytest.raises(ValueError, match=r"label 20 outside 0\.\.19"):
-        derive_tags(np.array([20]), SCANNET20_NAMES)
+        derive_tags(np.array([20]), SCANNET20.names)
 
 
 # --------------------------------------------------------------------------------- bad input
@@ -443,7 +446,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
-    monkeypatch.setattr(files.os, "link", refuse)
+    monkeypatch.setattr(file_tools.os, "link", refuse)
     shutil.rmtree(capture.target)
     prepare_scene(capture, settings)
     for name in files:
@@ -507,7 +510,7 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path):
     for scene in scenes:
         points, views = read_points(scene, ("coord", "segment20")), read_views(scene)
         present = set(points["segment20"]) - {-1}
-        assert {SCANNET20_NAMES[i] for i in present} == set(tags[scene.name])
+        assert {SCANNET20.names[i] for i in present} == set(tags[scene.name])
         assert not np.allclose(views.axis_alignment, np.eye(4))
         errors, hits, agree = [], [], []
         for frame, intrinsic, pose in zip(
@@ -544,7 +547,8 @@ def test_bad_arguments_get_one_line(tmp_path):
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.captures import frames; from pointcept_wsegpc.captures.scannet import scene, raw\n"
+        "import os, pathlib; from pointcept_wsegpc.captures import frames\n"
+        "from pointcept_wsegpc.captures.scannet import scene, raw\n"
         "frames.write_views = lambda *_: os._exit(9)\n"
         f"c = raw.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
         f" pathlib.Path({str(capture.root)!r}))\n"

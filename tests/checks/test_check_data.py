@@ -17,14 +17,17 @@ from pointcept_wsegpc.checks.colors import check_colors
 from pointcept_wsegpc.checks.findings import Findings, group_problems, render
 from pointcept_wsegpc.checks.root import Schedule, check_tags, class_table, estimate, find_scenes
 from pointcept_wsegpc.checks.scene import Settings, check_scene, count_voxels
-from pointcept_wsegpc.contracts.classes import S3DIS_NAMES, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.visualize.overlay import draw_overlay, nearest_points
 
+S3DIS = ClassTable.shipped("s3dis")
+SCANNET20 = ClassTable.shipped("scannet20")
+
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = Settings(SCANNET20_NAMES, num_views=4)
+SETTINGS = Settings(SCANNET20, num_views=4)
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])  # z up -> y up
 
@@ -433,10 +436,10 @@ def test_regions_of_a_wrong_size(scene):
 # ----------------------------------------------------------------------------------- tags
 
 
-def tag_problems(root, names=SCANNET20_NAMES):
+def tag_problems(root):
     scenes = find_scenes(root)
     records = {name: check_scene(path, SETTINGS) for name, path in scenes.items()}
-    return {p.key: p for p in check_tags(root, list(scenes), records, names).problems}
+    return {p.key: p for p in check_tags(root, list(scenes), records, SCANNET20).problems}
 
 
 def test_tags(root_copy):
@@ -444,13 +447,14 @@ def test_tags(root_copy):
     assert set(tag_problems(root_copy)) <= {"tags-unused"}
     tags = read_json(path)
     del tags["scene0000_00"]
-    tags["scene0001_00"].append("Chair ")
+    tags["scene0001_00"].extend(["chiar", "Shower Curtain"])
     tags["scene0002_00"] = []
     tags["elsewhere"] = ["wall"]
     write_json(path, tags)
     found = tag_problems(root_copy)
     assert "scene0000_00 first" in found["tags-missing"].found and found["tags-missing"].wasted
-    assert "'Chair ' (1)" in found["tags-foreign"].found and found["tags-foreign"].wasted
+    assert found["tags-foreign"].found.endswith("table: 'chiar' (1)")
+    assert "did you mean 'chair'?" in found["tags-foreign"].fix and found["tags-foreign"].wasted
     assert "elsewhere first" in found["tags-strangers"].found
     assert "scene0002_00 first" in found["tags-empty"].found
     assert "2 of 4 labelled scenes differ" in found["tags-differ"].found
@@ -459,15 +463,16 @@ def test_tags(root_copy):
 
 
 def test_class_tables(tmp_path):
-    assert class_table(None, tmp_path) == class_table("scannet20", tmp_path) == SCANNET20_NAMES
-    write_json(tmp_path / "scene_tags.json", {"a": ["wall", "board", "clutter"]})
-    assert class_table(None, tmp_path) == class_table("s3dis", tmp_path) == S3DIS_NAMES
+    with pytest.raises(FileNotFoundError, match=r"classes\.json is missing; `wsegpc upgrade"):
+        class_table(None, tmp_path)
+    S3DIS.write(tmp_path)
+    assert class_table(None, tmp_path) == class_table("s3dis", "elsewhere") == S3DIS
     (tmp_path / "classes.txt").write_text("Tür\n\nshower curtain\n", encoding="utf-8")
-    assert class_table(None, tmp_path) == ("Tür", "shower curtain")
-    assert class_table(str(tmp_path / "classes.txt"), "elsewhere") == ("Tür", "shower curtain")
-    assert class_table("a, b", tmp_path) == ("a", "b")
-    for wrong in ("a,,b", "a,a"):
-        with pytest.raises(ValueError, match="expected names with commas, none twice"):
+    own = class_table(str(tmp_path / "classes.txt"), "elsewhere")
+    assert own.names == ("Tür", "shower curtain")
+    assert class_table("a, b", tmp_path).names == ("a", "b")
+    for wrong, message in (("a,,b", "expected names with commas"), ("a,a", "two classes")):
+        with pytest.raises(ValueError, match=message):
             class_table(wrong, tmp_path)
 
 

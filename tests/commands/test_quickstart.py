@@ -13,11 +13,13 @@ import quickstart
 import train_folder
 from main_job import report
 from main_job.plan import REPOSITORY, Plan, relative
-from pointcept_wsegpc.contracts.classes import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.jobs.steps import Steps, continued_seed
 from pointcept_wsegpc.visualize import scenes as pictures
 from pointcept_wsegpc.visualize.colors import NO_LABEL, label_colors
 from quickstart import parse_arguments, run_plan, run_training
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 # ------------------------------------------------------------------------------------- steps
 
@@ -178,7 +180,7 @@ def test_paint_puts_each_points_color_where_it_shows():
 
 
 def test_label_colors_are_distinct_and_end_with_ignore():
-    for names in (SCANNET20_NAMES, tuple("abcdefghijklm")):
+    for names in (SCANNET20, ClassTable(list("abcdefghijklm"))):
         colors = label_colors(names)
         assert len(np.unique(colors, axis=0)) == len(names) + 1
         assert tuple(colors[IGNORE]) == NO_LABEL
@@ -190,10 +192,10 @@ def test_draw_scenes_writes_a_picture_with_unlabelled_points(tmp_path):
     labels = {"ground truth": truth, "stage two": np.where(coord[:, 0] < 0.5, IGNORE, 0)}
     color = np.full((len(coord), 3), 90, np.uint8)
     rows = [pictures.SceneRow(name, coord, normal, color, labels, ("floor",)) for name in "ab"]
-    pictures.draw_scenes(tmp_path / "new" / "ab.png", rows, SCANNET20_NAMES)
+    pictures.draw_scenes(tmp_path / "new" / "ab.png", rows, SCANNET20)
     with Image.open(tmp_path / "new" / "ab.png") as image:
         drawn = {tuple(pixel) for pixel in np.asarray(image.convert("RGB")).reshape(-1, 3)}
-    shaded = pictures.shade(label_colors(SCANNET20_NAMES)[[0, IGNORE]], normal[:2])
+    shaded = pictures.shade(label_colors(SCANNET20)[[0, IGNORE]], normal[:2])
     assert {(90, 90, 90), *map(tuple, shaded)} <= drawn
 
 

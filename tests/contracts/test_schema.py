@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointcept_wsegpc.contracts.classes import SCANNET20, SCANNET20_NAMES, nyu40_to_scannet20
+from pointcept_wsegpc.captures.scannet.classes import NYU40_IDS, nyu40_to_scannet20
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import SCENE_LAYOUT, read_points, read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags, tag_vector, write_scene_tags
 from pointcept_wsegpc.contracts.views import (
@@ -20,6 +21,8 @@ from pointcept_wsegpc.contracts.views import (
 )
 from pointcept_wsegpc.files import atomic_path, write_array, write_json
 from pointcept_wsegpc.visualize.colors import palette
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 POINTS = {
     "coord": np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32),
@@ -209,19 +212,19 @@ def test_tags_round_trip(tmp_path):
 
 
 def test_tag_vector():
-    names = ("wall", "floor", "bed")
-    assert tag_vector(["bed", "wall", "bed"], names).tolist() == [1, 0, 1]
-    assert tag_vector([], names).tolist() == [0, 0, 0]
-    with pytest.raises(ValueError, match=r"\['sofa'\] .* the class table has .*'bed'"):
-        tag_vector(["bed", "sofa"], names)
+    table = ClassTable(["wall", "floor", "bed"], synonyms={"bed": ["bunk"]})
+    assert tag_vector(["bunk", "Wall", "bed"], table).tolist() == [1, 0, 1]
+    assert tag_vector([], table).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="'sofa' is no class; the class table has wall, floor"):
+        tag_vector(["bed", "sofa"], table)
 
 
 # --------------------------------------------------------------------------- class tables
 
 
 def test_scannet_classes():
-    assert list(SCANNET20.values()) == [*range(1, 13), 14, 16, 24, 28, 33, 34, 36, 39]
-    assert len(SCANNET20_NAMES) == 20
+    assert list(NYU40_IDS) == [*range(1, 13), 14, 16, 24, 28, 33, 34, 36, 39]
+    assert len(SCANNET20.names) == 20
     ids = np.array([[0, 1, 13], [39, 50, 149], [40, 999, -5]])
     mapped = nyu40_to_scannet20(ids)
     assert mapped.dtype == np.int16

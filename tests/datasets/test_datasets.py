@@ -12,13 +12,15 @@ from pointcept.datasets import build_dataset, collate_fn
 from stores import write_store
 
 from pointcept_wsegpc.clouds.ids import compact_ids
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.datasets import multiview
 from pointcept_wsegpc.models.batch_index import prefixed, shift_index, unique_ids
 from pointcept_wsegpc.transforms.views import point_features
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 C, V, GRID, TOLERANCE = 20, 4, 0.12, 0.1
 FLIP_AND_TURN = [
@@ -150,7 +152,7 @@ def test_training_sample(prepared_root):
         sample = data[index]
         check_training_sample(sample)
         assert sample["name"] == data.get_data_name(index)
-        tags = {SCANNET20_NAMES[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
+        tags = {SCANNET20.names[c] for c in sample["image_tags"][0].nonzero()[:, 0]}
         assert tags == set(data.scene_tags[sample["name"]])
         assert torch.equal(sample["view_tags"], sample["image_tags"].expand(V, C))
         assert torch.equal(sample["teacher_tags"], sample["tags"])
@@ -352,7 +354,7 @@ def test_structure_removal_drops_regions_and_3d_tags_only(root_copy, kind):
         frame_matters.append(slow_structure(coord, region, kind) != expected)
         left = region[point_numbers(sample["feat"])[1]]
         assert set(region.tolist()) - set(left.tolist()) == expected
-        removed, kept = SCANNET20_NAMES.index(kind), SCANNET20_NAMES.index(other)
+        removed, kept = SCANNET20.names.index(kind), SCANNET20.names.index(other)
         for key in ("tags", "teacher_tags"):
             assert sample[key][0, removed] == 0 and sample[key][0, kept] == 1
         for key in ("image_tags", "view_tags"):
@@ -677,7 +679,7 @@ def test_unknown_tag(root_copy):
     (root_copy / "scene_tags.json").write_text('{"scene0000_00": ["wall", "wardrobe"]}')
     with pytest.raises(ValueError) as error:
         dataset(root_copy)[0]
-    one_line(error, "unknown class name", "wardrobe")
+    one_line(error, "is no class", "wardrobe")
 
 
 def test_tags_file_missing(root_copy):

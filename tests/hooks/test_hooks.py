@@ -16,7 +16,7 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 
-from pointcept_wsegpc.contracts.classes import IGNORE, SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json, write_json
@@ -26,7 +26,9 @@ from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
 from pointcept_wsegpc.hooks.scene_tags import check_tags, tag_statistics
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
 
-NUM_CLASSES = len(SCANNET20_NAMES)
+SCANNET20 = ClassTable.shipped("scannet20")
+
+NUM_CLASSES = len(SCANNET20.names)
 
 
 class Lines(list):
@@ -101,7 +103,7 @@ class TestSceneTagHook:
         attach("SceneTagHook", trainer).before_train()
         line = text(trainer)
         assert f"Scene tags of 3 scenes from {prepared_root / TAGS_FILE}" in line
-        assert all(name in line for name in SCANNET20_NAMES)
+        assert all(name in line for name in SCANNET20.names)
 
     def test_names_every_absent_scene(self, trainer):
         tags = trainer.train_loader.dataset.scene_tags
@@ -444,7 +446,7 @@ def slow_predictions(model, sample, network, masked):
 
 class TestWeakSegEvaluator:
     def evaluate(self, model, dataset, **loading):
-        data = {"names": list(SCANNET20_NAMES)}
+        data = {"names": list(SCANNET20.names)}
         trainer = toy_trainer(model, val_loader=loader(dataset, **loading), cfg={"data": data})
         attach("WeakSegEvaluator", trainer).after_epoch()
         return trainer
@@ -582,7 +584,7 @@ class TestPseudoLabelExporter:
         export(frozen_model, dataset, tmp_path)
         for scene in dataset.scenes:
             label = np.load(tmp_path / f"{scene.name}.npz")["label"]
-            tags = {SCANNET20_NAMES.index(name) for name in dataset.scene_tags[scene.name]}
+            tags = {SCANNET20.names.index(name) for name in dataset.scene_tags[scene.name]}
             assert set(label.tolist()) <= tags
 
     def test_manifest(self, frozen_model, prepared_root, tmp_path):
@@ -590,7 +592,7 @@ class TestPseudoLabelExporter:
         manifest, lines = export(frozen_model, dataset, tmp_path, config="a/config.py")
         assert manifest == read_json(tmp_path / "store.json")
         assert manifest["provenance"]["weights"] == pseudo_labels.weights_hash(frozen_model.teacher)
-        assert manifest["names"] == list(SCANNET20_NAMES)
+        assert manifest["names"] == list(SCANNET20.names)
         assert manifest["about"] == {"config": "a/config.py"}
         made = {"network": "teacher", "use_tags": True, "region_vote": True}
         assert manifest["provenance"].items() > made.items()
@@ -620,7 +622,7 @@ class TestPseudoLabelExporter:
     def test_stage_two_accepts_the_store(self, frozen_model, prepared_root, tmp_path):
         dataset = eval_dataset(prepared_root)
         export(frozen_model, dataset, tmp_path)
-        LabelStore.load(tmp_path).check(SCANNET20_NAMES, [s.name for s in dataset.scenes])
+        LabelStore.load(tmp_path).check(SCANNET20.names, [s.name for s in dataset.scenes])
 
     def test_a_second_run_labels_nothing(self, frozen_model, prepared_root, tmp_path, monkeypatch):
         dataset = eval_dataset(prepared_root)
@@ -728,7 +730,7 @@ class TestPseudoLabelExporter:
         assert list(stored(store)) == ["scene0000_00.npz"]
         assert not [p for p in store.rglob("*") if p.name.startswith(".")]
         with pytest.raises(ValueError, match="not finished"):
-            LabelStore.load(store).check(SCANNET20_NAMES)
+            LabelStore.load(store).check(SCANNET20.names)
         manifest, lines = export(frozen_model, dataset, store)
         assert "2 of 3 scenes to label" in lines[0]
         assert {**manifest, "id": 0} == {**whole, "id": 0}
@@ -740,7 +742,7 @@ class TestPseudoLabelExporter:
         made = {"network": "teacher", "use_tags": True, "region_vote": True}
         made["weights"] = pseudo_labels.weights_hash(frozen_model.teacher)
         scenes = [scene.name for scene in dataset.scenes]
-        LabelStore(tmp_path, SCANNET20_NAMES, made).open(scenes)
+        LabelStore(tmp_path, SCANNET20.names, made).open(scenes)
         monkeypatch.setattr(comm, "get_world_size", lambda: 2)
         monkeypatch.setattr(comm, "synchronize", lambda: None)
         for rank, share in ((1, {"scene0001_00"}), (0, {"scene0000_00", "scene0002_00"})):

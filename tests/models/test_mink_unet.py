@@ -12,7 +12,7 @@ ensure_pointcept(quiet=True)
 from pointcept.models.builder import MODELS  # noqa: E402
 
 from pointcept_wsegpc.models.mink_unet import ARCHITECTURES, MinkUNet  # noqa: E402
-from pointcept_wsegpc.models.sparse_conv import let_spconv_run_without_cuda, sparse_layers
+from pointcept_wsegpc.models.sparse_conv import let_spconv_run_without_cuda, sparse_layers  # noqa: E402
 
 SLIM = {"planes": (8, 8, 16, 16, 16, 8, 8, 8), "layers": (1,) * 8}
 

@@ -23,7 +23,7 @@ from pointcept.models.builder import build_model  # noqa: E402
 
 import pointcept_wsegpc.models.wsegpc  # noqa: E402, F401  registers it
 from pointcept_wsegpc.models.mink_unet import ARCHITECTURES, MinkUNet  # noqa: E402
-from pointcept_wsegpc.models.minkowski_weights import (
+from pointcept_wsegpc.models.minkowski_weights import (  # noqa: E402
     convert_checkpoint,
     convert_kernel,
     convert_network,

@@ -16,6 +16,7 @@ from PIL import Image
 from pointcept_wsegpc.captures.scannet.raw import Capture
 from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
 from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
@@ -27,6 +28,7 @@ from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
 from pointcept_wsegpc.regions.scenes.settings import Settings, listing
 
+SCANNET20 = ClassTable.shipped("scannet20")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -228,12 +230,14 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
     assert (np.load(scene / "region.npy") == np.load(scene / "segment20.npy")).all()
     labels = np.load(scene / "segment20.npy")
-    np.save(scene / "segment.npy", labels[:, None] % 13)  # as of S3DIS
     (scene / "segment20.npy").unlink()
+    table = ClassTable([f"class {i}" for i in range(37)], "truth", ignore=[255])
+    table.write(tmp_path / "out", replace=True)
+    np.save(scene / "truth.npy", np.where(labels < 0, 255, labels)[:, None] + 0)
     extract_regions(scene, Settings("labels", view_method="growing"))
-    assert (np.load(scene / "region.npy") == labels % 13).all()
-    (scene / "segment.npy").unlink()
-    needed = r"'labels' needs labels, and .* no segment20\.npy or segment\.npy"
+    assert (np.load(scene / "region.npy") == labels).all()
+    (scene / "truth.npy").unlink()
+    needed = r"'labels' needs labels, and .* no truth\.npy"
     with pytest.raises(ValueError, match=needed):
         extract_regions(scene, Settings("labels"))
     record = extract_regions(scene, Settings("growing", view_method="labels"))
@@ -247,6 +251,7 @@ def test_warnings_name_the_scene_once(tmp_path, workers):
         if name == "scene0000_00":
             np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
         shutil.move(scene, tmp_path / "root/train" / name)
+    SCANNET20.write(tmp_path / "root")
     done = run_tool(tmp_path / "root", "--workers", workers)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("unit metres?") == 1
@@ -437,12 +442,12 @@ def change_views(**changes):
         (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
         (spoil_array("segment20", lambda a: np.stack([a, a], 1)), "segment20.npy", "expected int"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
-         "holds the label 255; expected classes from 0 to 19, -1 for none"),
+         "holds labels -1 to 255; expected 0 to 19, and -1 for none"),
         (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",
-         "holds the label -100"),
+         "holds labels -100 to"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 20, a)), "segment20.npy",
-         "holds the label 20"),
-        (change_label_image(255), ".label.png", "holds the label 255"),
+         "holds labels -1 to 20"),
+        (change_label_image(255), ".label.png", "holds labels -1 to 255"),
         (cut_off("views/*.label.png"), ".label.png", "damaged|truncated|identify"),
         (cut_off("views/*.depth.png"), ".depth.png", "damaged|truncated|identify"),
         (cut_off("views/*.jpg", 500), ".jpg", "damaged|truncated|identify"),

@@ -1,4 +1,4 @@
-"""The tables of tools/ablation.py: rows, jobs, data; and, slow, a training of every row."""
+"""The tables of tools/studies/ablation.py: rows, jobs, data; and, slow, a training of every row."""
 
 import copy
 import dataclasses
@@ -24,7 +24,7 @@ from ablations.commands import REPOSITORY
 from ablations.jobs import use_root
 from ablations.study import Study
 from ablations.tables import CONSISTENCY, PARTITIONS, TABLES
-from pointcept_wsegpc.contracts.classes import IGNORE
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
@@ -393,6 +393,7 @@ def write_scene(root, name, region, segment):
 
 
 def test_points_without_a_region_vote_for_themselves(tmp_path):
+    ClassTable.shipped("scannet20").write(tmp_path)
     # Region 0 is half right, region 1 all of it; the others are their own.
     write_scene(tmp_path, "a", [0, 0, 0, 1, -1, -1], [2, 2, 3, 3, 3, IGNORE])
     write_scene(tmp_path, "b", [-1, -1], [2, 4])

@@ -11,12 +11,14 @@ from mmengine.config import Config
 from ablations import benchmarks
 from ablations.benchmarks import LARGE
 from ablations.commands import REPOSITORY
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.synthetic.benchmark import SIZES
 from pretraining import images as rendering
 from pretraining import training
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 SIZE = (24, 32)
 
@@ -70,7 +72,7 @@ def test_the_tool_renders_rooms_of_those_seeds_alone(monkeypatch, tmp_path):
 def test_images(rendered):
     images, classes = rendered
     assert images.shape == (40, *SIZE, 3) and images.dtype == np.uint8
-    assert classes.shape == (40, len(SCANNET20_NAMES)) and set(np.unique(classes)) == {0, 1}
+    assert classes.shape == (40, len(SCANNET20.names)) and set(np.unique(classes)) == {0, 1}
     assert images.std((1, 2, 3)).mean() > 10
     again = rendering.render_room(rendering.room_seeds(0)[0], SIZE, 2)
     np.testing.assert_array_equal(images[16:24], again[0])
@@ -79,7 +81,7 @@ def test_images(rendered):
 
 def test_rooms_of_a_single_class(rendered):
     """Every other room has one class besides wall and floor, which most of its images show."""
-    structure = [SCANNET20_NAMES.index(name) for name in ("wall", "floor")]
+    structure = [SCANNET20.names.index(name) for name in ("wall", "floor")]
     classes = np.delete(rendered[1], structure, axis=1).reshape(5, rendering.PER_ROOM, -1)
     for room in classes[1::2]:
         assert room.any(0).sum() == 1 and room.sum() > rendering.PER_ROOM / 2
@@ -116,7 +118,7 @@ def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stag
     for key, value in encoder.network.state_dict().items():
         torch.testing.assert_close(value, state[key])
     torch.manual_seed(0)
-    start = training.TagNet("resnet18", stages, len(SCANNET20_NAMES)).encoder.network.state_dict()
+    start = training.TagNet("resnet18", stages, len(SCANNET20.names)).encoder.network.state_dict()
     moved = [key for key in state if state[key].is_floating_point() and key in start
              and not torch.equal(state[key], start[key])]  # fmt: skip
     assert len(moved) == sum(value.is_floating_point() for value in state.values())
@@ -188,7 +190,7 @@ def test_equal_seeds_give_equal_weights_also_after_an_interruption(monkeypatch, 
 
 
 def test_minutes_end_a_training(tmp_path, rendered):
-    net = training.TagNet("resnet18", 1, len(SCANNET20_NAMES))
+    net = training.TagNet("resnet18", 1, len(SCANNET20.names))
     run = training.Training(net, tmp_path / "state", {}, 0.001, 0.01)
     run.run(*rendered, steps=10_000, minutes=1e-4, batch=2, seed=0)
     assert 0 < run.step < 10
@@ -197,7 +199,7 @@ def test_minutes_end_a_training(tmp_path, rendered):
 def test_it_learns(tmp_path, rendered):
     """On the images that it trains on, in a few steps: the loss falls, the order gets better."""
     torch.manual_seed(0)
-    net = training.TagNet("resnet18", 2, len(SCANNET20_NAMES))
+    net = training.TagNet("resnet18", 2, len(SCANNET20.names))
     run = training.Training(net, tmp_path / "state", {}, 0.003, 0.01)
     before = training.held_out(net, *rendered)
     run.run(*rendered, steps=40, minutes=5, batch=16, seed=0)

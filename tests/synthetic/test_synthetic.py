@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from pointcept_wsegpc.captures.scannet.classes import nyu40_to_scannet20
 from pointcept_wsegpc.captures.scannet.sens import SensReader
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.synthetic.rooms.raw import RAW_CATEGORIES
 from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster, face_normals
 from pointcept_wsegpc.synthetic.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes
 from pointcept_wsegpc.synthetic.rooms.surface import resample, scan_mesh
 from pointcept_wsegpc.synthetic.rooms.trajectory import hand_held_path
 from pointcept_wsegpc.synthetic.scans import generate_dataset
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 SMALL = {"seed": 3, "points": 6000, "frames": 8, "color_size": (48, 36), "depth_size": (40, 30)}
 
@@ -183,7 +186,7 @@ def test_rooms_hold_their_classes_without_collisions():
     hosts["counter"] = "sink books"
     for index in range(32):
         room = make_room(0, index)
-        classes = {RAW_CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20_NAMES)
+        classes = {RAW_CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20.names)
         wanted = {name.replace("refrig", "refridg") for name in scene_classes(0, index)[1]}
         assert classes == wanted | {"wall", "floor"}
         furniture = [model for model in room.objects if model.label not in ("wall", "floor")]

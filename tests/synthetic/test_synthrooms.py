@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.captures.scannet import scene as scannet
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.synthetic import benchmark as synthrooms
@@ -28,6 +28,8 @@ from pointcept_wsegpc.synthetic.rooms.render import face_normals
 from pointcept_wsegpc.synthetic.rooms.room import FREQUENCY, make_room, scene_classes
 from pointcept_wsegpc.synthetic.rooms.shapes import Model, box, rotation_z
 from pointcept_wsegpc.synthetic.rooms.surface import fuse, punch_holes
+
+SCANNET20 = ClassTable.shipped("scannet20")
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -149,7 +151,7 @@ def crowded(count=12):
 def test_crowded_rooms_keep_their_classes():
     """Clutter, rugs and leaning things bring no class into a room."""
     for index, room in enumerate(crowded()):
-        found = {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20_NAMES)
+        found = {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20.names)
         wanted = {n.replace("refrig", "refridg") for n in scene_classes(SMALL.scans.seed, index)[1]}
         assert found == wanted | {"wall", "floor"}
 
@@ -185,7 +187,7 @@ def test_small_rooms_have_its_classes_alone():
     found = set()
     for index in range(8):
         room = SMALL.scans.room(index)
-        found |= {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20_NAMES)
+        found |= {CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20.names)
     assert found <= CLASSES and len(found) > 8
 
 
@@ -298,7 +300,7 @@ def test_made_scenes_are_prepared_scenes(made):
     for scene in scenes.values():
         points = read_points(scene.folder, ("coord", "segment20"))
         assert 2000 < len(points["coord"]) < 4000
-        assert set(tags[scene.name]) <= set(SCANNET20_NAMES) and "floor" in tags[scene.name]
+        assert set(tags[scene.name]) <= set(SCANNET20.names) and "floor" in tags[scene.name]
         assert not scene.raw.exists()  # small on disk
     assert json.loads((root / synthrooms.NOTE).read_text())["version"] == synthrooms.VERSION
 
@@ -403,8 +405,8 @@ def test_published_census_fits_the_definition():
     assert len(published["checksum"]) == 16
     for split, count in (("train", SMALL.train), ("val", SMALL.val)):
         points = published["census"][split]
-        found = {name for name, n in zip(SCANNET20_NAMES, points, strict=False) if n}
-        assert len(points) == len(SCANNET20_NAMES) + 2 and found == CLASSES
+        found = {name for name, n in zip(SCANNET20.names, points, strict=False) if n}
+        assert len(points) == len(SCANNET20.names) + 2 and found == CLASSES
         assert abs(sum(points[:-1]) / count / SMALL.scans.points - 1) < 0.05
         assert points[-1] == 22 * count  # 24 frames, one without depth, one lost
 
@@ -417,7 +419,7 @@ def test_published_census_of_the_large_size(tmp_path):
     for split in ("train", "val"):
         count = sum(scene.split == split for scene in checked.values())
         points = published["census"][split]
-        assert count >= 3 and len(points) == len(SCANNET20_NAMES) + 2
+        assert count >= 3 and len(points) == len(SCANNET20.names) + 2
         assert abs(sum(points[:-1]) / count / LARGE.scans.points - 1) < 0.05
         assert points[-1] == 56 * count
 

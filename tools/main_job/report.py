@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
@@ -17,21 +17,25 @@ from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
 from pointcept_wsegpc.visualize import scenes as pictures
 
-SEGMENT = "segment20"
 WIDTH = 46  # of the table's first column
 
 
 def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
     """mIoU of stored predictions over the scenes of a split."""
+    table = ClassTable.read(data)
     counts = sum(
         confusion_with_misses(
-            read_label(predictions, scene.name),
-            read_points(scene, ("coord", SEGMENT))[SEGMENT],
-            len(SCANNET20_NAMES),
+            read_label(predictions, scene.name), read_truth(scene, table), len(table)
         )
         for scene in scene_dirs(data, split)
     )
     return mean_iou(counts)
+
+
+def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
+    """True labels (N,) int64 of a scene, IGNORE = none."""
+    key = table.label_file
+    return table.clean(read_points(scene, ("coord", key))[key].reshape(-1), scene / f"{key}.npy")
 
 
 def store_miou(store: Path) -> float:
@@ -81,16 +85,19 @@ def _row(title: str, cells) -> str:
 def draw_pictures(data: Path, split: str, labels: dict[str, Path], out: Path, with_tags) -> None:
     """One picture per two scenes of a split; `labels` are stores by column title."""
     scenes = scene_dirs(data, split)
-    tags = read_scene_tags(data / TAGS_FILE) if with_tags else {}
+    table = ClassTable.read(data)
+    tags = read_scene_tags(data / TAGS_FILE, table) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
-        rows = [scene_row(scene, tags.get(scene.name, []), labels) for scene in pair]
+        rows = [scene_row(scene, tags.get(scene.name, []), labels, table) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
-        pictures.draw_scenes(out / f"{name}.png", rows, SCANNET20_NAMES)
+        pictures.draw_scenes(out / f"{name}.png", rows, table)
 
 
-def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures.SceneRow:
+def scene_row(
+    scene: Path, tags: list[str], stores: dict[str, Path], table: ClassTable
+) -> pictures.SceneRow:
     """A scene with its ground truth and the labels of stores by column title."""
-    points = read_points(scene, ("coord", "color", "normal", SEGMENT))
+    points = read_points(scene, ("coord", "color", "normal"))
     align = read_views(scene).axis_alignment  # so that rooms stand along the picture
     labels = {title: read_label(store, scene.name) for title, store in stores.items()}
     return pictures.SceneRow(
@@ -98,6 +105,6 @@ def scene_row(scene: Path, tags: list[str], stores: dict[str, Path]) -> pictures
         coord=points["coord"] @ align[:3, :3].T + align[:3, 3],
         normal=points["normal"] @ align[:3, :3].T,
         color=points["color"],
-        labels={"ground truth": points[SEGMENT].astype(np.int64), **labels},
+        labels={"ground truth": read_truth(scene, table), **labels},
         tags=tuple(tags),
     )

@@ -24,7 +24,7 @@ import torch
 
 from arguments import positive, positive_number, size
 from pointcept_wsegpc import __version__
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.captures.scannet.classes import TABLE
 from pointcept_wsegpc.files import atomic_path, read_json, write_json
 from pretraining.images import render_set, room_seeds
 from pretraining.training import TagNet, Training, held_out
@@ -87,7 +87,7 @@ def main() -> int:
         print(f"{args.out} is finished, made with the same options")
         return 0
     torch.manual_seed(args.seed)
-    net = TagNet(args.network, args.num_stages or None, len(SCANNET20_NAMES))
+    net = TagNet(args.network, args.num_stages or None, len(TABLE))
     net.to("cuda" if torch.cuda.is_available() else "cpu")
     partial = args.out.with_name(f"{args.out.name}.unfinished")
     training = Training(net, partial, settings, args.lr, WEIGHT_DECAY)

@@ -5,15 +5,16 @@ N points.
 
 import numpy as np
 
-from ...contracts.classes import SCANNET20_NAMES, clean_labels
+from ...contracts.classes import clean_labels
 from ...files.pickles import numeric_array, read_npz, read_pickled
+from ..scannet.classes import TABLE
 
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
 DICTIONARY_KEYS = {
     "coord": "coord",
     "color": "color",
     "normal": "normal",
-    "semantic_gt20": "segment20",
+    "semantic_gt20": TABLE.label_file,
     "semantic_gt200": "segment200",
     "instance_gt": "instance",
 }
@@ -60,7 +61,7 @@ def read_tuple(path):
         )
     arrays["color"] = np.rint((color + 1) * 127.5)
     if len(stored) > 2:
-        arrays["segment20"] = numeric_array(stored[2], path, "label")
+        arrays[TABLE.label_file] = numeric_array(stored[2], path, "label")
     return checked(arrays, path)
 
 
@@ -83,8 +84,8 @@ def checked(arrays, path):
             raise ValueError(f"{path}: {key} holds NaN or infinite labels; expected integers")
         else:
             result[key] = np.rint(array).astype(np.int64).reshape(-1)
-    if "segment20" in result:
-        result["segment20"] = clean_labels(result["segment20"], len(SCANNET20_NAMES), path)
+    if (key := TABLE.label_file) in result:
+        result[key] = clean_labels(result[key], len(TABLE), path)
     return result
 
 

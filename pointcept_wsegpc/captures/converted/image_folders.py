@@ -13,7 +13,6 @@ from PIL import Image
 
 from ...camera import resize_intrinsic
 from ...camera.resample import nearest_index, resample_color, resample_to
-from ...contracts.classes import nyu40_to_scannet20
 from ..frames import (
     UNREADABLE,
     BadFrame,
@@ -25,6 +24,7 @@ from ..frames import (
     read_depth_image,
     resample_depth,
 )
+from ..scannet.classes import nyu40_to_scannet20
 from .arrays import read_superpoints
 from .cameras import find_cameras, read_matrix
 

@@ -9,18 +9,19 @@ import numpy as np
 
 from ...clouds.normals import estimate_normals, face_towards, vertex_normals
 from ...clouds.ply import read_mesh
-from ...contracts.classes import SCANNET20_NAMES
 from ...contracts.scene import link_points, staged, store_points
 from ...contracts.tags import derive_tags
 from ...contracts.views import read_views, write_view_image
 from ...files import write_array, write_json
 from ..frames import FrameLog, store_views
+from ..scannet.classes import TABLE
 from ..scannet.raw import axis_alignment
 from ..view_labels import LabelRenderer
 from .arrays import read_dictionary, read_superpoints, read_tuple
 from .correspondence import CorrespondenceFrames
 from .image_folders import ImageFolderFrames, LabelFolder, read_view_regions
 
+LABELS = TABLE.label_file
 POINT_READERS = {"wsegpc": read_dictionary, "openscene": read_tuple}
 
 
@@ -54,6 +55,7 @@ def convert_scene(capture, settings):
     A scene without any valid frame is kept for 3D. Raises ValueError or OSError, in one line,
     where the points cannot be used.
     """
+    TABLE.write(capture.root)
     with staged(capture) as folder:
         points, normals = _store_points(capture, folder)
         frames, entries = _store_views(capture, settings, points, folder)
@@ -70,7 +72,7 @@ def convert_scene(capture, settings):
             "num_points": len(points["coord"]),
             "normals": normals,
             "intrinsics": cameras.source if cameras else None,
-            "tags": derive_tags(points.get("segment20"), SCANNET20_NAMES, settings.min_tag_points),
+            "tags": derive_tags(points.get(LABELS), TABLE.names, settings.min_tag_points),
             **entries,
             "regions": _store_regions(capture, settings, points, folder, entries),
         }
@@ -132,8 +134,8 @@ def _labels(capture, points):
     """Where the views' label images come from; None where there are no labels at all."""
     if capture.format != "concerto" and (capture.images / "label").is_dir():
         return LabelFolder(capture.images)
-    if "segment20" in points:
-        return LabelRenderer(points["coord"], points["segment20"])
+    if LABELS in points:
+        return LabelRenderer(points["coord"], points[LABELS])
     return None
 
 

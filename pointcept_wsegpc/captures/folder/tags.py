@@ -1,16 +1,19 @@
-"""Tags and classes of own scans, as people write them: tags.csv or tags.json, classes.txt.
+"""Tags and classes of own scans, as people write them.
+
+tags.csv or tags.json; optional classes.txt, or classes.json (contracts/classes.py).
 
 scene,tags                    scene,chair,table           {"kitchen": ["chair", "table"],
 kitchen,chair;table           kitchen,1,1                  "hall": []}
 hall,                         hall,,
 """
 
+from __future__ import annotations
+
 import csv
-import difflib
-import unicodedata
 from pathlib import Path
 
-from ...contracts.classes import CLASSES_FILE, read_class_names
+from ...contracts.classes import CLASSES_FILE, NAMES_FILE, ClassTable, plain, read_class_names
+from ...contracts.tags import resolve_tags
 from ...files import read_json
 
 TAGS_FILES = ("tags.csv", "tags.json")
@@ -18,16 +21,12 @@ PRESENT, ABSENT = {"1", "x", "yes", "true"}, {"", "0", "no", "false", "-"}
 EXPECTED = "expected the header scene,tags or scene,CLASS,CLASS,…"
 
 
-def plain(name):
-    """A name in the one Unicode form in which names are compared, without outer spaces."""
-    return unicodedata.normalize("NFC", str(name)).strip()
+def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
+    """(class table, {scene: [class names]}) of a folder of own scans, names in NFC.
 
-
-def read_own_tags(raw):
-    """(classes, {scene: [class names]}) of a folder of own scans, names in NFC.
-
-    Classes are those of classes.txt, else the columns of a table, else all tags in alphabetical
-    order. Raises one line for a missing or odd file, and for a tag that is no class.
+    The table is classes.json, else the names of classes.txt, else the columns of a table, else all
+    tags in alphabetical order. Tags match it in any letter case and by synonym. Raises one line
+    for a missing or odd file, and for a tag that is no class.
     """
     raw = Path(raw)
     path = next((raw / name for name in TAGS_FILES if (raw / name).is_file()), None)
@@ -38,24 +37,18 @@ def read_own_tags(raw):
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)
     if (raw / CLASSES_FILE).is_file():
-        columns = [plain(name) for name in read_class_names(raw / CLASSES_FILE)]
-    classes = columns or sorted({name for names in tags.values() for name in names})
-    for scene, names in tags.items():
-        unknown = [name for name in names if name not in classes]
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], classes, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"add it to {CLASSES_FILE}"
-            raise ValueError(f"{path}: {scene} has the tag {unknown[0]!r}, no class; {hint}")
-    alike = {}
-    for name in classes:
-        if (other := alike.setdefault(" ".join(name.casefold().split()), name)) != name:
-            raise ValueError(
-                f"{path}: {other!r} and {name!r} are two classes, alike but for letter case or "
-                "spaces; write one of them everywhere"
-            )
-    if not classes:
-        raise ValueError(f"{path} names no class; write the tags of your scenes into it")
-    return classes, tags
+        table = ClassTable.read(raw)
+    else:
+        if (raw / NAMES_FILE).is_file():
+            columns = [plain(name) for name in read_class_names(raw / NAMES_FILE)]
+        names = columns or sorted({name for names in tags.values() for name in names})
+        if not names:
+            raise ValueError(f"{path} names no class; write the tags of your scenes into it")
+        try:
+            table = ClassTable(names)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return table, {scene: resolve_tags(names, table, path, scene) for scene, names in tags.items()}
 
 
 def _read_json(path):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import IGNORE, S3DIS_NAMES
+from ...contracts.classes import IGNORE, ClassTable
 from ...contracts.scene import link_points
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
 COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy
-OTHER = S3DIS_NAMES.index("clutter")  # class of every other name, such as stairs
+TABLE = ClassTable.shipped("s3dis")
+OTHER = TABLE.index("clutter")  # class of every other name, such as stairs
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _original(stem):
 def class_of(name):
     """Class of an object named `chair_3`; names that are no class are clutter."""
     word = name.split("_")[0]
-    return S3DIS_NAMES.index(word) if word in S3DIS_NAMES else OTHER
+    return TABLE.names.index(word) if word in TABLE.names else OTHER
 
 
 def read_raw_room(folder):
@@ -111,7 +112,7 @@ def read_raw_room(folder):
 def link_preprocessed_room(folder, target):
     """Put the arrays of Pointcept's preprocessing into `target`, as they are; {name: array}.
 
-    Raises one line for arrays that do not fit each other, or labels outside the 13 classes.
+    Raises one line for arrays that do not fit each other, or labels outside the class table.
     """
     points = link_points(folder, target, needed=("coord", "color"))
     coord = points["coord"]
@@ -123,9 +124,9 @@ def link_preprocessed_room(folder, target):
         )
     segment = points.get("segment", np.zeros(0))
     low, high = segment.min(initial=0), segment.max(initial=0)
-    if low < IGNORE or high >= len(S3DIS_NAMES):
+    if low < IGNORE or high >= len(TABLE):
         raise ValueError(
             f"{folder}/segment.npy holds labels {low} to {high}; expected 0 to "
-            f"{len(S3DIS_NAMES) - 1}, {IGNORE} for none: preprocess this room again"
+            f"{len(TABLE) - 1}, {IGNORE} for none: preprocess this room again"
         )
     return points

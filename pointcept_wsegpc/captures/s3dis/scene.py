@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ...clouds.normals import estimate_normals, face_towards
-from ...contracts.classes import S3DIS_NAMES
 from ...contracts.scene import staged, store_points
 from ...contracts.tags import derive_tags
 from ...contracts.views import read_views
@@ -18,7 +17,7 @@ from ..view_labels import LabelRenderer
 from .agreement import Agreement, describe, problem
 from .alignment import choose_placement, placements, wall_alignment
 from .images import RoomImages
-from .points import link_preprocessed_room, read_raw_room
+from .points import TABLE, link_preprocessed_room, read_raw_room
 
 SAMPLE = 50_000  # points that stand for all of a room where views are compared with them
 TRIAL_VIEWS = 12  # views that decide in which frame the points are
@@ -47,6 +46,7 @@ def prepare_room(capture, settings):
     Raises ValueError or OSError, in one line, where the points cannot be read, or where the images
     do not show them.
     """
+    TABLE.write(capture.root)
     with staged(capture) as folder:
         points, notes = _store_points(capture, folder)
         placement, measured, log = survey(capture, settings, points["coord"])
@@ -65,7 +65,7 @@ def prepare_room(capture, settings):
             "source": {"points": str(capture.folder), "images": _stems(capture, folder)},
             "settings": asdict(settings),
             "num_points": len(points["coord"]),
-            "tags": derive_tags(points.get("segment"), S3DIS_NAMES, settings.min_tag_points),
+            "tags": derive_tags(points.get("segment"), TABLE.names, settings.min_tag_points),
             "placement": {"name": placement.name, "angle": placement.angle},
             "agreement": measured.report() if measured.seen_by else None,
             **notes,

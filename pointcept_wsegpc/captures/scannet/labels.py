@@ -14,8 +14,9 @@ from PIL import Image
 
 from ... import camera
 from ...camera.resample import resample_to
-from ...contracts.classes import IGNORE, nyu40_to_scannet20
+from ...contracts.classes import IGNORE
 from ...files import read_json
+from .classes import TABLE, nyu40_to_scannet20
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class LabelMap:
 
 
 def read_point_labels(segments_path, aggregation_path, num_points, label_map):
-    """Labels of the mesh's vertices: segment20 (N,) int64, instance (N,) int64, IGNORE = none.
+    """Labels of the mesh's vertices, by file: segment20, instance (N,) int64, IGNORE = none.
 
     Vertices belong to over-segments (`segIndices`), and annotated objects (`segGroups`) list
     over-segments. The dictionary is keyed as Pointcept's files are.
@@ -67,8 +68,8 @@ def read_point_labels(segments_path, aggregation_path, num_points, label_map):
         members = np.isin(segments, group["segments"])
         nyu40[members] = label_map.by_category.get(group["label"], 0)
         instance[members] = group["id"]
-    segment20 = nyu40_to_scannet20(nyu40).astype(np.int64)
-    return {"segment20": segment20[inverse], "instance": instance[inverse]}
+    label = nyu40_to_scannet20(nyu40).astype(np.int64)
+    return {TABLE.label_file: label[inverse], "instance": instance[inverse]}
 
 
 def _annotation(path, key):

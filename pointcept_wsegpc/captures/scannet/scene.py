@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import read_mesh
-from ...contracts.classes import SCANNET20_NAMES
 from ...contracts.scene import link_points, staged, store_points
 from ...contracts.tags import derive_tags
 from ...files import write_json
 from ..frames import store_views
 from ..view_labels import LabelRenderer
+from .classes import TABLE
 from .frames import FrameReader
 from .labels import LabelImages, LabelMap, read_point_labels
 from .sens import SensReader
+
+LABELS = TABLE.label_file
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def prepare_scene(capture, settings):
 
     Raises ValueError or OSError, in one line, where the capture cannot be used.
     """
+    TABLE.write(capture.root)
     with staged(capture) as folder:
         points = _store_points(capture, folder)
         manifest = {
@@ -47,7 +50,7 @@ def prepare_scene(capture, settings):
             },
             "settings": asdict(settings),
             "num_points": len(points["coord"]),
-            "tags": derive_tags(points.get("segment20"), SCANNET20_NAMES, settings.min_tag_points),
+            "tags": derive_tags(points.get(LABELS), TABLE.names, settings.min_tag_points),
             **_store_views(capture, settings, points, folder),
         }
         write_json(folder / "manifest.json", manifest)
@@ -58,7 +61,7 @@ def prepare_scene(capture, settings):
 
 
 def points_from_mesh(capture):
-    """Point arrays of a capture by name; a test scene has no segment20 and no instance."""
+    """Point arrays of a capture by name; a test scene has no labels."""
     coord, color, face = read_mesh(capture.mesh)
     points = {"coord": coord, "color": color, "normal": vertex_normals(coord, face)}
     if capture.split == "test" and not capture.segments.is_file():
@@ -95,6 +98,6 @@ def _label_source(capture, points):
     """Where the views' label images come from; None where there are no labels at all."""
     if capture.label_images:
         return LabelImages(capture.label_images, LabelMap.read(capture.label_map))
-    if "segment20" in points:
-        return LabelRenderer(points["coord"], points["segment20"])
+    if LABELS in points:
+        return LabelRenderer(points["coord"], points[LABELS])
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import IGNORE, LABEL_TABLES, SCANNET20_NAMES
+from ...contracts.classes import ClassTable
 from ...contracts.scene import read_points
 from ...contracts.views import read_view_image, read_views, view_path
 from ..methods import settings_of
@@ -25,8 +25,9 @@ def read_inputs(scene, method, settings):
     names = ["coord", *OPTIONAL, *["instance"] * ("instance" in settings_of(method))]
     there = [name for name in names if name == "coord" or (scene / f"{name}.npy").is_file()]
     points = {name: read_array(scene, name) for name in there}
-    if label_file(scene):
-        points["segment"] = read_array(scene, label_file(scene))
+    table = class_table(scene)
+    if table and (scene / f"{table.label_file}.npy").is_file():
+        points["segment"] = read_labels(scene, table)
     lengths = {name: len(array) for name, array in points.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
@@ -38,8 +39,7 @@ def read_inputs(scene, method, settings):
         if "segment" not in points:
             raise ValueError(
                 f"method {method!r} needs labels, and {scene} has no "
-                f"{' or '.join(f'{name}.npy' for name in LABEL_TABLES)}; "
-                "choose another --method for it"
+                f"{table.label_file if table else 'segment'}.npy; choose another --method for it"
             )
         settings["segment"] = points["segment"]
         if "instance" in points:
@@ -47,9 +47,25 @@ def read_inputs(scene, method, settings):
     return points, settings
 
 
-def label_file(scene):
-    """Which of LABEL_TABLES the scene has; None where it has no labels."""
-    return next((name for name in LABEL_TABLES if (scene / f"{name}.npy").is_file()), None)
+def class_table(scene: Path) -> ClassTable | None:
+    """Class table of the data root of a scene; None where there is none, nor any labels.
+
+    FileNotFoundError, in one line, for a scene with labels in a data root without a table.
+    """
+    try:
+        return ClassTable.of_scene(scene)
+    except FileNotFoundError:
+        if any(scene.glob("segment*.npy")) or any(scene.glob("views/*.label.png")):
+            raise
+        return None
+
+
+def read_labels(scene: Path, table: ClassTable) -> np.ndarray:
+    """Point labels (N,) int64 of a scene, IGNORE = none; stored as (N,) or (N, 1)."""
+    path = scene / f"{table.label_file}.npy"
+    label = read_array(scene, table.label_file)
+    check_integers(label, path, dimensions=1)
+    return table.clean(label, path)
 
 
 def read_array(scene, name):
@@ -59,11 +75,11 @@ def read_array(scene, name):
         array = read_points(scene, [name])[name]
     if name not in ("coord", *OPTIONAL) and array.shape[1:] == (1,):
         array = array[:, 0]  # as Pointcept's preprocessing of S3DIS writes them
-    if name in LABEL_TABLES:
-        check_classes(array, path, 1, LABEL_TABLES[name])
-    elif name == "instance":
+    if name == "instance":
         check_integers(array, path, dimensions=1)
-    elif array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf":
+    elif name in ("coord", *OPTIONAL) and (
+        array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf"
+    ):
         raise ValueError(
             f"{path} holds {array.dtype} of shape {array.shape}; expected numbers (N, 3)"
         )
@@ -91,8 +107,8 @@ def read_images(scene, frame, size):
         if images[kind].ndim != (3 if kind == "color" else 2):
             raise ValueError(f"{path} has {images[kind].ndim} dimensions; prepare this scene again")
     if labelled:
-        table = LABEL_TABLES.get(label_file(scene), SCANNET20_NAMES)
-        check_classes(images["label"], path, 2, table)
+        check_integers(images["label"], path, dimensions=2)
+        images["label"] = class_table(scene).clean(images["label"], path)
     return images
 
 
@@ -119,18 +135,6 @@ def check_integers(label, path, dimensions):
         expected = ("(N,)", "(H, W)")[dimensions - 1]
         raise ValueError(
             f"{path} holds {label.dtype} of shape {label.shape}; expected integers {expected}"
-        )
-
-
-def check_classes(label, path, dimensions, table):
-    """Raise ValueError for anything but classes of the table, IGNORE = none."""
-    check_integers(label, path, dimensions)
-    last = len(table) - 1
-    wrong = label[(label < IGNORE) | (label > last)]
-    if wrong.size:
-        raise ValueError(
-            f"{path} holds the label {wrong[0]}; expected classes from 0 to {last}, "
-            f"{IGNORE} for none: prepare this scene again"
         )
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ...contracts.classes import LABEL_TABLES
 from ...metrics import boundary_counts, partition_confusion
 
-NUM_CLASSES = max(map(len, LABEL_TABLES.values()))  # those that occur count
 BOUNDARY_NEIGHBOURS = 8
+BY_CLASS = ("intersection", "target", "predicted")
 SIZE_BINS = 32  # of region sizes: bin i holds 2^i to 2^(i+1) - 1 points
 
 
@@ -22,7 +21,7 @@ def no_sizes():
 
 
 def no_points():
-    return np.zeros(NUM_CLASSES + 1, np.int64)
+    return np.zeros(0, np.int64)  # of nothing labelled, whatever the class table
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class Tally:
     """Counts of one partition, or with `+` of several together, and what follows from them.
 
     The share of a class that the regions get right is counted as its majority vote does
-    (metrics.partition_quality); the last entry of those three arrays stands for "no region".
+    (metrics.partition_quality); those three arrays have C + 1 entries, the last of which stands
+    for "no region", or none where nothing is labelled.
     """
 
     partitions: int = 0
@@ -49,7 +49,8 @@ class Tally:
     seconds: float = 0.0  # of partitioning alone
 
     def __add__(self, other):
-        return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
+        return Tally(**{k: _sum(*v) if k in BY_CLASS else v[0] + v[1] for k, v in pairs.items()})
 
     @property
     def regions_each(self):
@@ -115,14 +116,27 @@ class Tally:
             raise ValueError(f"got {counts!r:.60}; expected the counts {', '.join(empty)}")
         values = {name: np.asarray(value) for name, value in counts.items()}
         for name, value in values.items():
-            kinds = "if" if name == "seconds" else "i"
-            counted = value.shape == empty[name].shape and value.dtype.kind in kinds
+            kinds = "if" if name == "seconds" or not value.size else "i"
+            shape = values["target"].shape[:1] if name in BY_CLASS else empty[name].shape
+            counted = value.shape == shape and value.dtype.kind in kinds
             if not counted or not (value >= 0).all():
                 raise ValueError(f"{name} is {counts[name]!r:.60}; expected counts")
+        values.update({k: values[k].astype(np.int64) for k in BY_CLASS})  # an empty list is float
         tally = cls(**{k: value if value.ndim else value.item() for k, value in values.items()})
         if tally.sizes.sum() != tally.regions:
             raise ValueError(f"{tally.regions} regions, but {tally.sizes.sum()} by size")
         return tally
+
+
+def _sum(a, b):
+    """Sum of two counts by class, the last entry of each for "no region"; one may be empty."""
+    if not len(a) or not len(b):
+        return b if len(b) else a
+    total = np.zeros(max(len(a), len(b)), np.int64)
+    for counts in (a, b):
+        total[: len(counts) - 1] += counts[:-1]
+        total[-1] += counts[-1]
+    return total
 
 
 def _ratio(part, whole):
@@ -138,13 +152,13 @@ def measure(region, segment=None, boundary=(0, 0), seconds=0.0):
     """Tally of one partition.
 
     region (N,), -1 = unassigned; segment (N,) true classes, IGNORE = none, or None; boundary: what
-    `boundary_of` returns.
+    `boundary_of` returns. C is the highest class that occurs, plus one.
     """
     size = np.bincount(region[region >= 0])
     size = size[size > 0]
     counts = {}
     if segment is not None:
-        confusion = partition_confusion(region, segment, NUM_CLASSES)
+        confusion = partition_confusion(region, segment, int(segment.max(initial=0)) + 1)
         counts = {
             "intersection": np.diag(confusion),
             "target": confusion.sum(1),

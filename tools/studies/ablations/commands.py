@@ -8,13 +8,13 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from main_job.plan import REPOSITORY, export_labels, predict_labels, relative, tool
-from main_job.report import SEGMENT, scene_row, stage_two_miou
+from main_job.report import read_truth, scene_row, stage_two_miou
 
 __all__ = [
     "REPOSITORY",
-    "SEGMENT",
     "export_labels",
     "predict_labels",
+    "read_truth",
     "relative",
     "scene_row",
     "stage_two_miou",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
-from pointcept_wsegpc.contracts.scene import read_points, read_region, scene_dirs
+from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable
+from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, read_json, write_array
@@ -19,7 +19,7 @@ from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import Settings
 
 from .benchmarks import PRETRAINING, Benchmark
-from .commands import REPOSITORY, SEGMENT
+from .commands import REPOSITORY, read_truth
 from .rows import Table
 
 SPLITS = ("train", "val")
@@ -120,7 +120,7 @@ def pieces(path: Path):
 
 
 def link_scenes(source: Path, root: Path) -> None:
-    """Hard-link the prepared scenes and their tags to another root, without their regions.
+    """Hard-link prepared scenes, class table and tags to another root, without the regions.
 
     Files are replaced whole, never changed, so neither root sees what happens in the other. On
     another file system they are copied. What is there already stays. The tags come last: they mark
@@ -133,6 +133,7 @@ def link_scenes(source: Path, root: Path) -> None:
                 regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
                 if path.is_file() and not regions:
                     share(path, root / path.relative_to(source))
+    share(source / CLASSES_FILE, root / CLASSES_FILE)
     share(source / TAGS_FILE, root / TAGS_FILE)
 
 
@@ -160,11 +161,12 @@ def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.
     """
-    num_classes = len(SCANNET20_NAMES)
+    table = ClassTable.read(root)
+    num_classes = len(table)
     totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
     for scene in scene_dirs(root, split):
-        if (scene / f"{SEGMENT}.npy").is_file():
-            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+        if (scene / f"{table.label_file}.npy").is_file():
+            segment = read_truth(scene, table)
             region = read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
             votes = np.where(region < 0, segment, vote), vote

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import nan
 from pathlib import Path
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import atomic_path
@@ -69,8 +69,9 @@ def draw_rooms(study: Study, table: Table, seeds, out: Path, path: Path) -> bool
         if jobs and all(is_finished(job, out) for job in jobs.values()):
             stores = {label: job.store(out) for label, job in jobs.items()}
             root = REPOSITORY / study.benchmark.data_root
-            tags, scenes = read_scene_tags(root / TAGS_FILE), scene_dirs(root, "train")[:ROOMS]
-            drawn = [scene_row(scene, tags.get(scene.name, []), stores) for scene in scenes]
-            figures.draw_scenes(path, drawn, SCANNET20_NAMES)
+            classes, scenes = ClassTable.read(root), scene_dirs(root, "train")[:ROOMS]
+            tags = read_scene_tags(root / TAGS_FILE, classes)
+            drawn = [scene_row(s, tags.get(s.name, []), stores, classes) for s in scenes]
+            figures.draw_scenes(path, drawn, classes)
             return True
     return False

@@ -17,18 +17,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.jobs.steps import last_checkpoint, resume_options
 
 from .commands import (
     REPOSITORY,
-    SEGMENT,
     export_labels,
     predict_labels,
+    read_truth,
     relative,
     stage_two_miou,
     tool,
@@ -178,10 +179,11 @@ class Truth(Job):
         return self.store(out) / STORE_FILE
 
     def run(self, out, command, resume):
-        scenes = scene_dirs(REPOSITORY / self.settings["root"], "train")
+        root = REPOSITORY / self.settings["root"]
+        scenes, table = scene_dirs(root, "train"), ClassTable.read(root)
         store = LabelStore(self.store(out), self.settings["names"], {"source": "ground truth"})
         store.open([scene.name for scene in scenes])
         for scene in scenes:
-            segment = read_points(scene, ("coord", SEGMENT))[SEGMENT].reshape(-1)
+            segment = read_truth(scene, table)
             store.write(scene.name, segment, np.ones(len(segment)))
         store.finish()

@@ -6,7 +6,7 @@ import importlib.util
 import numpy as np
 
 from pointcept_wsegpc.camera import back_project
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.metrics import adjusted_rand_index, partition_quality
@@ -64,8 +64,10 @@ def regions_cgal_150k_case(sizes, cache):
 
 def regions_cgal_case(sizes, cache):
     """Region growing of a cloud, from arrays to ids, beside CGAL's with the same settings."""
-    scene = read_points(first_scene(cache, sizes), ["coord", "normal", "segment20"])
-    coord, normal, segment = scene["coord"], scene["normal"], scene["segment20"]
+    folder = first_scene(cache, sizes)
+    table = ClassTable.of_scene(folder)
+    scene = read_points(folder, ["coord", "normal", table.label_file])
+    coord, normal, segment = scene["coord"], scene["normal"], scene[table.label_file]
 
     def ours():
         return partition(coord, normal, **SETTINGS)
@@ -85,8 +87,8 @@ def regions_cgal_case(sizes, cache):
             "faster": row["other_seconds"] / row["seconds"],
             "faster_by_point": by_point_seconds / seconds,
             "rand_index": adjusted_rand_index(region, other_region),
-            "quality": partition_quality(region, segment, len(SCANNET20_NAMES)),
-            "other_quality": partition_quality(other_region, segment, len(SCANNET20_NAMES)),
+            "quality": partition_quality(region, segment, len(table)),
+            "other_quality": partition_quality(other_region, segment, len(table)),
         }
         summary = (
             "{faster:.1f} x as fast as CGAL given its points in a file, "

@@ -8,7 +8,6 @@ import torch
 from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.datasets.multiview import IMAGENET_MEAN, IMAGENET_STD
@@ -31,7 +30,7 @@ def sample_case(sizes, cache):
     dataset = build_dataset(config)
     scene = dataset.scenes[0]
     plain = TextbookDataset(
-        scene, dataset.tags_file, config, IMAGENET_MEAN, IMAGENET_STD, SCANNET20_NAMES
+        scene, dataset.tags_file, config, IMAGENET_MEAN, IMAGENET_STD, dataset.names
     )
 
     def ours():

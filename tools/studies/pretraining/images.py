@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from PIL import Image
 
-from pointcept_wsegpc.contracts.classes import SCANNET20_NAMES, nyu40_to_scannet20
+from pointcept_wsegpc.captures.scannet.classes import TABLE, nyu40_to_scannet20
 from pointcept_wsegpc.jobs.scenes import run_jobs
 from pointcept_wsegpc.synthetic.benchmark import CROWDED, SIZES
 from pointcept_wsegpc.synthetic.rooms.difficulty import PLAIN
@@ -111,5 +111,5 @@ def shown_classes(caster: RoomCaster, rays, pose, owner: np.ndarray) -> np.ndarr
     origin = np.broadcast_to(pose[:3, 3], direction.shape)
     _, triangle = caster.cast(origin, direction)
     classes = owner[caster.patch[triangle[triangle >= 0]]]
-    count = np.bincount(classes[classes >= 0], minlength=len(SCANNET20_NAMES))
+    count = np.bincount(classes[classes >= 0], minlength=len(TABLE))
     return (count >= SHARE * len(direction)).astype(np.float32)

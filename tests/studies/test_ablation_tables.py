@@ -315,14 +315,12 @@ def test_every_row_makes_configurations(name, benchmark):
 
 def test_weights_of_rows_have_to_be_there(root_copy, monkeypatch):
     benchmark = tiny(root_copy, partition="of the tests")
-    with pytest.raises(FileNotFoundError, match=r"resnet18.pth: no such file; make it with tools/"):
+    with pytest.raises(FileNotFoundError, match=r"resnet18\.pth"):
         data.check_data(benchmark, table("weights", benchmark))
     data.check_data(benchmark, table("weights", benchmark).select(["none"]))
-    public = dataclasses.replace(BENCHMARKS["scannet"], data_root=str(root_copy), partition="any")
-    with pytest.raises(FileNotFoundError, match=r"moco_resnet50.pth: no such .*docs/ablations.md"):
-        data.check_data(public, table("weights", public).select(["MoCo", "ImageNet"]))
-    large = BENCHMARKS["synthetic-large"]
-    large = dataclasses.replace(large, data_root=str(root_copy), partition="any")
+    large = dataclasses.replace(
+        BENCHMARKS["synthetic-large"], data_root=str(root_copy), partition="any"
+    )
     with pytest.raises(FileNotFoundError, match=r"resnet50.pth --network resnet50 --num-stages 0 "):
         data.check_data(large, table("weights", large).select(["pretrained"]))
     monkeypatch.setattr(data, "REPOSITORY", root_copy)

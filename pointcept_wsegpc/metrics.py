@@ -1,17 +1,23 @@
-"""Confusion matrix, IoU, coverage, quality and agreement of partitions.
+"""Confusion matrix, IoU, coverage, quality of partitions.
 
 Shapes: N points, C classes.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .contracts.classes import IGNORE
 
 
-def confusion(pred, target, num_classes, ignore=IGNORE):
+def confusion(
+    pred: np.ndarray, target: np.ndarray, num_classes: int, ignore: int = IGNORE
+) -> np.ndarray:
     """Count (C, C) int64, rows = target, columns = prediction.
 
-    Points whose target or prediction is `ignore` are left out; see `coverage` for the share that
+    Points whose target or prediction is `ignore` are skipped; see `coverage` for the share that
     a labelling leaves open. Any other label outside 0..C-1 raises ValueError.
     """
     pred, target = np.ravel(pred).astype(np.int64), np.ravel(target).astype(np.int64)
@@ -31,7 +37,7 @@ def confusion(pred, target, num_classes, ignore=IGNORE):
     return counts.reshape(num_classes, num_classes)
 
 
-def iou(confusion):
+def iou(confusion: np.ndarray) -> np.ndarray:
     """Intersection over union (C,) float64; NaN for a class that occurs in neither."""
     confusion = np.asarray(confusion, dtype=np.float64)
     intersection = np.diag(confusion)
@@ -39,7 +45,7 @@ def iou(confusion):
     return np.divide(intersection, union, out=np.full_like(union, np.nan), where=union > 0)
 
 
-def mean_iou(confusion):
+def mean_iou(confusion: np.ndarray) -> float:
     """Mean IoU over the classes that occur in the target; NaN when none does.
 
     A class that is only ever predicted, wrongly, lowers the IoU of the classes it was taken for,
@@ -49,13 +55,15 @@ def mean_iou(confusion):
     return float(iou(confusion)[occurs].mean()) if occurs.any() else float("nan")
 
 
-def coverage(label, ignore=IGNORE):
+def coverage(label: np.ndarray) -> float:
     """Share of points with a label, 0..1; NaN for no points."""
     label = np.ravel(label)
-    return float((label != ignore).mean()) if label.size else float("nan")
+    return float((label != IGNORE).mean()) if label.size else float("nan")
 
 
-def majority_vote(region, segment, num_classes, ignore=IGNORE):
+def majority_vote(
+    region: np.ndarray, segment: np.ndarray, num_classes: int, ignore: int = IGNORE
+) -> np.ndarray:
     """Give every point the most frequent ground-truth class of its region.
 
     region (N,) with -1 = none, segment (N,) with `ignore`; returns (N,) int64, `ignore` where the
@@ -78,7 +86,9 @@ def majority_vote(region, segment, num_classes, ignore=IGNORE):
     return result
 
 
-def confusion_with_misses(pred, target, num_classes, ignore=IGNORE):
+def confusion_with_misses(
+    pred: np.ndarray, target: np.ndarray, num_classes: int, ignore: int = IGNORE
+) -> np.ndarray:
     """Like `confusion`, but a labelled point without a prediction is an error of its class.
 
     Returns (C + 1, C + 1): the last column counts the misses, the last row is zero, so `iou` and
@@ -89,13 +99,30 @@ def confusion_with_misses(pred, target, num_classes, ignore=IGNORE):
     return confusion(missed, target, num_classes + 1, ignore)
 
 
-def partition_confusion(region, segment, num_classes, ignore=IGNORE):
+def scene_confusions(
+    labellings: Mapping[str, tuple[np.ndarray, np.ndarray]], num_classes: int
+) -> dict[str, np.ndarray]:
+    """{name: confusion (C + 1, C + 1) with misses} of {name: (prediction, target)} of one scene.
+
+    To be summed over scenes, name by name; IGNORE stands for none in both.
+    """
+    return {
+        name: confusion_with_misses(pred, target, num_classes)
+        for name, (pred, target) in labellings.items()
+    }
+
+
+def partition_confusion(
+    region: np.ndarray, segment: np.ndarray, num_classes: int, ignore: int = IGNORE
+) -> np.ndarray:
     """Confusion (C + 1, C + 1) of the regions' majority vote, to be summed over scenes."""
     vote = majority_vote(region, segment, num_classes, ignore)
     return confusion_with_misses(vote, segment, num_classes, ignore)
 
 
-def partition_quality(region, segment, num_classes, ignore=IGNORE):
+def partition_quality(
+    region: np.ndarray, segment: np.ndarray, num_classes: int, ignore: int = IGNORE
+) -> float:
     """mIoU of the regions' majority vote: the best that one label per region can reach.
 
     Points without a region count as errors of their class.
@@ -103,7 +130,9 @@ def partition_quality(region, segment, num_classes, ignore=IGNORE):
     return mean_iou(partition_confusion(region, segment, num_classes, ignore))
 
 
-def boundary_counts(region, segment, neighbours, ignore=IGNORE):
+def boundary_counts(
+    region: np.ndarray, segment: np.ndarray, neighbours: np.ndarray, ignore: int = IGNORE
+) -> tuple[int, int]:
     """(recalled, boundary): counts of the points at a class boundary, to be summed over scenes.
 
     region (N,) with -1 = none, which counts as one more region; segment (N,) with `ignore`;
@@ -133,44 +162,7 @@ def boundary_counts(region, segment, neighbours, ignore=IGNORE):
     return int((near & boundary).sum()), int(boundary.sum())
 
 
-def boundary_recall(region, segment, neighbours, ignore=IGNORE):
-    """Share of the points at a class boundary that have a region border within one neighbour.
-
-    Arguments as of `boundary_counts`; NaN where there is no class boundary.
-    """
-    recalled, boundary = boundary_counts(region, segment, neighbours, ignore)
-    return recalled / boundary if boundary else float("nan")
-
-
-def adjusted_rand_index(a, b):
-    """Agreement of two partitions a, b (N,), whatever their ids: 1 = the same, 0 = as by chance.
-
-    Of all pairs of points, those that both put together, against what is expected of random
-    partitions with groups of these sizes (Hubert & Arabie, J. Classification 1985). Every id is a
-    group; -1 too. NaN for no points.
-    """
-    a, b = np.ravel(a), np.ravel(b)
-    if len(a) != len(b):
-        raise ValueError(f"got {len(a)} and {len(b)} ids; lengths must match")
-    if not len(a):
-        return float("nan")
-    (rows, a), (cols, b) = (np.unique(x, return_inverse=True) for x in (a, b))
-    together, in_a, in_b, total = (
-        (counts * (counts - 1.0) / 2).sum()
-        for counts in (
-            np.unique(a * len(cols) + b, return_counts=True)[1],
-            np.bincount(a, minlength=len(rows)),
-            np.bincount(b, minlength=len(cols)),
-            np.array([len(a)]),
-        )
-    )
-    if in_a == in_b == together:  # the same, also where there are no pairs or all are together
-        return 1.0
-    expected = in_a * in_b / total
-    return float((together - expected) / ((in_a + in_b) / 2 - expected))
-
-
-def iou_table(confusions, names):
+def iou_table(confusions: Mapping[str, np.ndarray], names: Sequence[str]) -> str:
     """Text table of the IoU in % per class, one column per {title: confusion (C, C) or larger}.
 
     A class that occurs in neither labels nor predictions shows "-".

@@ -7,13 +7,18 @@ goes through `restore_config` of this module, and unpickling it imports us there
 
 import copyreg
 
+from . import renames
 from .host import ensure_pointcept
+from .registry import load_plugins
 
 ensure_pointcept(quiet=True)
 
+from pointcept.datasets.builder import DATASETS  # noqa: E402
+from pointcept.engines.hooks.builder import HOOKS  # noqa: E402
+from pointcept.models.builder import MODELS  # noqa: E402
 from pointcept.utils.config import Config  # noqa: E402
 
-from .datasets import multiview, pseudo_label, s3dis, scannet  # noqa: E402
+from .datasets import multiview, pseudo_label  # noqa: E402
 from .hooks import ema, evaluator, progress, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
 from .transforms import registered  # noqa: E402
@@ -21,8 +26,6 @@ from .transforms import registered  # noqa: E402
 REGISTERED = (
     multiview,
     pseudo_label,
-    s3dis,
-    scannet,
     ema,
     evaluator,
     progress,
@@ -33,6 +36,14 @@ REGISTERED = (
     wsegpc,
     registered,
 )
+
+
+for registry, names in (
+    (DATASETS, renames.DATASETS),
+    (HOOKS, renames.HOOKS),
+    (MODELS, renames.MODELS),
+):
+    renames.refuse_types(registry, names)
 
 
 def restore_config(state):
@@ -47,3 +58,6 @@ def reduce_config(config):
 
 
 copyreg.pickle(Config, reduce_config)
+
+# Last, so that a plugin may import anything of ours.
+load_plugins()

@@ -13,6 +13,7 @@ from pointcept_wsegpc import host
 from pointcept_wsegpc.captures.scannet.raw import find_captures
 from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
 from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
@@ -47,6 +48,7 @@ def prepared_root(tmp_path_factory):
         prepare_scene(capture, PrepareSettings(stride=2, height=36, width=48))
         extract_regions(capture.target, regions)
     assemble_tags(root)
+    ClassTable.shipped("scannet20").write(root)
     return root
 
 

@@ -27,22 +27,22 @@ class PointMLP(nn.Module):
 
 
 def model_config(**changes):
-    encoder = {"name": "convnext_atto", "weights": "none", "stages": 1}
+    encoder = {"name": "convnext_atto", "weights": "none", "num_stages": 1}
     config = {
         "type": "WSegPC",
         "num_classes": len(SCANNET20.names),
         "backbone": {"type": "Test-PointMLP"},
         "image_encoder": encoder,
-        "guidance_warmup": 1,
-        "consistency_warmup": 1,
-        "min_visible": 4,
+        "guidance_warmup_iters": 1,
+        "rpc_warmup_iters": 1,
+        "min_pairs_per_view": 4,
     }
     return {**config, **changes}
 
 
 def dataset_config(root, mode="train", split="train", **changes):
     config = {
-        "type": "WSegPCScanNetDataset",
+        "type": "WSegPCMultiViewDataset",
         "data_root": str(root),
         "split": split,
         "mode": mode,

@@ -40,7 +40,7 @@ def root(root_copy):
         (scene / "segment20.npy").unlink()
         views = read_views(scene)
         for frame in views.frame:
-            label = read_view_image(scene, frame, "label", views.size)
+            label = read_view_image(scene, frame, "label")
             write_view_image(scene, frame, "label", np.where(label < 0, IGNORE, label + FIRST))
     tags = read_scene_tags(root_copy / TAGS_FILE)
     loud = {scene: [name.upper() for name in names] for scene, names in tags.items()}
@@ -110,13 +110,13 @@ def test_labels_and_reports(root, tmp_path):
 
 
 def test_data_set(root):
-    dataset = build_dataset(dataset_config(root, mode="eval", type="WSegPCMultiViewDataset"))
+    dataset = build_dataset(dataset_config(root, mode="eval"))
     assert dataset.names == TABLE.names
     sample = dataset[0]
     scene = dataset.scenes[0]
     np.testing.assert_array_equal(sample["origin_segment"], truth(scene))
     present = {TABLE.names[i] for i in np.unique(truth(scene)) if i >= 0}
-    tagged = {TABLE.names[i] for i in np.flatnonzero(sample["tags"][0])}
+    tagged = {TABLE.names[i] for i in np.flatnonzero(sample["scene_tags"][0])}
     assert tagged == present  # whose names are in capitals in the file
 
 

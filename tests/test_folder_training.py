@@ -55,9 +55,9 @@ def own_root(tmp_path_factory):
 
 @pytest.fixture
 def load(own_root, tmp_path, monkeypatch):
-    monkeypatch.setenv("WSEGPC_SCANS", str(own_root))
+    monkeypatch.setenv("WSEGPC_DATA_ROOT", str(own_root))
     return lambda name, **options: default_config_parser(
-        str(REPOSITORY / f"configs/folder/{name}.py"), {"save_path": str(tmp_path), **options}
+        str(REPOSITORY / f"configs/scans/{name}.py"), {"save_path": str(tmp_path), **options}
     )
 
 
@@ -73,19 +73,19 @@ def test_configs_take_the_classes_of_the_data(name, load):
     assert iterations == pytest.approx(4000 if name.endswith("rpc") else 8000)
     cfg.model.get("image_encoder", {})["weights"] = "none"
     if not stage_two:
-        assert cfg.data.train.structures == {"floor": ("floor", 0.5), "wall": ("wall", 0.5)}
+        assert cfg.data.train.structure_removal == {"ground": 0.5, "wall": 0.5, "ceiling": 0.5}
         assert cfg.model.num_classes == 4
     assert any(p.requires_grad for p in build_model(cfg.model).parameters())
     assert build_hooks(cfg.hooks)
     for part in ("train", "val", "test"):
-        assert cfg.data.get(part, {}).get("type") not in ("ScanNetDataset", "WSegPCScanNetDataset")
+        assert cfg.data.get(part, {}).get("type") != "ScanNetDataset"
 
 
 def test_stage_one_has_samples_without_any_label(load):
     dataset = build_dataset(load("wsegpc-cmg").data.train)
     sample = dataset[0]
-    assert sample["tags"].shape == (1, 4) and sample["tags"][0, 1] == 0
-    assert sample["image"].shape[0] == 6 and len(sample["link_view"]) > 100
+    assert sample["point_tags"].shape == (1, 4) and sample["point_tags"][0, 1] == 0
+    assert len(sample["view_size"]) == 6 and len(sample["link_view"]) > 100
     assert "segment" not in sample
     evaluated = build_dataset({**load("wsegpc-cmg").data.train, "mode": "eval"})[0]
     assert "segment" not in evaluated and len(evaluated["inverse"]) > 1000
@@ -102,7 +102,7 @@ def test_stage_two_has_samples_of_pseudo_labels(load, own_root, tmp_path):
 
 
 def test_configs_without_data_say_what_is_missing(load, monkeypatch, tmp_path):
-    monkeypatch.setenv("WSEGPC_SCANS", str(tmp_path))
+    monkeypatch.setenv("WSEGPC_DATA_ROOT", str(tmp_path))
     for name in CONFIGS:
         with pytest.raises(FileNotFoundError, match=r"classes\.json is missing; `wsegpc upgrade"):
             load(name)

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.metrics import (
-    adjusted_rand_index,
     boundary_counts,
-    boundary_recall,
     confusion,
     confusion_with_misses,
     coverage,
@@ -15,6 +13,7 @@ from pointcept_wsegpc.metrics import (
     mean_iou,
     partition_confusion,
     partition_quality,
+    scene_confusions,
 )
 
 C = 5
@@ -160,54 +159,32 @@ def test_boundary_recall_against_sets(seed):
     counts = boundary_counts(region, segment, neighbours)
     assert counts == recall_by_sets(region, segment, neighbours)
     assert 0 < counts[0] < counts[1] < 100
-    assert boundary_recall(region, segment, neighbours) == counts[0] / counts[1]
 
 
-def test_boundary_recall_by_hand():
+def test_boundary_counts_by_hand():
     chain = np.array([[i, i - 1, i + 1 if i < 7 else -1] for i in range(8)])  # 0 has -1, too
     segment = np.array([0, 0, 0, 0, 1, 1, 1, 1])  # 3 and 4 are at the boundary
-    recalls = {1: 0, 2: 0.5, 3: 1, 4: 1, 5: 1, 6: 0.5, 7: 0}  # region border before point i
-    for start, expected in recalls.items():
+    recalled = {1: 0, 2: 1, 3: 2, 4: 2, 5: 2, 6: 1, 7: 0}  # region border before point i
+    for start, expected in recalled.items():
         region = (np.arange(8) >= start).astype(int)
-        assert boundary_recall(region, segment, chain) == expected, start
-    assert boundary_recall(np.zeros(8, int), segment, chain) == 0
-    assert boundary_recall(np.full(8, -1), segment, chain) == 0
-    assert boundary_recall(np.where(segment, -1, 0), segment, chain) == 1
-    assert boundary_recall(np.arange(8), segment, chain) == 1
+        assert boundary_counts(region, segment, chain) == (expected, 2), start
+    assert boundary_counts(np.zeros(8, int), segment, chain) == (0, 2)
+    assert boundary_counts(np.full(8, -1), segment, chain) == (0, 2)
+    assert boundary_counts(np.where(segment, -1, 0), segment, chain) == (2, 2)
+    assert boundary_counts(np.arange(8), segment, chain) == (2, 2)
     unlabelled = np.where(np.arange(8) == 4, -1, segment)  # keeps the classes apart
     assert boundary_counts(np.arange(8), unlabelled, chain) == (0, 0)
-    assert np.isnan(boundary_recall(np.arange(8), unlabelled, chain))
     assert boundary_counts([], [], np.empty((0, 3), int)) == (0, 0)
     with pytest.raises(ValueError, match="8 region ids, 7 labels"):
-        boundary_recall(segment, segment[:7], chain)
+        boundary_counts(segment, segment[:7], chain)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_adjusted_rand_index_against_pairs(seed):
-    rng = np.random.default_rng(seed)
-    a = rng.integers(-1, 6, 60)
-    b = np.where(rng.random(60) < 0.5, a, rng.integers(-1, 4, 60))
-    i, j = np.triu_indices(60, 1)
-    in_a, in_b = a[i] == a[j], b[i] == b[j]
-    expected = in_a.mean() * in_b.mean()
-    index = ((in_a & in_b).mean() - expected) / ((in_a.mean() + in_b.mean()) / 2 - expected)
-    assert adjusted_rand_index(a, b) == pytest.approx(index)
-    assert adjusted_rand_index(b, a) == pytest.approx(index)
-    assert adjusted_rand_index(10**9 - 7 * a, b) == pytest.approx(index)  # ids are only names
-
-
-def test_adjusted_rand_index_by_hand():
-    assert adjusted_rand_index([0, 0, 1, 1], [5, 5, -1, -1]) == 1
-    # {0 1}{2 3} and {0 1 2}{3}: 1 pair together of 2 and 3, expected 2 * 3 of 6.
-    assert adjusted_rand_index([0, 0, 1, 1], [0, 0, 0, 1]) == pytest.approx(0)
-    assert adjusted_rand_index([0, 0, 1, 1], [0, 1, 0, 1]) == pytest.approx(-0.5)
-    assert adjusted_rand_index(np.zeros(5), np.arange(5)) == 0
-    assert adjusted_rand_index(np.zeros(5), np.zeros(5)) == 1
-    assert adjusted_rand_index(np.arange(5), np.arange(5)) == 1
-    assert adjusted_rand_index([3], [-1]) == 1
-    assert np.isnan(adjusted_rand_index([], []))
-    rng = np.random.default_rng(0)
-    chance = adjusted_rand_index(rng.integers(0, 9, 10**5), rng.integers(0, 5, 10**5))
-    assert abs(chance) < 1e-3
-    with pytest.raises(ValueError, match="got 2 and 3 ids"):
-        adjusted_rand_index([0, 1], [0, 1, 2])
+def test_confusions_of_a_scene():
+    pred, target = random_labels(0)
+    found = scene_confusions({"3d": (pred, target), "voted": (target, target)}, C)
+    assert list(found) == ["3d", "voted"]
+    for row in range(C):
+        for column in range(C + 1):
+            both = (target == row) & (pred == (column if column < C else -1))
+            assert found["3d"][row, column] == both.sum()
+    assert mean_iou(found["voted"]) == 1

@@ -32,7 +32,7 @@ from test_configs import (
 
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
 from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
-from pointcept_wsegpc.clouds.voxels import crop_to_voxels, voxelize
+from pointcept_wsegpc.clouds.voxels import crop_to_voxels, nearest_half, voxelize
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
@@ -41,7 +41,6 @@ from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
-from pointcept_wsegpc.transforms.views import nearest_half
 
 S3DIS = ClassTable.shipped("s3dis")
 
@@ -71,13 +70,13 @@ def root(prepared_root, tmp_path_factory):
 
 def dataset(root, **changes):
     settings = {
-        "type": "WSegPCS3DISDataset",
+        "type": "WSegPCMultiViewDataset",
         "data_root": str(root),
         "split": TRAIN,
         "num_views": 2,
         "grid_size": 0.15,
         "depth_tolerance": 0.15,
-        "structures": {name: (name, 0.5) for name in ("floor", "wall", "ceiling")},
+        "structure_removal": {"ground": 0.5, "wall": 0.5, "ceiling": 0.5},
     }
     return build_dataset({**settings, **changes})
 
@@ -90,7 +89,7 @@ def sample(dataset, name, index=0):
 def make_model():
     torch.manual_seed(0)
     # Batch normalisation, which an empty batch would spoil, is what the ResNet is here for.
-    encoder = {"name": "resnet10t", "weights": "none", "stages": 1}
+    encoder = {"name": "resnet10t", "weights": "none", "num_stages": 1}
     return build_model(small.model_config(num_classes=C, image_encoder=encoder)).train()
 
 
@@ -102,10 +101,10 @@ def test_a_room_is_a_scene_of_its_area(root):
     names = [rooms.get_data_name(i) for i in range(len(rooms))]
     assert names == [WITHOUT, "Area_1-office_1", "Area_2-office_1"]
     drawn = sample(rooms, "Area_2-office_1")
-    assert drawn["tags"].shape == (1, C) and drawn["image"].shape == (2, 3, 36, 48)
+    assert drawn["point_tags"].shape == (1, C) and drawn["image"].shape == (2 * 36 * 48, 3)
     assert len(drawn["link_view"]) > 20 and "segment" not in drawn
     labelled = dataset(root, mode="eval", split="Area_5")[0]
-    assert labelled["origin_segment"].max() < C and labelled["image_label"].shape == (2, 36, 48)
+    assert labelled["origin_segment"].max() < C and len(labelled["image_segment"]) == 2 * 36 * 48
 
 
 def test_crop_keeps_nearest_halves():
@@ -147,8 +146,8 @@ def test_a_draw_decides_the_half_also_among_points_equally_far():
 
 
 STRONG = {
-    "teacher_view": [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}],
-    "student_view": [
+    "teacher_augmentation": [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}],
+    "student_augmentation": [
         {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1},
         {"type": "RandomScale", "scale": [0.8, 1.2]},
         {"type": "RandomJitter", "sigma": 0.005, "clip": 0.02},
@@ -158,7 +157,8 @@ STRONG = {
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_no_draw_exceeds_the_limit(root, mix3d):
-    rooms = dataset(root, max_voxels=120, mix3d=mix3d, structures=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=120, mix3d_prob=mix3d, **settings)
     sizes = []
     for epoch in range(40):
         drawn = sample(rooms, "Area_1-office_1", epoch)
@@ -166,9 +166,9 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
         sizes.append((n, m))
         assert drawn["offset"] == n and drawn["teacher_offset"][-1] == m
         assert len(drawn["teacher_offset"]) == 1 + mix3d
-        assert len(drawn["region"]) == len(drawn["teacher_index"]) == n
+        assert len(drawn["region"]) == len(drawn["teacher_row"]) == n
         # A point's voxels of both views hold points that lie together: the index leads there.
-        normal = drawn["teacher_feat"][drawn["teacher_index"], 5]
+        normal = drawn["teacher_feat"][drawn["teacher_row"], 5]
         assert (normal - drawn["feat"][:, 5]).abs().median() < 0.1
     assert np.max(sizes) <= 120
     assert np.min(sizes) > 15 and np.median(sizes) > 50  # not cut down more than it takes
@@ -176,7 +176,8 @@ def test_no_draw_exceeds_the_limit(root, mix3d):
 
 @pytest.mark.parametrize("limit", [2, 5])
 def test_the_smallest_limits_hold_and_empty_no_scene(root, limit):
-    rooms = dataset(root, max_voxels=limit, mix3d=1.0, structures=None, num_views=1, **STRONG)
+    settings = {"structure_removal": None, "num_views": 1, **STRONG}
+    rooms = dataset(root, max_voxels=limit, mix3d_prob=1.0, **settings)
     for epoch in range(10):
         drawn = sample(rooms, "Area_1-office_1", epoch)
         first, last = drawn["teacher_offset"].tolist()
@@ -206,15 +207,15 @@ def test_parts_and_views_are_cut_down_alike():
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
-    settings = {"structures": None, "mix3d": mix3d}
+    settings = {"structure_removal": None, "mix3d_prob": mix3d}
     whole = sample(dataset(root, **settings), "Area_1-office_1")
     rooms = dataset(root, max_voxels=120, **settings)
     cut = sample(rooms, "Area_1-office_1")
     assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
-    assert (cut["tags"] == whole["tags"]).all() and cut["image"].shape == whole["image"].shape
+    assert (cut["point_tags"] == whole["point_tags"]).all() and cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
-    assert cut["teacher_index"].max() < len(cut["teacher_coord"]) <= 120
+    assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]
     assert len(with_limit["coord"]) == len(dataset(root, mode="eval")[1]["coord"])
 
@@ -225,20 +226,20 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
 def test_a_room_without_images_gives_no_view(root):
     scene = root / "Area_1" / WITHOUT
     views = read_views(scene)
-    assert len(views) == 0 and views.size == (36, 48) and views.intrinsic.shape == (0, 3, 3)
+    assert len(views) == 0 and views.size.shape == (0, 2) and views.intrinsic.shape == (0, 3, 3)
     drawn = sample(dataset(root), WITHOUT)
-    empty = {"image": (0, 3, 36, 48), "teacher_image": (0, 3, 36, 48), "image_region": (0, 36, 48)}
-    empty |= {"view_tags": (0, C), "link_view": (0,), "link_point": (0,)}
+    empty = {"image": (0, 3), "teacher_image": (0, 3), "image_region": (0,), "view_size": (0, 2)}
+    empty |= {"view_tags": (0, C), "view_tagged": (0,), "link_view": (0,), "link_point": (0,)}
     assert {key: tuple(drawn[key].shape) for key in empty} == empty
     assert drawn["view_offset"].tolist() == drawn["link_offset"].tolist() == [0]
-    assert drawn["tags"].sum() > 0 and len(drawn["coord"]) > 100
+    assert drawn["point_tags"].sum() > 0 and len(drawn["coord"]) > 100
     whole = dataset(root, mode="eval")[0]
-    assert whole["name"] == WITHOUT and whole["image_label"].shape == (0, 36, 48)
+    assert whole["name"] == WITHOUT and whole["image_segment"].shape == (0,)
 
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_every_sample_has_the_same_keys_and_types(root, mix3d):
-    rooms = dataset(root, mix3d=mix3d)
+    rooms = dataset(root, mix3d_prob=mix3d)
     samples = [sample(rooms, scene.name) for scene in rooms.scenes]
     kinds = [
         {k: (v.dtype, v.ndim) if torch.is_tensor(v) else str for k, v in s.items()} for s in samples
@@ -261,7 +262,7 @@ def statistics(model):
 
 
 def test_a_batch_with_such_a_room_trains_2d_on_the_others(root):
-    rooms = dataset(root, structures=None)
+    rooms = dataset(root, structure_removal=None)
     pair, alone = make_model(), make_model()
     both = losses_and_gradients([WITHOUT, "Area_2-office_1"], rooms, pair)
     with torch.no_grad():
@@ -285,15 +286,15 @@ def test_a_batch_of_such_rooms_alone_leaves_the_2d_as_it_is(root):
 
 
 def test_evaluation_of_such_a_room(root):
-    from pointcept_wsegpc.hooks.evaluator import scene_confusions
+    from pointcept_wsegpc.hooks.evaluator import labellings
 
     batch = collate_fn([dataset(root, mode="eval")[0]])
     model = make_model().eval()
     with torch.no_grad():
         result = model(batch)
-    counts = scene_confusions(batch, result, C)
-    assert result["image_logits"].shape == (0, C, 36, 48)
-    assert counts["3D"].sum() == len(batch["origin_segment"]) and counts["2D"].sum() == 0
+    pairs = labellings(batch, result)
+    assert result["image_logits"].shape == (0, C)
+    assert len(pairs["3D"][1]) == len(batch["origin_segment"]) and pairs["2D"][1].size == 0
 
 
 # --------------------------------------------------------------------------- the whole pipeline
@@ -326,7 +327,7 @@ def test_two_steps_export_and_stage_two(root, tmp_path):
             f"data.train.data_root={root}", f"data.val.data_root={root}",
             f"data.train.split={TRAIN}".replace(" ", ""), "data.train.grid_size=0.15",
             "data.val.grid_size=0.15", "model.image_encoder.weights=none",
-            "model.image_encoder.name=resnet10t", "model.image_encoder.stages=1",
+            "model.image_encoder.name=resnet10t", "model.image_encoder.num_stages=1",
         )  # fmt: skip
     finally:
         for hidden in root.glob("Area_[12]/*/hidden"):
@@ -389,7 +390,7 @@ def test_the_data_sets_of_a_config_build(name, root, store):
     cfg = load(name)
     if name in STAGE_ONE:
         drawn = build_dataset({**cfg.data.train, "data_root": str(root)})[1]
-        assert drawn["image"].shape == (6, 3, 36, 48) and drawn["tags"].shape == (1, C)
+        assert drawn["image"].shape == (6 * 36 * 48, 3) and drawn["point_tags"].shape == (1, C)
     else:
         changes = {"data_root": str(root), "split": TRAIN, "store": str(store)}
         drawn = build_dataset({**cfg.data.train, **changes})[0]
@@ -420,7 +421,7 @@ def test_paper_settings():
     for cfg in (cmg, rpc):
         train = cfg.data.train
         assert (train.max_voxels, train.depth_tolerance, train.grid_size) == (200000, 0.05, 0.04)
-        assert train.structures == {name: (name, 0.5) for name in ("floor", "wall", "ceiling")}
+        assert train.structure_removal == {"ground": 0.5, "wall": 0.5, "ceiling": 0.5}
         assert (cfg.batch_size, train.num_views) == (4, 6)
     crop = [t for t in two.data.train.transform if t.type == "SphereCrop"]
     assert [t.point_max for t in crop] == [200000]
@@ -465,9 +466,9 @@ def test_on_pointcept(real_pointcept, root, store, tmp_path):  # noqa: F811
     for name, resolved in found.items():
         assert resolved["missing"] == [] and resolved["wandb"] is False
         if "stage2" not in name:
-            assert resolved["train"] == resolved["val"] == "WSegPCS3DISDataset"
+            assert resolved["train"] == resolved["val"] == "WSegPCMultiViewDataset"
             continue
-        assert resolved["train"] == "WSegPCS3DISPseudoLabelDataset"
+        assert resolved["train"] == "WSegPCPseudoLabelDataset"
         assert resolved["val"] == "S3DISDataset" and resolved["fragments"] > 0
         points, channels = resolved["train_batch"]["feat"]
         assert channels == resolved["in_channels"]

@@ -16,7 +16,7 @@ import torch
 from pointcept_wsegpc.files import read_json
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIGS = REPOSITORY / "configs/synthetic"
+CONFIGS = REPOSITORY / "configs/quickstart"
 
 # Three scenes, batches of two: an epoch of the trainer has three steps.
 SMALL = {
@@ -28,8 +28,8 @@ SMALL = {
 STAGE_ONE = {
     "model.backbone.planes": "(8,8,8,8,8,8,8,8)",
     "model.image_encoder.name": "resnet10t",
-    "model.image_encoder.stages": 1,
-    "model.min_visible": 4,
+    "model.image_encoder.num_stages": 1,
+    "model.min_pairs_per_view": 4,
 }
 STAGE_TWO = {"model.backbone.planes": "(8,8,8,8,8,8,8,8)"}
 
@@ -160,7 +160,7 @@ class TestHandOver:
         cam = len(checkpoint(folder / "wsegpc-cam")["state_dict"])
         found = re.search(r"Hand-over: (\d+) of (\d+) entries from", logs["wsegpc-cmg"])
         assert int(found[1]) == cam == int(found[2]) - 4  # the two projections are new
-        assert "started anew: project_pixels, project_points" in logs["wsegpc-cmg"]
+        assert "started anew: project_images, project_points" in logs["wsegpc-cmg"]
         cmg = len(checkpoint(folder / "wsegpc-cmg")["state_dict"])
         assert f"Hand-over: {cmg} of {cmg} entries from" in logs["wsegpc-cmg-rpc"]
 
@@ -259,12 +259,12 @@ def test_without_any_point_label(chain, root_copy, tmp_path):
 def test_full_supervision(prepared_root, tmp_path):
     """The upper reference, through the config and its command, and what it says of itself."""
     settings = options(prepared_root, tmp_path, **STAGE_ONE)
-    log = train(CONFIGS / "wsegpc-full.py", settings)
-    assert "Point labels are read in training (labels=True)" in log
+    log = train(CONFIGS / "supervised.py", settings)
+    assert "Point labels are read in training (with_labels=True)" in log
     assert "supervised: " in log and "guidance_3d: " not in log and "rpc_3d: " not in log
     assert read_json(tmp_path / "pseudo_labels/store.json")["quality"]["miou"]["3d"] > 0
     refused = run(
-        CONFIGS / "wsegpc-full.py", {**settings, "data.train.labels": False, "evaluate": False}
+        CONFIGS / "supervised.py", {**settings, "data.train.with_labels": False, "evaluate": False}
     )
     assert refused.returncode != 0
     assert "no point labels, but supervised_weight is 1.0" in refused.stderr

@@ -11,15 +11,15 @@ def tiny(root, **changes):
     networks = {
         "model.backbone.planes": (8,) * 8,
         "model.image_encoder.name": "resnet10t",
-        "model.image_encoder.stages": 1,
-        "model.min_visible": 4,
+        "model.image_encoder.num_stages": 1,
+        "model.min_pairs_per_view": 4,
     }
     settings = {
         "name": "tiny",
         "title": "tiny rooms",
-        "first": "synthetic/wsegpc-cmg",
-        "second": "synthetic/wsegpc-cmg-rpc",
-        "stage_two": "synthetic/stage2-minkunet",
+        "first": "quickstart/wsegpc-cmg",
+        "second": "quickstart/wsegpc-cmg-rpc",
+        "stage_two": "quickstart/stage2-minkunet",
         "data_root": str(root),
         "make": "tests/conftest.py",
         "stage_one": networks,

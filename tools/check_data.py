@@ -41,8 +41,8 @@ def parse_arguments():
     parser.add_argument("root", help="data root of prepared scenes")
     parser.add_argument("--split", nargs="+", help="default: every split that is there")
     parser.add_argument(
-        "--names", help="class table: scannet20, s3dis, names with commas, or a file with one a "
-        "line (default: ROOT/classes.txt, else the table that holds most of the tags)",
+        "--names", help="class table: a shipped one (scannet20, s3dis, …), names with commas, or a "
+        "file (default: ROOT/classes.json)",
     )  # fmt: skip
     parser.add_argument("--num-views", type=int, default=6, help="of a sample (default 6)")
     parser.add_argument("--tolerance", type=float, default=0.04, help="of links, m (default 0.04)")

@@ -54,7 +54,7 @@ def main():
     with atomic_path(args.output) as temporary:
         torch.save({"state_dict": state, "epoch": 0}, temporary)
     given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-    print(f'{args.output}: {len(state)} entries; backbone=dict(type="WSegPC-MinkUNet", {given})')
+    print(f'{args.output}: {len(state)} entries; backbone=dict(type="WSegPCMinkUNet", {given})')
     if "student.image_head.weight" in state:
         print("its 2D branch is not quite the authors': theirs has no activation in the stem")
 

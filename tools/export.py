@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export pseudo-labels from a finished checkpoint, as the PseudoLabelExporter hook does.
+"""Export pseudo-labels from a finished checkpoint, as the WSegPCPseudoLabelExporter hook does.
 
     python tools/export.py --config-file exp/wsegpc/scannet/wsegpc-cmg-rpc/config.py \\
         --weight exp/wsegpc/scannet/wsegpc-cmg-rpc/model/model_last.pth

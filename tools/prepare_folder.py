@@ -27,6 +27,7 @@ from pointcept_wsegpc.captures.folder.raw import (
 from pointcept_wsegpc.captures.folder.scene import UP, Settings, prepare_scan
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.clouds.spacing import LIKELY_EXTENT
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, write_scene_tags
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.scenes import add_job_arguments
@@ -35,7 +36,6 @@ from preparing import check_space_for, prepare_all
 LEAST_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 LISTED = 40  # notes that are printed
 ALL_RETURN = "labels return to all"
-LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
 
 
 def parse_arguments():

@@ -16,10 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from argument_types import positive
-from pointcept_wsegpc.captures.s3dis.agreement import describe
 from pointcept_wsegpc.captures.s3dis.points import TABLE
 from pointcept_wsegpc.captures.s3dis.raw import AREAS, estimate_bytes, find_rooms
-from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
+from pointcept_wsegpc.captures.s3dis.scene import Settings, describe, prepare_room
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.scenes import add_job_arguments
 from preparing import check_space_for, derive_scene_tags, prepare_all

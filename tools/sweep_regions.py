@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-
 from key_value import key_value
 from pointcept_wsegpc.clouds.normals import vertex_normals
+from pointcept_wsegpc.clouds.ply import read_ply
 from pointcept_wsegpc.regions import apply, settings_of
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.methods import from_data
@@ -26,7 +25,7 @@ from pointcept_wsegpc.regions.scenes.inputs import from_files, read_inputs
 from pointcept_wsegpc.regions.scenes.quality import measure
 from pointcept_wsegpc.regions.scenes.report_text import caption
 from pointcept_wsegpc.regions.scenes.settings import try_on_points, written_out
-from pointcept_wsegpc.visualize.regions import Scene, draw_grid, normals_inwards
+from pointcept_wsegpc.visualize.regions import Scene, draw_grid
 
 
 def parse_arguments():
@@ -72,7 +71,7 @@ def read_cloud(path, method, settings):
     """Point arrays by name, and the settings of the method with what files fill in."""
     path = path.expanduser().resolve()
     if is_ply(path):
-        points = read_ply(path)
+        points = read_points(path)
         if "mesh" in settings:
             points["normal"] = None
         return points, from_files(settings, len(points["coord"]), path.stem, path.parent.name)
@@ -83,42 +82,13 @@ def is_ply(path):
     return path.suffix.lower() == ".ply"
 
 
-def read_ply(path):
+def read_points(path):
     """coord (N,3), and color, normal (N,3) where the file or its faces give them, of a .ply."""
-    from plyfile import PlyData, PlyParseError
-
-    try:
-        ply = PlyData.read(str(path))
-        vertex = ply["vertex"].data
-        coord = np.stack([vertex[axis].astype(np.float64) for axis in "xyz"], axis=1)
-    except (PlyParseError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: expected vertices with x y z ({error})") from error
-    points = {"coord": coord}
-    for key, names in {"color": ("red", "green", "blue"), "normal": ("nx", "ny", "nz")}.items():
-        if set(names) <= set(vertex.dtype.names):
-            points[key] = np.stack([vertex[name] for name in names], axis=1)
-    if "normal" not in points and "face" in ply and len(ply["face"].data):
-        try:
-            points["normal"] = vertex_normals(coord, triangles(ply["face"].data, len(coord)))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}; mend its faces, or leave them out") from error
-    return points
-
-
-def triangles(face, num_points):
-    """Triangles (F,3) of the polygons of a .ply, each a fan from its first corner."""
-    names = [name for name in ("vertex_indices", "vertex_index") if name in face.dtype.names]
-    if not names:
-        raise ValueError("expected faces with vertex_indices")
-    polygons = [np.asarray(polygon, np.int64) for polygon in face[names[0]]]
-    fans = [np.empty((0, 3), np.int64)]
-    for sides in {len(polygon) for polygon in polygons} - {0, 1, 2}:
-        corner = np.stack([polygon for polygon in polygons if len(polygon) == sides])
-        fans += [corner[:, [0, i, i + 1]] for i in range(1, sides - 1)]
-    fans = np.concatenate(fans)
-    if fans.size and not 0 <= fans.min() <= fans.max() < num_points:
-        raise ValueError(f"faces name the points {fans.min()} to {fans.max()} of {num_points}")
-    return fans
+    cloud = read_ply(path)
+    if cloud.normal is None and cloud.face is not None:
+        cloud.normal = vertex_normals(cloud.coord, cloud.face)
+    arrays = {"coord": cloud.coord, "color": cloud.color, "normal": cloud.normal}
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def choices(args, key, value):
@@ -163,8 +133,7 @@ def main():
         for value in values_of(text):
             check_choice(args.cloud, *choices(args, key, value), args.fill)
     points, _ = read_cloud(args.cloud, args.method, {})
-    cloud, normal = cloud_of(points), points.get("normal")
-    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
+    cloud, scene = cloud_of(points), Scene(points["coord"], points.get("normal"))
     rows = []
     for key, text in args.vary:
         title = f"{args.cloud.name}\n{args.method * (key != 'method')}"

@@ -1,6 +1,6 @@
 """Train from a configuration, with Pointcept's command line, on Pointcept or on the stand-in.
 
-    python tools/train.py --config-file configs/synthetic/wsegpc-cmg.py \\
+    python tools/train.py --config-file configs/quickstart/wsegpc-cmg.py \\
         --options save_path=exp/cmg [weight=exp/cam/model/model_last.pth] [resume=True]
 """
 

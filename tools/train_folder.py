@@ -5,7 +5,7 @@
 
 Run it again to continue where it stopped; what is finished is reused. Pseudo-labels end in
 OUT/wsegpc-cmg-rpc/pseudo_labels; tools/export_ply.py makes them visible. One process: for several
-GPUs, train configs/folder with Pointcept's launcher.
+GPUs, train configs/scans with Pointcept's launcher.
 """
 
 import argparse
@@ -48,21 +48,21 @@ def parse_arguments():
 
 
 def train(args, steps, lock, name, **options):
-    """A step that trains configs/folder/<name>.py into its folder; it resumes."""
+    """A step that trains configs/scans/<name>.py into its folder; it resumes."""
     folder = args.out / name
     options = {"save_path": folder, **options}
     given = [*args.options, *(f"{key}={value}" for key, value in options.items())]
 
     def action(resume):
         more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
-        command = [*tool("train", config_file=f"configs/folder/{name}.py"), "--options"]
+        command = [*tool("train", config_file=f"configs/scans/{name}.py"), "--options"]
         run(
             [*command, *given, *more],
             args.out / f"{name}.log",
             num_cores(),
             keep_open=(lock,),
             cwd=REPOSITORY,
-            WSEGPC_SCANS=str(args.root),
+            WSEGPC_DATA_ROOT=str(args.root),
         )
 
     tags = (args.root / TAGS_FILE).read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ amp_dtype = "float16"
 empty_cache = False
 empty_cache_per_epoch = False
 find_unused_parameters = False
-mix_prob = 0  # stage one mixes in its data set (mix3d)
+mix_prob = 0  # stage one mixes in its data set (mix3d_prob)
 param_dicts = None
 
 enable_wandb = False

@@ -13,41 +13,43 @@ scheduler = dict(type="PolyLR", power=0.9)
 model = dict(
     type="WSegPC",
     num_classes=num_classes,
-    backbone=dict(type="WSegPC-MinkUNet", arch="18A", in_channels=6),
+    backbone=dict(type="WSegPCMinkUNet", arch="18A", in_channels=6),
     image_encoder=dict(name="resnet50.tv_in1k", weights="imagenet"),
 )
 
 scenes = dict(
-    type="WSegPCScanNetDataset",
+    type="WSegPCMultiViewDataset",
     data_root="data/scannet_wsegpc",
     num_views=6,
     grid_size=0.04,
     depth_tolerance=0.04,
+    link_visibility="depth",
+    feat_keys=("color", "normal"),  # in_channels of the backbone is their width
 )
 data = dict(
     train=dict(
         split="train",
         mode="train",
-        teacher_view=[
+        teacher_augmentation=[
             dict(type="RandomFlip", p=0.5),
             dict(type="RandomRotate", angle=[-1 / 36, 1 / 36], axis="z", center=[0, 0, 0], p=0.5),
         ],
-        student_view=[
+        student_augmentation=[
             dict(type="RandomFlip", p=0.5),
             dict(type="RandomRotate", angle=[-1 / 6, 1 / 6], axis="z", center=[0, 0, 0], p=0.5),
             dict(type="RandomScale", scale=[0.8, 1.2]),
             dict(type="RandomJitter", sigma=0.005, clip=0.02),
         ],
-        color_view=[
+        color_augmentation=[
             dict(type="ChromaticAutoContrast", p=0.2),
             dict(type="ChromaticTranslation", p=0.95, ratio=0.1),
             dict(type="ChromaticJitter", p=0.95, std=0.05),
             dict(type="WSegPCHueSaturation", hue_max=0.5, saturation_max=0.2),
         ],
-        teacher_jitter=(0.15, 0.15, 0.15, 0.05),
-        student_jitter=(0.3, 0.3, 0.3, 0.1),
-        structures=dict(floor=("floor", 0.5), wall=("wall", 0.5)),
-        mix3d=0.0,
+        teacher_image_jitter=(0.15, 0.15, 0.15, 0.05),
+        student_image_jitter=(0.3, 0.3, 0.3, 0.1),
+        structure_removal=dict(ground=0.5, wall=0.5),
+        mix3d_prob=0.0,
         **scenes,
     ),
     val=dict(split="val", mode="eval", **scenes),
@@ -56,12 +58,12 @@ del ClassTable, num_classes, scenes
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ReproducibleSampling"),
-    dict(type="SceneTagHook"),
-    dict(type="EMATeacherHook", decay=0.999),
+    dict(type="WSegPCReproducibleSampling"),
+    dict(type="WSegPCSceneTags"),
+    dict(type="WSegPCEMATeacher", decay=0.999),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
-    dict(type="WeakSegEvaluator"),
+    dict(type="WSegPCEvaluator"),
     dict(type="CheckpointSaver", save_freq=None),
-    dict(type="PseudoLabelExporter"),
+    dict(type="WSegPCPseudoLabelExporter"),
 ]

@@ -2,6 +2,7 @@
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
 from pointcept_wsegpc.contracts.classes import ClassTable
+from pointcept_wsegpc.transforms.stage2 import FEATURES, train_transforms, val_transforms
 
 num_classes = len(ClassTable.shipped("scannet20"))
 
@@ -15,59 +16,26 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="DefaultSegmentor",
-    backbone=dict(type="WSegPC-MinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
+    backbone=dict(type="WSegPCMinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
     criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
 )
 
 data_root = "data/scannet_wsegpc"
 grid_size = 0.04
-collect = [
-    dict(type="WSegPCScaleColor"),
-    dict(type="ToTensor"),
-    dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
-]
 data = dict(
     train=dict(
         type="WSegPCPseudoLabelDataset",
+        dataset="ScanNetDataset",
         store="exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels",
         split="train",
         data_root=data_root,
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="RandomFlip", p=0.5),
-            dict(type="RandomRotate", angle=[-1, 1], axis="z", center=[0, 0, 0], p=0.5),
-            dict(type="RandomScale", scale=[0.8, 1.2]),
-            dict(type="RandomJitter", sigma=0.005, clip=0.02),
-            dict(type="GridSample", grid_size=grid_size, mode="train", return_grid_coord=True),
-            dict(type="ChromaticAutoContrast", p=0.2),
-            dict(type="ChromaticTranslation", p=0.95, ratio=0.1),
-            dict(type="ChromaticJitter", p=0.95, std=0.05),
-            dict(type="WSegPCHueSaturation", hue_max=0.5, saturation_max=0.2),
-            *collect,
-        ],
+        transform=train_transforms(grid_size),
     ),
     val=dict(
         type="ScanNetDataset",
         split="val",
         data_root=data_root,
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
-            dict(
-                type="GridSample",
-                grid_size=grid_size,
-                mode="train",
-                return_grid_coord=True,
-                return_inverse=True,
-            ),
-            dict(type="WSegPCScaleColor"),
-            dict(type="ToTensor"),
-            dict(
-                type="Collect",
-                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
-                feat_keys=("color", "normal"),
-            ),
-        ],
+        transform=val_transforms(grid_size),
     ),
     test=dict(
         type="ScanNetDataset",
@@ -86,7 +54,7 @@ data = dict(
                 dict(
                     type="Collect",
                     keys=("coord", "grid_coord", "index"),
-                    feat_keys=("color", "normal"),
+                    feat_keys=FEATURES,
                 ),
             ],
             aug_transform=[
@@ -104,11 +72,11 @@ data = dict(
         ),
     ),
 )
-del ClassTable, num_classes, collect
+del ClassTable, num_classes, train_transforms, val_transforms, FEATURES
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ReproducibleSampling"),
+    dict(type="WSegPCReproducibleSampling"),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
     dict(type="SemSegEvaluator"),

@@ -5,7 +5,9 @@ enable_wandb = False
 root = "data/s3dis_wsegpc"
 labels = "exp/wsegpc/s3dis/wsegpc-cmg-rpc/pseudo_labels"
 data = dict(
-    train=dict(type="WSegPCS3DISPseudoLabelDataset", store=labels, data_root=root),
+    train=dict(
+        type="WSegPCPseudoLabelDataset", dataset="S3DISDataset", store=labels, data_root=root
+    ),
     val=dict(data_root=root),
     test=dict(data_root=root),
 )

@@ -1,7 +1,3 @@
 # wsegpc-cmg with Area 2 held out in place of Area 5, for the six-fold result.
 _base_ = ["./wsegpc-cmg.py"]
-
-data = dict(
-    train=dict(split=("Area_1", "Area_3", "Area_4", "Area_5", "Area_6")),
-    val=dict(split="Area_2"),
-)
+data = {{_base_.folds.Area_2}}

@@ -1,7 +1,3 @@
 # wsegpc-cmg-rpc with Area 3 held out in place of Area 5, for the six-fold result.
 _base_ = ["./wsegpc-cmg-rpc.py"]
-
-data = dict(
-    train=dict(split=("Area_1", "Area_2", "Area_4", "Area_5", "Area_6")),
-    val=dict(split="Area_3"),
-)
+data = {{_base_.folds.Area_3}}

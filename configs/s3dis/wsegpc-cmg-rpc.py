@@ -7,10 +7,10 @@ eval_epoch = 25
 optimizer = dict(lr=0.05)
 
 model = dict(
-    guidance_warmup=1,
-    consistency_3d=1.0,
-    consistency_2d=1.0,
-    consistency_warmup=2400,
-    threshold=0.8,
-    adaptive=True,
+    guidance_warmup_iters=1,
+    rpc_3d_weight=1.0,
+    rpc_2d_weight=1.0,
+    rpc_warmup_iters=2400,
+    rpc_threshold=0.8,
+    rpc_adaptive=True,
 )

@@ -4,8 +4,9 @@ _base_ = ["./wsegpc-cam.py"]
 model = dict(
     guidance_3d="contrastive",
     guidance_2d="contrastive",
-    guidance_weight=0.05,
-    guidance_warmup=2400,
-    temperature=0.07,
-    num_pairs=512,
+    guidance_3d_weight=0.05,
+    guidance_2d_weight=0.05,
+    guidance_warmup_iters=2400,
+    guidance_temperature=0.07,
+    max_pairs=512,
 )

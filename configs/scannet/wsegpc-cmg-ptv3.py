@@ -10,7 +10,7 @@ model = dict(
         enc_patch_size=(1024, 1024, 1024, 1024, 1024),
         dec_patch_size=(1024, 1024, 1024, 1024),
     ),
-    backbone_channels=64,
+    backbone_out_channels=64,
 )
 
 # SGD does not suit a transformer. These rates are a choice of ours that nobody has tuned.

@@ -4,5 +4,5 @@ _base_ = ["./wsegpc-cmg-rpc.py"]
 model = dict(
     # num_classes=0: features, no head.
     backbone=dict(_delete_=True, type="SpUNet-v1m1", in_channels=6, num_classes=0),
-    backbone_channels=96,
+    backbone_out_channels=96,
 )

@@ -3,4 +3,4 @@ _base_ = ["./wsegpc-cam.py"]
 
 epoch = 100
 
-model = dict(guidance_3d="contrastive", guidance_2d="contrastive", guidance_warmup=100)
+model = dict(guidance_3d="contrastive", guidance_2d="contrastive", guidance_warmup_iters=100)

@@ -5,10 +5,14 @@ Pixel centres are at integer coordinates: the centre of the top-left pixel is (0
 A camera looks along +z; x points right (columns), y points down (rows).
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 
-def project(coord, intrinsic, world_to_camera):
+def project(
+    coord: np.ndarray, intrinsic: np.ndarray, world_to_camera: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Project world points into an image.
 
     Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4).
@@ -26,7 +30,9 @@ def project(coord, intrinsic, world_to_camera):
         return homogeneous[:, :2] / safe[:, None], depth
 
 
-def back_project(depth, intrinsic, camera_to_world=None):
+def back_project(
+    depth: np.ndarray, intrinsic: np.ndarray, camera_to_world: np.ndarray | None = None
+) -> np.ndarray:
     """Lift a depth image to points, (H, W) m -> (H, W, 3) m.
 
     In the camera frame, or in the world frame with camera_to_world (4, 4).
@@ -45,7 +51,9 @@ def back_project(depth, intrinsic, camera_to_world=None):
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
-def pixels_in_image(coord, intrinsic, world_to_camera, size):
+def pixels_in_image(
+    coord: np.ndarray, intrinsic: np.ndarray, world_to_camera: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The points in front of a camera that lie in its image, hidden ones among them.
 
     Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4); size (H, W).
@@ -62,7 +70,13 @@ def pixels_in_image(coord, intrinsic, world_to_camera, size):
     return point, v[point].astype(np.int64), u[point].astype(np.int64), z[point]
 
 
-def visible_pixels(coord, intrinsic, world_to_camera, depth, tolerance):
+def visible_pixels(
+    coord: np.ndarray,
+    intrinsic: np.ndarray,
+    world_to_camera: np.ndarray,
+    depth: np.ndarray,
+    tolerance: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points whose pixel holds a depth within `tolerance` of theirs (Eq. of the point-pixel links).
 
     Args: coord (N, 3) m; intrinsic (3, 3); world_to_camera (4, 4); depth (H, W) m, 0 = missing;
@@ -76,7 +90,9 @@ def visible_pixels(coord, intrinsic, world_to_camera, depth, tolerance):
     return point[seen], row[seen], col[seen]
 
 
-def resize_intrinsic(intrinsic, old_size, new_size):
+def resize_intrinsic(
+    intrinsic: np.ndarray, old_size: tuple[int, int], new_size: tuple[int, int]
+) -> np.ndarray:
     """Intrinsic (..., 3, 3) of an image resized from old_size (H, W) to new_size (H, W).
 
     Focal lengths scale per axis; with centres at integers a principal point c goes to

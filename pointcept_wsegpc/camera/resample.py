@@ -1,16 +1,23 @@
 """One image on another camera's pixel grid. Pixel centres are at integer coordinates."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
 from PIL import Image
 
 
-def resample_to(image, intrinsic, target_intrinsic, target_size, fill=0):
+def resample_to(
+    image: np.ndarray,
+    intrinsic: np.ndarray,
+    target_intrinsic: np.ndarray,
+    target_size: tuple[int, int],
+) -> np.ndarray:
     """Resample an image of one camera onto the grid of another with the same pose (nearest pixel).
 
     Args: image (H, W, ...) of the camera `intrinsic`; target_size (H', W').
-    Returns: (H', W', ...) of the camera `target_intrinsic`; outside the image: fill.
+    Returns: (H', W', ...) of the camera `target_intrinsic`; outside the image: 0.
     """
     target = np.asarray(target_intrinsic, dtype=np.float64)
     source = np.asarray(intrinsic, dtype=np.float64)
@@ -21,19 +28,24 @@ def resample_to(image, intrinsic, target_intrinsic, target_size, fill=0):
     u, v = np.floor(u + 0.5).astype(int), np.floor(v + 0.5).astype(int)
     inside_u, inside_v = (u >= 0) & (u < image.shape[1]), (v >= 0) & (v < image.shape[0])
     result = image[np.where(inside_v, v, 0)[:, None], np.where(inside_u, u, 0)[None, :]]
-    result[~(inside_v[:, None] & inside_u[None, :])] = fill
+    result[~(inside_v[:, None] & inside_u[None, :])] = 0
     return result
 
 
-def nearest_index(old, new):
+def nearest_index(old: int, new: int) -> np.ndarray:
     """Index (new,) of the old pixel whose centre is nearest to each new one, along one axis."""
     return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
 
 
-def resample_color(image, intrinsic, target_intrinsic, target_size):
+def resample_color(
+    image: np.ndarray,
+    intrinsic: np.ndarray,
+    target_intrinsic: np.ndarray,
+    target_size: tuple[int, int],
+) -> np.ndarray:
     """Colour (h, w, 3) uint8 on the grid (H, W, 3) of another camera with the same pose.
 
-    Like `camera.resample_to`, but antialiased: a target pixel is the mean over the area that it
+    Like `resample_to`, but antialiased: a target pixel is the mean over the area that it
     covers. Black outside the image.
     """
     edges = []  # left, right, top, bottom of the target image in source pixels, counted from 0

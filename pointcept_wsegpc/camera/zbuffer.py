@@ -1,37 +1,66 @@
 """Depth images of a camera that has none: rendered from the scan's mesh or points.
 
-M points, F faces, H x W pixels. Metres; pixel centres at integer coordinates.
+N points, F faces, H x W pixels. Metres; pixel centres at integer coordinates.
 """
+
+from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-NEAR = 0.05  # m; what is nearer to the camera is not drawn
-LARGEST = 24  # px; half the width of a disc at most
+from . import pixels_in_image
+
+NEAR = 0.05  # m; discs and faces nearer to the camera are not drawn
+MAX_HALF_WIDTH = 24  # px, of a disc
 LEANING = 0.1  # how far a disc smaller than its pixel may lean back in it, in its depth
 
 
-class PointDepth:
-    """Points as discs in their tangent planes."""
+class PointRenderer:
+    """Points as discs in their tangent planes, or as one pixel each.
+
+    Args: coord (N, 3) m; normal (N, 3) unit, of any sign, None: discs face along the optical axis;
+        radius (N,) m of the discs, None: a point covers the pixel that it lies in.
+    """
 
     kind = "points"
 
-    def __init__(self, coord, normal, radius):
-        """coord (M, 3) m; normal (M, 3) unit, of any sign; radius (M,) m of the discs."""
-        self.coord, self.normal = (np.asarray(a, dtype=np.float64) for a in (coord, normal))
-        self.radius = np.asarray(radius, dtype=np.float64)
+    def __init__(
+        self,
+        coord: np.ndarray,
+        normal: np.ndarray | None = None,
+        radius: np.ndarray | None = None,
+    ):
+        self.coord, self.normal, self.radius = coord, normal, radius
 
-    def render(self, intrinsic, world_to_camera, size):
-        """Depth (H, W) float32, 0 = nothing there."""
-        return self.draw(intrinsic, world_to_camera, size)[0]
+    def draw(
+        self, intrinsic: np.ndarray, world_to_camera: np.ndarray, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Depth (H, W) float32 m, 0 = nothing there, and the point (H, W) int64 shown, -1 = none.
 
-    def draw(self, intrinsic, world_to_camera, size):
-        """Depth (H, W) float32, 0 = nothing there, and which point each pixel shows, -1 = none."""
+        Args: intrinsic (3, 3); world_to_camera (4, 4); size (H, W).
+        """
+        draw = self._draw_pixels if self.radius is None else self._draw_discs
+        return draw(intrinsic, world_to_camera, size)
+
+    def _draw_pixels(self, intrinsic, world_to_camera, size):
+        point, row, col, z = pixels_in_image(self.coord, intrinsic, world_to_camera, size)
+        order = np.argsort(z, kind="stable")[::-1]  # the last one written stays: the nearest
+        row, col = row[order], col[order]
+        depth, shown = np.zeros(size, np.float32), np.full(size, -1, dtype=np.int64)
+        depth[row, col], shown[row, col] = z[order], point[order]
+        return depth, shown
+
+    def _draw_discs(self, intrinsic, world_to_camera, size):
         rotation, shift = world_to_camera[:3, :3], world_to_camera[:3, 3]
-        point = self.coord @ rotation.T + shift
+        point = np.asarray(self.coord, dtype=np.float64) @ rotation.T + shift
+        if self.normal is None:
+            normal = np.broadcast_to(np.array([0.0, 0, 1]), point.shape)
+        else:
+            normal = np.asarray(self.normal, dtype=np.float64) @ rotation.T
         depth, shown = np.full(size, np.inf), np.full(size, -1, dtype=np.int64)
         intrinsic = np.ascontiguousarray(intrinsic, dtype=np.float64)
-        _draw_discs(point, self.normal @ rotation.T, self.radius, intrinsic, depth, shown)
+        radius = np.asarray(self.radius, dtype=np.float64)
+        _draw_discs(point, normal, radius, intrinsic, depth, shown)
         return np.where(shown >= 0, depth, 0).astype(np.float32), shown
 
 
@@ -45,8 +74,8 @@ def _draw_discs(point, normal, radius, intrinsic, depth, shown):
         if not z > NEAR:
             continue
         u, v = fx * x / z + cx, fy * y / z + cy
-        half_u = min(radius[i] * fx / z, LARGEST)
-        half_v = min(radius[i] * fy / z, LARGEST)
+        half_u = min(radius[i] * fx / z, MAX_HALF_WIDTH)
+        half_v = min(radius[i] * fy / z, MAX_HALF_WIDTH)
         if not (-half_u - 1 < u < width + half_u and -half_v - 1 < v < height + half_v):
             continue
         missed, own_row, own_col = True, int(np.floor(v + 0.5)), int(np.floor(u + 0.5))
@@ -76,12 +105,12 @@ def _plane_depth(point, normal, ray_x, ray_y):
     return (normal[0] * point[0] + normal[1] * point[1] + normal[2] * point[2]) / slope
 
 
-class MeshDepth:
+class MeshRenderer:
     """Rays against the triangles of a mesh, by Embree (extra `cpu`)."""
 
     kind = "mesh"
 
-    def __init__(self, coord, face):
+    def __init__(self, coord: np.ndarray, face: np.ndarray):
         """coord (N, 3) m; face (F, 3). ImportError without embreex."""
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene
@@ -90,8 +119,10 @@ class MeshDepth:
         vertices = np.ascontiguousarray(coord, dtype=np.float32)
         self._mesh = TriangleMesh(self._scene, vertices, np.ascontiguousarray(face, np.int32))
 
-    def render(self, intrinsic, world_to_camera, size):
-        """Depth (H, W) float32, 0 = nothing there."""
+    def draw(
+        self, intrinsic: np.ndarray, world_to_camera: np.ndarray, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Depth (H, W) float32 m, 0 = nothing there, and the face (H, W) int64 shown, -1 = none."""
         row, col = np.indices(size).reshape(2, -1)
         ray = np.stack(
             [
@@ -105,5 +136,6 @@ class MeshDepth:
         direction = np.ascontiguousarray(ray @ pose[:3, :3].T, dtype=np.float32)
         origin = np.ascontiguousarray(np.broadcast_to(pose[:3, 3], ray.shape), dtype=np.float32)
         hit = self._scene.run(origin, direction, output=1)
-        depth = np.where(hit["primID"] < 0, 0, hit["tfar"])  # the ray has z = 1: t is the depth
-        return depth.reshape(size).astype(np.float32)
+        face = hit["primID"].astype(np.int64)
+        depth = np.where(face < 0, 0, hit["tfar"])  # the ray has z = 1: t is the depth
+        return depth.reshape(size).astype(np.float32), face.reshape(size)

@@ -1,1 +1,1 @@
-"""Whether a prepared data root is fit for a training, measured before a GPU is booked."""
+"""Whether a prepared data root is fit for a training, before a GPU is spent on it."""

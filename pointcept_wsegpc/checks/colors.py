@@ -4,26 +4,32 @@ Where depth was rendered from the cloud it agrees with the points under any pose
 not. N points, V views of H x W pixels; metres, pixel centres at integers.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import numpy as np
 
-from .. import camera
-from ..contracts.views import read_view_image
-from ..visualize.overlay import nearest_points
-from .diagnosis import OVERLAY, TRIAL_VIEWS
+from ..camera.fit import MIN_SPREAD, color_agreement, correlation
+from ..camera.zbuffer import PointRenderer
+from ..contracts.views import Views, read_view_image
 from .explanations import explanations
+from .findings import Findings
+from .fit import OVERLAY, TRIAL_VIEWS, Cameras
 
 SWAPPED, UNRELATED = -0.2, 0.1  # correlation of red minus blue; of brightness
-LEAST_LINKS = 50
+MIN_LINKS = 50
 
 BAD, FOUND, CLEARER = 0.25, 0.4, 0.2  # scores: no fit, an explanation, and better by so much
 CELLS = 12  # of a view's height; points far behind the nearest of their cell are hidden
 BEHIND = 1.25  # times as far away
-LEAST_POINTS = 50
-LEAST_SPREAD = 2.0  # grey values; below, all is of one colour and nothing can be said
+MIN_POINTS = 50
 TRIAL_POINTS = 30_000
 
 
-def photo_fit(coord, color, cameras, images):
+def photo_fit(
+    coord: np.ndarray, color: np.ndarray, cameras: Cameras, images: list[np.ndarray]
+) -> float | None:
     """0..1: correlation of colours between points (N, 3) and images, times the share of cells of
     the images that have points. None where all is of one colour. Depth is not used.
     """
@@ -32,7 +38,9 @@ def photo_fit(coord, color, cameras, images):
         cameras.intrinsic, cameras.world_to_camera, images, strict=True
     ):
         height, width = image.shape[:2]
-        point, row, col, z = nearest_points(coord, intrinsic, pose, (height, width))
+        depth, shown = PointRenderer(coord).draw(intrinsic, pose, (height, width))
+        row, col = np.nonzero(shown >= 0)
+        point, z = shown[row, col], depth[row, col]
         edge = max(height // CELLS, 1)
         cell = row // edge, col // edge
         nearest = np.full((-(-height // edge), -(-width // edge)), np.inf)
@@ -42,26 +50,35 @@ def photo_fit(coord, color, cameras, images):
         of_pixels.append(image[row[seen], col[seen]].astype(np.float64))
         covered.append(np.isfinite(nearest).mean())
     of_points, of_pixels = np.concatenate(of_points), np.concatenate(of_pixels)
-    if len(of_points) < LEAST_POINTS:
+    if len(of_points) < MIN_POINTS:
         return 0.0
     of_points, of_pixels = of_points - of_points.mean(axis=0), of_pixels - of_pixels.mean(axis=0)
     spread = np.sqrt((of_points**2).sum() * (of_pixels**2).sum())
-    if spread < LEAST_SPREAD**2 * of_points.size:
+    if spread < MIN_SPREAD**2 * of_points.size:
         return None
     # Red and blue may be swapped, which is another matter.
     products = (of_points * of_pixels).sum(), (of_points * of_pixels[:, ::-1]).sum()
     return float(max(*products, 0) / spread * np.mean(covered))
 
 
-def check_photos(findings, scene, coord, color, cameras, views, likely_size):
+def check_photos(
+    findings: Findings,
+    scene: Path,
+    coord: np.ndarray,
+    color: np.ndarray | None,
+    cameras: Cameras,
+    views: Views,
+    likely_size: bool,
+) -> bool:
     """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
     cameras = cameras.some(TRIAL_VIEWS)
-    images = [read_view_image(scene, frame, "color", views.size) for frame in cameras.frame]
+    size = dict(zip(views.frame.tolist(), views.size, strict=True))
+    images = [read_view_image(scene, f, "color", size[int(f)]) for f in cameras.frame]
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, color = coord[::step], None if color is None else color[::step]
     score = None if color is None else photo_fit(coord, color, cameras, images)
     if score is not None:
-        findings.measures["photo_fit"] = round(score, 4)
+        findings.metrics["photo_fit"] = round(score, 4)
         if score >= FOUND:
             return True
     found = None if color is None else _explain(coord, color, cameras, images, views, likely_size)
@@ -101,28 +118,16 @@ def _with(undone, color):
     return coord, color, cameras
 
 
-def linked_colors(scene, coord, color, cameras, tolerance):
-    """Colours (L, 3) float32 of the points (N, 3) that views see, and those of their pixels."""
-    of_points, of_pixels = [np.empty((0, 3), np.float32)], [np.empty((0, 3), np.float32)]
-    for frame, intrinsic, pose, depth in zip(
-        cameras.frame, cameras.intrinsic, cameras.world_to_camera, cameras.depth, strict=True
-    ):
-        point, row, col = camera.visible_pixels(coord, intrinsic, pose, depth, tolerance)
-        of_points.append(color[point].astype(np.float32))
-        of_pixels.append(read_view_image(scene, frame, "color")[row, col, :3].astype(np.float32))
-    return np.concatenate(of_points), np.concatenate(of_pixels)
-
-
-def check_colors(findings, of_points, of_pixels):
+def check_colors(findings: Findings, of_points: np.ndarray, of_pixels: np.ndarray) -> None:
     """Add swapped channels and unrelated images; colours (L, 3) of points and their pixels."""
-    if len(of_points) < LEAST_LINKS:
+    if len(of_points) < MIN_LINKS:
         return
+    of_points, of_pixels = (colors.astype(np.float32) for colors in (of_points, of_pixels))
     warmth = [colors[:, 0] - colors[:, 2] for colors in (of_points, of_pixels)]
-    brightness = [colors.mean(axis=1) for colors in (of_points, of_pixels)]
-    order, light = correlation(*warmth), correlation(*brightness)
+    order, light = correlation(*warmth), color_agreement(of_points, of_pixels)
     straight = float(np.abs(of_points - of_pixels).mean())
     swapped = float(np.abs(of_points - of_pixels[:, ::-1]).mean())
-    findings.measures.update(
+    findings.metrics.update(
         color_difference=round(straight, 2),
         red_blue_correlation=None if order is None else round(order, 3),
         brightness_correlation=None if light is None else round(light, 3),
@@ -139,13 +144,6 @@ def check_colors(findings, of_points, of_pixels):
         findings.add(
             "colors-unrelated",
             f"colours of points and pixels do not go together (correlation {light:.2f})",
-            "do the images belong to these poses? look at the overlay pictures",
+            "do the images belong to these poses? look at the overlay figures",
             wasted=False,
         )
-
-
-def correlation(a, b):
-    """Pearson's, of two vectors; None where one of them hardly varies."""
-    if min(a.std(), b.std()) < LEAST_SPREAD:
-        return None
-    return float(np.corrcoef(a, b)[0, 1])

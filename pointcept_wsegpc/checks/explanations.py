@@ -4,11 +4,15 @@ N points, V views. An explanation maps (coord, Cameras) to what they would be wi
 the one under which points and depth agree is the diagnosis. Metres, pixel centres at integers.
 """
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from ..contracts.views import Views
 
 POINT_UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "inches": 0.0254, "feet": 0.3048}
 POSE_UNITS = {"millimetres": 1e-3, "centimetres": 1e-2}
@@ -35,7 +39,7 @@ class Explanation:
     undo: Callable  # (coord (N, 3), Cameras) -> (coord, Cameras)
 
 
-def explanations(views, likely_size=True):
+def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation]:
     """All known mistakes of a scene with these schema.Views (all of them, in their order).
 
     likely_size: whether the cloud has the size of a room in metres. If so, that points and poses

@@ -1,5 +1,7 @@
 """What is wrong with a scene or a data root: one line each, with what to do."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 
@@ -28,9 +30,9 @@ class Problem:
 
 @dataclass
 class Findings:
-    """Measures by name, and problems, of a scene or of the data root."""
+    """Metrics by name, and problems, of a scene or of the data root."""
 
-    measures: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
 
     def add(self, key, found, fix, wasted=True):
@@ -45,15 +47,15 @@ class Findings:
 
     def record(self):
         """As JSON holds it."""
-        return {**self.measures, "problems": [asdict(problem) for problem in self.problems]}
+        return {**self.metrics, "problems": [asdict(problem) for problem in self.problems]}
 
 
-def is_wasted(report):
+def is_wasted(report: dict) -> bool:
     """Whether a training on this data would be wasted."""
     return any(problem["wasted"] for problem in report["problems"])
 
 
-def group_problems(scenes, others):
+def group_problems(scenes: dict[str, dict], others: list[dict]) -> list[dict]:
     """Problems of {scene: record} and of the root, one entry for a kind, the grave ones first.
 
     Each has key, wasted, found (of the first scene), fix, and the names of its scenes.
@@ -69,7 +71,7 @@ def group_problems(scenes, others):
     return sorted(grouped.values(), key=lambda p: (not p["wasted"], -len(p["scenes"]), p["key"]))
 
 
-def render(report, rows=None):
+def render(report: dict, rows: int | None = None) -> str:
     """The report as text; `rows`: at most so many scenes in its table, those that fit worst."""
     scenes, lines = report["scenes"], [f"data root {report['root']}", ""]
     by_split = defaultdict(int)
@@ -104,7 +106,7 @@ def _line(problem, count):
     return f"{level} {problem['found']}{where}; {problem['fix']}"
 
 
-def worst_first(scenes):
+def worst_first(scenes: dict[str, dict]) -> list[str]:
     """Names of {scene: record}, those whose points fit their views worst first."""
     return sorted(scenes, key=lambda name: (scenes[name].get("fit", 2.0), name))
 

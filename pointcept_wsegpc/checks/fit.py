@@ -1,19 +1,39 @@
-"""How well the points of a scene lie where its depth images see a surface.
+"""How well the points of a scene lie where its depth images see a surface, and why they do not.
 
-N points, V views of H x W pixels, L links. Coordinates in metres, pixel centres at integers.
+N points, V views of H x W pixels. Coordinates in metres, pixel centres at integers.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from .. import camera
-from ..contracts.views import read_view_image
+from ..camera.fit import FOOTPRINT, covered_shares, fit_views, spread
+from ..clouds.spacing import spacing
+from ..contracts.views import Views, read_view_image
+from .explanations import Explanation, explanations
+from .findings import Findings
 
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
-PIXELS = 400  # looked up in each view
-FOOTPRINT = 2.0  # pixels by which a slanted surface may be off
+MAX_POINTS = 500_000  # compared; every n-th of a larger cloud
+TRIAL_POINTS, TRIAL_VIEWS = 6000, 6  # compared with each explanation
+CLEARER = 0.25  # an explanation must be better by so much than none
+SURE = 0.85  # no other explanation need be tried
+LISTED = 5
+OVERLAY = "look at the overlay figures"
+
+
+@dataclass
+class PosedDepth:
+    """One view to compare points with: depth (H, W) m, 0 = missing, and color where asked for."""
+
+    frame: int
+    intrinsic: np.ndarray  # (3, 3)
+    world_to_camera: np.ndarray  # (4, 4)
+    depth: np.ndarray
+    color: np.ndarray | None = None
 
 
 @dataclass
@@ -28,6 +48,15 @@ class Cameras:
 
     def __len__(self):
         return len(self.frame)
+
+    def __iter__(self):
+        arrays = self.frame, self.intrinsic, self.world_to_camera, self.depth
+        return map(PosedDepth, *arrays)
+
+    @property
+    def footprints(self):
+        """(V,) m that a slanted surface may be off, for each metre of its depth."""
+        return FOOTPRINT / self.focal
 
     def some(self, count):
         """At most `count` of the views, evenly spread."""
@@ -49,12 +78,12 @@ class Fit:
     share (V,): of the points in the image that nothing hides, how many lie on its surface; the
         others float before it, where the view saw that nothing is.
     covered (V,): of the pixels with depth, how many have a point near where they lie in 3D.
-    error: median |depth - z| of the points that are not hidden, m; NaN if there are none.
+    error: median |depth - z| of the points that are not hidden, m; None without any.
     """
 
     share: np.ndarray
     covered: np.ndarray
-    error: float
+    error: float | None
 
     @property
     def quality(self):
@@ -66,77 +95,95 @@ class Fit:
         return float(self.quality.mean()) if len(self.share) else 0.0
 
 
-def spread(size, count):
-    """At most `count` of 0..size-1, evenly spread."""
-    return np.unique(np.linspace(0, max(size - 1, 0), min(size, count)).round().astype(np.int64))
-
-
-def load_cameras(scene, views, frames):
+def load_cameras(scene: Path, views: Views, frames: list[int]) -> Cameras:
     """The views of a scene whose `frame` is among `frames`, with their depth images."""
     chosen = np.flatnonzero(np.isin(views.frame, frames))
-    depth = [read_view_image(scene, frame, "depth", views.size) for frame in views.frame[chosen]]
+    depth = [read_view_image(scene, views.frame[v], "depth", views.size[v]) for v in chosen]
     arrays = (views.frame[chosen], views.intrinsic[chosen], views.world_to_camera[chosen])
     return Cameras(*arrays, depth, views.intrinsic[chosen, 0, 0])
 
 
-def measure_fit(coord, cameras, tolerance):
+def measure_fit(coord: np.ndarray, cameras: Cameras, tolerance: float) -> Fit:
     """Compare points (N, 3) with the depth images of the cameras.
 
     On the surface means within `tolerance` m and what a pixel covers there: at low resolution the
     depth of a slanted surface varies inside a pixel. Near means, in addition, twice the spacing of
     the points.
     """
-    tree, spacing = cKDTree(coord), point_spacing(coord)
-    share, covered, errors = [], [], [np.empty(0)]
-    for i, depth in enumerate(cameras.depth):
-        camera_of_view = cameras.intrinsic[i], cameras.world_to_camera[i]
-        footprint = FOOTPRINT / cameras.focal[i]
-        behind, z = _behind(coord, *camera_of_view, depth)
-        hidden = behind > tolerance + footprint * z
-        linked = np.abs(behind) <= tolerance + footprint * z
-        share.append(linked.sum() / max((~hidden).sum(), 1))
-        errors.append(np.abs(behind[~hidden]))
-        seen, z = _seen(depth, *camera_of_view)
-        near = tolerance + footprint * z + 2 * spacing
-        distance = tree.query(seen, distance_upper_bound=near.max())[0]
-        covered.append((distance <= near).mean())
-    errors = np.concatenate(errors)
-    error = float(np.median(errors)) if len(errors) else float("nan")
-    return Fit(np.array(share), np.array(covered), error)
+    settings = cameras, tolerance, cameras.footprints
+    fit = fit_views(coord, *settings)
+    share = fit.seen / np.maximum(fit.seen + fit.denied, 1)
+    return Fit(share, covered_shares(coord, *settings, spacing(coord)), fit.median_error)
 
 
-def point_spacing(coord, sample=1000):
-    """Median distance of points (N, 3) to their nearest neighbours, m; 0 for a single point."""
-    if len(coord) < 2:
-        return 0.0
-    chosen = coord[:: max(len(coord) // sample, 1)]
-    return float(np.median(cKDTree(coord).query(chosen, k=2)[0][:, 1]))
+def check_fit(
+    findings: Findings, coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float
+) -> bool:
+    """Measure how the points (N, 3) fit the views and add what is wrong, diagnosed, to findings.
+
+    Returns whether they fit.
+    """
+    fit = measure_fit(coord[:: max(len(coord) // MAX_POINTS, 1)], cameras, tolerance)
+    bad = fit.quality < BAD
+    findings.metrics.update(
+        fit=round(fit.total, 4),
+        share=round(float(fit.share.mean()), 4),
+        covered=round(float(fit.covered.mean()), 4),
+        median_error=None if fit.error is None else round(fit.error, 4),
+        bad_views=cameras.frame[bad].tolist(),
+    )
+    if fit.total >= BAD and bad.mean() < 0.5:
+        _add_doubts(findings, cameras, fit, bad)
+        return True
+    if findings.has("depth-unit"):  # it says it all
+        return False
+    found = diagnose(coord, cameras, views, tolerance, not findings.has("spacing", "extent"))
+    if found is None:
+        findings.add(
+            "poses-unfit",
+            f"poses do not fit the cloud: {fit.share.mean():.0%} of the unhidden points lie on "
+            f"what views see and {fit.covered.mean():.0%} of what they see has points, expected "
+            f"{GOOD:.0%}",
+            f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?",
+        )
+        return False
+    if found.key in ("points-unit", "scene-unit"):
+        findings.drop("spacing", "extent")
+    findings.add(found.key, found.found, found.fix)
+    return False
 
 
-def _behind(coord, intrinsic, pose, depth):
-    """How far (M,) m the points in the image lie behind its depth, and their own depth (M,)."""
-    _, row, column, z = camera.pixels_in_image(coord, intrinsic, pose, depth.shape)
-    measured = depth[row, column]
-    known = measured > 0
-    return (z - measured)[known], z[known]
+def _add_doubts(findings, cameras, fit, bad):
+    if bad.any():
+        frames = cameras.frame[bad]
+        findings.add(
+            "views-unfit",
+            f"{bad.sum()} of {len(bad)} views do not fit the cloud (frames "
+            f"{', '.join(map(str, frames[:LISTED]))}{' …' * (len(frames) > LISTED)})",
+            f"leave these frames out and prepare the scene again; {OVERLAY}",
+            wasted=False,
+        )
+    elif fit.total < GOOD:
+        findings.add(
+            "fit-poor",
+            f"{fit.share.mean():.0%} of the unhidden points lie on what views see and "
+            f"{fit.covered.mean():.0%} of what they see has points, expected {GOOD:.0%}",
+            f"poses may be noisy, or the cloud incomplete: {OVERLAY}",
+            wasted=False,
+        )
 
 
-def _seen(depth, intrinsic, pose):
-    """World points (M, 3) of at most PIXELS pixels that have depth, and their depth (M,)."""
-    row, col = np.nonzero(depth)
-    chosen = spread(len(row), PIXELS)
-    points = camera.back_project(depth, intrinsic, np.linalg.inv(pose))
-    return points[row[chosen], col[chosen]], depth[row[chosen], col[chosen]]
-
-
-def visibility(coord, cameras, tolerance):
-    """Seen (N,) bool and median |depth - z| m over the links that a training would use."""
-    seen, errors = np.zeros(len(coord), bool), [np.empty(0)]
-    for intrinsic, pose, depth in zip(
-        cameras.intrinsic, cameras.world_to_camera, cameras.depth, strict=True
-    ):
-        point, row, col = camera.visible_pixels(coord, intrinsic, pose, depth, tolerance)
-        seen[point] = True
-        errors.append(np.abs(depth[row, col] - camera.project(coord[point], intrinsic, pose)[1]))
-    errors = np.concatenate(errors)
-    return seen, float(np.median(errors)) if len(errors) else float("nan")
+def diagnose(
+    coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float, likely_size: bool
+) -> Explanation | None:
+    """The known mistake without which points and depth agree best; None if none explains it."""
+    step = max(len(coord) // TRIAL_POINTS, 1)
+    coord, cameras = coord[::step], cameras.some(TRIAL_VIEWS)
+    best, quality = None, max(BAD, CLEARER + measure_fit(coord, cameras, tolerance).total)
+    for explanation in explanations(views, likely_size):
+        trial = measure_fit(*explanation.undo(coord, cameras), tolerance)
+        if trial.total > quality:
+            best, quality = explanation, trial.total
+        if quality > SURE:
+            break
+    return best

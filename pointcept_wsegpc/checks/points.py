@@ -8,14 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from ..clouds.spacing import LIKELY_EXTENT, LIKELY_SPACING, spacing
 from ..contracts.classes import ClassTable
 from .findings import Findings
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
-LIKELY_SPACING = (0.0005, 0.5)  # m, from a point to its nearest neighbour
-LIKELY_EXTENT = (0.5, 300.0)  # m, the diagonal of the bounding box
 SPACING_SAMPLE = 2000
 PREPARE = "prepare this scene again"
 
@@ -59,7 +57,7 @@ def _load(findings, path):
 
 
 def _check_coord(findings, coord):
-    findings.measures["points"] = len(coord)
+    findings.metrics["points"] = len(coord)
     finite = np.isfinite(coord).all(axis=1)
     if not finite.any():
         findings.add("no-points", "no point has finite coordinates", PREPARE)
@@ -69,17 +67,15 @@ def _check_coord(findings, coord):
         findings.add("non-finite", what, f"remove them and {PREPARE}")
     coord = coord[finite]
     extent = np.ptp(coord, axis=0)
-    sample = coord[:: max(len(coord) // SPACING_SAMPLE, 1)]
-    nearest = cKDTree(coord).query(sample, k=2)[0][:, 1] if len(coord) > 1 else np.zeros(1)
-    spacing = float(np.median(nearest))
-    findings.measures.update(extent=[round(float(e), 3) for e in extent], spacing=round(spacing, 5))
+    apart = spacing(coord, SPACING_SAMPLE)
+    findings.metrics.update(extent=[round(float(e), 3) for e in extent], spacing=round(apart, 5))
     fix = f"convert the coordinates to metres and {PREPARE}"
     low, high = LIKELY_SPACING
-    if not low <= spacing <= high:
-        found = f"points are {spacing:.3g} apart; expected {low:g} to {high:g} m: in metres?"
+    if not low <= apart <= high:
+        found = f"points are {apart:.3g} apart; expected {low:g} to {high:g} m: in metres?"
         findings.add("spacing", found, fix)
     low, high = LIKELY_EXTENT
-    if not low <= np.linalg.norm(extent) <= high:
+    if not low <= extent.max() <= high:
         size = " x ".join(f"{e:.4g}" for e in extent)
         findings.add("extent", f"the cloud measures {size}; expected a room in metres", fix)
     return True
@@ -98,7 +94,7 @@ def _check_color(findings, color):
 def _check_normal(findings, normal):
     length = np.linalg.norm(normal.astype(np.float32), axis=1)
     zero = float((length < 0.5).mean())
-    findings.measures["without_normal"] = round(zero, 4)
+    findings.metrics["without_normal"] = round(zero, 4)
     if zero > 0.5:
         what = f"{zero:.0%} of the points have no normal"
         findings.add("normal-none", what, f"estimate normals and {PREPARE}", wasted=False)

@@ -3,18 +3,21 @@
 N points, R regions.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
-from ..contracts.views import read_view_image
+from ..contracts.views import Views, read_view_image
+from .findings import Findings
 from .views import EXTRACT
 
-LEAST_ASSIGNED = 0.5  # share of the points
-LARGEST = 0.9  # share of the points in one region, beyond which votes decide nothing
+MIN_ASSIGNED = 0.5  # share of the points
+MAX_SHARE = 0.9  # share of the points in one region, beyond which votes decide nothing
 
 
-def check_regions(findings, scene, num_points):
+def check_regions(findings: Findings, scene: str | Path, num_points: int | None) -> None:
     """Add what is wrong with region.npy of a scene folder with N points."""
     path = Path(scene) / "region.npy"
     if not path.is_file():
@@ -36,18 +39,20 @@ def check_regions(findings, scene, num_points):
     assigned = region[region >= 0]
     sizes = np.unique(assigned, return_counts=True)[1]
     share = len(assigned) / max(len(region), 1)
-    findings.measures.update(regions=len(sizes), assigned=round(share, 4))
-    if share < LEAST_ASSIGNED:
-        what = f"{share:.0%} of the points have a region; expected {LEAST_ASSIGNED:.0%} or more"
+    findings.metrics.update(regions=len(sizes), assigned=round(share, 4))
+    if share < MIN_ASSIGNED:
+        what = f"{share:.0%} of the points have a region; expected {MIN_ASSIGNED:.0%} or more"
         findings.add("regions-few", what, "tune with tools/sweep_regions.py", wasted=False)
-    elif sizes.max(initial=0) > LARGEST * len(region):
+    elif sizes.max(initial=0) > MAX_SHARE * len(region):
         what = f"one region holds {sizes.max() / len(region):.0%} of the points"
         findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
 
 
-def check_view_regions(findings, scene, frames, size):
-    """Add region images of the views `frames` that do not fit the stored size (H, W)."""
-    for frame in frames:
+def check_view_regions(findings: Findings, scene: Path, frames: list[int], views: Views) -> None:
+    """Add region images of the views `frames` that do not fit their stored sizes."""
+    for frame, size in zip(views.frame, views.size, strict=True):
+        if frame not in frames:
+            continue
         try:
             read_view_image(scene, frame, "region", size)
         except FileNotFoundError:  # counted with the other missing images

@@ -17,7 +17,7 @@ LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
 
 
-def find_scenes(root, splits=None):
+def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, Path]:
     """{split/scene: folder} of a data root, unfinished and broken ones included.
 
     Raises FileNotFoundError in one line where there is none.
@@ -73,7 +73,7 @@ def check_tags(
         findings.add("tags-foreign", what, f"rename them: {_unknown(foreign, table)}")
     tags = {scene: [table.find(tag) or tag for tag in listed] for scene, listed in tags.items()}
     used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(table.names))
-    findings.measures.update(scenes_per_tag={name: used[name] for name in table.names})
+    findings.metrics.update(scenes_per_tag={name: used[name] for name in table.names})
     never = [name for name in table.names if not used[name]]
     if never and used:
         what = f"no scene has the tags {', '.join(never[:LISTED])}{' …' * (len(never) > LISTED)}"
@@ -120,7 +120,7 @@ def _compare_labels(findings, tags, records):
     }
     compared = [n for n in labelled if n in tags]
     differing = [n for n in compared if set(tags[n]) != labelled[n]]
-    findings.measures.update(tags_compared=len(compared), tags_differing=len(differing))
+    findings.metrics.update(tags_compared=len(compared), tags_differing=len(differing))
     if differing:
         first = differing[0]
         extra, lacking = set(tags[first]) - labelled[first], labelled[first] - set(tags[first])
@@ -150,7 +150,7 @@ class Schedule:
     pixels: int = 320 * 240
 
 
-def estimate(records, schedule):
+def estimate(records: list[dict], schedule: Schedule) -> dict:
     """{steps, hours, gigabytes, assumption} of records of check_scene of the training scenes."""
     voxels = [record["voxels"] for record in records if record.get("voxels")]
     pixels = [math.prod(record["size"]) for record in records if record.get("size")]

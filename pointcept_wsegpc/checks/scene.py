@@ -1,21 +1,24 @@
 """All checks of one prepared scene. N points, V views."""
 
+from __future__ import annotations
+
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..camera.fit import MIN_VISIBLE, fit_views, linked_colors
+from ..clouds.voxels import voxelize
 from ..contracts.classes import ClassTable
-from .colors import check_colors, check_photos, linked_colors
-from .diagnosis import check_fit
+from ..contracts.views import read_view_image
+from .colors import check_colors, check_photos
 from .findings import Findings
-from .fit import load_cameras, visibility
+from .fit import check_fit, load_cameras
 from .points import PREPARE, check_points
 from .regions import check_regions, check_view_regions
 from .views import check_gravity, check_views
 
-LEAST_VISIBLE = 0.05  # share of the points seen by the checked views
 EVENLY = 0.5  # median error over tolerance where links are spread evenly; right ones have less
 
 
@@ -30,19 +33,19 @@ class Settings:
     max_views: int = 24  # looked at in each scene, evenly spread
 
 
-def check_scene(scene, settings):
-    """Findings.record() of a scene folder: measures by name, and `problems`."""
+def check_scene(scene: str | Path, settings: Settings) -> dict:
+    """Findings.record() of a scene folder: metrics by name, and `problems`."""
     findings = Findings()
     scene = Path(scene)
     manifest = _check_manifest(findings, scene)
     points = check_points(findings, scene, settings.table)
     coord = points.get("coord")
     if coord is not None:
-        findings.measures["voxels"] = count_voxels(coord, settings.grid_size)
+        findings.metrics["voxels"] = len(voxelize(coord, settings.grid_size)[1])
     check_regions(findings, scene, None if coord is None else len(coord))
     views, frames = check_views(findings, scene, settings.num_views, settings.max_views)
     if views is not None:
-        check_view_regions(findings, scene, frames, views.size)
+        check_view_regions(findings, scene, frames, views)
     if coord is not None and len(frames):
         rendered = (manifest.get("rendered_depth") or {}).get("views", ())
         _check_links(findings, scene, points, views, frames, set(rendered), settings)
@@ -50,8 +53,8 @@ def check_scene(scene, settings):
     if table and table.label_file in points and not findings.has("label-range"):
         label = points[table.label_file]
         present = np.unique(label[label >= 0]).astype(int)
-        findings.measures["labelled"] = [table.names[i] for i in present]
-    findings.measures["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
+        findings.metrics["labelled"] = [table.names[i] for i in present]
+    findings.metrics["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
     return findings.record()
 
 
@@ -89,40 +92,31 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
     if fits:
         measured = cameras if rendered >= set(frames) else cameras.without(rendered)
         fits = check_fit(findings, coord, measured, views, settings.tolerance)
-    seen, error = visibility(coord, cameras, settings.tolerance)
-    findings.measures.update(
-        visible=round(float(seen.mean()), 4),
-        link_error=round(error, 4) if np.isfinite(error) else None,
+    links = fit_views(coord, cameras, settings.tolerance)
+    visible, error = float(links.visible.mean()), links.link_error
+    findings.metrics.update(
+        visible=round(visible, 4),
+        link_error=None if error is None else round(error, 4),
         checked_views=len(cameras),
     )
     if not fits:  # the rest would follow from it
         return
     check_gravity(findings, views)
-    if error > EVENLY * settings.tolerance:
+    if error is not None and error > EVENLY * settings.tolerance:
         findings.add(
             "links-loose",
             f"median |depth - z| of the links is {error:.3f} m, as by chance within "
             f"{settings.tolerance} m",
-            "poses or depth scale may be a little off: look at the overlay pictures",
+            "poses or depth scale may be a little off: look at the overlay figures",
             wasted=False,
         )
-    if seen.mean() < LEAST_VISIBLE:
+    if visible < MIN_VISIBLE:
         findings.add(
             "hardly-visible",
-            f"{seen.mean():.1%} of the points are within {settings.tolerance} m of what views see",
+            f"{visible:.1%} of the points are within {settings.tolerance} m of what views see",
             "take more frames, or raise depth_tolerance if images are small",
             wasted=False,
         )
     if color is not None:
-        links = linked_colors(scene, coord, color, cameras, settings.tolerance)
-        check_colors(findings, *links)
-
-
-def count_voxels(coord, grid_size):
-    """Number of voxels with edge `grid_size` m that points (N, 3) occupy."""
-    coord = coord[np.isfinite(coord).all(axis=1)]
-    grid = np.floor((coord - coord.min(axis=0)) / grid_size).astype(np.int64)
-    extent = grid.max(axis=0) + 1
-    if np.prod(extent.astype(np.float64)) > 2**62:  # in a wrong unit
-        return len(np.unique(grid, axis=0))
-    return len(np.unique((grid[:, 0] * extent[1] + grid[:, 1]) * extent[2] + grid[:, 2]))
+        colored = (replace(v, color=read_view_image(scene, v.frame, "color")) for v in cameras)
+        check_colors(findings, *linked_colors(coord, color, colored, settings.tolerance))

@@ -3,13 +3,16 @@
 V views of H x W pixels.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..contracts.views import read_views, view_path
-from .fit import spread
+from ..camera.fit import spread
+from ..contracts.views import Views, read_views, view_path
+from .findings import Findings
 from .points import PREPARE
 
 SURE = 0.7  # of the mean upward vector's length along one axis
@@ -23,7 +26,9 @@ EXTRACT = "run tools/extract_regions.py"
 EXPORT = f"export depth as 16-bit PNG in millimetres and {PREPARE}"
 
 
-def check_views(findings, scene, num_views, limit):
+def check_views(
+    findings: Findings, scene: str | Path, num_views: int, limit: int
+) -> tuple[Views | None, list[int]]:
     """Add what is wrong with the views of a scene folder.
 
     Returns schema.Views or None, and the frames (at most `limit`, evenly spread) that have whole
@@ -35,7 +40,7 @@ def check_views(findings, scene, num_views, limit):
             findings.add("missing-views.npz", "views.npz is missing, images are there", PREPARE)
         else:
             _add_no_views(findings)
-        findings.measures["views"] = 0
+        findings.metrics["views"] = 0
         return None, []
     try:
         views = read_views(scene)
@@ -48,7 +53,7 @@ def check_views(findings, scene, num_views, limit):
         why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
         findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)
         return None, []
-    findings.measures.update(views=count, size=list(views.size))
+    findings.metrics.update(views=count, size=views.size.max(0, initial=0).tolist())
     if not count:
         _add_no_views(findings)
         return None, []
@@ -58,7 +63,8 @@ def check_views(findings, scene, num_views, limit):
     whole = np.isin(views.frame, _whole_frames(findings, scene, views)) & _cameras(findings, views)
     frames = views.frame[whole]
     chosen = frames[spread(len(frames), limit)].tolist()
-    depths = {f: _depth_of_whole(findings, scene, f, views.size) for f in chosen}
+    size = dict(zip(views.frame.tolist(), views.size.tolist(), strict=True))
+    depths = {f: _depth_of_whole(findings, scene, f, size[f]) for f in chosen}
     return views, _check_depths(findings, {f: d for f, d in depths.items() if d is not None})
 
 
@@ -90,7 +96,7 @@ def _cameras(findings, views):
     squared = rotation @ rotation.transpose(0, 2, 1)
     rigid = finite & (np.abs(squared - np.eye(3)).max((1, 2)) < 0.05)
     mirrored = rigid & (np.linalg.det(rotation) < 0)
-    focal = intrinsic[:, 0, 0] / views.size[1]
+    focal = intrinsic[:, 0, 0] / views.size[:, 1]
     likely = (focal > LIKELY_FOCAL[0]) & (focal < LIKELY_FOCAL[1]) & (intrinsic[:, 1, 1] > 0)
     for key, bad, what, fix in (
         ("pose-impossible", ~rigid, "poses are no rigid motions", "leave these frames out"),
@@ -150,7 +156,7 @@ def _check_depths(findings, depths):
         return []
     median = float(np.median(values)) / 1000
     levels = np.unique(values)
-    findings.measures["median_depth"] = round(median, 4)
+    findings.metrics["median_depth"] = round(median, 4)
     if median < NEAR:
         what = f"median depth is {median:.4f} m: metres were stored as millimetres"
         findings.add("depth-unit", what, f"give the depth in millimetres and {PREPARE}")
@@ -169,17 +175,17 @@ def _once(findings, key, *details, **options):
         findings.add(key, *details, **options)
 
 
-def mean_up(views):
+def mean_up(views: Views) -> np.ndarray:
     """Mean (3,) of the images' upward direction in the axis-aligned world, length at most 1."""
     up = -views.world_to_camera[:, 1, :3]  # the camera's y axis points down
     return (up @ views.axis_alignment[:3, :3].T).mean(axis=0)
 
 
-def check_gravity(findings, views):
+def check_gravity(findings: Findings, views: Views) -> None:
     """Add a vertical axis other than z: structure removal and rotations would be about z."""
     up = mean_up(views)
     length = float(np.linalg.norm(up))
-    findings.measures["up"] = [round(float(u), 3) for u in up]
+    findings.metrics["up"] = [round(float(u), 3) for u in up]
     axis = int(np.abs(up).argmax())
     if length < HELD or abs(up[axis]) < SURE * length or (axis == 2 and up[2] > 0):
         return

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 
-LARGEST = 1e30  # metres; beyond, a coordinate is as good as infinite: its powers overflow
-DARKEST, BRIGHTEST = -0.01, 1.01  # of floats in 0..1 that somebody has computed with
+MAX_COORD = 1e30  # metres; beyond, a coordinate is as good as infinite: its powers overflow
+MIN_FLOAT, MAX_FLOAT = -0.01, 1.01  # of floats in 0..1 that somebody has computed with
 # Multipliers of a hash of three numbers, without order or meaning.
 ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
 
-def is_finite(coord):
+def is_finite(coord: np.ndarray) -> np.ndarray:
     """(N,) which of the points (N,3) have coordinates that can be computed with."""
-    return (np.abs(coord) < LARGEST).all(axis=1)
+    return (np.abs(coord) < MAX_COORD).all(axis=1)
 
 
-def distinct_rows(coord):
+def distinct_rows(coord: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Indices (M,) of the finite and distinct points of (N,3), and for each of the N points its
-    place in them (N,); M = left out.
+    place in them (N,), M for the others.
     """
     rows = np.flatnonzero(is_finite(coord))
     place = np.full(len(coord), len(rows))
@@ -37,7 +37,7 @@ def distinct_rows(coord):
     return rows[first[order]], place
 
 
-def may_repeat(coord):
+def may_repeat(coord: np.ndarray) -> bool:
     """Whether any two of the points (M,3) are equal; now and then True although none are."""
     bits = (np.ascontiguousarray(coord) + 0.0).view(np.uint64)  # + 0.0: -0 and 0 are one place
     bits ^= bits >> np.uint64(29)  # float32 left the lower bits empty
@@ -45,7 +45,7 @@ def may_repeat(coord):
     return bool((key[1:] == key[:-1]).any())
 
 
-def unit(normal):
+def unit(normal: np.ndarray) -> np.ndarray:
     """Normals (M,3) at length 1, in float64; zero, NaN and infinite ones become zero."""
     normal = np.asarray(normal, dtype=np.float64)
     length = np.linalg.norm(normal, axis=1, keepdims=True)
@@ -53,7 +53,7 @@ def unit(normal):
     return np.divide(normal, length, out=np.zeros_like(normal), where=usable)
 
 
-def unit_range(color):
+def unit_range(color: np.ndarray) -> np.ndarray | None:
     """Colours (N,3) in 0..1 as float64, from whole numbers 0..255 or floats in 0..1 or 0..255.
 
     A colour that is NaN or infinite becomes the mean of the others; None where there are none.
@@ -68,9 +68,9 @@ def unit_range(color):
     if not finite.all():
         color = np.where(finite[..., None], color, color[finite].mean(axis=0))
     low, high = color.min(), color.max()
-    if low < DARKEST or high > 255:
+    if low < MIN_FLOAT or high > 255:
         raise ValueError(
             f"color goes from {low} to {high}; give uint8, or floats in 0..1 or 0..255"
         )
-    whole = color.dtype.kind != "f" or high > BRIGHTEST
+    whole = color.dtype.kind != "f" or high > MAX_FLOAT
     return np.clip(color / (255.0 if whole else 1.0), 0.0, 1.0)

@@ -1,12 +1,29 @@
-"""What every format of point clouds has in common."""
+"""What every format of point clouds has in common. N points, F faces."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..registry import Registry
+
+# An entry is registered under its ending (".ply") and reads a Path into a PointCloud, in the
+# order of the file, so that labels can return to it. It raises ValueError or OSError.
+CLOUD_FORMATS = Registry("cloud format")
+
+COORD_COLUMNS = (("x", "y", "z"), ("X", "Y", "Z"))
+COLOR_COLUMNS = (
+    ("red", "green", "blue"),
+    ("r", "g", "b"),
+    ("diffuse_red", "diffuse_green", "diffuse_blue"),
+)
+NORMAL_COLUMNS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+
 
 @dataclass
-class CloudFile:
+class PointCloud:
     """coord (N, 3) float64 in the file's unit; what the file lacks is None.
 
     color (N, 3) uint8 · normal (N, 3) float32, of any length · face (F, 3) int64.
@@ -18,28 +35,25 @@ class CloudFile:
     face: np.ndarray | None = None
 
 
-def named_columns(columns):
-    """CloudFile of a mapping from the usual names (x, red or r, nx or normal_x, …) to (N,)."""
-
-    def take(*choices):
-        found = next((names for names in choices if all(n in columns for n in names)), None)
-        return None if found is None else np.stack([columns[n] for n in found], axis=1)
-
-    coord = take("xyz", "XYZ")
+def from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
+    """The cloud of {usual name: (N,)}; raises ValueError where there are no coordinates."""
+    coord = _stack(columns, COORD_COLUMNS)
     if coord is None:
         raise ValueError(f"expected x, y and z, got {', '.join(columns)}")
-    color = take(
-        ("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")
-    )
-    normal = take(("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
-    return CloudFile(
+    color, normal = _stack(columns, COLOR_COLUMNS), _stack(columns, NORMAL_COLUMNS)
+    return PointCloud(
         coord.astype(np.float64),
         None if color is None else as_uint8(color),
         None if normal is None else normal.astype(np.float32),
     )
 
 
-def as_uint8(color):
+def _stack(columns, choices):
+    found = next((names for names in choices if all(name in columns for name in names)), None)
+    return None if found is None else np.stack([columns[name] for name in found], axis=1)
+
+
+def as_uint8(color: np.ndarray) -> np.ndarray:
     """Colours (N, 3) of any type as uint8: floats 0..1 or 0..255, integers of 8 or 16 bits."""
     if color.dtype == np.uint8:
         return color

@@ -1,25 +1,21 @@
-"""Numbering of ids: from 0, without gaps, -1 for none."""
+"""Numbering of ids: from 0, without gaps, -1 for none. N points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 
-def compact_ids(ids):
-    """Renumber ids >= 0 to 0..R-1 in ascending order; negative ids become -1. int64 (N,)."""
-    result = np.full(len(ids), -1, dtype=np.int64)
+def compact_ids(ids: np.ndarray) -> np.ndarray:
+    """Ids (N,) int32 from 0 without gaps, in the order of the given ones; -1 for negative ones."""
+    result = np.full(len(ids), -1, dtype=np.int32)
     assigned = ids >= 0
     result[assigned] = np.unique(ids[assigned], return_inverse=True)[1].reshape(-1)
     return result
 
 
-def renumber(ids):
-    """Region (N,) int32 of ids (N,): contiguous in the order of the ids, -1 for negative ones."""
-    region = np.full(len(ids), -1, np.int32)
-    assigned = ids >= 0
-    region[assigned] = np.unique(ids[assigned], return_inverse=True)[1]
-    return region
-
-
-def join_ids(ids):
+def join_ids(ids: Sequence[np.ndarray]) -> np.ndarray:
     """Concatenate id arrays whose ids each start at 0 (-1 = none) so that no two collide."""
     joined, start = [], 0
     for part in ids:

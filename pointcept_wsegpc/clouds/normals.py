@@ -1,68 +1,86 @@
-"""Thinning a cloud to a spacing, and normals where it has none.
+"""Normals of meshes and of clouds. N points, F faces; coordinates in metres."""
 
-N points as scanned, M prepared points. Coordinates in metres.
-"""
+from __future__ import annotations
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-NORMAL_NEIGHBOURS = 16
-CHUNK = 100_000  # points whose neighbours are looked at together
+from .clean import unit
+from .kd_tree import build_tree, query_tree
+from .planes import local_planes
+
+NEIGHBOURS = 16  # that a normal is estimated from, the point itself among them
 
 
-def estimate_normals(coord, neighbours=NORMAL_NEIGHBOURS):
-    """Unit normals (M, 3) float32 of the planes through each point's neighbours, of any sign."""
-    coord = np.asarray(coord, dtype=np.float64)
-    tree, normal = cKDTree(coord), np.zeros((len(coord), 3), np.float32)
-    k = min(neighbours, len(coord))
-    for start in range(0, len(coord), CHUNK):
-        part = coord[start : start + CHUNK]
-        _, index = tree.query(part, k=k)
-        near = coord[index.reshape(len(part), k)]
-        near = near - near.mean(axis=1, keepdims=True)
-        # The direction of least spread: eigenvalues come in ascending order.
-        _, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", near, near))
-        normal[start : start + CHUNK] = axes[:, :, 0]
+def face_normals(coord: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (F, 3) by the right-hand rule and areas (F,) m², both in coord's float type.
+
+    A face without area has the normal zero.
+    """
+    cross = _cross(coord, face)
+    length = np.linalg.norm(cross, axis=1, keepdims=True)
+    normal = np.divide(cross, length, out=np.zeros_like(cross), where=length > 0)
+    return normal, length[:, 0] / 2
+
+
+def vertex_normals(coord: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Unit normals (N, 3) float32: the mean of the adjacent faces' normals, weighted by area.
+
+    Zero where a vertex has no face, or only degenerate ones.
+    """
+    # The cross product is normal times twice the area: the weights come with it.
+    weighted = _cross(np.asarray(coord, dtype=np.float64), face)
+    return unit(sum_at_vertices(face, weighted, len(coord))).astype(np.float32)
+
+
+def sum_at_vertices(face: np.ndarray, of_face: np.ndarray, num_points: int) -> np.ndarray:
+    """Sums (N, 3) float64 over the faces (F, 3) that each vertex is a corner of, of (F, 3)."""
+    vertex, each = face.ravel(), np.repeat(of_face, 3, axis=0)
+    columns = [np.bincount(vertex, each[:, axis], minlength=num_points) for axis in range(3)]
+    return np.stack(columns, axis=1)
+
+
+def _cross(coord, face):
+    a, b, c = (coord[face[:, i]] for i in range(3))
+    return np.cross(b - a, c - a)
+
+
+def estimate_normals(coord: np.ndarray) -> np.ndarray:
+    """Unit normals (N, 3) float32 of the planes through each point's neighbours, of any sign.
+
+    Upwards where the neighbours determine no plane. All coordinates must be finite.
+    """
+    tree = build_tree(np.ascontiguousarray(coord, dtype=np.float64))
+    neighbours = query_tree(tree.point, tree.start, tree.stop, tree.box, NEIGHBOURS)
+    normal = np.empty((len(coord), 3), np.float32)
+    normal[tree.index] = local_planes(tree.point, neighbours)[0]
+    normal[~normal.any(axis=1)] = (0, 0, 1)
     return normal
 
 
-def complete_normals(coord, normal):
-    """Unit normals (M, 3) float32, and which were estimated (M,) bool: those that are missing.
+def complete_normals(coord: np.ndarray, normal: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (N, 3) float32, and which were estimated (N,) bool: those that are missing.
 
-    normal (M, 3) as the file has them, of any length, or None.
+    normal (N, 3) as the file has them, of any length, or None.
     """
     if normal is None:
         return estimate_normals(coord), np.ones(len(coord), dtype=bool)
     length = np.linalg.norm(normal, axis=1, keepdims=True)
     missing = ~np.isfinite(length[:, 0]) | (length[:, 0] < 1e-6)
-    unit = normal / np.where(missing[:, None], 1, length)
+    known = normal / np.where(missing[:, None], 1, length)
     if missing.any():
-        unit = np.where(missing[:, None], estimate_normals(coord), unit)
-    return unit.astype(np.float32), missing
+        known = np.where(missing[:, None], estimate_normals(coord), known)
+    return known.astype(np.float32), missing
 
 
-def face_towards(coord, normal, places):
-    """Turn normals (M, 3) to the nearest camera of (P, 3), or without any to the cloud's middle."""
-    places = np.asarray(places).reshape(-1, 3)
-    if not len(places):
-        places = np.quantile(coord, (0.01, 0.99), axis=0).mean(axis=0, keepdims=True)
-    _, nearest = cKDTree(places).query(coord)
-    away = np.einsum("ni,ni->n", normal, places[nearest] - coord) < 0
-    return np.where(away[:, None], -normal, normal).astype(np.float32)
+def orient_normals(coord: np.ndarray, normal: np.ndarray, viewpoints: np.ndarray) -> np.ndarray:
+    """Normals (N, 3) float32, turned to the nearest of the viewpoints (P, 3) m.
 
-
-def vertex_normals(coord, face):
-    """Unit normals (N, 3) float32: the mean of the adjacent faces' normals, weighted by area.
-
-    Zero where a vertex has no face, or only degenerate ones.
+    Without viewpoints they are turned to the middle of the cloud.
     """
-    corner = np.asarray(coord, dtype=np.float64)[face]  # (F, 3 corners, 3)
-    # The cross product is normal times twice the area: the weights come with it.
-    weighted = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    vertex, per_corner = face.ravel(), np.repeat(weighted, 3, axis=0)
-    total = np.stack(
-        [np.bincount(vertex, per_corner[:, axis], minlength=len(coord)) for axis in range(3)],
-        axis=1,
-    )
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.divide(total, length, out=np.zeros_like(total), where=length > 0).astype(np.float32)
+    viewpoints = np.asarray(viewpoints).reshape(-1, 3)
+    if not len(viewpoints):
+        viewpoints = np.quantile(coord, (0.01, 0.99), axis=0).mean(axis=0, keepdims=True)
+    _, nearest = cKDTree(viewpoints).query(coord)
+    away = np.einsum("ni,ni->n", normal, viewpoints[nearest] - coord) < 0
+    return np.where(away[:, None], -normal, normal).astype(np.float32)

@@ -1,16 +1,23 @@
 """The Point Cloud Library's .pcd files: text, binary and compressed."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import numpy as np
 from numba import njit
 
-LONGEST_HEADER = 4096  # bytes
+from .formats import CLOUD_FORMATS, PointCloud, from_columns
+
+MAX_HEADER = 4096  # bytes
 KINDS = {"F": "f", "I": "i", "U": "u"}
 
 
-def read_pcd(path):
-    """{field: (N,)} of a .pcd; a packed colour becomes red, green and blue."""
+@CLOUD_FORMATS.register(".pcd")
+def read_pcd(path: Path) -> PointCloud:
+    """Points of a .pcd, also with a packed colour."""
     data = path.read_bytes()
-    header, start = _header(path, data[:LONGEST_HEADER])
+    header, start = _header(path, data[:MAX_HEADER])
     counts = [int(c) for c in header.get("COUNT", ["1"] * len(header["FIELDS"]))]
     fields = [
         (f"{name}{i}" if name == "_" else name, f"<{KINDS[kind]}{size}", (count,))
@@ -24,7 +31,7 @@ def read_pcd(path):
     if storage not in read:
         raise ValueError(f"{path}: DATA is {storage!r}; expected one of {', '.join(read)}")
     columns = read[storage](path, body, fields, number)
-    return _unpack_color({name: column[:, 0] for name, column in columns.items()})
+    return from_columns(_unpack_color({name: column[:, 0] for name, column in columns.items()}))
 
 
 def _header(path, head):
@@ -83,7 +90,7 @@ def _compressed(path, body, fields, number):
 
 
 @njit(cache=True)
-def decompress_lzf(packed, plain):
+def decompress_lzf(packed: np.ndarray, plain: np.ndarray) -> int:
     """Decode Marc Lehmann's LZF, uint8 arrays; returns how many bytes were written, -1 if damaged.
 
     A control byte below 32 copies that many plus one bytes as they are. Others repeat earlier

@@ -1,75 +1,101 @@
-"""Writes points, and faces where there are some, as binary .ply. N points, F faces."""
+"""Points, and faces where there are some, from and to .ply, by plyfile. N points, F faces."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..files import atomic_path
-from .formats import named_columns
+from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
-TYPES = {"f4": "float", "f8": "double", "u1": "uchar", "i2": "short", "i4": "int"}
+FACE_COLUMNS = ("vertex_indices", "vertex_index")
+FAR = 1e4  # from the origin; beyond, 32 bits of a coordinate in metres are coarse
 
 
-def write_ply(path, coord, color, face=None, comments=(), **properties):
+def write_ply(
+    path: str | Path,
+    coord: np.ndarray,
+    color: np.ndarray | None = None,
+    face: np.ndarray | None = None,
+    comments: Sequence[str] = (),
+    **properties: np.ndarray,
+) -> None:
     """Write coord (N, 3), color (N, 3) uint8, faces (F, 3) and further properties, each (N,).
 
     Coordinates far from the origin keep 64 bits. comments: lines of the header.
     """
-    real = "<f8" if np.abs(coord[np.isfinite(coord)]).max(initial=0) > 1e4 else "<f4"
+    real = "<f8" if np.abs(coord[np.isfinite(coord)]).max(initial=0) > FAR else "<f4"
     columns = {axis: np.asarray(coord[:, i], real) for i, axis in enumerate("xyz")}
-    columns |= {name: color[:, i] for i, name in enumerate(("red", "green", "blue"))}
-    columns |= properties
-    vertex = np.empty(len(coord), [(name, column.dtype.str) for name, column in columns.items()])
+    if color is not None:
+        columns |= {name: color[:, i] for i, name in enumerate(("red", "green", "blue"))}
+    write_columns(path, {**columns, **properties}, face, comments)
+
+
+def write_columns(
+    path: str | Path,
+    columns: Mapping[str, np.ndarray],
+    face: np.ndarray | None = None,
+    comments: Sequence[str] = (),
+) -> None:
+    """Write {property: (N,)} of the vertices in their own types, and triangles (F, 3)."""
+    from plyfile import PlyData, PlyElement
+
+    types = [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()]
+    vertex = np.empty(len(next(iter(columns.values()))), types)
     for name, column in columns.items():
         vertex[name] = column
-    header = ["ply", "format binary_little_endian 1.0", *(f"comment {line}" for line in comments)]
-    header += [f"element vertex {len(coord)}"]
-    header += [f"property {TYPES[c.dtype.str[1:]]} {name}" for name, c in columns.items()]
-    triangle = np.empty(0, [("count", "u1"), ("index", "<i4", 3)])
+    elements = [PlyElement.describe(vertex, "vertex")]
     if face is not None:
-        triangle = np.empty(len(face), triangle.dtype)
-        triangle["count"], triangle["index"] = 3, face
-        header += [f"element face {len(face)}", "property list uchar int vertex_indices"]
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        file.write(("\n".join([*header, "end_header"]) + "\n").encode())
-        file.write(vertex.tobytes() + triangle.tobytes())
+        triangle = np.empty(len(face), [(FACE_COLUMNS[0], "<i4", (3,))])
+        triangle[FACE_COLUMNS[0]] = face
+        elements.append(PlyElement.describe(triangle, "face"))
+    with atomic_path(Path(path)) as temporary:
+        PlyData(elements, byte_order="<", comments=list(comments)).write(str(temporary))
 
 
-def count_vertices(mesh):
-    """Number of vertices that the header of a `.ply` announces."""
-    with open(mesh, "rb") as file:
+def count_vertices(path: str | Path) -> int:
+    """Number of vertices that the header of a .ply announces; nothing else is read."""
+    with open(path, "rb") as file:
         for line in file.read(4096).splitlines():
             if line.startswith(b"element vertex"):
                 return int(line.split()[2])
-    raise ValueError(f"{mesh}: no 'element vertex' in its header; download it again")
+    raise ValueError(f"{path}: no 'element vertex' in its header; download it again")
 
 
-def read_ply(path):
-    """Vertices of a .ply and, of a mesh, its faces, polygons cut into triangles."""
+@CLOUD_FORMATS.register(".ply")
+def read_ply(path: str | Path, faces: bool = True) -> PointCloud:
+    """Vertices of a .ply and, of a mesh, its faces, polygons cut into triangles.
+
+    faces=False: without. Raises ValueError in one line for a damaged file.
+    """
     from plyfile import PlyData, PlyParseError
 
-    names = ("vertex_indices", "vertex_index")
-    known = {"face": dict.fromkeys(names, 3)}
+    known = {"face": dict.fromkeys(FACE_COLUMNS, 3)}
     try:
         try:  # triangles of known length are read as one block instead of one by one
             ply = PlyData.read(str(path), known_list_len=known)
         except PlyParseError:
             ply = PlyData.read(str(path))
-    except PlyParseError as error:
-        raise ValueError(f"{path}: {error}; export it again") from error
-    vertex = ply["vertex"].data
-    cloud = named_columns({name: vertex[name] for name in vertex.dtype.names})
-    if "face" in ply:
+        vertex = ply["vertex"].data
+    except (PlyParseError, KeyError) as error:
+        raise ValueError(f"{path}: {error}; expected a .ply, export it again") from error
+    cloud = from_columns({name: vertex[name] for name in vertex.dtype.names})
+    if faces and "face" in ply:
         face = ply["face"].data
-        name = next((name for name in names if name in face.dtype.names), None)
+        name = next((name for name in FACE_COLUMNS if name in face.dtype.names), None)
         cloud.face = _triangles(face[name]) if name and len(face) else None
     if cloud.face is not None and not (0 <= cloud.face.min() <= cloud.face.max() < len(vertex)):
-        raise ValueError(f"{path}: a face names vertex {cloud.face.max()} of {len(vertex)}")
+        raise ValueError(
+            f"{path}: faces name the vertices {cloud.face.min()} to {cloud.face.max()}, expected "
+            f"0 to {len(vertex) - 1}; export it again"
+        )
     return cloud
 
 
 def _triangles(lists):
-    """Faces (F, 3) of polygons, each a fan around its first vertex."""
+    """Faces (F, 3) of polygons, each a fan around its first vertex; None without any."""
     if lists.dtype != object:
         return np.asarray(lists, dtype=np.int64).reshape(-1, 3)
     fans = [
@@ -78,24 +104,17 @@ def _triangles(lists):
     return np.concatenate(fans).astype(np.int64) if fans else None
 
 
-def read_mesh(path):
-    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a triangle `.ply`."""
-    from plyfile import PlyData, PlyParseError
-
+def read_mesh(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a coloured mesh."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is missing; download the mesh of this scan")
     try:
-        # Triangles of known length are read as one block instead of one by one.
-        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
-        vertex, face = ply["vertex"], ply["face"]["vertex_indices"]
-        coord = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float32)
-        color = np.stack([vertex[name] for name in ("red", "green", "blue")], axis=1)
-    except (PlyParseError, KeyError, ValueError) as error:
+        mesh = read_ply(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no mesh ({error}); download it again") from error
+    if mesh.color is None or mesh.face is None:
         raise ValueError(
-            f"{path}: expected vertices with x y z red green blue and triangles ({error}); "
+            f"{path} lacks colours or triangles; expected x y z red green blue and faces: "
             "download it again"
-        ) from error
-    face = np.asarray(face, dtype=np.int64).reshape(-1, 3)
-    if face.size and (face.min() < 0 or face.max() >= len(coord)):
-        raise ValueError(f"{path}: a face names vertex {face.max()}, there are {len(coord)}")
-    return coord, color.astype(np.uint8), face
+        )
+    return mesh.coord.astype(np.float32), mesh.color, mesh.face

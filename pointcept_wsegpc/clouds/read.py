@@ -3,41 +3,42 @@
 N points, F faces. Readers keep the order of the file, so that labels can return to it.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
-from .formats import named_columns
-from .pcd import read_pcd
-from .ply import read_ply
+from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
 STEMS = ("points", "cloud", "mesh")  # names that tell the cloud from others beside it
 
 
-def find_cloud(scene):
+def find_cloud(scene: Path) -> Path:
     """The one cloud or mesh in a scene's folder; errors say what is there and what to do."""
+    endings = CLOUD_FORMATS.names()
     files = sorted(
         path
         for path in scene.iterdir()
-        if path.suffix.lower() in READERS and path.is_file() and path.name[0] != "."
+        if path.suffix.lower() in endings and path.is_file() and path.name[0] != "."
     )
     named = [path for path in files if path.stem.lower() in (*STEMS, scene.name.lower())]
     chosen = named if len(files) > 1 else files
     if len(chosen) == 1:
         return chosen[0]
     if not files:
-        raise FileNotFoundError(f"{scene} has no cloud; expected a {', '.join(READERS)} file")
+        raise FileNotFoundError(f"{scene} has no cloud; expected a {', '.join(endings)} file")
     raise ValueError(
         f"{scene} has the clouds {', '.join(path.name for path in files[:5])}; name the one to use "
         f"points{files[0].suffix}, and no other points, cloud or mesh"
     )
 
 
-def read_cloud(path):
-    """CloudFile of a .ply, .pcd, .npy, .las or .laz; ValueError or OSError in one line."""
+def read_cloud(path: str | Path) -> PointCloud:
+    """The cloud of a file in any of CLOUD_FORMATS; ValueError or OSError in one line."""
     path = Path(path)
     try:
-        cloud = READERS[path.suffix.lower()](path)
+        cloud = CLOUD_FORMATS.get(path.suffix.lower())(path)
     except (KeyError, IndexError, TypeError, EOFError, MemoryError) as error:
         raise ValueError(
             f"{path}: cannot be read ({type(error).__name__}: {error}); export it again"
@@ -54,21 +55,24 @@ def read_cloud(path):
 # --------------------------------------------------------------------------------- formats
 
 
-def read_npy(path):
+@CLOUD_FORMATS.register(".npy")
+def read_npy(path: Path) -> PointCloud:
     """Columns x y z [red green blue] [nx ny nz], (N, 3 / 6 / 9), or an array with named fields."""
     array = np.load(path, allow_pickle=False)
     if array.dtype.names:
-        return named_columns({name: array[name] for name in array.dtype.names})
+        return from_columns({name: array[name] for name in array.dtype.names})
     if array.ndim != 2 or array.shape[1] not in (3, 6, 9):
         raise ValueError(
             f"{path} has the shape {array.shape}; expected (N, 3) x y z, (N, 6) with red green "
             "blue, (N, 9) with nx ny nz, or named fields"
         )
     columns = ("x", "y", "z", "red", "green", "blue", "nx", "ny", "nz")
-    return named_columns(dict(zip(columns, array.T, strict=False)))
+    return from_columns(dict(zip(columns, array.T, strict=False)))
 
 
-def read_las(path):
+@CLOUD_FORMATS.register(".las")
+@CLOUD_FORMATS.register(".laz")
+def read_las(path: Path) -> PointCloud:
     """Coordinates and colours of a .las or .laz, by laspy (extra `las`)."""
     try:
         import laspy
@@ -82,13 +86,4 @@ def read_las(path):
     for name in las.point_format.dimension_names:
         if name in ("red", "green", "blue") or name.lower() in ("nx", "ny", "nz"):
             columns[name.lower()] = np.asarray(las[name])
-    return named_columns(columns)
-
-
-READERS = {
-    ".ply": read_ply,
-    ".pcd": lambda path: named_columns(read_pcd(path)),
-    ".npy": read_npy,
-    ".las": read_las,
-    ".laz": read_las,
-}
+    return from_columns(columns)

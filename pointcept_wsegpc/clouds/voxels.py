@@ -1,51 +1,66 @@
-"""Voxels of a cloud: N points, M voxels."""
+"""Voxels of a cloud: N points, M voxels. Coordinates and edges in metres."""
+
+from __future__ import annotations
 
 import numpy as np
 
-from ..transforms.views import nearest_half
+
+def voxelize(
+    coord: np.ndarray, grid_size: float, origin: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Group points into cubic voxels.
+
+    Args: coord (N, 3) m; grid_size m; origin (3,) m: a corner where eight voxels meet.
+    Returns: grid_coord (M, 3) int32 from 0, first (M,) int64: the first point of each voxel,
+        inverse (N,) int64: the voxel of each point, -1 for a point that is not finite.
+    """
+    coord = coord if origin is None else coord - origin
+    return _group(coord / np.float32(grid_size))  # so that float32 coordinates stay float32
 
 
-def thin(coord, spacing):
-    """One point of every cubic cell with edges of `spacing` m; 0 keeps all points.
+def thin(coord: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """One point of every cubic cell with edges of `spacing` m; 0 keeps all finite points.
 
     Returns: index (M,) int64, ascending, of the points that stay; inverse (N,) int32, the place
     among them of the point that stands for each, -1 for points that are not finite.
     """
-    finite = np.flatnonzero(np.isfinite(coord).all(axis=1))
-    inverse = np.full(len(coord), -1, dtype=np.int32)
     if not spacing:
-        inverse[finite] = np.arange(len(finite))
-        return finite, inverse
-    cell = np.floor(coord[finite] / spacing)
-    cell = (cell - cell.min(axis=0)).astype(np.int64)
-    # Axis by axis, and renumbered in between: one key of three axes may exceed 64 bits.
-    key = cell[:, 0] * (cell[:, 1].max() + 1) + cell[:, 1]
-    key = np.unique(key, return_inverse=True)[1].reshape(-1)
-    key = key * (cell[:, 2].max() + 1) + cell[:, 2]
-    _, first, of_point = np.unique(key, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
+        finite = np.isfinite(coord).all(axis=1)
+        return np.flatnonzero(finite), np.where(finite, finite.cumsum() - 1, -1).astype(np.int32)
+    _, first, inverse = _group(coord / spacing)
+    order = np.argsort(first)  # voxels are sorted by their places, points are to stay in order
+    place = np.full(len(order) + 1, -1, np.int32)  # the last is what -1 points to
     place[order] = np.arange(len(order))
-    inverse[finite] = place[of_point.reshape(-1)]
-    return finite[first[order]], inverse
+    return first[order], place[inverse]
 
 
-def voxelize(coord, grid_size):
-    """Group points into cubic voxels.
+def _group(scaled):
+    """`voxelize` of coordinates (N, 3) in units of the grid."""
+    finite = np.isfinite(scaled).all(axis=1)
+    cell = np.floor(scaled if finite.all() else scaled[finite]).astype(np.float64)
+    cell = (cell - cell.min(axis=0, initial=np.inf if len(cell) else 0)).astype(np.int64)
+    key = _joint_key(_joint_key(cell[:, 0], cell[:, 1]), cell[:, 2])
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    grid, inverse = cell[first].astype(np.int32), inverse.reshape(-1)
+    if finite.all():
+        return grid, first, inverse
+    of_point = np.full(len(scaled), -1, np.int64)
+    of_point[finite] = inverse
+    return grid, np.flatnonzero(finite)[first], of_point
 
-    Args: coord (N, 3) m; grid_size m.
-    Returns: grid_coord (M, 3) int32 from 0, index (M,) the first point of each voxel, inverse (N,)
-        the voxel of each point.
-    """
-    grid = np.floor(coord / np.float32(grid_size)).astype(np.int64)
-    grid -= grid.min(0, initial=0) if len(grid) == 0 else grid.min(0)
-    extent = grid.max(0, initial=0) + 1
-    key = (grid[:, 0] * extent[1] + grid[:, 1]) * extent[2] + grid[:, 2]
-    _, index, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return grid[index].astype(np.int32), index, inverse.reshape(-1)
+
+def _joint_key(first, second):
+    """One number (N,) for each pair of two from 0 on, in the order of the pairs."""
+    count = int(second.max(initial=0)) + 1
+    if (int(first.max(initial=0)) + 1) * count > 2**62:  # too many for 64 bits, unlike the points
+        first, second = (np.unique(a, return_inverse=True)[1].reshape(-1) for a in (first, second))
+        count = len(second)
+    return first * count + second
 
 
-def crop_to_voxels(coord, grid_size, limit, rng):
+def crop_to_voxels(
+    coord: np.ndarray, grid_size: float, limit: int, rng: np.random.Generator
+) -> np.ndarray:
     """Keep the nearest half of the voxels around a random one, again and again, until they fit.
 
     Args: coord (N, 3) m; grid_size m; limit: voxels to be left at most, at least 1.
@@ -56,3 +71,14 @@ def crop_to_voxels(coord, grid_size, limit, rng):
     while len(left) > limit:
         left = left[nearest_half(coord[first[left]], rng)]
     return np.isin(inverse, left)
+
+
+def nearest_half(coord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
+
+    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
+    NumPy's choice.
+    """
+    x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
+    nearest = np.argsort(x * x + y * y + z * z, kind="stable")
+    return np.sort(nearest[: len(coord) // 2])

@@ -9,9 +9,10 @@ atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
       views/                 NNNNNN.jpg · NNNNNN.depth.png (mm)
                              NNNNNN.region.png · NNNNNN.label.png (uint16, 65535 = none)
       views.npz              frame (V,) · intrinsic (V, 3, 3) · world_to_camera (V, 4, 4)
-                             size (2,) as (H, W) · axis_alignment (4, 4)
+                             size (V, 2) as (H, W) · axis_alignment (4, 4)
       manifest.json          source, settings, counts; written last: it marks a finished scene
-    <root>/scene_tags.json   {scene: [class names]} · of own scans classes.txt, one a line
+    <root>/scene_tags.json   {scene: [class names]} · optional view_tags.json
+    <root>/classes.json      the class table, see classes.py
 
 Pseudo-labels: contracts/label_store.py.
 """

@@ -39,7 +39,7 @@ from .label_files import (
     without_links,
 )
 
-HINT = "write it with tools/export.py or the PseudoLabelExporter hook"
+HINT = "write it with tools/export.py or the WSegPCPseudoLabelExporter hook"
 
 logger = logging.getLogger(__name__)
 

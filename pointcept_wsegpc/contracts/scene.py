@@ -3,8 +3,12 @@
 A capture has `name`, `split`, `root` (of the prepared data set) and `target` (the scene's folder).
 """
 
+from __future__ import annotations
+
 import contextlib
+import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -75,11 +79,14 @@ def link_points(source, folder, needed=("coord", "color", "normal")):
     return points
 
 
-def scene_dirs(root, split):
-    """Sorted scene folders of one split, or of several; an empty data set is an error."""
+def scene_dirs(root: str | Path, split: str | Iterable[str]) -> list[Path]:
+    """Sorted scene folders of one split, or of several, at any depth below the split's folder.
+
+    An empty data set is a FileNotFoundError.
+    """
     splits = [split] if isinstance(split, str) else list(split)
     root = Path(root).expanduser().resolve()
-    scenes = sorted(p.parent for s in splits for p in root.glob(f"{s}/*/coord.npy"))
+    scenes = sorted(scene for s in splits for folder in root.glob(s) for scene in _below(folder))
     if not scenes:
         raise FileNotFoundError(
             f"no scene of split {'/'.join(splits)} in {root}; expected {SCENE_LAYOUT}: "
@@ -88,7 +95,27 @@ def scene_dirs(root, split):
     return scenes
 
 
-def read_points(scene, keys=("coord", "color", "normal")):
+def _below(folder):
+    """Scene folders below a folder; nothing is looked for inside of one."""
+    for path, folders, files in os.walk(folder, followlinks=True):
+        if "coord.npy" in files and path != str(folder):
+            folders.clear()
+            yield Path(path)
+
+
+def scene_key(scene: str | Path, root: str | Path) -> str:
+    """What tags and label stores know a scene by: its folder, relative to that of its split.
+
+    >>> scene_key("/data/train/08/000123", "/data")
+    '08/000123'
+    """
+    parts = Path(scene).expanduser().absolute().relative_to(Path(root).expanduser().absolute())
+    return "/".join(parts.parts[1:])
+
+
+def read_points(
+    scene: str | Path, keys: Iterable[str] = ("coord", "color", "normal")
+) -> dict[str, np.ndarray]:
     """Named point arrays of a scene folder; all must have one length."""
     arrays = {}
     for key in keys:
@@ -102,7 +129,7 @@ def read_points(scene, keys=("coord", "color", "normal")):
     return arrays
 
 
-def read_region(scene, num_points):
+def read_region(scene: str | Path, num_points: int) -> np.ndarray:
     """Region ids (N,) int32 of a scene, -1 = unassigned."""
     path = Path(scene) / "region.npy"
     if not path.is_file():

@@ -1,7 +1,9 @@
 """The posed views of a prepared scene: cameras, and colour, depth, region and label images.
 
-Shapes: V views of H x W pixels. Pixel centres are at integer coordinates.
+Shapes: V views of H x W pixels, each of its own size. Pixel centres are at integer coordinates.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,44 +25,61 @@ VIEW_SUFFIX = {
 
 @dataclass
 class Views:
-    """The posed views of one scene; pixel centres at integers, all views of one size."""
+    """The posed views of one scene; pixel centres at integers.
+
+    size may be given as one (H, W) of all views.
+    """
 
     frame: np.ndarray  # (V,) int64, number of the frame in the capture; names the files
     intrinsic: np.ndarray  # (V, 3, 3) float64 px, at the stored size
     world_to_camera: np.ndarray  # (V, 4, 4) float64
-    size: tuple  # (H, W)
+    size: np.ndarray  # (V, 2) int64, (H, W) of each view
     axis_alignment: np.ndarray = field(default_factory=lambda: np.eye(4))  # (4, 4) world -> gravity
 
-    def __len__(self):
+    def __post_init__(self):
+        size = np.asarray(self.size, np.int64).reshape(-1, 2)
+        self.size = np.broadcast_to(size, (len(self.frame), 2)).copy()
+
+    def __len__(self) -> int:
         return len(self.frame)
 
 
-def write_views(scene, views):
+def write_views(scene: str | Path, views: Views) -> None:
+    """Write views.npz of a scene folder."""
     write_arrays(
         Path(scene) / "views.npz",
         frame=np.asarray(views.frame, np.int64),
         intrinsic=np.asarray(views.intrinsic, np.float64).reshape(-1, 3, 3),
         world_to_camera=np.asarray(views.world_to_camera, np.float64).reshape(-1, 4, 4),
-        size=np.asarray(views.size, np.int64),
+        size=views.size,
         axis_alignment=np.asarray(views.axis_alignment, np.float64),
     )
 
 
-def read_views(scene):
+def read_views(scene: str | Path) -> Views:
+    """Read views.npz of a scene folder.
+
+    Raises FileNotFoundError, or ValueError for a file that holds one size for all views.
+    """
     path = Path(scene) / "views.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; prepare this scene with its images")
     with np.load(path) as stored:
         arrays = {key: stored[key] for key in stored.files}
-    arrays["size"] = tuple(int(s) for s in arrays["size"])
+    if arrays["size"].shape != (len(arrays["frame"]), 2):
+        raise ValueError(
+            f"{path} has a size of shape {arrays['size'].shape}, expected {len(arrays['frame'])} x "
+            "(H, W), one per view; run `wsegpc upgrade DATA_ROOT`"
+        )
     return Views(**arrays)
 
 
-def view_path(scene, frame, kind):
+def view_path(scene: str | Path, frame: int, kind: str) -> Path:
+    """File of one image of a view; kind: color, depth, region or label."""
     return Path(scene) / "views" / f"{int(frame):06d}{VIEW_SUFFIX[kind]}"
 
 
-def write_view_image(scene, frame, kind, image):
+def write_view_image(scene: str | Path, frame: int, kind: str, image: np.ndarray) -> None:
     """Store one image of a view: color (H, W, 3) uint8, depth (H, W) m, or ids (H, W).
 
     Depth that does not fit is stored as none. Raises ValueError for ids that do not fit.
@@ -83,7 +102,9 @@ def write_view_image(scene, frame, kind, image):
         Image.fromarray(np.ascontiguousarray(image)).save(temporary, **options)
 
 
-def read_view_image(scene, frame, kind, size=None):
+def read_view_image(
+    scene: str | Path, frame: int, kind: str, size: tuple[int, int] | np.ndarray | None = None
+) -> np.ndarray:
     """Read one image of a view as `write_view_image` took it (depth float32 m, ids int32, -1 none).
 
     With size (H, W) given, an image of another size raises ValueError.
@@ -95,7 +116,9 @@ def read_view_image(scene, frame, kind, size=None):
     with Image.open(path) as file:
         image = np.asarray(file)
     if size is not None and image.shape[:2] != tuple(size):
-        raise ValueError(f"{path} is {image.shape[:2]}, views.npz says {tuple(size)} (H, W)")
+        raise ValueError(
+            f"{path} is {image.shape[:2]}, views.npz says {tuple(map(int, size))} (H, W)"
+        )
     if kind == "color":
         return image
     if image.dtype == np.uint8:

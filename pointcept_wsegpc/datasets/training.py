@@ -1,68 +1,126 @@
 """A training sample of stage one, built from one or two loaded scenes ("parts").
 
-Shapes: N student voxels, M teacher voxels, V views of H x W pixels, L links, K parts. Coordinates
-in metres, pixel centres at integers. A part is a dict of the point arrays `coord, color, normal,
-region` after structure removal, `scene` (folder), `views` (schema.Views) and `chosen` (positions in
-views).
+Shapes: N student voxels, M teacher voxels, V views, P pixels of all views, L links, K parts, C
+classes. Coordinates in metres, pixel centres at integers.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from ..camera import visible_pixels
+from ..camera.zbuffer import PointRenderer
 from ..clouds.ids import compact_ids, join_ids
-from ..clouds.voxels import voxelize
-from ..contracts.views import read_view_image
-from ..transforms.images import prepare_images
+from ..clouds.voxels import nearest_half, voxelize
+from ..contracts.views import Views, read_view_image
+from ..transforms.images import jitter_image
 from ..transforms.scenes import scatter_scenes
-from ..transforms.views import concatenate_links, nearest_half, point_features
+from ..transforms.views import concatenate_links, point_features
+from .visibility import seen_points
 
-POINT_KEYS = ("coord", "color", "normal")
+Arrays = dict[str, np.ndarray]
+NOT_FED = ("region", "segment")  # of a part's point arrays, those that no network reads
 
 
-def point_views(parts, teacher_view, student_view, color_view, grid_size, rng, max_voxels=None):
-    """Teacher clouds apart, the student's together, and the index that connects the two.
+@dataclass
+class Part:
+    """One source scene of a sample."""
 
-    The student's colours are drawn once more on top of the teacher's, on its voxels only. Where
+    scene: Path  # its folder
+    points: Arrays  # coord, what is fed, region, perhaps segment; after structure removal
+    views: Views
+    chosen: np.ndarray  # (v,) int64, positions of the sample's views in `views`
+    point_tags: np.ndarray  # (C,) after structure removal
+    image_tags: np.ndarray  # (C,) of the whole scene
+    view_tags: np.ndarray  # (v, C) the views' own tags, the scene's where a view has none
+    view_tagged: np.ndarray  # (v,) bool, which views have tags of their own
+    surface: PointRenderer | None = None  # what hides points, see visibility.py
+
+
+class Augmentation(NamedTuple):
+    """Pointcept transforms: of the geometry for the teacher, on top of it for the student, and of
+    the color, for the teacher once and once more on top for the student."""
+
+    teacher: Callable[[Arrays], Arrays]
+    student: Callable[[Arrays], Arrays]
+    color: Callable[[Arrays], Arrays]
+
+    def apply(self, name: str, cloud: Arrays) -> Arrays:
+        """The same arrays of a cloud after the transforms of that name."""
+        try:
+            augmented = getattr(self, name)(dict(cloud))
+            return {key: augmented[key] for key in cloud}
+        except KeyError as error:
+            raise ValueError(
+                f"{name}_augmentation needs {error} of the points, which have {', '.join(cloud)}; "
+                "add it to feat_keys, or leave that transform out"
+            ) from error
+
+
+def point_views(
+    parts: Sequence[Part],
+    augmentation: Augmentation,
+    feat_keys: Sequence[str],
+    grid_size: float,
+    rng: np.random.Generator,
+    max_voxels: int | None = None,
+) -> tuple[Arrays, np.ndarray]:
+    """Teacher clouds apart, the student's together, and the row that connects the two.
+
+    The student's colors are drawn once more on top of the teacher's, on its voxels only. Where
     there are more than max_voxels, the parts are cut down in place. Returns the named arrays of the
     sample and index (N,), the concatenated parts' point behind each student voxel.
     """
-    teacher = [
-        teacher_view(color_view({k: p[k].astype(np.float32) for k in POINT_KEYS})) for p in parts
-    ]
-    student = [student_view({k: view[k].copy() for k in POINT_KEYS}) for view in teacher]
-    for view, coord in zip(
-        student, scatter_scenes([v["coord"] for v in student], rng), strict=True
-    ):
-        view["coord"] = coord
+    teacher, student = _augmented(parts, augmentation, rng)
     if max_voxels:
-        cut_down(parts, teacher, student, grid_size, max_voxels, rng)
+        cut_down([part.points for part in parts], teacher, student, grid_size, max_voxels, rng)
     voxels = [voxelize(view["coord"], grid_size) for view in teacher]
     sizes = np.array([len(grid) for grid, _, _ in voxels])
     starts = sizes.cumsum() - sizes
     to_teacher = np.concatenate([v[2] + start for v, start in zip(voxels, starts, strict=True)])
-    cloud = {key: np.concatenate([view[key] for view in student]) for key in POINT_KEYS}
+    cloud = _joined(student)
     grid_coord, index, _ = voxelize(cloud["coord"], grid_size)
-    selected = [select(view, first) for view, (_, first, _) in zip(teacher, voxels, strict=True)]
+    cloud = augmentation.apply("color", _selected(cloud, index))
+    regions = join_ids([part.points["region"] for part in parts])
     arrays = {
-        **cloud_arrays(color_view(select(cloud, index)), grid_coord),
+        **cloud_arrays(cloud, grid_coord, feat_keys),
         "offset": np.array([len(index)]),
-        "region": compact_ids(join_ids([part["region"] for part in parts])[index]),
+        "region": compact_ids(regions[index]),
         "teacher_offset": sizes.cumsum(),
         "teacher_sample_offset": sizes.sum(keepdims=True),
-        "teacher_index": to_teacher[index],
+        "teacher_row": to_teacher[index],
     }
-    merged = {key: np.concatenate([view[key] for view in selected]) for key in POINT_KEYS}
-    teacher_arrays = cloud_arrays(merged, np.concatenate([grid for grid, _, _ in voxels]))
+    seen = [_selected(view, first) for view, (_, first, _) in zip(teacher, voxels, strict=True)]
+    grid_coord = np.concatenate([grid for grid, _, _ in voxels])
+    teacher_arrays = cloud_arrays(_joined(seen), grid_coord, feat_keys)
     arrays.update({f"teacher_{key}": array for key, array in teacher_arrays.items()})
     return arrays, index
 
 
-def cut_down(parts, teacher, student, grid_size, limit, rng):
+def _augmented(parts, augmentation, rng):
+    """The clouds that teacher and student see of each part, before voxelization."""
+    teacher, student = [], []
+    for part in parts:
+        fed = {k: a.astype(np.float32) for k, a in part.points.items() if k not in NOT_FED}
+        teacher.append(augmentation.apply("teacher", augmentation.apply("color", fed)))
+    for view in teacher:
+        student.append(augmentation.apply("student", {k: a.copy() for k, a in view.items()}))
+    scattered = scatter_scenes([view["coord"] for view in student], rng)
+    for view, coord in zip(student, scattered, strict=True):
+        view["coord"] = coord
+    return teacher, student
+
+
+def cut_down(points, teacher, student, grid_size, limit, rng) -> None:
     """Halve the largest part until teacher and student have at most `limit` voxels each.
 
     Augmentation changes how many voxels a part has, so only the two views can tell. All three lists
-    are changed in place; limit >= K, so that no part is emptied. As in `crop_to_voxels` the nearest
-    half stays, in the coordinates that augmentation has not rounded.
+    of point arrays are changed in place; limit >= K, so that no part is emptied. As in
+    `crop_to_voxels` the nearest half stays, in the coordinates that augmentation has not rounded.
     """
     for views in (teacher, student):
         while True:
@@ -72,69 +130,83 @@ def cut_down(parts, teacher, student, grid_size, limit, rng):
                 break
             largest = int(np.argmax(sizes))
             _, first, inverse = voxels[largest]
-            half = nearest_half(parts[largest]["coord"][first], rng)
-            for clouds in (parts, teacher, student):
+            half = nearest_half(points[largest]["coord"][first], rng)
+            for clouds in (points, teacher, student):
                 keep_points(clouds[largest], np.isin(inverse, half))
 
 
-def keep_points(part, keep):
-    """Leave only the points `keep` (N,) bool in a part or in a view of it."""
-    for key in {*POINT_KEYS, "region", "segment"} & part.keys():
-        part[key] = part[key][keep]
+def keep_points(points: Arrays, keep: np.ndarray) -> None:
+    """Leave only the points `keep` (N,) bool in a dict of point arrays."""
+    points.update({key: array[keep] for key, array in points.items()})
 
 
-def select(cloud, index):
-    """The points `index` of a cloud."""
-    return {key: cloud[key][index] for key in POINT_KEYS}
+def _selected(cloud, index):
+    return {key: array[index] for key, array in cloud.items()}
 
 
-def cloud_arrays(cloud, grid_coord):
-    """What a 3D backbone reads of a voxelised cloud."""
-    feat = point_features(cloud["color"], cloud["normal"])
+def _joined(clouds):
+    return {key: np.concatenate([cloud[key] for cloud in clouds]) for key in clouds[0]}
+
+
+def cloud_arrays(cloud: Arrays, grid_coord: np.ndarray, feat_keys: Sequence[str]) -> Arrays:
+    """What a 3D backbone reads of a voxelized cloud."""
+    feat = point_features(cloud, feat_keys)
     return {"coord": cloud["coord"], "grid_coord": grid_coord, "feat": feat}
 
 
-def point_pixel_links(parts, index, tolerance):
+def point_pixel_links(
+    parts: Sequence[Part], index: np.ndarray, tolerance: float, by_depth: bool = True
+) -> Arrays:
     """Link the student voxels' own points, unaugmented, to the pixels that see them.
 
-    index (N,): the concatenated parts' point behind each voxel. Returns the columns link_view,
-    link_point (voxel), link_row, link_col, each (L,), and link_offset (1,).
+    index (N,): the concatenated parts' point behind each voxel. by_depth: see `seen_points`.
+    Returns the columns link_view, link_point (voxel), link_row, link_col, each (L,), and
+    link_offset (1,).
     """
     links, start = [], 0
     for part in parts:
-        end = start + len(part["coord"])
+        end = start + len(part.points["coord"])
         voxel = np.flatnonzero((index >= start) & (index < end))
-        coord, views = part["coord"][index[voxel] - start], part["views"]
-        for v in part["chosen"]:
-            depth = read_view_image(part["scene"], views.frame[v], "depth", views.size)
-            camera = views.intrinsic[v], views.world_to_camera[v]
-            point, row, col = visible_pixels(coord, *camera, depth, tolerance)
+        coord = part.points["coord"][index[voxel] - start]
+        for view in part.chosen:
+            point, row, col = seen_points(
+                coord, part.scene, part.views, view, tolerance, part.surface, by_depth
+            )
             links.append((voxel[point], row, col))
         start = end
     table = concatenate_links(links)
     return {**table, "link_offset": np.array([len(table["link_view"])])}
 
 
-def image_views(parts, normalization, student_jitter, teacher_jitter, rng):
-    """Student and teacher images (V, 3, H, W), their regions (V, H, W), view_offset (1,)."""
-    read = [
-        [read_chosen(p["scene"], p["views"], p["chosen"], kind) for p in parts]
-        for kind in ("color", "region")
-    ]
-    color, region = map(np.concatenate, read)
+def image_views(parts: Sequence[Part], student_jitter, teacher_jitter, rng) -> Arrays:
+    """Student and teacher images (P, 3) and regions (P,), view after view, with the views' sizes.
+
+    Pixels of a view are in row-major order; view_size (V, 2) is (H, W) of each, view_offset (1,).
+    """
+    views = [(part, view) for part in parts for view in part.chosen]
+    color = [read_image(part.scene, part.views, view, "color") for part, view in views]
+    region = [read_image(part.scene, part.views, view, "region") for part, view in views]
     return {
-        "image": prepare_images(color, *normalization, student_jitter, rng),
-        "teacher_image": prepare_images(color, *normalization, teacher_jitter, rng),
-        "image_region": region,
-        "view_offset": np.array([len(color)]),
+        "image": join_pixels([jitter_image(image, student_jitter, rng) for image in color], 3),
+        "teacher_image": join_pixels([jitter_image(i, teacher_jitter, rng) for i in color], 3),
+        "image_region": join_pixels(region),
+        **view_arrays([image.shape[:2] for image in color]),
     }
 
 
-def read_chosen(scene, views, chosen, kind):
-    """One kind of image of the chosen views, (V, H, W, ...); V may be 0."""
-    images = [read_view_image(scene, f, kind, views.size) for f in views.frame[chosen]]
-    if images:
-        return np.stack(images)
-    if kind == "color":
-        return np.empty((0, *views.size, 3), np.uint8)
-    return np.empty((0, *views.size), np.int32)
+def read_image(scene: Path, views: Views, view: int, kind: str) -> np.ndarray:
+    """One kind of image of the view at a position in `views`."""
+    return read_view_image(scene, views.frame[view], kind, views.size[view])
+
+
+def join_pixels(images: Sequence[np.ndarray], channels: int | None = None) -> np.ndarray:
+    """The pixels (P,), or (P, channels), of images of any sizes, one image after the other."""
+    shape = (-1,) if channels is None else (-1, channels)
+    none = np.empty(0, np.int32 if channels is None else np.float32)
+    return np.concatenate([image.reshape(shape) for image in (*images, none)])
+
+
+def view_arrays(sizes: Sequence[tuple[int, int]]) -> Arrays:
+    """view_size (V, 2) and view_offset (1,) of views of (H, W) pixels."""
+    size = np.array(sizes, np.int64).reshape(-1, 2)
+    return {"view_size": size, "view_offset": np.array([len(size)])}

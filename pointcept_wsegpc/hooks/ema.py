@@ -1,17 +1,23 @@
 """The EMA teacher's life in a training: a checked start, then one update per optimizer step."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
+from torch import nn
 
+from ..models.checkpoint import read_checkpoint, training_state
 from ..models.teacher import copy_state, ema_update
 from .common import unwrap
 
 
 @HOOKS.register_module()
-class EMATeacherHook(HookBase):
+class WSegPCEMATeacher(HookBase):
     """Follow the student with decay `decay`; place it after `CheckpointLoader`.
 
     A teacher that no checkpoint brought starts as a copy of the student. The update hangs on the
@@ -19,7 +25,7 @@ class EMATeacherHook(HookBase):
     (a fused optimizer, which looks for overflows itself, counts as stepping).
     """
 
-    def __init__(self, decay=0.999):
+    def __init__(self, decay: float = 0.999):
         self.decay = decay
 
     def before_train(self):
@@ -37,7 +43,7 @@ class EMATeacherHook(HookBase):
         )
 
 
-def check_hand_over(model, weight, resume):
+def check_hand_over(model: nn.Module, weight: str | Path, resume: bool) -> set[str]:
     """Names of the model's entries that a checkpoint really filled.
 
     Pointcept's loader only logs what it did not find. Raises where the file is missing, a part of
@@ -50,8 +56,8 @@ def check_hand_over(model, weight, resume):
             else "pass a checkpoint (model_last.pth)"
         )
         raise FileNotFoundError(f"weight {weight} is no file; {advice}")
-    state = torch.load(weight, map_location="cpu", weights_only=False, mmap=True)["state_dict"]
-    found = {key.removeprefix("module.") for key in state}
+    # Trusted, for the engine's loader has just unpickled the same file.
+    found = set(training_state(read_checkpoint(weight, trust=True)))
     wanted = set(model.state_dict())
     needed = wanted if resume else {key for key in wanted if key.startswith("student.")}
     missing = sorted(needed - found)
@@ -64,7 +70,7 @@ def check_hand_over(model, weight, resume):
     return wanted & found
 
 
-def describe_hand_over(model, loaded, cfg):
+def describe_hand_over(model: nn.Module, loaded: set[str], cfg: Any) -> Iterator[str]:
     """Log lines: where the weights come from and what starts anew."""
     wanted = set(model.state_dict())
     if not loaded:
@@ -78,7 +84,7 @@ def describe_hand_over(model, loaded, cfg):
         yield f"Hand-over: started anew: {', '.join(anew)}"
 
 
-def check_finite(teacher):
+def check_finite(teacher: nn.Module) -> None:
     """A teacher with NaN or infinite weights poisons every label: raise where there is one."""
     for name, value in teacher.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():

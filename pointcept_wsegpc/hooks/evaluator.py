@@ -9,16 +9,21 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
 from ..contracts.classes import IGNORE
-from ..losses.ragged import pixel_rows
 from ..losses.tags import tag_softmax
-from ..metrics import confusion, iou_table, mean_iou
+from ..metrics import iou_table, mean_iou, scene_confusions
 from .common import sum_confusion, to_device, unwrap, write_scalars
 
-TITLES = ("3D", "3D with tags", "2D", "2D with tags")
+# What is evaluated, as it is logged.
+TITLES = {
+    "3D": "mIoU",
+    "3D with tags": "mIoU_3d_tags",
+    "2D": "mIoU_2d",
+    "2D with tags": "mIoU_2d_tags",
+}
 
 
 @HOOKS.register_module()
-class WeakSegEvaluator(HookBase):
+class WSegPCEvaluator(HookBase):
     """Evaluate the model's inference network on the validation loader after every epoch.
 
     The metric that selects the best checkpoint is the 3D mIoU *without* tags: with them, ground
@@ -35,12 +40,12 @@ class WeakSegEvaluator(HookBase):
         names = trainer.cfg.data.names
         model.eval()
         device = next(model.parameters()).device
-        total = {title: np.zeros((len(names),) * 2, np.int64) for title in TITLES}
+        total = {title: np.zeros((len(names) + 1,) * 2, np.int64) for title in TITLES}
         losses = []
         for batch in trainer.val_loader:
             batch = to_device(batch, device)
             result = model(batch)
-            counts = scene_confusions(batch, result, len(names))
+            counts = scene_confusions(labellings(batch, result), len(names))
             for title, count in counts.items():
                 total[title] += count
             losses.append(result["loss"].item())
@@ -51,34 +56,31 @@ class WeakSegEvaluator(HookBase):
         trainer = self.trainer
         miou = {title: mean_iou(count) for title, count in total.items()}
         trainer.logger.info("Validation IoU (%), no region vote\n" + iou_table(total, names))
-        keys = ("val/mIoU", "val/mIoU_tags", "val/mIoU_2d", "val/mIoU_2d_tags")
-        scalars = dict(zip(keys, miou.values(), strict=True))
+        scalars = {f"val/{TITLES[title]}": value for title, value in miou.items()}
         write_scalars(trainer, {**scalars, "val/loss": loss}, trainer.epoch + 1)
         trainer.comm_info["current_metric_name"] = "mIoU"
         trainer.comm_info["current_metric_value"] = miou["3D"]
 
 
-def scene_confusions(batch, result, num_classes):
-    """Confusions (C, C) of one evaluated scene, one for each of TITLES."""
+def labellings(batch, result):
+    """{title: (prediction, target)} of one evaluated scene, for each of TITLES."""
     if "origin_segment" not in batch or len(batch["offset"]) != 1:
         raise ValueError(
             f"got a validation batch of {len(batch['offset'])} scene(s) "
             f"{'with' if 'origin_segment' in batch else 'without'} point labels; expected 1 with: "
             "set batch_size_val to the number of GPUs, or evaluate=False where there are no labels"
         )
-    pixels = pixel_rows(result["image_logits"])
     rows = {
         "3D": (result["seg_logits"], batch["inverse"], batch["origin_segment"]),
-        "2D": (pixels, slice(None), batch["image_label"].flatten()),
+        "2D": (result["image_logits"], slice(None), batch["image_segment"]),
     }
-    counts = {}
+    pairs = {}
     for title, (logits, inverse, target) in rows.items():
         end = torch.tensor([len(logits)], device=logits.device)
-        masked = tag_softmax(logits, batch["tags"], end)
+        masked = tag_softmax(logits, batch["scene_tags"], end)
         for name, scores in ((title, logits), (f"{title} with tags", masked)):
             best, pred = scores.max(1)
             if scores is masked:
                 pred = torch.where(best > 0, pred, IGNORE)  # a scene without any tag
-            pred = pred[inverse]
-            counts[name] = confusion(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
-    return counts
+            pairs[name] = pred[inverse].cpu().numpy(), target.cpu().numpy()
+    return pairs

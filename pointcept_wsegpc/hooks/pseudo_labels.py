@@ -19,8 +19,8 @@ from ..contracts.label_store import LabelStore
 from ..jobs.process import report_progress
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
-from ..losses.ragged import pixel_rows
-from ..metrics import confusion_with_misses, iou, iou_table, mean_iou
+from ..metrics import iou, iou_table, mean_iou, scene_confusions
+from ..renames import HOOK_KEYS, refuses_old
 from .common import to_device, unwrap, write_scalars
 from .scene_tags import check_listed
 
@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 @HOOKS.register_module()
-class PseudoLabelExporter(HookBase):
-    """Write pseudo-labels after training, and every `every` epochs if that is > 0.
+@refuses_old(HOOK_KEYS)
+class WSegPCPseudoLabelExporter(HookBase):
+    """Write pseudo-labels after training, and every `every_epochs` epochs if that is > 0.
 
     Args:
         store: folder of the pseudo-labels, default <save_path>/pseudo_labels; an interrupted
@@ -44,30 +45,30 @@ class PseudoLabelExporter(HookBase):
 
     def __init__(
         self,
-        store=None,
-        dataset=None,
-        network="teacher",
-        use_tags=True,
-        region_vote=True,
-        every=0,
-        num_worker=2,
-        replace=None,
+        store: str | None = None,
+        dataset: dict | None = None,
+        network: str = "teacher",
+        use_tags: bool = True,
+        region_vote: bool = True,
+        every_epochs: int = 0,
+        num_worker: int = 2,
+        replace: bool | None = None,
     ):
         self.dataset = dataset
         self.store = store
         self.settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
         self.replace = store is None if replace is None else replace
-        if every and not self.replace:
+        if every_epochs and not self.replace:
             raise ValueError(
-                f"every={every} exports several times into the store {store}; expected "
-                "replace=True, so that later labels may replace earlier ones"
+                f"every_epochs={every_epochs} exports several times into the store {store}; "
+                "expected replace=True, so that later labels may replace earlier ones"
             )
-        self.every = every
+        self.every_epochs = every_epochs
         self.num_worker = num_worker
 
     def after_epoch(self):
         epoch = self.trainer.epoch + 1
-        if self.every and epoch % self.every == 0 and epoch < self.trainer.max_epoch:
+        if self.every_epochs and epoch % self.every_epochs == 0 and epoch < self.trainer.max_epoch:
             self.export()
 
     def after_train(self):
@@ -86,7 +87,7 @@ class PseudoLabelExporter(HookBase):
             log=trainer.logger.info,
         )
         miou = manifest.get("quality", {}).get("miou", {})
-        scalars = {f"pseudo_label/{name}": value for name, value in miou.items()}
+        scalars = {f"pseudo_label/mIoU_{name}": value for name, value in miou.items()}
         write_scalars(trainer, scalars, trainer.epoch + 1)
 
 
@@ -111,9 +112,9 @@ def export_pseudo_labels(
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
-    names = [scene.name for scene in dataset.scenes]
+    names = dataset.scene_keys
     if comm.is_main_process():
-        provenance = {"weights": weights_hash(model.network(network)), **settings}
+        provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
         LabelStore(store, dataset.names, provenance).open(names, replace, log)
     comm.synchronize()
     store = LabelStore.load(store)  # as it was opened for all processes
@@ -163,7 +164,7 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     if not labelled:  # the images matter only for the 2D metric
         batch = {key: value for key, value in batch.items() if key != "image"}
     result = model.infer(batch, network)
-    tags = batch["tags"] if use_tags else torch.ones_like(batch["tags"])
+    tags = batch["scene_tags"] if use_tags else torch.ones_like(batch["scene_tags"])
     probs = scene_probs(result["seg_logits"], tags)[batch["inverse"]]
     table, row = probs, slice(None)
     if region_vote:
@@ -177,16 +178,14 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
         labels["point_probs"] = table[regions:].half()
     metrics = {}
     if labelled:
-        pixel_probs = scene_probs(pixel_rows(result["image_logits"]), tags)
+        pixel_probs = scene_probs(result["image_logits"], tags)
         pairs = {
             "3d": (label, batch["origin_segment"]),
             "3d_no_vote": (known_labels(probs)[0], batch["origin_segment"]),
-            "2d": (known_labels(pixel_probs)[0], batch["image_label"].flatten()),
+            "2d": (known_labels(pixel_probs)[0], batch["image_segment"]),
         }
-        metrics = {
-            metric: confusion_with_misses(pred.cpu().numpy(), target.cpu().numpy(), num_classes)
-            for metric, (pred, target) in pairs.items()
-        }
+        pairs = {name: [part.cpu().numpy() for part in pair] for name, pair in pairs.items()}
+        metrics = scene_confusions(pairs, num_classes)
     return {name: array.cpu().numpy() for name, array in labels.items()}, metrics
 
 

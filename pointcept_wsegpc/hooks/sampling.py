@@ -9,7 +9,7 @@ from torch.utils.data import DistributedSampler, RandomSampler
 
 
 @HOOKS.register_module()
-class ReproducibleSampling(HookBase):
+class WSegPCReproducibleSampling(HookBase):
     """Derive an epoch's order and samples from (seed, epoch), not from what ran before it.
 
     The trainer creates the loader's iterator, which draws the order and starts prefetching, before

@@ -4,29 +4,28 @@ import numpy as np
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
-from ..contracts.tags import tag_vector
-
 
 @HOOKS.register_module()
-class SceneTagHook(HookBase):
+class WSegPCSceneTags(HookBase):
     """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
     outside the class table, collate's mixing of scenes. In training: a batch with point labels,
-    unless the data set was told to read them (labels=True), which the log says.
+    unless the data set was told to read them (with_labels=True), which the log says.
     """
 
     def before_train(self):
         if self.trainer.cfg.mix_prob > 0:
             raise ValueError(
                 f"mix_prob is {self.trainer.cfg.mix_prob}, stage one needs 0: collate mixes points "
-                "but not tags; set mix3d of the data set instead"
+                "but not tags; set mix3d_prob of the data set instead"
             )
         dataset = self.trainer.train_loader.dataset
         tags = check_tags(dataset)
-        if dataset.labels:
+        if dataset.with_labels:
             self.trainer.logger.info(
-                "Point labels are read in training (labels=True): full supervision, for reference"
+                "Point labels are read in training (with_labels=True): "
+                "full supervision, as an upper bound"
             )
         self.trainer.logger.info(
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"
@@ -34,7 +33,7 @@ class SceneTagHook(HookBase):
         )
 
     def before_step(self):
-        if self.trainer.train_loader.dataset.labels:
+        if self.trainer.train_loader.dataset.with_labels:
             return
         leaked = [key for key in self.trainer.comm_info["input_dict"] if "segment" in key]
         if leaked:
@@ -47,20 +46,14 @@ class SceneTagHook(HookBase):
 def check_tags(dataset):
     """Tags (S, C) of all scenes of a data set; one line names every scene that has a problem."""
     check_listed(dataset)
-    empty = [s.name for s in dataset.scenes if dataset.scene_tags[s.name] == []]
+    empty = [key for key in dataset.scene_keys if dataset.scene_tags[key] == []]
     refuse_scenes(dataset, empty, "without any tag")
-    vectors = []
-    for scene in dataset.scenes:
-        try:
-            vectors.append(tag_vector(dataset.scene_tags[scene.name], dataset.table))
-        except ValueError as error:
-            raise ValueError(f"{dataset.tags_file}, scene {scene.name}: {error}") from None
-    return np.stack(vectors)
+    return np.stack([dataset.tag_vector(key) for key in dataset.scene_keys])
 
 
 def check_listed(dataset, otherwise=""):
     """Raise ValueError where scenes of a data set are absent from its tags file."""
-    absent = [s.name for s in dataset.scenes if s.name not in dataset.scene_tags]
+    absent = [key for key in dataset.scene_keys if key not in dataset.scene_tags]
     refuse_scenes(dataset, absent, "absent", otherwise)
 
 

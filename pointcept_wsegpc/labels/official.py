@@ -15,7 +15,7 @@ import numpy as np
 from ..contracts.classes import ClassTable, clean_labels
 from ..contracts.label_store import LabelStore
 from ..files.pickles import read_npz
-from ..metrics import confusion_with_misses, mean_iou
+from ..metrics import mean_iou, scene_confusions
 
 
 def convert_pseudo_labels(
@@ -55,7 +55,7 @@ def convert_pseudo_labels(
         truth, metrics = scene / f"{table.label_file}.npy", {}
         if truth.is_file():
             segment = table.clean(np.load(truth).reshape(-1), truth)
-            metrics["3d"] = confusion_with_misses(label, segment, len(table))
+            metrics = scene_confusions({"3d": (label, segment)}, len(table))
             total = metrics["3d"] + (0 if total is None else total)
         store.write(name, label, np.ones(len(label)), metrics=metrics)
         if on_scene is not None:
@@ -63,6 +63,6 @@ def convert_pseudo_labels(
     return store.finish({} if total is None else {"miou": {"3d": mean_iou(total)}})
 
 
-def read_label(path, key, num_classes):
+def read_label(path: Path, key: str, num_classes: int) -> np.ndarray:
     """Labels (N,) int64 of one file, IGNORE = none."""
     return clean_labels(read_npz(path, key, "; give --key"), num_classes, path)

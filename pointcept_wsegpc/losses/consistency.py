@@ -6,30 +6,38 @@ Shapes: N points (or pixels), R regions, A points outside any region, C classes.
 Thresholds and labels live on the (R, C) region table and reach the points as one integer gather.
 """
 
+from __future__ import annotations
+
 import torch
 from torch import nn
 
+from ..registry import Registry
 from .cross_entropy import selected_cross_entropy
 from .distributed import mean_over_processes, sum_over_processes
 from .precision import full_precision
+from .ragged import count_ids, positions
 
+CONSISTENCY = Registry("consistency")  # all have the call of `region_point_consistency`
 BLOCK = 32768  # points that are in float64 at a time, while they are in the cache
 
 
 @full_precision
-def region_vote(probs, region):
-    """Eq. 2: mean of the probabilities per region, (N, C), (N,) -> (R, C), R = max id + 1.
+def region_vote(
+    probs: torch.Tensor, region: torch.Tensor, num_regions: int | None = None
+) -> torch.Tensor:
+    """Eq. 2: mean of the probabilities per region, (N, C), (N,) -> (R, C).
 
-    An id without points gives zeros; ids < 0 are left out.
+    R = num_regions, else max id + 1, for which the call waits for a GPU. An id without points gives
+    zeros; ids < 0 are skipped.
     """
-    num_regions = int(region.max()) + 1 if len(region) else 0
-    num_regions = max(num_regions, 0)
+    if num_regions is None:
+        num_regions = max(int(region.max()) + 1 if len(region) else 0, 0)
     # Row R collects the points outside any region, so that no (N, C) copy is needed to drop them.
     slot = torch.where(region < 0, num_regions, region).long()
     total = torch.zeros(num_regions + 1, probs.shape[1], dtype=torch.float64, device=probs.device)
     for rows, slots in zip(probs.split(BLOCK), slot.split(BLOCK), strict=True):
         total.index_add_(0, slots, rows.double())  # float32 sums of a wall lose the third digit
-    count = torch.bincount(slot, minlength=num_regions + 1).clamp(min=1)
+    count = count_ids(slot, num_regions + 1).clamp(min=1)
     return (total / count[:, None])[:num_regions].to(probs.dtype)
 
 
@@ -40,52 +48,59 @@ class AdaptiveThreshold(nn.Module):
     The int64 counts are a buffer: they are saved, resumed, and summed over all processes.
     """
 
-    def __init__(self, num_classes, base=0.8, adaptive=True):
+    def __init__(self, num_classes: int, base: float = 0.8, adaptive: bool = True):
         super().__init__()
         self.base = base
         self.adaptive = adaptive
         self.register_buffer("count", torch.zeros(num_classes, dtype=torch.int64))
 
-    def thresholds(self):
+    def thresholds(self) -> torch.Tensor:
         """Eq. 6: T_c = T * count_c / max count, (C,) float32; zeros before the first update."""
         if not self.adaptive:
             return torch.full(self.count.shape, self.base, device=self.count.device)
         return self.base * self.count / self.count.max().clamp(min=1)
 
     @torch.no_grad()
-    def update(self, labels):
-        """Eq. 5: count the classes of the kept labels (M,), on all processes together."""
-        seen = torch.bincount(labels.reshape(-1), minlength=len(self.count))
+    def update(self, labels: torch.Tensor) -> None:
+        """Eq. 5: count the classes of the labels (M,) of all processes; labels < 0 do not count."""
+        labels, others = labels.reshape(-1), len(self.count)
+        seen = count_ids(torch.where(labels < 0, others, labels), others + 1)[:-1]
         self.count += sum_over_processes(seen)
 
 
 @torch.no_grad()
-def voters(teacher_probs, region):
+def voters(
+    teacher_probs: torch.Tensor,
+    region: torch.Tensor,
+    num_regions: int | None = None,
+    num_alone: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Who decides a label: the R regions by their averages, then the A points outside of them.
 
+    num_regions, num_alone: R and A; where they are not given, the call waits for a GPU.
     Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
     """
-    averages = region_vote(teacher_probs, region)
-    alone = torch.nonzero(region < 0).squeeze(1)
+    averages = region_vote(teacher_probs, region, num_regions)
+    outside = region < 0
+    alone = positions(outside, int(outside.sum()) if num_alone is None else num_alone)
     own_rows = torch.arange(len(alone), device=region.device) + len(averages)
     row = region.long().index_put((alone,), own_rows)
     return torch.cat([averages, teacher_probs[alone]]), row
 
 
 @torch.no_grad()
-def _supervise(teacher_probs, region, threshold):
+def _supervise(teacher_probs, region, threshold, num_regions, num_alone):
     """Eq. 3, 5, 7: the labels of the voters that pass; counted point by point in the threshold.
 
     Returns: label (R + A,), -1 where nothing is learnt; points (R + A,) of each voter; the voter
     (N,) of every point; stats, as `region_point_consistency` returns them.
     """
-    table, row = voters(teacher_probs, region)
+    table, row = voters(teacher_probs, region, num_regions, num_alone)
     confidence, label = table.max(1)
     passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
     label = torch.where(passes, label, -1)
-    points = torch.bincount(row, minlength=len(table))
-    learnt = label[row]
-    threshold.update(learnt[learnt >= 0])
+    points = count_ids(row, len(table))
+    threshold.update(label[row])
     kept = (points * passes).sum()
     stats = {
         "kept": kept / max(len(row), 1),
@@ -94,47 +109,65 @@ def _supervise(teacher_probs, region, threshold):
     return label, points, row, stats
 
 
+@CONSISTENCY.register("region-point")
 @full_precision
-def region_point_consistency(student_logits, teacher_probs, region, threshold):
+def region_point_consistency(
+    student_logits: torch.Tensor,
+    teacher_probs: torch.Tensor,
+    region: torch.Tensor,
+    threshold: AdaptiveThreshold,
+    num_regions: int | None = None,
+    num_alone: int | None = None,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Eq. 3, 7, 8: cross-entropy of the points against the labels that pass their threshold.
 
     Args: student_logits (N, C); teacher_probs (N, C), tag-masked (a row of zeros is skipped);
         region (N,) with -1 = none; threshold: AdaptiveThreshold, read first, then updated with the
-        labels that were kept.
+        labels that were kept; num_regions, num_alone: see `voters`.
     Returns: loss (), the sum over kept points / N (in distributed training the mean N of all
         processes, so that averaged gradients equal those of the joint batch), and a dict of scalar
         tensors: kept (share of points) and confidence (mean over the kept).
     """
-    label, _, row, stats = _supervise(teacher_probs, region, threshold)
+    label, _, row, stats = _supervise(teacher_probs, region, threshold, num_regions, num_alone)
     label = label[row]
     total = selected_cross_entropy(student_logits, label.clamp(min=0), label >= 0)
     return total / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8
 
 
-def point_point_consistency(student_logits, teacher_probs, region, threshold):
+@CONSISTENCY.register("point-point")
+def point_point_consistency(
+    student_logits: torch.Tensor,
+    teacher_probs: torch.Tensor,
+    region: torch.Tensor,
+    threshold: AdaptiveThreshold,
+    num_regions: int | None = None,
+    num_alone: int | None = None,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """`region_point_consistency` without regions: every point learns from its own prediction."""
+    nowhere = torch.full_like(region, -1)
     return region_point_consistency(
-        student_logits, teacher_probs, torch.full_like(region, -1), threshold
+        student_logits, teacher_probs, nowhere, threshold, 0, len(region)
     )
 
 
+@CONSISTENCY.register("region")
 @full_precision
-def region_consistency(student_logits, teacher_probs, region, threshold):
+def region_consistency(
+    student_logits: torch.Tensor,
+    teacher_probs: torch.Tensor,
+    region: torch.Tensor,
+    threshold: AdaptiveThreshold,
+    num_regions: int | None = None,
+    num_alone: int | None = None,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Direct region labels: as `region_point_consistency`, but of the student's region averages.
 
     The logits of a region's points are averaged before their cross-entropy, so that no point learns
     from what it says itself. A region weighs as many points as it has, and thresholds, counts and
     the divisor N are those of Eq. 5-8: the forms differ in nothing else.
     """
-    label, points, row, stats = _supervise(teacher_probs, region, threshold)
+    label, points, row, stats = _supervise(teacher_probs, region, threshold, num_regions, num_alone)
     total = student_logits.new_zeros(len(label), student_logits.shape[1])
     mean = total.index_add(0, row, student_logits) / points.clamp(min=1)[:, None]
     total = selected_cross_entropy(mean, label.clamp(min=0), points * (label >= 0))
     return total / mean_over_processes(len(row), student_logits.device), stats
-
-
-CONSISTENCY = {
-    "region-point": region_point_consistency,
-    "point-point": point_point_consistency,
-    "region": region_consistency,
-}

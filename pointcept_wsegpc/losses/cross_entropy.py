@@ -5,6 +5,8 @@ pass and then adds two more (N, C) buffers: at 2D size (24 views of 320 x 240, 2
 each. Here the gradient is the only one, filled block by block while the block is in the cache.
 """
 
+from __future__ import annotations
+
 import torch
 from torch.autograd.function import once_differentiable
 
@@ -14,7 +16,9 @@ from .precision import full_precision
 BLOCK = 16384  # points per block and thread: (BLOCK, C) float32 stays in a core's cache
 
 
-def selected_cross_entropy(logits, label, weight):
+def selected_cross_entropy(
+    logits: torch.Tensor, label: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
     """Sum of cross-entropies of logits (N, C) against label (N,) int64, times weight (N,) -> ().
 
     weight may be boolean: True selects a point.
@@ -23,15 +27,19 @@ def selected_cross_entropy(logits, label, weight):
 
 
 @full_precision
-def labelled_cross_entropy(logits, label):
+def labelled_cross_entropy(
+    logits: torch.Tensor, label: torch.Tensor, alone: bool = False
+) -> torch.Tensor:
     """Mean cross-entropy of logits (N, C) over the points whose label (N,) is not negative -> ().
 
     In distributed training it is divided by the processes' mean number of such points, so that
-    averaged gradients equal those of the joint batch. No such point gives a connected zero.
+    averaged gradients equal those of the joint batch; alone=True divides by this process's own, for
+    evaluation, where the others may have fewer scenes. No such point gives a connected zero.
     """
     known = label >= 0
     total = selected_cross_entropy(logits, label.long().clamp(min=0), known)
-    return total / mean_over_processes(int(known.sum()), logits.device)
+    count = known.sum()
+    return total / (count.clamp(min=1) if alone else mean_over_processes(count, logits.device))
 
 
 class _SelectedCrossEntropy(torch.autograd.Function):

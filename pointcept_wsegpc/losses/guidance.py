@@ -4,14 +4,27 @@ Shapes: P pairs, D feature channels, C classes. `source` learns, `target` is det
 All four losses of the paper's Table V share the call (source, target).
 """
 
+from __future__ import annotations
+
 import torch
 import torch.nn.functional as F
 
+from ..registry import Registry
 from .precision import full_precision
 
+# An entry is called as loss(source (P, D), target (P, D)) -> (). Facts that may be registered:
+#   reads="features" or "logits": what both branches hand over. The target's logits (P, C) arrive as
+#       probabilities, masked with the tags of the branch that learns
+#   projected=True: a linear layer first brings the source's features to the target's width
+#   options=("temperature",): which of the model's options of guidance_... it takes by name
+GUIDANCE = Registry("guidance")
 
+
+@GUIDANCE.register("contrastive", reads="features", projected=True, options=("temperature",))
 @full_precision
-def contrastive_guidance(source, target, temperature=0.07):
+def contrastive_guidance(
+    source: torch.Tensor, target: torch.Tensor, temperature: float = 0.07
+) -> torch.Tensor:
     """Eq. 1: each source must find its own target among the P, (P, D), (P, D) -> ().
 
     Cross-entropy of the P x P cosine similarities / temperature against the diagonal.
@@ -24,8 +37,9 @@ def contrastive_guidance(source, target, temperature=0.07):
     return F.cross_entropy(similarity, torch.arange(len(source), device=source.device))
 
 
+@GUIDANCE.register("mse", reads="features", projected=True)
 @full_precision
-def mse_guidance(source, target):
+def mse_guidance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean squared L2 distance between the normalised features of the pairs, -> ()."""
     if len(source) == 0:
         return source.sum() * 0
@@ -33,8 +47,9 @@ def mse_guidance(source, target):
     return (source - target).square().sum(1).mean()
 
 
+@GUIDANCE.register("affinity", reads="features")
 @full_precision
-def affinity_guidance(source, target):
+def affinity_guidance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of the two P x P cosine affinity matrices, -> ().
 
     The widths of source and target may differ: only relations within each branch are compared.
@@ -45,13 +60,14 @@ def affinity_guidance(source, target):
     return F.mse_loss(source @ source.T, target @ target.T)
 
 
+@GUIDANCE.register("cam", reads="logits")
 @full_precision
-def cam_guidance(source_logits, target_probs):
+def cam_guidance(source_logits: torch.Tensor, target_probs: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of source logits (P, C) against the other branch's tag-masked classes (P, C).
 
-    Pairs whose target has no tag at all (a row of zeros) are left out of the mean.
+    Pairs whose target has no tag at all (a row of zeros) do not count in the mean.
     """
     target_probs = target_probs.detach()
     known = target_probs.sum(1) > 0
     loss = -(target_probs * F.log_softmax(source_logits, dim=1)).sum(1)
-    return loss[known].sum() / known.sum().clamp(min=1)
+    return loss.where(known, 0).sum() / known.sum().clamp(min=1)

@@ -5,6 +5,10 @@ scenes, as Pointcept's collate writes it. The same functions serve both branches
 "point" is a pixel and a "scene" is all views of one.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
@@ -13,16 +17,16 @@ from .ragged import scene_index
 
 
 @full_precision
-def pool_scene_logits(logits, offset):
+def pool_scene_logits(logits: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
     """Scene score = mean of the point logits, (N, C), (B,) -> (B, C). An empty scene scores 0."""
     counts = torch.diff(offset, prepend=offset.new_zeros(1)).long()
     total = logits.new_zeros(len(offset), logits.shape[1])
-    total = total.index_add(0, scene_index(offset), logits)
+    total = total.index_add(0, scene_index(offset, len(logits)), logits)
     return total / counts.clamp(min=1)[:, None]
 
 
 @full_precision
-def scene_tag_loss(scene_logits, tags):
+def scene_tag_loss(scene_logits: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
     """Multi-label soft margin between scene scores (B, C) and tags (B, C) in {0, 1} -> ().
 
     >>> scene_tag_loss(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0]]))  # ln 2
@@ -34,32 +38,41 @@ def scene_tag_loss(scene_logits, tags):
 
 
 @full_precision
-def tag_softmax(logits, tags, offset):
+def tag_softmax(
+    logits: torch.Tensor,
+    tags: torch.Tensor,
+    offset: torch.Tensor,
+    scenes: Sequence[tuple[int, bool]] | None = None,
+) -> torch.Tensor:
     """Softmax over the classes present in a point's scene, (N, C), (B, C), (B,) -> (N, C).
 
     Absent classes are exactly 0. A scene without any tag gives zeros, which consistency skips.
+    scenes: how many points each scene has, and whether it has any tag, where the caller knows;
+    else they are read from offset and tags, which waits for a GPU.
     """
     # One row to add per scene: 0 for a present class, -inf for an absent one (exp gives exact 0).
     barrier = torch.zeros_like(tags, dtype=logits.dtype).masked_fill_(tags <= 0, -torch.inf)
-    tagged = (tags > 0).any(1).tolist()
-    counts = torch.diff(offset, prepend=offset.new_zeros(1)).tolist()
-    scenes = list(zip(logits.split(counts), barrier, tagged, strict=True))
+    if scenes is None:
+        sizes = torch.diff(offset, prepend=offset.new_zeros(1)).tolist()
+        scenes = list(zip(sizes, (tags > 0).any(1).tolist(), strict=True))
+    counts, tagged = [size for size, _ in scenes], [any_tag for _, any_tag in scenes]
+    parts = list(zip(logits.split(counts), barrier, tagged, strict=True))
     if logits.requires_grad and torch.is_grad_enabled():
         return torch.cat(
             [
                 torch.softmax(part + row, dim=1) if any_tag else torch.zeros_like(part)
-                for part, row, any_tag in scenes
+                for part, row, any_tag in parts
             ]
         )
     # Without a gradient the scenes go straight into one buffer: no second (N, C) to join them.
     probs = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
-    for (part, row, any_tag), out in zip(scenes, probs.split(counts), strict=True):
+    for (part, row, any_tag), out in zip(parts, probs.split(counts), strict=True):
         torch.softmax(part + row, dim=1, out=out) if any_tag else out.zero_()
     return probs
 
 
 @full_precision
-def row_tag_softmax(logits, tags):
+def row_tag_softmax(logits: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
     """`tag_softmax` where every row has tags of its own, (P, C), (P, C) -> (P, C)."""
     absent = tags <= 0
     probs = torch.softmax(logits.masked_fill(absent, -torch.inf), dim=1)

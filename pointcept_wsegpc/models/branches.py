@@ -3,6 +3,11 @@
 Shapes: N points of B scenes, V views of H x W pixels, C classes.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from pointcept.models.builder import build_model
@@ -10,6 +15,21 @@ from torch import nn
 
 from ..losses.distributed import world_size
 from .image_encoder import ImageEncoder
+from .images import Stack
+
+
+class Points(NamedTuple):
+    """What the 3D branch says of a batch."""
+
+    features: torch.Tensor  # (N, D)
+    logits: torch.Tensor  # (N, C), the class activation
+
+
+class Images(NamedTuple):
+    """What the 2D branch says of a batch, in stacks of views of one size."""
+
+    features: list[Stack]  # (v, D, h, w)
+    logits: list[Stack]  # (v, C, H, W), the class activation at the images' own size
 
 
 class TwoBranchNet(nn.Module):
@@ -19,36 +39,61 @@ class TwoBranchNet(nn.Module):
         backbone: config of any registered Pointcept model that returns per-point features, as a
             tensor (N, D) or as a `Point` with `feat`, and that reads no more of a batch than coord,
             grid_coord, feat and offset.
-        backbone_channels: D of its features; default: its attribute `out_channels`.
+        backbone_out_channels: D of its features; default: its attribute `out_channels`.
         image_encoder: arguments of `ImageEncoder`.
         num_classes: C.
     """
 
-    def __init__(self, backbone, image_encoder, num_classes, backbone_channels=None):
+    def __init__(
+        self,
+        backbone: dict,
+        image_encoder: dict,
+        num_classes: int,
+        backbone_out_channels: int | None = None,
+    ):
         super().__init__()
         self.backbone = build_model(backbone)
-        self.point_channels = backbone_channels or getattr(self.backbone, "out_channels", None)
+        self.point_channels = backbone_out_channels or getattr(self.backbone, "out_channels", None)
         if not isinstance(self.point_channels, int):
             raise ValueError(
                 f"{backbone['type']} does not tell its feature width; "
-                "expected backbone_channels=<width of its per-point features> in the model config"
+                "expected backbone_out_channels=<width of its features> in the model config"
             )
         self.image_encoder = ImageEncoder(**image_encoder)
         self.image_channels = self.image_encoder.out_channels
         self.point_head = nn.Linear(self.point_channels, num_classes)
         self.image_head = nn.Conv2d(self.image_channels, num_classes, 1, bias=False)
 
-    def points(self, input_dict):
-        """Features (N, D) and class activation (N, C) of a batch of points."""
+    def forward(self, input_dict: dict, views: Sequence[Stack]) -> tuple[Points, Images]:
+        """Both branches, of a batch of points and of its images (v, 3, H, W)."""
+        return self.points(input_dict), self.images(views)
+
+    def points(self, input_dict: dict) -> Points:
+        """Features and class activation of a batch of points."""
         features = self.backbone(input_dict)
         features = features if isinstance(features, torch.Tensor) else features.feat
-        return features, self.point_head(features)
+        return Points(features, self.point_head(features))
 
-    def images(self, image):
-        """Feature map (V, D, h, w) and class activation at full size (V, C, H, W).
+    def images(self, views: Sequence[Stack]) -> Images:
+        """Feature maps and class activation of images (v, 3, H, W), stack by stack.
 
-        The activation is stored channels-last: `pixel_rows` of it is a view, not a copy.
+        The activation is stored channels-last: `pixel_rows` of it is a view, not a copy. Batch
+        statistics are those of a stack.
         """
+        if len(views) > 1 and self._meets_others():
+            raise ValueError(
+                f"images of {len(views)} sizes in a batch, of which every process may have another "
+                "number, but the encoder's SyncBatchNorm needs the same in each; set "
+                "sync_bn=False, or prepare all images in one size"
+            )
+        result = Images([], [])
+        for positions, images in views:
+            for stacks, maps in zip(result, self._image_stack(images), strict=True):
+                stacks.append(Stack(positions, maps))
+        return result
+
+    def _image_stack(self, image):
+        """Feature maps (v, D, h, w) and activation (v, C, H, W) of images of one size."""
         if len(image) == 0 and not self._meets_others():
             return self._no_images(image)
         features = self.image_encoder(image)
@@ -65,7 +110,7 @@ class TwoBranchNet(nn.Module):
         return world_size() > 1 and any(isinstance(m, nn.SyncBatchNorm) for m in layers)
 
     def _no_images(self, image):
-        """What `images` returns for no view, connected to every weight, as DDP requires.
+        """What `_image_stack` returns for no view, connected to every weight, as DDP requires.
 
         The encoder itself would turn its running statistics into NaN.
         """

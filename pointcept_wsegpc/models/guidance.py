@@ -1,87 +1,130 @@
 """Cross-modal guidance of the student: at point-pixel pairs, one branch supervises the other.
 
-Shapes: P pairs of one scene, D feature channels, C classes; batches as datasets/multiview.py lists
-them. The losses themselves are in losses/guidance.py.
+Shapes: L links of a batch, P of them drawn as pairs, D feature channels, C classes. The losses
+themselves are in losses/guidance.py.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from ..losses import guidance as losses
-from ..losses.ragged import scene_index
+from ..losses.guidance import GUIDANCE
 from ..losses.tags import row_tag_softmax
-from .batch_index import shift_index
-from .pairing import draw_pairs, sample_pixel_features
+from .branches import Images, Points
+from .images import Stack, read_views
+from .pairing import sample_pixel_features
 
-OF_FEATURES = {
-    "contrastive": losses.contrastive_guidance,
-    "affinity": losses.affinity_guidance,
-    "mse": losses.mse_guidance,
-}
-KINDS = ("none", *OF_FEATURES, "cam")
-# Those that compare features across the branches, and so need them in one width. Affinities are
-# compared within each branch, classes are the same in both.
-PROJECTED = ("contrastive", "mse")
+
+class Links(NamedTuple):
+    """Point-pixel correspondences, each (L,): points and views numbered over the batch."""
+
+    point: torch.Tensor
+    view: torch.Tensor
+    row: torch.Tensor
+    col: torch.Tensor
+
+    def at(self, index: torch.Tensor) -> Links:
+        """Some of them, by their positions (P,)."""
+        return Links(*(column[index] for column in self))
 
 
 class Side(NamedTuple):
-    """What one branch has at the pairs of a scene; fields that no guidance reads are None."""
+    """What one branch has at pairs; fields that no guidance reads are None."""
 
     features: torch.Tensor | None = None  # (P, D)
     logits: torch.Tensor | None = None  # (P, C)
     tags: torch.Tensor | None = None  # (P, C), of the pair's own scene, as they hold in this branch
 
 
-def projection(kind, source_channels, target_channels):
-    """The layer that brings the source's features to the target's width, where one is needed."""
-    return nn.Linear(source_channels, target_channels) if kind in PROJECTED else None
+def kinds() -> list[str]:
+    """Names of all guidances, "none" first."""
+    return ["none", *GUIDANCE.names()]
 
 
-def guidance_loss(source, target, kind, project, temperature):
-    """Loss () of one direction at the pairs of a scene: `target` teaches `source`, both `Side`.
+def facts(kind: str) -> dict[str, Any]:
+    """What a guidance needs of the model, see losses/guidance.py."""
+    return {"reads": "features", "projected": False, "options": (), **GUIDANCE.facts(kind)}
 
-    The class prediction of "cam" is masked with the tags of the branch that learns: after structure
-    removal they differ, and a class must not be taught where the tag loss calls it absent.
+
+def projection(kind: str, source_channels: int, target_channels: int) -> nn.Linear | None:
+    """The layer that brings the source's features to the target's width, where one is needed.
+
+    Affinities are compared within each branch, classes are the same in both.
     """
-    if kind == "cam":
-        taught = row_tag_softmax(target.logits, source.tags)  # the loss detaches it
-        return losses.cam_guidance(source.logits, taught)
-    features = source.features if project is None else project(source.features)
-    options = {"temperature": temperature} if kind == "contrastive" else {}
-    return OF_FEATURES[kind](features, target.features, **options)
+    needed = kind != "none" and facts(kind)["projected"]
+    return nn.Linear(source_channels, target_channels) if needed else None
 
 
-def paired_sides(batch, points, pixels, kinds, **pairing):
-    """Draw the pairs of every scene and read both branches there.
+def guidance_loss(
+    source: Side, target: Side, kind: str, project: nn.Module | None, options: Mapping[str, Any]
+) -> torch.Tensor:
+    """Loss () of one direction at the pairs of a scene: `target` teaches `source`.
 
-    points, pixels: (features, logits) of the branches, as `TwoBranchNet` returns them. kinds: the
-    guidances that will read the result. pairing: settings of `sample_pairs`.
+    The class prediction of the target is masked with the tags of the branch that learns: after
+    structure removal they differ, and a class must not be taught where the tag loss calls it
+    absent.
+    """
+    about = facts(kind)
+    if about["reads"] == "logits":
+        learns, taught = source.logits, row_tag_softmax(target.logits, source.tags)
+    else:
+        learns, taught = source.features, target.features
+        learns = learns if project is None else project(learns)
+    return GUIDANCE.get(kind)(learns, taught, **{name: options[name] for name in about["options"]})
+
+
+def paired_sides(
+    links: Links,
+    sizes: list[int],
+    points: Points,
+    images: Images,
+    point_tags: torch.Tensor,
+    view_tags: torch.Tensor,
+    kinds: Iterable[str],
+) -> list[tuple[Side, Side]]:
+    """Read both branches at the pairs of every scene.
+
+    links: the pairs (P,), scene after scene; sizes: how many each scene has. point_tags (P, C):
+    tags of the pairs' points; view_tags (V, C). kinds: the guidances that will read the result.
     Returns for every scene of the batch the point and the pixel `Side`.
     """
-    point, (view, row, col), sizes = draw_pairs(batch, **pairing)
+    read = {facts(kind)["reads"] for kind in kinds if kind != "none"}
     at_points, at_pixels = Side(), Side()
     # One gather each for the whole batch: a gather per scene would also mean, backwards, a
     # gradient of the size of all feature maps per scene.
-    if set(kinds) - {"none", "cam"}:
-        size = batch["image"].shape[-2:]
-        features = sample_pixel_features(pixels[0], view, row, col, size)
-        at_points = at_points._replace(features=points[0][point])
-        at_pixels = at_pixels._replace(features=features)
-    if "cam" in kinds:
-        at_points = at_points._replace(logits=points[1][point], tags=voxel_tags(batch, point))
-        logits = pixels[1][view, :, row, col]  # (P, C)
-        at_pixels = at_pixels._replace(logits=logits, tags=batch["view_tags"][view])
+    if "features" in read:
+        at_points = at_points._replace(features=points.features[links.point])
+        at_pixels = at_pixels._replace(features=_pixel_features(images, links))
+    if "logits" in read:
+        at_points = at_points._replace(logits=points.logits[links.point], tags=point_tags)
+        logits = _pixel_logits(images.logits, links)
+        at_pixels = at_pixels._replace(logits=logits, tags=view_tags[links.view])
     return list(zip(_by_scene(at_points, sizes), _by_scene(at_pixels, sizes), strict=True))
+
+
+def _pixel_features(images, links):
+    def read(number, view):
+        size = images.logits[number].maps.shape[-2:]
+        return sample_pixel_features(images.features[number].maps, view, links.row, links.col, size)
+
+    return read_views(images.features, links.view, read)
+
+
+def _pixel_logits(logits: list[Stack], links):
+    def read(number, view):
+        maps = logits[number].maps
+        if len(logits) == 1:
+            return maps[view, :, links.row, links.col]
+        row, col = (at.clamp(max=n - 1) for at, n in zip(links[2:], maps.shape[2:], strict=True))
+        return maps[view, :, row, col]
+
+    return read_views(logits, links.view, read)
 
 
 def _by_scene(side, sizes):
     absent = (None,) * len(sizes)
     return map(Side, *(absent if rows is None else rows.split(sizes) for rows in side))
-
-
-def voxel_tags(batch, voxel):
-    """Tags (P, C) of the source scenes of student voxels (P,), after structure removal."""
-    teacher = shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
-    return batch["teacher_tags"][scene_index(batch["teacher_offset"])[teacher[voxel]]]

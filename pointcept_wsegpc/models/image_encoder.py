@@ -3,24 +3,29 @@
 V views of H x W pixels, D channels; the feature map is h x w = H/8 x W/8, rounded up.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import timm
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.layers import BatchNormAct2d
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
+from ..renames import ENCODER_KEYS, refuses_old
 from .image_weights import load_weights
 
 
+@refuses_old(ENCODER_KEYS)
 class ImageEncoder(nn.Module):
     """A timm network at output stride 8, without its head.
 
     name: timm's, optionally with a weight tag, such as "resnet50" or "resnet50.tv_in1k".
     weights: "imagenet" (timm downloads them), "none" (a random start), or a file of weights, in
         any layout that image_weights.py names (timm, torchvision, MoCo, SwAV, DINO).
-    stages: keep only so many stages (a ResNet's are layer1 to layer4); None keeps all.
+    num_stages: keep only so many stages (a ResNet's are layer1 to layer4); None keeps all.
     frozen: no gradients, and batch statistics stay as loaded whatever train() says.
 
     The last residual block of a ResNet loses its final ReLU, so that features may be negative: they
@@ -32,10 +37,15 @@ class ImageEncoder(nn.Module):
     """
 
     def __init__(
-        self, name="resnet50", weights="imagenet", output_stride=8, stages=None, frozen=False
+        self,
+        name: str = "resnet50",
+        weights: str = "imagenet",
+        output_stride: int = 8,
+        num_stages: int | None = None,
+        frozen: bool = False,
     ):
         super().__init__()
-        settings = dict(_architecture(name, output_stride, stages), output_stride=output_stride)
+        settings = dict(_architecture(name, output_stride, num_stages), output_stride=output_stride)
         if weights == "imagenet":
             self.network = _download(name, settings)
         else:
@@ -44,6 +54,9 @@ class ImageEncoder(nn.Module):
             load_weights(self.network, name, Path(weights), known=_known_keys(name))
         self.out_channels = self.network.feature_info.channels()[-1]
         self.frozen = frozen
+        for key, value in zip(("mean", "std"), _normalization(name), strict=True):
+            statistic = torch.tensor(value)[:, None, None]
+            self.register_buffer(key, statistic, persistent=False)
         _drop_last_relu(self.network)
         _separate_activations(self.network)
         if frozen:
@@ -53,13 +66,19 @@ class ImageEncoder(nn.Module):
     def train(self, mode=True):
         return super().train(mode and not self.frozen)
 
-    def forward(self, images):
-        """Normalised images (V, 3, H, W) -> (V, D, h, w)."""
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (V, 3, H, W), RGB in 0..1 -> (V, D, h, w)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return self.network(images)[-1]
+            return self.network((images - self.mean) / self.std)[-1]
 
 
-def _architecture(name, output_stride, stages):
+def _normalization(name):
+    """Mean and standard deviation of RGB in 0..1 that the network's weights were trained with."""
+    known = timm.get_pretrained_cfg(name)
+    return (known.mean, known.std) if known else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+
+
+def _architecture(name, output_stride, num_stages):
     """Check name and stages without building weights; return timm's ``out_indices`` setting."""
     if not timm.is_model(name):
         raise ValueError(f"timm {timm.__version__} knows no model {name!r}; see timm.list_models()")
@@ -71,11 +90,11 @@ def _architecture(name, output_stride, stages):
             "take a convolutional network such as resnet50 or convnext_tiny"
         ) from error
     stem = sum(stride < 4 for stride in strides)  # levels before the first stage
-    if stages is None:
-        stages = len(strides) - stem
-    if not 1 <= stages <= len(strides) - stem:
-        raise ValueError(f"stages is {stages}, but {name} has 1 to {len(strides) - stem}")
-    return {"out_indices": (stem + stages - 1,)}
+    if num_stages is None:
+        num_stages = len(strides) - stem
+    if not 1 <= num_stages <= len(strides) - stem:
+        raise ValueError(f"num_stages is {num_stages}, but {name} has 1 to {len(strides) - stem}")
+    return {"out_indices": (stem + num_stages - 1,)}
 
 
 def _skeleton(name, output_stride=8):

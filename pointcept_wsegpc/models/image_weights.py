@@ -6,11 +6,17 @@ are not); SwAV and DeepCluster v2; DINO, its published backbones and its own che
 teacher is taken, which is what DINO itself evaluates). Heads of any of them are dropped.
 """
 
-import argparse
-import contextlib
+from __future__ import annotations
+
 import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
+
+from .checkpoint import read_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +26,7 @@ MOCO_ENCODER = "encoder_q."
 HEADS = ("fc.", "head.", "classifier.", "last_linear.", "projection_head.", "prototypes.")
 
 
-def load_weights(network, name, path, known):
+def load_weights(network: nn.Module, name: str, path: Path, known: Collection[str]) -> None:
     """Load every weight of ``network``, timm's ``name``, from a file, or raise in one line.
 
     known: keys of the whole network; stages that were cut away from ``network`` may be in the file.
@@ -33,7 +39,7 @@ def load_weights(network, name, path, known):
             f"image weights {path} not found; expected a file, or weights='imagenet' or 'none'"
         )
     wanted = network.state_dict()
-    state = normalise_keys(_read(path), wanted)
+    state = normalise_keys(read_checkpoint(path), wanted)
     fitting = {
         k: v for k, v in state.items() if k in wanted and _shape(v) == tuple(wanted[k].shape)
     }
@@ -49,7 +55,7 @@ def load_weights(network, name, path, known):
     logger.info("Image encoder %s: loaded %d keys from %s", name, len(fitting), path)
 
 
-def normalise_keys(checkpoint, wanted):
+def normalise_keys(checkpoint: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
     """Return {name in timm's layout: tensor} from a checkpoint in any layout named above.
 
     Unwraps, strips the prefixes that wrappers of a network leave, and follows timm's flattened
@@ -77,33 +83,6 @@ def _without(prefixes, key):
 def _flattened(key, wanted):
     flattened = key.replace(".", "_", 1)
     return flattened if key not in wanted and flattened in wanted else key
-
-
-def _read(path):
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        with _settings_allowed():
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a foreign file raises depends on its first bytes
-        reason = str(error).split("\n", 1)[0]
-        raise ValueError(
-            f"{path} is not a file of tensors that torch can load ({reason})"
-        ) from error
-    if not isinstance(checkpoint, dict):
-        raise ValueError(
-            f"{path} holds a {type(checkpoint).__name__}, expected a state dict: save "
-            "model.state_dict(), not the model"
-        )
-    return checkpoint
-
-
-def _settings_allowed():
-    """DINO's own checkpoints hold the training's argparse.Namespace beside the tensors."""
-    allowed = getattr(torch.serialization, "safe_globals", None)  # since torch 2.5
-    return allowed([argparse.Namespace]) if allowed else contextlib.nullcontext()
 
 
 def _shape(value):

@@ -7,11 +7,16 @@ residual blocks; four decoder levels, each a kernel-2 inverse convolution, the s
 stride, and residual blocks.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from pointcept.models.builder import MODELS
 from torch import nn
 
+from ..renames import BACKBONE_KEYS, refuses_old
 from .sparse_conv import sparse_layers
 
 STEM_CHANNELS = 32
@@ -43,10 +48,10 @@ class VoxelNorm(nn.BatchNorm1d):
 class ConvNorm(nn.Module):
     """A sparse convolution and its normalisation; ``relu`` is left to the block where it adds."""
 
-    def __init__(self, conv, channels, momentum, relu=True):
+    def __init__(self, conv, channels, relu=True):
         super().__init__()
         self.conv = conv
-        self.norm = VoxelNorm(channels, momentum=momentum)
+        self.norm = VoxelNorm(channels)
         self.relu = relu
 
     def forward(self, x):
@@ -58,18 +63,18 @@ class ConvNorm(nn.Module):
 class BasicBlock(nn.Module):
     """Two k=3 convolutions around a shortcut, which is linear where the width changes."""
 
-    def __init__(self, layers, in_channels, channels, momentum, indice_key):
+    def __init__(self, layers, in_channels, channels, indice_key):
         super().__init__()
 
         def conv(width):
             return layers.SubMConv3d(width, channels, 3, bias=False, indice_key=indice_key)
 
-        self.first = ConvNorm(conv(in_channels), channels, momentum)
-        self.second = ConvNorm(conv(channels), channels, momentum, relu=False)
+        self.first = ConvNorm(conv(in_channels), channels)
+        self.second = ConvNorm(conv(channels), channels, relu=False)
         self.shortcut = nn.Identity()
         if in_channels != channels:
             self.shortcut = nn.Sequential(
-                nn.Linear(in_channels, channels, bias=False), VoxelNorm(channels, momentum=momentum)
+                nn.Linear(in_channels, channels, bias=False), VoxelNorm(channels)
             )
 
     def forward(self, x):
@@ -77,7 +82,8 @@ class BasicBlock(nn.Module):
         return out.replace_feature(F.relu(out.features + self.shortcut(x.features)))
 
 
-@MODELS.register_module("WSegPC-MinkUNet")
+@MODELS.register_module("WSegPCMinkUNet")
+@refuses_old(BACKBONE_KEYS)
 class MinkUNet(nn.Module):
     """Mink U-Net as a Pointcept backbone.
 
@@ -89,14 +95,13 @@ class MinkUNet(nn.Module):
 
     def __init__(
         self,
-        in_channels=6,
-        num_classes=0,
-        arch="18A",
-        planes=None,
-        layers=None,
-        stem_kernel=5,
-        bn_momentum=0.1,
-        backend="auto",
+        in_channels: int = 6,
+        num_classes: int = 0,
+        arch: str = "18A",
+        planes: Sequence[int] | None = None,
+        layers: Sequence[int] | None = None,
+        stem_kernel_size: int = 5,
+        backend: str = "auto",
     ):
         super().__init__()
         planes, layers = _resolve(arch, planes, layers)
@@ -104,21 +109,18 @@ class MinkUNet(nn.Module):
         self.out_channels = num_classes if num_classes > 0 else planes[-1]
         sparse = sparse_layers(backend)
         self.sparse_tensor = sparse.SparseTensor
-        momentum = bn_momentum
 
         def blocks(level, width, stride):
             key = f"stride{stride}"
             widths = [width] + [planes[level]] * layers[level]
-            return nn.Sequential(
-                *(BasicBlock(sparse, a, planes[level], momentum, key) for a in widths[:-1])
-            )
+            return nn.Sequential(*(BasicBlock(sparse, a, planes[level], key) for a in widths[:-1]))
 
         # The finest blocks share the stem's neighbours where its kernel is theirs.
-        key = "stride1" if stem_kernel == 3 else "stem"
+        key = "stride1" if stem_kernel_size == 3 else "stem"
         stem = sparse.SubMConv3d(
-            in_channels, STEM_CHANNELS, stem_kernel, bias=False, indice_key=key
+            in_channels, STEM_CHANNELS, stem_kernel_size, bias=False, indice_key=key
         )
-        self.stem = ConvNorm(stem, STEM_CHANNELS, momentum)
+        self.stem = ConvNorm(stem, STEM_CHANNELS)
         self.down, self.encoder = nn.ModuleList(), nn.ModuleList()
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         widths = [STEM_CHANNELS, *planes[:4]]  # of the skips, at strides 1, 2, 4, 8, 16
@@ -127,14 +129,14 @@ class MinkUNet(nn.Module):
             conv = sparse.SparseConv3d(
                 width, width, 2, stride=2, bias=False, indice_key=f"down{level}"
             )
-            self.down.append(ConvNorm(conv, width, momentum))
+            self.down.append(ConvNorm(conv, width))
             self.encoder.append(blocks(level, width, 2 ** (level + 1)))
         for level in range(4, 8):
             fine = 7 - level  # the encoder step that is undone
             conv = sparse.SparseInverseConv3d(
                 planes[level - 1], planes[level], 2, bias=False, indice_key=f"down{fine}"
             )
-            self.up.append(ConvNorm(conv, planes[level], momentum))
+            self.up.append(ConvNorm(conv, planes[level]))
             self.decoder.append(blocks(level, planes[level] + widths[fine], 2**fine))
         self.classifier = nn.Linear(planes[-1], num_classes) if num_classes > 0 else nn.Identity()
         self._initialise()

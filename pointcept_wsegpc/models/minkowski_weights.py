@@ -159,7 +159,7 @@ def convert_checkpoint(checkpoint):
     state = _prefixed("student.", _two_branches(student))
     state |= _prefixed("teacher.", _two_branches(teacher))
     state |= _prefixed("project_points.", _below("proj_3d.", student))
-    state |= _prefixed("project_pixels.", _below("proj_2d.", student))
+    state |= _prefixed("project_images.", _below("proj_2d.", student))
     for branch in ("3d", "2d"):
         state[f"threshold_{branch}.count"] = torch.zeros(classes, dtype=torch.int64)
     state["iteration"] = torch.zeros((), dtype=torch.int64)

@@ -4,52 +4,66 @@ L links of one scene, V views of H x W pixels, P pairs, D channels; a feature ma
 Pixel centres are at integer coordinates: (0, 0) is the centre of the top-left pixel.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import torch
 
-from .batch_index import shift_index
+from .batch_index import BatchIndex
 
 
 def sample_pairs(
-    link_view, num_views, max_per_view=512, min_per_view=64, total=512, generator=None
-):
-    """Draw links of one scene: at most ``max_per_view`` of a view, then ``total`` of those.
+    link_view: torch.Tensor,
+    view_links: Sequence[int],
+    max_pairs_per_view: int = 512,
+    min_pairs_per_view: int = 64,
+    max_pairs: int = 512,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Draw links of one scene: ``max_pairs_per_view`` of a view at most, then ``max_pairs`` of all.
 
-    link_view: (L,) int view of each link, 0 to num_views - 1. Views with ``min_per_view`` links or
-    fewer are left out: they barely see the scene.
+    link_view: (L,) int view of each link, ascending or not. view_links: number of links of each of
+    the scene's views, in their order: counting here would wait for a GPU. Views with
+    ``min_pairs_per_view`` links or fewer are skipped: they barely see the scene.
     Returns (P,) int64 indices into the links, without repetition, in random order; P may be 0.
     The generator, if any, must be on the links' device; its state alone decides the draw.
     """
     num_links = len(link_view)
     shuffled = torch.randperm(num_links, generator=generator, device=link_view.device)
-    view = link_view[shuffled].long()
-    # Sorting by view keeps the random order within each: a link's place there is its rank.
-    view, order = torch.sort(view, stable=True)
-    count = torch.bincount(view, minlength=num_views)
-    rank = torch.arange(num_links, device=view.device) - (count.cumsum(0) - count)[view]
-    kept = shuffled[order[(rank < max_per_view) & (count[view] > min_per_view)]]
-    pick = torch.randperm(len(kept), generator=generator, device=view.device)
-    return kept[pick[:total]]
+    # Sorting by view keeps the random order within each: its first links are a draw from it.
+    order = torch.sort(link_view[shuffled], stable=True)[1]
+    drawn = [
+        links[:max_pairs_per_view]
+        for links in order.split(list(view_links))
+        if len(links) > min_pairs_per_view
+    ]
+    kept = shuffled[torch.cat([order[:0], *drawn])]
+    pick = torch.randperm(len(kept), generator=generator, device=kept.device)
+    return kept[pick[:max_pairs]]
 
 
-def draw_pairs(batch, **settings):
+def draw_pairs(index: BatchIndex, **settings: int) -> tuple[torch.Tensor, list[int]]:
     """Draw the pairs of every scene of a batch; settings as for `sample_pairs`.
 
-    Returns: voxel (P,), pixel as (view, row, col) each (P,), both numbered over the batch, and the
-    number of pairs of each scene.
+    Returns: the links (P,) that were drawn, numbered over the batch, and how many of each scene.
     """
-    ends = batch["link_offset"].tolist()
-    views = torch.diff(batch["view_offset"], prepend=batch["view_offset"].new_zeros(1)).tolist()
-    drawn = []
-    for start, end, num_views in zip([0, *ends[:-1]], ends, views, strict=True):
-        pair = sample_pairs(batch["link_view"][start:end], num_views, **settings)
-        drawn.append(pair + start)
-    pair, sizes = torch.cat(drawn), [len(pair) for pair in drawn]
-    voxel = shift_index(batch["link_point"], batch["link_offset"], batch["offset"])[pair]
-    view = shift_index(batch["link_view"], batch["link_offset"], batch["view_offset"])[pair]
-    return voxel, (view, batch["link_row"][pair], batch["link_col"][pair]), sizes
+    drawn, start, view = [], 0, 0
+    for num_links, num_views in zip(index.links, index.views, strict=True):
+        end, next_view = start + num_links, view + num_views
+        view_links = index.view_links[view:next_view]
+        drawn.append(sample_pairs(index.link_view[start:end], view_links, **settings) + start)
+        start, view = end, next_view
+    return torch.cat(drawn), [len(pair) for pair in drawn]
 
 
-def sample_pixel_features(features, view, row, col, image_size):
+def sample_pixel_features(
+    features: torch.Tensor,
+    view: torch.Tensor,
+    row: torch.Tensor,
+    col: torch.Tensor,
+    image_size: Sequence[int],
+) -> torch.Tensor:
     """Read feature maps (V, D, h, w) bilinearly at pixels: (P, D), differentiable in the features.
 
     view, row, col: (P,); row and col are pixels of the images of ``image_size`` = (H, W). The

@@ -1,14 +1,12 @@
 """The teacher: a copy of the student that only ever evaluates, and follows it by averaging."""
 
+from __future__ import annotations
+
 import copy
 import functools
 
 import torch
 from torch import nn
-
-from ..losses.ragged import pixel_rows
-from ..losses.tags import tag_softmax
-from .batch_index import prefixed, shift_index, unique_ids
 
 
 class EvalOnly(nn.Module):
@@ -24,7 +22,7 @@ def _eval_only(cls):
     return type(f"Teacher{cls.__name__}", (EvalOnly, cls), {})
 
 
-def build_teacher(student):
+def build_teacher(student: nn.Module) -> nn.Module:
     """Copy a module: same state, same methods, no gradients, in eval mode for good."""
     teacher = copy.deepcopy(student)
     teacher.__class__ = _eval_only(type(student))
@@ -32,7 +30,7 @@ def build_teacher(student):
 
 
 @torch.no_grad()
-def ema_update(teacher, student, decay):
+def ema_update(teacher: nn.Module, student: nn.Module, decay: float) -> None:
     """teacher = decay * teacher + (1 - decay) * student, over parameters and buffers.
 
     Floating-point tensors are averaged, BatchNorm statistics too; integers are copied. decay is in
@@ -56,7 +54,7 @@ def ema_update(teacher, student, decay):
 
 
 @torch.no_grad()
-def copy_state(teacher, student):
+def copy_state(teacher: nn.Module, student: nn.Module) -> None:
     """Make the teacher's state equal to the student's; raises as ``ema_update`` does."""
     ema_update(teacher, student, decay=0)
 
@@ -75,27 +73,3 @@ def _matched_state(teacher, student):
             f"first {different[0]!r}; build the teacher with build_teacher(student)"
         )
     return [(ours[k], theirs[k]) for k in ours]
-
-
-@torch.no_grad()
-def teacher_points(teacher, batch):
-    """Probabilities (N, C) at the student's voxels, absent classes 0; the voxels' regions."""
-    logits = teacher.points(prefixed(batch, "teacher"))[1]
-    probs = tag_softmax(logits, batch["teacher_tags"], batch["teacher_offset"])
-    index = shift_index(batch["teacher_index"], batch["offset"], batch["teacher_sample_offset"])
-    return probs[index], unique_ids(batch["region"], batch["offset"])
-
-
-@torch.no_grad()
-def teacher_pixels(teacher, batch):
-    """Probabilities (V * H * W, C), each view with its own scene's tags; the pixels' regions."""
-    logits = teacher.images(batch["teacher_image"])[1]
-    ends = pixel_ends(logits)
-    probs = tag_softmax(pixel_rows(logits), batch["view_tags"], ends)
-    return probs, unique_ids(batch["image_region"].flatten(), ends)
-
-
-def pixel_ends(maps):
-    """Cumulative ends (V,) of the views' pixels, of maps (V, D, H, W)."""
-    views, _, height, width = maps.shape
-    return torch.arange(1, views + 1, device=maps.device) * (height * width)

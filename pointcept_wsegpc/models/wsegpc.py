@@ -1,10 +1,13 @@
 """WSegPC: point-wise segmentation from scene-level tags, as a Pointcept segmentor.
 
-Shapes: N student voxels, V views of H x W pixels, L links, C classes. datasets/multiview.py lists
-the keys of a batch.
+Shapes: N student voxels, V views with P pixels, L links, C classes. datasets/multiview.py lists the
+keys of a batch.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable
 
 import torch
 from pointcept.models.builder import MODELS
@@ -13,222 +16,274 @@ from torch import nn
 from ..losses.consistency import CONSISTENCY, AdaptiveThreshold
 from ..losses.cross_entropy import labelled_cross_entropy
 from ..losses.distributed import world_size
-from ..losses.ragged import pixel_rows
-from ..losses.tags import pool_scene_logits, scene_tag_loss
+from ..losses.ragged import scene_index
+from ..losses.tags import tag_softmax
+from ..renames import MODEL_KEYS, refuses_old
+from . import guidance
+from .batch_index import BatchIndex, cloud, view_stacks
 from .branches import TwoBranchNet
-from .guidance import KINDS, guidance_loss, paired_sides, projection
-from .teacher import build_teacher, teacher_pixels, teacher_points
+from .cam import image_tag_loss, point_tag_loss
+from .guidance import Links, guidance_loss, paired_sides, projection
+from .images import stacked_rows, view_means
+from .label_sources import LABEL_SOURCES, mask_stored, needs
+from .pairing import draw_pairs
+from .teacher import build_teacher
 
 NETWORKS = ("teacher", "student")
-IGNORE = -1  # Pointcept's ignore_index
 
 
-def warmup(iteration, length):
+def warmup(iteration: torch.Tensor, length: int) -> torch.Tensor:
     """Linear ramp 0..1 over `length` iterations; iteration is a tensor, so nothing synchronises."""
     return ((iteration + 1) / max(length, 1)).clamp(max=1.0)
 
 
 @MODELS.register_module("WSegPC")
+@refuses_old(MODEL_KEYS)
 class WSegPC(nn.Module):
     """Class activation in 2D and 3D, cross-modal guidance, region-point consistency.
 
     Args:
-        num_classes, backbone, backbone_channels, image_encoder: see `TwoBranchNet`.
-        cam_weight, image_cam_weight: of the tag losses of the 3D and the 2D branch.
+        num_classes, backbone, backbone_out_channels, image_encoder: see `TwoBranchNet`.
+        cam_3d_weight, cam_2d_weight: of the tag losses of the 3D and the 2D branch.
         guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch: "none",
             "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py. A frozen
             image encoder learns from none, its head from "cam".
-        guidance_weight: the paper's alpha, of both. guidance_warmup: length of its ramp, in
-            iterations, that is training forwards.
-        temperature: of the contrastive guidance, Eq. 1.
-        num_pairs, pairs_per_view, min_visible: point-pixel pairs of a scene, of a view, and how
-            many links a view must have more than, to take part.
+        guidance_3d_weight, guidance_2d_weight: the paper's alpha. guidance_warmup_iters: length of
+            its ramp, in iterations, that is training forwards.
+        guidance_temperature: of the contrastive guidance, Eq. 1.
+        max_pairs, max_pairs_per_view, min_pairs_per_view: point-pixel pairs of a scene, of a view,
+            and how many links a view must have more than, to take part.
         consistency: form of it: "region-point" (Eq. 2-8), "point-point" or "region", see
             losses/consistency.py.
-        consistency_3d, consistency_2d: the paper's beta; 0 switches the branch's term off.
-        consistency_warmup: iterations of its ramp.
-        threshold, adaptive: see `AdaptiveThreshold`.
+        rpc_3d_weight, rpc_2d_weight: the paper's beta; 0 switches the branch's term off.
+        rpc_warmup_iters: iterations of its ramp.
+        rpc_threshold, rpc_adaptive: `base` and `adaptive` of `AdaptiveThreshold`.
+        label_source: what supervises consistency: "teacher", "stored" (labels in the batch: lifted
+            predictions or an earlier round's, see the data set's stored_labels) or "blend". The
+            tags mask all of them. Where none are stored for pixels, as by stored_labels, the
+            teacher supervises the 2D branch. stored_weight: share of the stored labels in a blend.
         supervised_weight: of the cross-entropy of the 3D branch against point labels. For an upper
-            reference only; it needs labels=True in the training data.
-        inference: "teacher" or "student", the network of eval mode.
+            bound only; it needs with_labels=True in the training data.
+        network: "teacher" or "student", which of them answers in eval mode.
 
     In training it returns scalars, `loss` among them. In eval mode it returns Pointcept's
-    `seg_logits` (N, C), `image_logits` (V, C, H, W) where the batch has images, and with `segment`
-    the cross-entropy as `loss`.
+    `seg_logits` (N, C), `image_logits` (P, C) where the batch has images, and with `segment` the
+    cross-entropy as `loss`.
     """
 
     def __init__(
         self,
-        num_classes,
-        backbone,
-        backbone_channels=None,
-        image_encoder=None,
-        cam_weight=1.0,
-        image_cam_weight=1.0,
-        guidance_3d="contrastive",
-        guidance_2d="contrastive",
-        guidance_weight=0.05,
-        guidance_warmup=2400,
-        temperature=0.07,
-        num_pairs=512,
-        pairs_per_view=512,
-        min_visible=64,
-        consistency="region-point",
-        consistency_3d=1.0,
-        consistency_2d=1.0,
-        consistency_warmup=2400,
-        threshold=0.8,
-        adaptive=True,
-        supervised_weight=0.0,
-        inference="teacher",
+        num_classes: int,
+        backbone: dict,
+        backbone_out_channels: int | None = None,
+        image_encoder: dict | None = None,
+        cam_3d_weight: float = 1.0,
+        cam_2d_weight: float = 1.0,
+        guidance_3d: str = "contrastive",
+        guidance_2d: str = "contrastive",
+        guidance_3d_weight: float = 0.05,
+        guidance_2d_weight: float = 0.05,
+        guidance_warmup_iters: int = 2400,
+        guidance_temperature: float = 0.07,
+        max_pairs: int = 512,
+        max_pairs_per_view: int = 512,
+        min_pairs_per_view: int = 64,
+        consistency: str = "region-point",
+        rpc_3d_weight: float = 1.0,
+        rpc_2d_weight: float = 1.0,
+        rpc_warmup_iters: int = 2400,
+        rpc_threshold: float = 0.8,
+        rpc_adaptive: bool = True,
+        label_source: str = "teacher",
+        stored_weight: float = 0.5,
+        supervised_weight: float = 0.0,
+        network: str = "teacher",
     ):
         super().__init__()
-        check_choice("guidance_3d", guidance_3d, KINDS)
-        check_choice("guidance_2d", guidance_2d, KINDS)
-        check_choice("consistency", consistency, CONSISTENCY)
-        check_choice("inference", inference, NETWORKS)
-        check_ranges(
-            0, cam_weight=cam_weight, image_cam_weight=image_cam_weight,
-            guidance_weight=guidance_weight, min_visible=min_visible,
-            consistency_3d=consistency_3d, consistency_2d=consistency_2d,
-            supervised_weight=supervised_weight,
-        )  # fmt: skip
-        check_ranges(1, num_pairs=num_pairs, pairs_per_view=pairs_per_view)
-        check_ranges(1e-3, temperature=temperature)
-        check_ranges(0, 1, threshold=threshold)
-        self.student = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_channels)
-        self.teacher = build_teacher(self.student)
-        points, pixels = self.student.point_channels, self.student.image_channels
-        self.guidance_3d, self.guidance_2d = guidance_3d, guidance_2d
-        self.project_points = projection(guidance_3d, points, pixels)
-        self.project_pixels = projection(guidance_2d, pixels, points)
-        self.temperature = temperature
-        self.cam_weight, self.image_cam_weight = cam_weight, image_cam_weight
-        self.guidance_weight, self.guidance_warmup = guidance_weight, guidance_warmup
-        per_view = {"max_per_view": pairs_per_view, "min_per_view": min_visible}
-        self.pairing = {"total": num_pairs, **per_view}
-        self.consistency = consistency
-        self.consistency_3d, self.consistency_2d = consistency_3d, consistency_2d
-        self.consistency_warmup = consistency_warmup
-        self.threshold_3d = AdaptiveThreshold(num_classes, threshold, adaptive)
-        self.threshold_2d = AdaptiveThreshold(num_classes, threshold, adaptive)
-        self.supervised_weight = supervised_weight
+        check_choice("guidance_3d", guidance_3d, guidance.kinds())
+        check_choice("guidance_2d", guidance_2d, guidance.kinds())
+        check_choice("consistency", consistency, CONSISTENCY.names())
+        check_choice("label_source", label_source, LABEL_SOURCES.names())
+        check_choice("network", network, NETWORKS)
+        self.weights = {
+            "cam_3d": cam_3d_weight,
+            "cam_2d": cam_2d_weight,
+            "supervised": supervised_weight,
+            "guidance_3d": guidance_3d_weight,
+            "guidance_2d": guidance_2d_weight,
+            "rpc_3d": rpc_3d_weight,
+            "rpc_2d": rpc_2d_weight,
+        }
+        check_ranges(0, **{f"{term}_weight": weight for term, weight in self.weights.items()})
+        check_ranges(0, min_pairs_per_view=min_pairs_per_view)
+        check_ranges(1, max_pairs=max_pairs, max_pairs_per_view=max_pairs_per_view)
+        check_ranges(1e-3, guidance_temperature=guidance_temperature)
+        check_ranges(0, 1, rpc_threshold=rpc_threshold, stored_weight=stored_weight)
+        nets = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_out_channels)
+        self.student, self.teacher = nets, build_teacher(nets)
+        self.guidance = {"guidance_3d": guidance_3d, "guidance_2d": guidance_2d}
+        points, images = nets.point_channels, nets.image_channels
+        self.project_points = projection(guidance_3d, points, images)
+        self.project_images = projection(guidance_2d, images, points)
+        self.guidance_options = {"temperature": guidance_temperature}
+        self.guidance_warmup_iters = guidance_warmup_iters
+        self.pairing = {
+            "max_pairs": max_pairs,
+            "max_pairs_per_view": max_pairs_per_view,
+            "min_pairs_per_view": min_pairs_per_view,
+        }
+        self.consistency, self.rpc_warmup_iters = consistency, rpc_warmup_iters
+        self.threshold_3d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
+        self.threshold_2d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
+        self.label_source, self.stored_weight = label_source, stored_weight
         self.register_buffer("iteration", torch.zeros((), dtype=torch.int64))
-        self.inference = inference
+        self.network = network
 
-    def network(self, name):
+    def branch_net(self, name: str) -> TwoBranchNet:
         """The student or the teacher `TwoBranchNet`."""
         check_choice("network", name, NETWORKS)
         return self.teacher if name == "teacher" else self.student
 
-    def start_stage(self):
+    def start_stage(self) -> None:
         """Forget the schedule of an earlier stage whose weights were loaded, not its weights."""
         self.iteration.zero_()
         self.threshold_3d.count.zero_()
         self.threshold_2d.count.zero_()
 
-    def forward(self, input_dict):
-        return self._losses(input_dict) if self.training else self.infer(input_dict, self.inference)
+    def forward(self, input_dict: dict) -> dict[str, torch.Tensor]:
+        return self._losses(input_dict) if self.training else self.infer(input_dict, self.network)
 
-    def infer(self, input_dict, network):
-        """Logits of one network: seg_logits (N, C), image_logits (V, C, H, W), loss if labelled."""
-        net = self.network(network)
-        result = {"seg_logits": net.points(input_dict)[1]}
+    def infer(self, input_dict: dict, network: str) -> dict[str, torch.Tensor]:
+        """Logits of one network: seg_logits (N, C), image_logits (P, C), loss if labelled."""
+        net = self.branch_net(network)
+        result = {"seg_logits": net.points(input_dict).logits}
         if "image" in input_dict:
-            result["image_logits"] = net.images(input_dict["image"])[1]
+            result["image_logits"] = stacked_rows(net.images(view_stacks(input_dict)).logits)
         if "segment" in input_dict:
-            segment = input_dict["segment"].long()
-            total = nn.functional.cross_entropy(
-                result["seg_logits"].float(), segment, ignore_index=IGNORE, reduction="sum"
-            )
-            result["loss"] = total / (segment != IGNORE).sum().clamp(min=1)
+            logits, segment = result["seg_logits"], input_dict["segment"]
+            result["loss"] = labelled_cross_entropy(logits, segment, alone=True)
         return result
 
     # ----------------------------------------------------------------------------- training
 
     def _losses(self, batch):
-        points, pixels = self.student.points(batch), self.student.images(batch["image"])
-        point_logits, pixel_logits = points[1], pixels[1]
-        view_scores = pixel_logits.float().mean((2, 3))  # views have one size: mean of means
-        ends = batch["view_offset"]
-        viewed = torch.diff(ends, prepend=ends.new_zeros(1)) > 0  # others have no 2D score
-        losses = {
-            "cam_3d": self.cam_weight
-            * scene_tag_loss(pool_scene_logits(point_logits, batch["offset"]), batch["tags"]),
-            "cam_2d": self.image_cam_weight
-            * scene_tag_loss(
-                pool_scene_logits(view_scores, ends)[viewed], batch["image_tags"][viewed]
-            ),
-        }
-        if self._is_labelled(batch):
-            loss = labelled_cross_entropy(point_logits, batch["segment"])
-            losses["supervised"] = self.supervised_weight * loss
-        guidance = self._guidance(batch, points, pixels)
-        losses.update(guidance)
+        index = BatchIndex.of(batch)
+        points, images = self.student(batch, view_stacks(batch, "image", index.view_size))
+        terms = self._tag_terms(batch, points, images, index)
+        terms |= self._guidance_terms(batch, points, images, index)
         stats = {}
-        if self.consistency_3d or self.consistency_2d:
-            consistency, stats = self._consistency(batch, point_logits, pixel_logits)
-            losses.update(consistency)
+        if self.weights["rpc_3d"]:
+            probs = self._point_labels(batch, index)
+            given = points.logits, probs, index.point_region, self.threshold_3d
+            terms["rpc_3d"], stats["rpc_3d"] = self._consistency(*given, *index.point_voters)
+        if self.weights["rpc_2d"]:
+            probs = self._pixel_labels(batch, index)
+            given = stacked_rows(images.logits), probs, index.pixel_region, self.threshold_2d
+            terms["rpc_2d"], stats["rpc_2d"] = self._consistency(*given, *index.pixel_voters)
+        # What is added is what is logged.
+        terms = {term: self._weight(term) * loss for term, loss in terms.items()}
         self.iteration += 1
-        # Gradients are averaged over the processes; a sum over all scenes must not be.
-        loss = sum(losses.values()) + (world_size() - 1) * sum(guidance.values())
-        return {"loss": loss, **{k: v.detach() for k, v in (*losses.items(), *stats.items())}}
+        logged = {f"{term}_{k}": v for term, seen in stats.items() for k, v in seen.items()}
+        logged = {name: value.detach() for name, value in (terms | logged).items()}
+        return {"loss": sum(terms.values()), **logged}
 
-    def _is_labelled(self, batch):
-        """Are there point labels? They must be when, and only when, the model is to see them."""
-        labelled = "segment" in batch
-        if labelled != (self.supervised_weight > 0):
+    def _weight(self, term):
+        """Factor of a term of the loss at this iteration."""
+        weight, kind = self.weights[term], term.partition("_")[0]
+        if kind == "guidance":
+            weight = weight * warmup(self.iteration, self.guidance_warmup_iters)
+            # Gradients are averaged over the processes; a sum over all scenes must not be.
+            return weight * world_size()
+        return weight * warmup(self.iteration, self.rpc_warmup_iters) if kind == "rpc" else weight
+
+    def _tag_terms(self, batch, points, images, index):
+        """Tag losses of both branches; in full supervision that of the point labels, too."""
+        view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
+        of_points = points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags
+        of_images = view_means(images.logits), batch["view_offset"], batch["image_tags"], view_tags
+        terms = {
+            "cam_3d": point_tag_loss(*of_points, index),
+            "cam_2d": image_tag_loss(*of_images, index),
+        }
+        # Point labels must be there when, and only when, the model is to see them.
+        labelled, weight = "segment" in batch, self.weights["supervised"]
+        if labelled != (weight > 0):
             raise ValueError(
                 f"the training batch has {'' if labelled else 'no '}point labels, but "
-                f"supervised_weight is {self.supervised_weight}; expected labels=True in "
-                "data.train together with a weight > 0, or neither"
+                f"supervised_weight is {weight}; expected with_labels=True in data.train together "
+                "with a weight > 0, or neither"
             )
-        return labelled
+        if labelled:
+            terms["supervised"] = labelled_cross_entropy(points.logits, batch["segment"])
+        return terms
 
-    def _guidance(self, batch, points, pixels):
+    def _guidance_terms(self, batch, points, images, index):
         """Guidance in both directions, summed over the scenes of the batch."""
-        kinds = self.guidance_3d, self.guidance_2d
-        if kinds == ("none", "none"):
+        kinds = self.guidance
+        if set(kinds.values()) == {"none"}:
             return {}
-        sides = paired_sides(batch, points, pixels, kinds, **self.pairing)
+        pairs, sizes = draw_pairs(index, **self.pairing)
+        columns = index.link_point, index.link_view, batch["link_row"], batch["link_col"]
+        links, view_tags = Links(*columns).at(pairs), batch["view_tags"]
+        point_tags = batch["teacher_tags"][index.point_scene[links.point]]
+        sides = paired_sides(links, sizes, points, images, point_tags, view_tags, kinds.values())
         directions = {
-            "guidance_3d": (self.guidance_3d, self.project_points, sides),
-            "guidance_2d": (self.guidance_2d, self.project_pixels, [s[::-1] for s in sides]),
+            "guidance_3d": (self.project_points, sides),
+            "guidance_2d": (self.project_images, [side[::-1] for side in sides]),
         }
-        weight = self.guidance_weight * warmup(self.iteration, self.guidance_warmup)
         return {
-            name: weight * sum(guidance_loss(*s, kind, project, self.temperature) for s in pairs)
-            for name, (kind, project, pairs) in directions.items()
-            if kind != "none"
+            term: sum(
+                guidance_loss(*side, kinds[term], project, self.guidance_options) for side in pairs
+            )
+            for term, (project, pairs) in directions.items()
+            if kinds[term] != "none"
         }
 
-    def _consistency(self, batch, point_logits, pixel_logits):
-        """Eq. 2-8 on both branches, the teacher's tag-masked predictions as supervision."""
-        consistency_loss = CONSISTENCY[self.consistency]
-        weight = warmup(self.iteration, self.consistency_warmup)
-        losses, stats = {}, {}
-        if self.consistency_3d:
-            probs, region = teacher_points(self.teacher, batch)
-            loss, seen = consistency_loss(point_logits, probs, region, self.threshold_3d)
-            losses["rpc_3d"] = self.consistency_3d * weight * loss
-            stats.update({f"{k}_3d": v for k, v in seen.items()})
-        if self.consistency_2d:
-            probs, region = teacher_pixels(self.teacher, batch)
-            loss, seen = consistency_loss(
-                pixel_rows(pixel_logits), probs, region, self.threshold_2d
-            )
-            losses["rpc_2d"] = self.consistency_2d * weight * loss
-            stats.update({f"{k}_2d": v for k, v in seen.items()})
-        return losses, stats
+    def _consistency(self, *given):
+        """Eq. 2-8 on one branch: loss () and statistics."""
+        return CONSISTENCY.get(self.consistency)(*given)
+
+    @torch.no_grad()
+    def _point_labels(self, batch, index):
+        """Probabilities (N, C) at the student's voxels, masked with the tags of their scenes."""
+        teacher = stored = None
+        if needs(self.label_source, "teacher"):
+            logits = self.teacher.points(cloud(batch, "teacher")).logits
+            tags = batch["teacher_tags"], batch["teacher_offset"], index.teacher_scenes
+            teacher = tag_softmax(logits, *tags)[index.teacher_row]
+        if needs(self.label_source, "stored"):
+            if "stored_probs" not in batch:
+                raise ValueError(
+                    f"label_source is {self.label_source!r}, but the batch has no stored_probs; "
+                    "set stored_labels to a label store in data.train, or label_source='teacher'"
+                )
+            stored = mask_stored(batch["stored_probs"], batch["teacher_tags"][index.point_scene])
+        return LABEL_SOURCES.get(self.label_source)(teacher, stored, self.stored_weight)
+
+    @torch.no_grad()
+    def _pixel_labels(self, batch, index):
+        """Probabilities (P, C), each view's masked with its tags; the teacher's where none are
+        stored for pixels."""
+        stored = batch.get("stored_image_probs")
+        source = "teacher" if stored is None else self.label_source
+        teacher, view_tags = None, batch["view_tags"]
+        if needs(source, "teacher"):
+            views = view_stacks(batch, "teacher_image", index.view_size)
+            logits = stacked_rows(self.teacher.images(views).logits)
+            teacher = tag_softmax(logits, view_tags, index.pixel_offset, index.view_pixels)
+        if needs(source, "stored"):
+            view = scene_index(index.pixel_offset, len(stored))
+            stored = mask_stored(stored, view_tags[view])
+        return LABEL_SOURCES.get(source)(teacher, stored, self.stored_weight)
 
 
-def check_choice(name, value, known):
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Raise ValueError for a value that is not among the known ones."""
     if value not in known:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
-def check_ranges(low, high=math.inf, **values):
+def check_ranges(low: float, high: float = math.inf, **values: float) -> None:
     """Raise ValueError for a value outside low..high, ends included; NaN is outside."""
     for name, value in values.items():
         if not low <= value <= high:

@@ -12,20 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clouds.ply import write_columns
 from .growing import check_settings
 
-PLY_HEADER = """\
-ply
-format binary_little_endian 1.0
-element vertex {count}
-property double x
-property double y
-property double z
-property double nx
-property double ny
-property double nz
-end_header
-"""
+COLUMNS = ("x", "y", "z", "nx", "ny", "nz")
 
 
 def partition_cgal(
@@ -75,9 +65,8 @@ def load_points(coord, normal):
     points = Point_set_3()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.ply"
-        with path.open("wb") as file:
-            file.write(PLY_HEADER.format(count=len(coord)).encode("ascii"))
-            np.hstack([coord, normal]).astype("<f8").tofile(file)
+        values = np.hstack([coord, normal]).astype(np.float64).T
+        write_columns(path, dict(zip(COLUMNS, values, strict=True)))
         points.read(str(path))
     if points.size() != len(coord) or not points.has_normal_map():
         raise OSError(f"CGAL read {points.size()} of {len(coord)} points from {path}; disk full?")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..clouds.ids import renumber
+from ..clouds.ids import compact_ids
 
 # What superpoint projects call the ids in a file of several things.
 USUAL_KEYS = (
@@ -32,7 +32,7 @@ def partition_file(cloud, *, path: str | Path, key: str | int | None = None) -> 
     """
     if len(cloud.shape) != 1:
         raise ValueError(f"{path} holds regions of points; choose another method for views")
-    return renumber(cloud.select(read_regions(path, *cloud.shape, key)))
+    return compact_ids(cloud.select(read_regions(path, *cloud.shape, key)))
 
 
 def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
@@ -52,7 +52,7 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; expected {num_points} region ids: write it again")
     ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
-    return renumber(ids)
+    return compact_ids(ids)
 
 
 def check_ids(content, path, num_points):

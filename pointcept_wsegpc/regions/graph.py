@@ -18,6 +18,8 @@ import math
 import numpy as np
 from numba import njit
 
+from ..clouds.normals import face_normals, sum_at_vertices
+
 # Weights are multiples of this, so that what differs by rounding alone is equal everywhere.
 WEIGHT_STEP = 2.0**-28
 
@@ -127,14 +129,11 @@ def normals_on_mesh(cloud, corner):
     missing = ~normal.any(axis=1, keepdims=True)
     if not missing.any():
         return normal
-    a, b, c = (cloud.coord[corner[:, i]] for i in range(3))
-    of_face = np.cross(b - a, c - a)
-    length = np.linalg.norm(of_face, axis=1)
-    corner, of_face = corner[length > 0], of_face[length > 0] / length[length > 0, None]
-    row, each = corner.ravel(), np.repeat(of_face, 3, axis=0)
-    count = np.maximum(np.bincount(row, minlength=len(cloud)), 1)
-    total = [np.bincount(row, each[:, axis], minlength=len(cloud)) for axis in range(3)]
-    return np.where(missing, np.stack(total, axis=1) / count[:, None], normal)
+    of_face, area = face_normals(cloud.coord, corner)
+    corner, of_face = corner[area > 0], of_face[area > 0]
+    total = sum_at_vertices(corner, of_face, len(cloud))
+    count = np.maximum(np.bincount(corner.ravel(), minlength=len(cloud)), 1)
+    return np.where(missing, total / count[:, None], normal)
 
 
 def lightest_first(weight, length):

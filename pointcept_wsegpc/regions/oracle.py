@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ..clouds.ids import compact_ids
 from ..contracts.classes import IGNORE
 
 # A link this many times longer than the middle one at either of its ends spans a gap: in a cloud
@@ -42,10 +43,7 @@ def partition_oracle(
     links = np.ones(np.count_nonzero(equal), bool), (tail[equal], head[equal])
     graph = coo_matrix(links, shape=(len(cloud), len(cloud)))
     component = connected_components(graph, directed=False)[1] if len(cloud) else segment
-    region = np.full(len(cloud), -1, np.int32)
-    labelled = segment != IGNORE
-    region[labelled] = np.unique(component[labelled], return_inverse=True)[1]
-    return region
+    return compact_ids(np.where(segment != IGNORE, component, -1))
 
 
 def select_labels(cloud, label, name):

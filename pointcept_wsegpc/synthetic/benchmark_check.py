@@ -71,9 +71,9 @@ def scene_digest(scene: Scene) -> str:
         np.rint(views.world_to_camera * 10_000).astype("<i4"),
         np.rint(views.intrinsic * 1000).astype("<i4"),
     ]
-    for frame in views.frame:
-        depth = read_view_image(scene.folder, frame, "depth", views.size)
-        label = read_view_image(scene.folder, frame, "label", views.size)
+    for frame, size in zip(views.frame, views.size, strict=True):
+        depth = read_view_image(scene.folder, frame, "depth", size)
+        label = read_view_image(scene.folder, frame, "label", size)
         arrays += [np.rint(depth * 1000).astype("<u2"), label.astype("<i2")]
     digest = hashlib.sha256()
     for array in arrays:

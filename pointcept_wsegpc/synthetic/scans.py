@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from ..captures.scannet.sens import SensHeader, pack_frame, write_sens
+from ..clouds.ply import write_ply
 from ..files import atomic_path, read_json, write_json
 from ..jobs.scenes import run_jobs
 from .rooms.difficulty import PLAIN, Difficulty
-from .rooms.raw import label_table, meta_text, write_annotation, write_ply
+from .rooms.raw import label_table, meta_text, write_annotation
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
 from .rooms.room import CLASS_RANGE, Room, make_room, scene_classes
 from .rooms.surface import scan_mesh
@@ -148,7 +149,8 @@ def make_scene(root, settings: Settings, index: int) -> str:
     frames = _frames(caster, header, poses, raw_from_room, settings.difficulty.noise, rng)
     header.num_frames = write_sens(partial / f"{name}.sens", header, frames)
     coord = mesh.coord @ raw_from_room[:3, :3].T + raw_from_room[:3, 3]
-    write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face)
+    alpha = np.full(len(coord), 255, np.uint8)  # as ScanNet's meshes have it
+    write_ply(partial / f"{name}_vh_clean_2.ply", coord, mesh.color, mesh.face, alpha=alpha)
     write_annotation(partial, name, room, mesh, rng)
     _write_text(partial / f"{name}.txt", meta_text(header, alignment, room.theme))
     partial.rename(folder)

@@ -1,8 +1,12 @@
-"""Structure removal: floor, wall and ceiling occur in nearly every scene, so their tags have no
-negatives. Removing the structure now and then, together with its tag, makes some.
+"""Structure removal: ground, walls and ceiling occur in nearly every scene, so their tags have no
+negatives. Removing the structure now and then, together with its tags, makes some.
 
 Shapes: N points, C classes. Coordinates in metres, axis-aligned, z up.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,17 +14,19 @@ REACH = 0.5  # m from the bounding box in which a structure is looked for
 LEAST = 0.1  # share of the points there that its regions hold
 
 
-def structure_regions(coord, region, kind, reach=REACH, least=LEAST):
+def structure_regions(
+    coord: np.ndarray, region: np.ndarray, role: str, reach: float = REACH, least: float = LEAST
+) -> list[int]:
     """Region ids of one structure: for each of its sides, the region with most points near it.
 
-    Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; kind: "floor" (bottom),
+    Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; role: "ground" (bottom),
         "ceiling" (top) or "wall" (the four sides); least: which part of the points near the sides
         these regions have to hold together. Supervoxels hold less: a piece of a floor is no floor.
     Returns: sorted list of ids, empty where there is no such structure.
     """
     low, high = coord.min(0), coord.max(0)
     sides = {
-        "floor": [coord[:, 2] < low[2] + reach],
+        "ground": [coord[:, 2] < low[2] + reach],
         "ceiling": [coord[:, 2] > high[2] - reach],
         "wall": [
             near
@@ -28,10 +34,10 @@ def structure_regions(coord, region, kind, reach=REACH, least=LEAST):
             for near in (coord[:, axis] < low[axis] + reach, coord[:, axis] > high[axis] - reach)
         ],
     }
-    if kind not in sides:
-        raise ValueError(f"unknown structure {kind!r}; expected one of {sorted(sides)}")
+    if role not in sides:
+        raise ValueError(f"unknown role {role!r}; expected one of {', '.join(sides)}")
     found, held, total = set(), 0, 0
-    for near in sides[kind]:
+    for near in sides[role]:
         counts = np.bincount(region[near & (region >= 0)], minlength=1)
         held, total = held + counts.max(), total + near.sum()
         if counts.max() > 0:
@@ -39,26 +45,32 @@ def structure_regions(coord, region, kind, reach=REACH, least=LEAST):
     return sorted(found) if held >= least * total else []
 
 
-def remove_structure(coord, region, tags, structures, rng):
-    """Remove each structure with its probability, and set its tag to 0.
+def remove_structure(
+    coord: np.ndarray,
+    region: np.ndarray,
+    tags: np.ndarray,
+    structures: Mapping[str, tuple[Sequence[int], float]],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Remove each structure with its probability, and set the tags of its role to 0.
 
-    Args: coord (N, 3) m, axis-aligned; region (N,); tags (C,); structures: {class index: (kind,
-        probability)}; rng: numpy Generator.
+    Args: coord (N, 3) m, axis-aligned; region (N,); tags (C,); structures: {role: (ids of its
+        classes, probability)}.
     Returns: keep (N,) bool, tags (C,). A structure that is not found, or without which nothing
-        would be left, stays, and so does its tag.
+        would be left, stays, and so do its tags.
     """
     keep, tags = np.ones(len(coord), dtype=bool), tags.copy()
-    for index, (kind, probability) in structures.items():
+    for role, (classes, probability) in structures.items():
         if rng.random() >= probability or len(coord) == 0:
             continue
-        ids = structure_regions(coord, region, kind)
+        ids = structure_regions(coord, region, role)
         remaining = keep & ~np.isin(region, ids)
         if ids and remaining.any():
-            keep, tags[index] = remaining, 0
+            keep, tags[list(classes)] = remaining, 0
     return keep, tags
 
 
-def scatter_scenes(coords, rng):
+def scatter_scenes(coords: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Move each cloud to the origin and then at random by up to half its extent.
 
     Args: coords: list of (N_i, 3) m. Returns the same list, moved; one cloud alone is not moved.
@@ -67,7 +79,7 @@ def scatter_scenes(coords, rng):
         return coords
     moved = []
     for coord in coords:
-        centred = coord - coord.mean(0)
-        shift = rng.uniform(centred.min(0), centred.max(0)) / 2
-        moved.append((centred + shift).astype(np.float32))
+        centered = coord - coord.mean(0)
+        shift = rng.uniform(centered.min(0), centered.max(0)) / 2
+        moved.append((centered + shift).astype(np.float32))
     return moved

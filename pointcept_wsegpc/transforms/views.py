@@ -1,13 +1,18 @@
-"""Choice of views, voxelisation, and the links between voxels and pixels.
+"""Choice of views, features of points, and the table of links between points and pixels.
 
-Shapes: N points, M voxels, V views of H x W pixels, L links. Coordinates in metres; pixel centres
-at integers.
+Shapes: N points, V views, L links, D feature channels. Pixel centres at integers.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 
-def sample_views(num_frames, num_views, rng=None):
+def sample_views(
+    num_frames: int, num_views: int, rng: np.random.Generator | None = None
+) -> np.ndarray:
     """One frame from each of V equal parts of the trajectory, (V,) int64 positions, ascending.
 
     Random within its part with `rng`, the middle of the part without. A capture with fewer frames
@@ -21,24 +26,21 @@ def sample_views(num_frames, num_views, rng=None):
     return np.clip(chosen, 0, num_frames - 1)
 
 
-def nearest_half(coord, rng):
-    """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
+def point_features(points: Mapping[str, np.ndarray], keys: Sequence[str]) -> np.ndarray:
+    """Network input (N, D) float32: the named point arrays (N, ...) side by side.
 
-    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
-    NumPy's choice.
+    color 0..255 becomes -1..1; the others (normal, coord, strength, ...) are fed as they are.
     """
-    x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
-    nearest = np.argsort(x * x + y * y + z * z, kind="stable")
-    return np.sort(nearest[: len(coord) // 2])
+    columns = []
+    for key in keys:
+        array = np.asarray(points[key], np.float32).reshape(len(points[key]), -1)
+        columns.append(array / np.float32(127.5) - np.float32(1) if key == "color" else array)
+    return np.concatenate(columns, axis=1)
 
 
-def point_features(color, normal):
-    """Network input (N, 6) float32: colour 0..255 to -1..1, and the normal."""
-    color = np.asarray(color, np.float32) / np.float32(127.5) - np.float32(1)
-    return np.concatenate([color, np.asarray(normal, np.float32)], axis=1)
-
-
-def concatenate_links(links):
+def concatenate_links(
+    links: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> dict[str, np.ndarray]:
     """Join the (point, row, col) of V views into one table of named columns, each (L,) int64."""
     view = np.repeat(np.arange(len(links)), [len(point) for point, _, _ in links])
     names = ("link_point", "link_row", "link_col")

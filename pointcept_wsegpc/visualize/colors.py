@@ -1,5 +1,7 @@
 """Colours of classes."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..contracts.classes import ClassTable
@@ -8,7 +10,7 @@ NO_LABEL = (70, 70, 70)
 
 
 def palette(num_classes: int) -> np.ndarray:
-    """Distinct uint8 colours (C + 1, 3) for pictures; the last, grey, is IGNORE's (index -1)."""
+    """Distinct uint8 colours (C + 1, 3) for figures; the last, grey, is IGNORE's (index -1)."""
     import colorsys
 
     golden = 0.618033988749895  # successive hues far apart, whatever the number of classes

@@ -1,21 +1,23 @@
-"""Pictures of points projected into views: right poses show in one look, and so do wrong ones.
+"""Figures of points projected into views: right poses show in one look, and so do wrong ones.
 
 N points, V views of H x W pixels.
 """
+
+from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 
-from .. import camera
-from ..checks.fit import FOOTPRINT, spread
-from ..contracts.views import read_view_image
+from ..camera.fit import FOOTPRINT, spread
+from ..camera.zbuffer import PointRenderer
+from ..contracts.views import Views, read_view_image
 from ..files import atomic_path
 
 VIEWS = 3
 BACKGROUND = 20  # grey value where there is no point
 FITS, BEFORE, NO_DEPTH = (60, 220, 90), (235, 40, 40), (150, 150, 150)
-MOST_POINTS = 200_000
+MAX_POINTS = 200_000
 ROWS = (
     "image",
     "points: on what is seen (green), before it (red), no depth there (grey), behind (none)",
@@ -23,30 +25,29 @@ ROWS = (
 )
 
 
-def draw_overlay(path, scene, points, views, tolerance, frames=None):
-    """Write one picture of a scene folder: three views in columns, ROWS below each other.
+def draw_overlay(
+    path: Path, scene: Path, points: dict[str, np.ndarray], views: Views, tolerance: float
+) -> None:
+    """Write one figure of a scene folder: three views in columns, ROWS below each other.
 
-    points: coord (N, 3) m and, for the third row, color (N, 3) uint8. frames: to choose from.
+    points: coord (N, 3) m and, for the third row, color (N, 3) uint8.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    usable = np.arange(len(views)) if frames is None else np.flatnonzero(
-        np.isin(views.frame, frames)
-    )  # fmt: skip
-    columns = usable[spread(len(usable), VIEWS)]
-    step = max(len(points["coord"]) // MOST_POINTS, 1)
+    columns = spread(len(views), VIEWS)
+    step = max(len(points["coord"]) // MAX_POINTS, 1)
     coord = points["coord"][::step]
     color = points.get("color", np.full_like(points["coord"], 128))[::step]
-    height = 4.0 * views.size[0] / views.size[1]
+    height = 4.0 * (views.size[columns, 0] / views.size[columns, 1]).max(initial=0)
     figure = Figure(figsize=(4.0 * len(columns) + 0.4, len(ROWS) * (height + 0.35) + 0.5))
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(ROWS), len(columns), squeeze=False)
     for column, index in enumerate(columns):
-        pictures, caption = _pictures(scene, coord, color, views, index, tolerance)
-        for row, (title, picture) in enumerate(zip(ROWS, pictures, strict=True)):
+        images, caption = _images(scene, coord, color, views, index, tolerance)
+        for row, (title, image) in enumerate(zip(ROWS, images, strict=True)):
             axis = axes[row, column]
-            axis.imshow(picture, interpolation="nearest")
+            axis.imshow(image, interpolation="nearest")
             axis.set_axis_off()
             if row == 0:
                 axis.set_title(caption, fontsize=9)
@@ -59,12 +60,14 @@ def draw_overlay(path, scene, points, views, tolerance, frames=None):
         figure.savefig(temporary, dpi=100)
 
 
-def _pictures(scene, coord, color, views, index, tolerance):
-    """The three pictures (H, W, 3) uint8 of one view, and its caption."""
-    frame, intrinsic = views.frame[index], views.intrinsic[index]
-    image = read_view_image(scene, frame, "color", views.size)
-    depth = read_view_image(scene, frame, "depth", views.size)
-    point, row, col, z = nearest_points(coord, intrinsic, views.world_to_camera[index], views.size)
+def _images(scene, coord, color, views, index, tolerance):
+    """The three images (H, W, 3) uint8 of one view, and its caption."""
+    frame, intrinsic, size = views.frame[index], views.intrinsic[index], views.size[index]
+    image = read_view_image(scene, frame, "color", size)
+    depth = read_view_image(scene, frame, "depth", size)
+    drawn, shown = PointRenderer(coord).draw(intrinsic, views.world_to_camera[index], size)
+    row, col = np.nonzero(shown >= 0)
+    point, z = shown[row, col], drawn[row, col]
     measured = depth[row, col]
     behind = z - measured
     reach = tolerance + FOOTPRINT * z / intrinsic[0, 0]
@@ -75,7 +78,7 @@ def _pictures(scene, coord, color, views, index, tolerance):
         (BEFORE, (measured > 0) & (behind < -reach)),
     ):
         marks[row[chosen], col[chosen]] = mark
-    rendered = _filled(row, col, color[point], views.size)
+    rendered = _filled(row, col, color[point], size)
     known = measured > 0
     fits = (np.abs(behind) <= reach)[known].mean() if known.any() else 0.0
     caption = f"frame {frame}: {len(point)} nearest points, {fits:.0%} on the surface"
@@ -83,29 +86,17 @@ def _pictures(scene, coord, color, views, index, tolerance):
 
 
 def _filled(row, col, color, size):
-    """Picture (H, W, 3) of pixels in colours (M, 3), each grown over the empty ones around it."""
+    """Image (H, W, 3) of pixels in colours (M, 3), each grown over the empty ones around it."""
     from scipy.ndimage import distance_transform_edt
 
-    picture = np.full((*size, 3), BACKGROUND, np.uint8)
+    image = np.full((*size, 3), BACKGROUND, np.uint8)
     if len(row):
         empty = np.ones(size, bool)
         empty[row, col] = False
-        picture[row, col] = color
+        image[row, col] = color
         distance, (near_row, near_col) = distance_transform_edt(empty, return_indices=True)
-        # About the distance of the points, where they cover the picture.
+        # About the distance of the points, where they cover the image.
         reach = 2 * float(np.median(distance)) + 1
         shown = distance <= reach
-        picture[shown] = picture[near_row[shown], near_col[shown]]
-    return picture
-
-
-def nearest_points(coord, intrinsic, world_to_camera, size):
-    """The point nearest to the camera of each pixel that has one.
-
-    Returns point, row, col (M,) int64 and depth (M,) m.
-    """
-    point, row, column, z = camera.pixels_in_image(coord, intrinsic, world_to_camera, size)
-    order = np.argsort(z, kind="stable")
-    pixel, first = np.unique(row[order] * size[1] + column[order], return_index=True)
-    chosen = order[first]
-    return point[chosen], pixel // size[1], pixel % size[1], z[chosen]
+        image[shown] = image[near_row[shown], near_col[shown]]
+    return image

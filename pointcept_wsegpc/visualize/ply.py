@@ -3,12 +3,14 @@
 N points as scanned, M prepared points, C classes.
 """
 
+from __future__ import annotations
+
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from ..clouds.formats import CloudFile
+from ..clouds.formats import PointCloud
 from ..clouds.ply import write_ply
 from ..clouds.read import read_cloud
 from ..contracts.classes import IGNORE, ClassTable
@@ -17,7 +19,7 @@ from ..files import read_json
 from .colors import label_colors
 
 
-def values_of_scan(scene, values, missing):
+def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.ndarray:
     """Values (N,) of the scanned points from those of the prepared ones (M,); else `missing`."""
     inverse = np.load(Path(scene) / INVERSE)
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
@@ -46,7 +48,7 @@ def write_labelled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str
         )
     cloud, remark = _scan(scene)
     if cloud is None:
-        cloud = CloudFile(prepared["coord"], prepared["color"])
+        cloud = PointCloud(prepared["coord"], prepared["color"])
     else:
         missing = {"label": IGNORE, "confidence": 0}
         values = {key: values_of_scan(scene, values[key], missing[key]) for key in values}

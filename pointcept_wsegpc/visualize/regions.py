@@ -1,6 +1,6 @@
-"""Pictures of partitions: scenes coloured by region, in a grid of panels with titles.
+"""Figures of partitions: scenes coloured by region, in a grid of panels with titles.
 
-N points, R regions, pictures H x W. Drawn with Pillow alone.
+N points, R regions, images H x W. Drawn with Pillow alone.
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..clouds.clean import unit_range
+from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import IGNORE
 from ..contracts.scene import read_region
 from ..contracts.views import read_view_image, read_views
 from ..files import atomic_path
-from ..regions.cloud import Cloud
 from ..regions.scenes.inputs import class_table, read_inputs
 from .colors import label_colors
 from .scenes import PANEL, paint, shade, visible_points
@@ -21,26 +21,41 @@ from .scenes import PANEL, paint, shade, visible_points
 # As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
 REGION_COLORS = np.array(
     [
-        (93, 165, 228), (210, 228, 165), (255, 165, 129), (210, 138, 246), (48, 192, 147),
-        (255, 201, 30), (156, 93, 120), (30, 120, 255), (255, 129, 30), (57, 120, 111),
-        (255, 201, 246), (228, 57, 57), (156, 210, 39), (30, 237, 255), (147, 111, 30),
-        (210, 30, 165), (30, 138, 30), (255, 111, 156), (30, 246, 138), (138, 156, 102),
+        (93, 165, 228),
+        (210, 228, 165),
+        (255, 165, 129),
+        (210, 138, 246),
+        (48, 192, 147),
+        (255, 201, 30),
+        (156, 93, 120),
+        (30, 120, 255),
+        (255, 129, 30),
+        (57, 120, 111),
+        (255, 201, 246),
+        (228, 57, 57),
+        (156, 210, 39),
+        (30, 237, 255),
+        (147, 111, 30),
+        (210, 30, 165),
+        (30, 138, 30),
+        (255, 111, 156),
+        (30, 246, 138),
+        (138, 156, 102),
     ]
-)  # fmt: skip
+)
 UNASSIGNED = (40, 40, 40)
 GREY = (190, 190, 190)  # of points without colours
 CLEARLY_DIFFERENT = 130  # distance of two colours in RGB
-FOR_NORMALS = 12  # neighbours that a missing normal is estimated from, at least
 NEAR = (1, 6)  # pixels between regions that must not look alike
 
 TITLE, GAP, FONT_SIZE, LINE = 46, 12, 17, 22  # pixels
 
 
 def region_colors(ids):
-    """Colours (R + 1, 3) uint8 of the regions in a picture (H,W) of ids, -1 = none.
+    """Colours (R + 1, 3) uint8 of the regions in an image (H,W) of ids, -1 = none.
 
     Regions that lie side by side get clearly different colours as far as there are enough; the
-    same picture gives the same colours. The last one, dark, is that of -1.
+    same image gives the same colours. The last one, dark, is that of -1.
     """
     count = int(ids.max(initial=-1)) + 1
     apart = np.linalg.norm(REGION_COLORS[:, None] - REGION_COLORS, axis=-1)
@@ -57,7 +72,7 @@ def region_colors(ids):
 
 
 def regions_beside(ids, count):
-    """For each region the ids of those that are NEAR it in a picture (H,W) of ids."""
+    """For each region the ids of those that are NEAR it in an image (H,W) of ids."""
     pairs, ids = [], ids.astype(np.int64)  # their products with count are large
     for shift in NEAR:
         for a, b in ((ids[shift:], ids[:-shift]), (ids[:, shift:], ids[:, :-shift])):
@@ -68,27 +83,33 @@ def regions_beside(ids, count):
 
 
 class Scene:
-    """Points as one picture shows them, in as many colourings as wanted.
+    """Points as one figure shows them, in as many colourings as wanted.
 
-    coord (N,3) metres, z up; normal (N,3) out of the surfaces: those seen from behind are left out.
-    None: estimated.
+    coord (N,3) metres, z up; normal (N,3) out of the surfaces: those seen from behind are
+    skipped. None: estimated, and turned to the middle of the cloud, as those of a room are.
     """
 
-    def __init__(self, coord, normal=None):
-        normal = normals_inwards(Cloud(coord)) if normal is None else normal
+    def __init__(self, coord: np.ndarray, normal: np.ndarray | None = None):
         self._rows = np.flatnonzero(np.isfinite(coord).all(axis=1))
-        self._normal = np.nan_to_num(np.asarray(normal, np.float64)[self._rows])
-        self._shown = visible_points(np.asarray(coord, np.float64)[self._rows], self._normal)
+        coord = np.asarray(coord, np.float64)[self._rows]
+        if normal is not None:
+            normal = normal[self._rows]
+        elif len(coord):
+            normal = orient_normals(coord, estimate_normals(coord), np.empty((0, 3)))
+        else:
+            normal = coord
+        self._normal = np.nan_to_num(np.asarray(normal, np.float64))
+        self._shown = visible_points(coord, self._normal)
 
     def in_colors(self, color):
-        """Picture (H,W,3) uint8 in the points' own colours (N,3), uint8 or floats; None: grey."""
+        """Image (H,W,3) uint8 in the points' own colours (N,3), uint8 or floats; None: grey."""
         color = None if color is None else unit_range(color)
         if color is None:
             return self.in_labels(np.zeros(len(self._rows), int), np.array([GREY]), select=False)
         return paint(self._shown, np.rint(255 * color[self._rows]).astype(np.uint8))
 
     def in_regions(self, region):
-        """Picture (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
+        """Image (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
         region = region[self._rows]
         ids = np.full(self._shown.shape, -1)
         ids[self._shown >= 0] = region[self._shown[self._shown >= 0]]
@@ -97,26 +118,13 @@ class Scene:
         return self.in_labels(np.where(region < len(colors) - 1, region, -1), colors, select=False)
 
     def in_labels(self, label, colors, select=True):
-        """Picture (H,W,3) uint8 of labels (N,) in a table of colours, the last one for -1."""
+        """Image (H,W,3) uint8 of labels (N,) in a table of colours, the last one for -1."""
         label = label[self._rows] if select else label
         return paint(self._shown, shade(colors[label], self._normal))
 
 
-def normals_inwards(cloud):
-    """Normals (N,3) of a Cloud's points that point to its middle, as those of a room do; 0 = none.
-
-    Good enough for a picture.
-    """
-    normal, _ = cloud.planes(FOR_NORMALS)
-    spread = np.zeros((*cloud.shape, 3))
-    if len(cloud):
-        inwards = np.median(cloud.coord, axis=0) - cloud.coord
-        spread[cloud.rows] = np.where((normal * inwards).sum(1, keepdims=True) < 0, -normal, normal)
-    return spread
-
-
 def draw_grid(path, rows, legend=()):
-    """Write one .png: rows of (picture (H,W,3), title), and below them legend (name, colour)."""
+    """Write one .png: rows of (image (H,W,3), title), and below them legend (name, colour)."""
     height, width = PANEL
     columns = max(len(row) for row in rows)
     full = columns * (width + GAP) + GAP
@@ -127,11 +135,11 @@ def draw_grid(path, rows, legend=()):
     canvas = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(canvas)
     for i, row in enumerate(rows):
-        for j, (picture, title) in enumerate(row):
+        for j, (image, title) in enumerate(row):
             left, top = GAP + j * (width + GAP), GAP + i * (height + TITLE + GAP)
             lines = wrap(title, font, width)
             draw.multiline_text((left, top), lines, "black", font, spacing=LINE - FONT_SIZE)
-            canvas.paste(Image.fromarray(picture), (left, top + TITLE))
+            canvas.paste(Image.fromarray(image), (left, top + TITLE))
     top = size[1] - below
     for (name, color), (x, y) in zip(legend, places, strict=True):
         draw.rectangle((x, top + y + 3, x + 14, top + y + 17), tuple(map(int, color)))
@@ -142,7 +150,7 @@ def draw_grid(path, rows, legend=()):
 
 
 def draw_report(path, scenes):
-    """Write a picture with a row for each of {title: (folder, caption of its regions)}.
+    """Write a figure with a row for each of {title: (folder, caption of its regions)}.
 
     A row shows a prepared scene's colours, its regions, its labels where there are any, and the
     view in the middle of the capture with its regions. Colours and normals may be missing.
@@ -170,19 +178,19 @@ def view_panels(folder):
     views = read_views(folder)
     if not len(views):
         return []
-    frame = views.frame[len(views) // 2]
-    color, ids = (read_view_image(folder, frame, key, views.size) for key in ("color", "region"))
+    frame, size = views.frame[len(views) // 2], views.size[len(views) // 2]
+    color, ids = (read_view_image(folder, frame, key, size) for key in ("color", "region"))
     title = f"{ids.max() + 1} regions, {100 * (ids < 0).mean():.0f} % unassigned or without depth"
     panels = (color, f"view {frame:06d}"), (region_colors(ids)[ids], title)
-    return [(in_panel(picture), title) for picture, title in panels]
+    return [(in_panel(image), title) for image, title in panels]
 
 
-def in_panel(picture):
-    """Picture (H,W,3) uint8 as large as a panel allows, on white."""
-    scale = min(PANEL[0] / picture.shape[0], PANEL[1] / picture.shape[1])
-    size = round(scale * picture.shape[1]), round(scale * picture.shape[0])
+def in_panel(image):
+    """Image (H,W,3) uint8 as large as a panel allows, on white."""
+    scale = min(PANEL[0] / image.shape[0], PANEL[1] / image.shape[1])
+    size = round(scale * image.shape[1]), round(scale * image.shape[0])
     panel = np.full((*PANEL, 3), 255, np.uint8)
-    panel[: size[1], : size[0]] = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
+    panel[: size[1], : size[0]] = Image.fromarray(image).resize(size, Image.Resampling.NEAREST)
     return panel
 
 

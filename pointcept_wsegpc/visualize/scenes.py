@@ -1,7 +1,9 @@
-"""Pictures of labelled scenes: oblique views into a room, several labellings side by side.
+"""Figures of labelled scenes: oblique views into a room, several labellings side by side.
 
-Shapes: N points, C classes, pictures H x W. Coordinates in metres, z up; pixel centres at integers.
+Shapes: N points, C classes, images H x W. Coordinates in metres, z up; pixel centres at integers.
 """
+
+from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..camera.zbuffer import PointRenderer
 from ..contracts.classes import IGNORE, ClassTable
 from ..files import atomic_path
 from ..metrics import confusion_with_misses, mean_iou
@@ -18,13 +21,18 @@ from .colors import label_colors
 AZIMUTH, ELEVATION = np.radians(30), np.radians(48)
 LIGHT = np.array([0.25, -0.4, 0.88])
 PANEL = (400, 500)  # pixels (H, W) of one view
+MARGIN = 12  # pixels
+DISC = (1, 12)  # pixels, radius of a point
+FAR = 1e4  # distance of the camera in extents of the cloud
+CELL = 0.2  # m
+TRUTH = "ground truth"  # the labelling that the scores of the others are computed against
 
 
 @dataclass
 class SceneRow:
-    """One scene of a picture: points and, by column title, labels of these points (IGNORE: none).
+    """One scene of a figure: points and, by column title, labels of these points (IGNORE: none).
 
-    The column `truth`, if present, is what the scores of the others are computed against.
+    The column TRUTH, if present, is what the scores of the others are computed against.
     """
 
     name: str
@@ -35,7 +43,7 @@ class SceneRow:
     tags: tuple[str, ...] = ()
 
 
-def view_rotation(coord):
+def view_rotation(coord: np.ndarray) -> np.ndarray:
     """Rotation (3, 3) into a camera frame (right, down, forward) that looks down into the room.
 
     The azimuth is counted from the shorter side of the cloud's bounding box.
@@ -48,71 +56,63 @@ def view_rotation(coord):
     return np.stack([right, np.cross(forward, right), forward])
 
 
-def visible_points(coord, normal, size=PANEL):
-    """Which point each pixel of a picture (2H, 2W) shows; -1 for none.
+def visible_points(coord: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Which point each pixel of an image (2H, 2W) shows, (H, W) = PANEL; -1 for none.
 
-    Orthographic; surfaces seen from behind are left out, so that one looks past the near walls.
+    From so far that it is orthographic. Surfaces seen from behind are skipped, so that one looks
+    past the near walls.
     """
-    rotation = view_rotation(coord)
+    rotation, size = view_rotation(coord), (2 * PANEL[0], 2 * PANEL[1])
     front = np.flatnonzero(normal @ rotation[2] < 0.05)
-    shown = np.full((2 * size[0], 2 * size[1]), -1)
-    if len(front):
-        point = coord[front] @ rotation.T
-        pixel, scale = fit(point[:, :2], shown.shape)
-        spacing = np.sqrt(visible_area(point[:, :2]) / len(point))
-        far_to_near = np.argsort(-point[:, 2], kind="stable")
-        radius = np.clip(0.9 * spacing * scale, 1, 12)
-        drawn = splat(pixel[far_to_near], radius, shown.shape)
-        shown[drawn >= 0] = front[far_to_near[drawn[drawn >= 0]]]
-    return shown
+    if not len(front):
+        return np.full(size, -1)
+    point = coord[front] @ rotation.T
+    scale, pose, intrinsic = far_camera(point, size)
+    spacing = np.sqrt(visible_area(point[:, :2]) / len(point))
+    radius = np.full(len(point), np.clip(0.9 * spacing * scale, *DISC) / scale)
+    _, shown = PointRenderer(point, radius=radius).draw(intrinsic, pose, size)
+    return np.where(shown >= 0, front[shown], -1)
 
 
-def paint(shown, color):
-    """Picture (H, W, 3) uint8 of `visible_points` (2H, 2W) in the points' colours (N, 3)."""
+def far_camera(point: np.ndarray, size: tuple[int, int]) -> tuple[float, np.ndarray, np.ndarray]:
+    """The camera that shows points (N, 3), already turned, from far away and centred in (H, W).
+
+    Returns: pixels per metre, world-to-camera (4, 4), intrinsic (3, 3).
+    """
+    low, high = point.min(axis=0), point.max(axis=0)
+    extent = np.maximum(high - low, 0.01)
+    width_height = np.array(size)[::-1] - 1
+    scale = ((width_height - 2 * MARGIN) / extent[:2]).min()
+    distance = FAR * max(extent.max(), 1)
+    pose = np.eye(4)
+    pose[:3, 3] = [0, 0, distance] - (low + high) / 2
+    intrinsic = np.diag([scale * distance, scale * distance, 1])
+    intrinsic[:2, 2] = width_height / 2
+    return scale, pose, intrinsic
+
+
+def paint(shown: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Image (H, W, 3) uint8 of `visible_points` (2H, 2W) in the points' colours (N, 3)."""
     canvas = np.full((*shown.shape, 3), 255, np.uint8)
     canvas[shown >= 0] = color[shown[shown >= 0]]
     return np.asarray(Image.fromarray(canvas).reduce(2))
 
 
-def fit(point, size, margin=12):
-    """Pixels (N, 2) as (row, column) of points (N, 2) centred in (H, W), and pixels per metre."""
-    low, high = point.min(0), point.max(0)
-    extent = np.maximum(high - low, 1e-6)
-    scale = ((np.array(size)[::-1] - 1 - 2 * margin) / extent).min()
-    column_row = (point - (low + high) / 2) * scale + (np.array(size)[::-1] - 1) / 2
-    return np.rint(column_row[:, ::-1]).astype(np.int64), scale
+def visible_area(point: np.ndarray) -> float:
+    """Area in square metres that points (N, 2) cover, in cells with an edge of CELL."""
+    return len(np.unique(np.floor(point / CELL).astype(np.int64), axis=0)) * CELL**2
 
 
-def visible_area(point, cell=0.2):
-    """Area in square metres that points (N, 2) cover, in cells of the given edge."""
-    return len(np.unique(np.floor(point / cell).astype(np.int64), axis=0)) * cell**2
-
-
-def splat(pixel, radius, size):
-    """Draw a disc at each pixel of (N, 2), later ones on top: which shows (H, W), -1 for none."""
-    reach = np.arange(-int(radius), int(radius) + 1)
-    disc = np.stack(np.meshgrid(reach, reach, indexing="ij"), -1).reshape(-1, 2)
-    drawn = np.full(size, -1)
-    index = np.arange(len(pixel))
-    for offset in disc[(disc**2).sum(1) <= radius**2]:
-        spot = pixel + offset
-        inside = ((spot >= 0) & (spot < size)).all(1)
-        np.maximum.at(drawn, tuple(spot[inside].T), index[inside])
-    return drawn
-
-
-def shade(color, normal):
+def shade(color: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Darken colours (N, 3) by how far the surface turns from the light, so that shapes show."""
     light = 0.78 + 0.22 * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), -1, 1)
     return (color * light[:, None]).astype(np.uint8)
 
 
-def draw_scenes(
-    path: str | Path, rows: list[SceneRow], table: ClassTable, truth: str = "ground truth"
-) -> None:
-    """Write one picture: a row per scene, its colours first, then a column per labelling.
+def draw_scenes(path: str | Path, rows: list[SceneRow], table: ClassTable) -> None:
+    """Write one figure: a row per scene, its colours first, then a column per labelling.
 
-    All rows have the same columns. Under each labelling but `truth` stands its mIoU on the scene.
+    All rows have the same columns. Under each labelling but TRUTH stands its mIoU on the scene.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -123,14 +123,10 @@ def draw_scenes(
     axes = figure.subplots(len(rows), 1 + len(titles), squeeze=False)
     for row, line in zip(rows, axes, strict=True):
         shown = visible_points(row.coord, row.normal)
-        _show(
-            line[0],
-            paint(shown, row.color),
-            _name(row),
-        )
+        _show(line[0], paint(shown, row.color), _name(row))
         for title, axis in zip(titles, line[1:], strict=True):
             colors = shade(label_colors(table)[row.labels[title]], row.normal)
-            score = _score(row.labels, title, truth, len(table))
+            score = _score(row.labels, title, len(table))
             _show(axis, paint(shown, colors), score)
     first = "input: points and tags" if any(row.tags for row in rows) else "input: points"
     for title, axis in zip([first, *titles], axes[0], strict=True):
@@ -142,8 +138,8 @@ def draw_scenes(
         figure.savefig(temporary, dpi=110)
 
 
-def _show(axis, picture, caption):
-    axis.imshow(picture)
+def _show(axis, image, caption):
+    axis.imshow(image)
     axis.set_xticks([])
     axis.set_yticks([])
     axis.set_xlabel(caption, fontsize=9, labelpad=3)
@@ -155,10 +151,10 @@ def _name(row):
     return textwrap.fill(": ".join([row.name, ", ".join(row.tags)][: 1 + bool(row.tags)]), 50)
 
 
-def _score(labels, title, truth, num_classes):
-    if title == truth or truth not in labels:
+def _score(labels, title, num_classes):
+    if title == TRUTH or TRUTH not in labels:
         return ""
-    counts = confusion_with_misses(labels[title], labels[truth], num_classes)
+    counts = confusion_with_misses(labels[title], labels[TRUTH], num_classes)
     return f"mIoU {100 * mean_iou(counts):.0f} %"
 
 

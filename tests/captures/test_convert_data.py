@@ -24,7 +24,7 @@ from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
 from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
-from pointcept_wsegpc.clouds.normals import estimate_normals, face_towards
+from pointcept_wsegpc.clouds.normals import estimate_normals, orient_normals
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, read_region
@@ -87,7 +87,7 @@ def links(scene, tolerance=0.04):
     """{(frame, point): (row, col)} of all views of a scene."""
     coord, views, table = np.load(scene / "coord.npy"), read_views(scene), {}
     for i, frame in enumerate(views.frame):
-        depth = read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size[0])
         args = (views.intrinsic[i], views.world_to_camera[i], depth, tolerance)
         for point, row, col in zip(*camera.visible_pixels(coord, *args), strict=True):
             table[int(frame), int(point)] = int(row), int(col)
@@ -120,7 +120,7 @@ def test_points_are_those_of_the_scan(converted, prepared_root, layout):
 def test_views_and_links_are_those_of_the_scan(converted, prepared_root, layout):
     scene, reference = scene_of(converted[layout]), scene_of(prepared_root)
     views, expected = read_views(scene), read_views(reference)
-    assert views.frame.tolist() == expected.frame.tolist() and views.size == expected.size
+    assert views.frame.tolist() == expected.frame.tolist() and (views.size == expected.size).all()
     assert np.allclose(views.intrinsic, expected.intrinsic, atol=1e-4)
     assert np.allclose(views.world_to_camera, expected.world_to_camera, atol=1e-6)
     if layout == "wsegpc":  # openscene's folders do not say it
@@ -175,7 +175,7 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
     samples = []
     for root in (converted["wsegpc"], root_copy):
         write_json(root / "scene_tags.json", read_json(root_copy / "scene_tags.json"))
-        config = dataset_config(root, structures={"floor": ("floor", 1.0)})
+        config = dataset_config(root, structure_removal={"ground": 1.0})
         dataset = build_dataset(config)
         dataset.set_epoch(3, 1)
         samples.append(dataset[0])
@@ -218,7 +218,7 @@ def test_superpoints_become_regions(converted, sources):
     for frame in views.frame:
         path = sources["wsegpc"] / "scannet_2d" / NAME / "depth" / f"{frame}.png"
         expected = other_layouts.image_superpoints(np.asarray(Image.open(path)))
-        stored = read_view_image(scene, frame, "region", views.size)
+        stored = read_view_image(scene, frame, "region", views.size[0])
         assert np.array_equal(stored, other_layouts.resized(expected, SIZE))
     manifest = read_json(scene / "manifest.json")
     assert manifest["regions"] == {"points": True, "views": len(views)}
@@ -554,7 +554,7 @@ def test_depth_of_pairs():
 
 def test_estimated_normals_face_the_camera():
     grid = np.stack(np.meshgrid(np.arange(9), np.arange(9), [0]), -1).reshape(-1, 3) * 0.1
-    normal = face_towards(grid, estimate_normals(grid), np.array([[0.4, 0.4, 2.0]]))
+    normal = orient_normals(grid, estimate_normals(grid), np.array([[0.4, 0.4, 2.0]]))
     assert np.allclose(normal, [0, 0, 1], atol=1e-6)
 
 
@@ -565,15 +565,15 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     scene = scene_of(converted["wsegpc"])
     truth = np.load(scene / "segment20.npy")
     np.savez(tmp_path / f"{NAME}.npz", pred_label=np.where(truth < 0, 255, truth).astype(np.uint8))
-    names, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
-    manifest = convert_pseudo_labels(tmp_path, store, names, scenes)
-    LabelStore.load(store).check(names, [NAME])
+    table, scenes, store = SCANNET20, {NAME: scene}, tmp_path / "store"
+    manifest = convert_pseudo_labels(tmp_path, store, table, scenes)
+    LabelStore.load(store).check(table.names, [NAME])
     stored = LabelStore.load(store).read(NAME, len(truth), ("label", "confidence"))
     assert np.array_equal(stored["label"], truth) and (stored["confidence"] == 1).all()
     assert manifest["coverage"] == (truth >= 0).mean()
     assert manifest["quality"] == {"miou": {"3d": 1.0}}
     with pytest.raises(FileExistsError, match="already"):
-        convert_pseudo_labels(tmp_path, store, names, scenes)
+        convert_pseudo_labels(tmp_path, store, table, scenes)
     for key, label, message in (
         ("pred_label", truth[:-1] % 20, "points; convert"),
         ("pred", truth % 20, "give --key"),
@@ -581,9 +581,9 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     ):
         np.savez(tmp_path / f"{NAME}.npz", **{key: label.astype(np.uint8)})
         with pytest.raises(ValueError, match=message):
-            convert_pseudo_labels(tmp_path, tmp_path / "other", names, scenes)
+            convert_pseudo_labels(tmp_path, tmp_path / "other", table, scenes)
     with pytest.raises(FileNotFoundError, match="1 of 1 scenes"):
-        convert_pseudo_labels(tmp_path / "store", tmp_path / "o", names, {"x": scene})
+        convert_pseudo_labels(tmp_path / "store", tmp_path / "o", table, {"x": scene})
 
 
 def run(tool, monkeypatch, capsys, *arguments):

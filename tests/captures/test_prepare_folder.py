@@ -68,7 +68,7 @@ def views_of(scene):
     for frame, intrinsic, pose in zip(
         views.frame, views.intrinsic, views.world_to_camera, strict=True
     ):
-        yield intrinsic, pose, read_view_image(scene, frame, "depth", views.size)
+        yield intrinsic, pose, read_view_image(scene, frame, "depth", views.size[0])
 
 
 # ------------------------------------------------------------------------------------- tags

@@ -17,10 +17,10 @@ import s3dis_rooms
 from PIL import Image
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import frames
 from pointcept_wsegpc.captures.converted import image_folders
 from pointcept_wsegpc.captures.folder import photos
-from pointcept_wsegpc.captures.s3dis import agreement
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
 from pointcept_wsegpc.captures.s3dis import images as s3dis_images
 from pointcept_wsegpc.captures.s3dis.alignment import (
@@ -41,7 +41,7 @@ from pointcept_wsegpc.captures.s3dis.points import (
     repair_bytes,
 )
 from pointcept_wsegpc.captures.s3dis.raw import find_rooms
-from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room
+from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room, problem
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags
@@ -102,7 +102,7 @@ def links(scene, tolerance=0.15):
     coord, views = read_points(scene, ("coord",))["coord"], read_views(scene)
     found = set()
     for v, frame in enumerate(views.frame):
-        depth = read_view_image(scene, frame, "depth", views.size)
+        depth = read_view_image(scene, frame, "depth", views.size[0])
         point, row, col = camera.visible_pixels(
             coord, views.intrinsic[v], views.world_to_camera[v], depth, tolerance
         )
@@ -337,26 +337,12 @@ def test_images_of_another_room_are_refused(release, tmp_path):
         prepare_room(swapped, SETTINGS)
 
 
-def test_agreement_tells_seen_hidden_and_denied():
-    intrinsic = np.array([[10.0, 0, 4.5], [0, 10, 4.5], [0, 0, 1]])
-
-    class View:
-        frame, depth, world_to_camera = 3, np.full((10, 10), 2.0), np.eye(4)
-
-    View.intrinsic = intrinsic
-    coord = np.array([[0, 0, 2.01], [0.1, 0, 1.0], [0.1, 0.1, 3.0], [0, 0, -2], [9, 0, 2]])
-    found = agreement.Agreement(coord, 0.05)
-    found.add(View)
-    assert found.visible.tolist() == [True, False, False, False, False]
-    assert found.seen_by == {3: 1} and found.seen_share() == pytest.approx(1 / 3)
-    report = found.report()
-    assert report["visible"] == 0.2 and report["denied"] == 0.5
-    assert report["median_error"] == pytest.approx((0.01 + 1.0) / 2, abs=1e-5)
-    assert "median |depth - z| is 0.5" in agreement.problem(report, 0.05)
-    assert "look through 50 %" in agreement.problem({**report, "median_error": 0.01}, 0.05)
-    assert "see 4.0 %" in agreement.problem({**report, "visible": 0.04}, 0.05)
+def test_what_is_absurd():
     good = {"visible": 0.9, "median_error": 0.01, "denied": 0.02}
-    assert agreement.problem(good, 0.05) is None
+    assert problem(good, 0.05) is None
+    for wrong in ({"median_error": 0.5}, {"denied": 0.5}, {"visible": 0.04}):
+        assert problem({**good, **wrong}, 0.05)
+    assert problem({"visible": 0.0, "median_error": None, "denied": None}, 0.05)
 
 
 # ----------------------------------------------------------------- the corrupt files of the release
@@ -561,8 +547,8 @@ def test_images_of_different_sizes(release, room):
 
 
 def test_views_are_those_that_see_most():
-    measured = agreement.Agreement(np.zeros((1000, 3)), 0.05)
-    measured.seen_by = {0: 5, 1: 40, 2: 300, 3: 20, 4: 300, 5: 9}
+    seen, none = np.array([5, 40, 300, 20, 300, 9]), np.zeros(6, int)
+    measured = DepthFit(np.zeros(1000, bool), list(range(6)), seen, none, none, none, none)
     assert choose_views(measured, Settings()) == [1, 2, 3, 4]  # the others see less than 1 %
     assert choose_views(measured, Settings(max_views=3)) == [1, 2, 4]
     assert choose_views(measured, Settings(max_views=1)) == [2]

@@ -22,7 +22,6 @@ from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.raw import Capture, estimate_bytes, find_captures
 from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
-from pointcept_wsegpc.clouds.normals import vertex_normals
 from pointcept_wsegpc.clouds.ply import read_mesh
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
@@ -101,7 +100,7 @@ def test_points_have_pointcepts_layout(prepared):
 def test_views_name_the_kept_frames_and_their_cameras(prepared):
     capture, manifest = prepared
     views = read_views(capture.target)
-    assert views.frame.tolist() == [0, 2, 4, 6] and views.size == (24, 32)
+    assert views.frame.tolist() == [0, 2, 4, 6] and (views.size == (24, 32)).all()
     assert manifest["num_views"] == 4 and manifest["frames"]["read"] == 4
     for frame, world_to_camera in zip(views.frame, views.world_to_camera, strict=True):
         assert np.allclose(world_to_camera @ raw_scan.pose(frame), np.eye(4), atol=1e-6)
@@ -119,7 +118,7 @@ def test_points_and_depth_agree(prepared):
     for frame, intrinsic, pose in zip(
         views.frame, views.intrinsic, views.world_to_camera, strict=True
     ):
-        depth = read_view_image(capture.target, frame, "depth", views.size)
+        depth = read_view_image(capture.target, frame, "depth", views.size[0])
         uv, z = camera.project(coord, intrinsic, pose)
         col, row = np.rint(uv).astype(int).T
         inside = (z > 0) & (row >= 0) & (row < 24) & (col >= 0) & (col < 32)
@@ -146,14 +145,14 @@ def test_color_and_rendered_labels_lie_on_the_depth_grid(prepared):
     views = read_views(capture.target)
     assert manifest["view_labels"] == "rendered"
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        color = read_view_image(capture.target, frame, "color", views.size).astype(int)
-        surface = np.full(views.size, -1)
+        color = read_view_image(capture.target, frame, "color", views.size[0]).astype(int)
+        surface = np.full(views.size[0], -1)
         surface[color[..., 0] > 128], surface[color[..., 1] > 128] = raw_scan.FLOOR, raw_scan.WALL
-        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
-        label = read_view_image(capture.target, frame, "label", views.size)
-        depth = read_view_image(capture.target, frame, "depth", views.size)
+        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
+        label = read_view_image(capture.target, frame, "label", views.size[0])
+        depth = read_view_image(capture.target, frame, "depth", views.size[0])
         surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
-        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
+        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
         assert (label[depth == 0] == -1).all()
 
 
@@ -181,12 +180,12 @@ def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
     assert manifest["view_labels"] == "label-filt" and manifest["unlabelled"] == [4]
     views = read_views(capture.target)
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        label = read_view_image(capture.target, frame, "label", views.size)
+        label = read_view_image(capture.target, frame, "label", views.size[0])
         if frame == 4:
             assert (label == -1).all()
             continue
         surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
-        assert_surfaces_match(surface, intrinsic, views.size, raw_scan.pose(frame))
+        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
 
 
 def test_a_test_scene_has_no_labels(tmp_path):
@@ -200,23 +199,6 @@ def test_a_test_scene_has_no_labels(tmp_path):
 
 
 # -------------------------------------------------------------------------------- the pieces
-
-
-def test_vertex_normals_against_loop():
-    rng = np.random.default_rng(0)
-    coord, face = rng.normal(size=(30, 3)), rng.integers(0, 28, size=(60, 3))  # 28, 29: no face
-    face[0] = [3, 3, 5]  # degenerate
-    expected = np.zeros((30, 3))
-    for a, b, c in face:
-        normal = np.cross(coord[b] - coord[a], coord[c] - coord[a])
-        for vertex in (a, b, c):
-            expected[vertex] += normal / 2
-    for i in range(30):
-        length = np.linalg.norm(expected[i])
-        expected[i] = expected[i] / length if length else 0
-    normal = vertex_normals(coord, face)
-    assert normal.dtype == np.float32 and np.allclose(normal, expected, atol=1e-5)
-    assert (normal[28:] == 0).all()
 
 
 def test_color_resampling_averages_what_a_pixel_covers():
@@ -487,13 +469,14 @@ def test_the_tool_resumes_and_reports(tmp_path):
     assert "1 listed scenes have no folder: scene0009_00" in first.stdout
     tags = {name: ["wall", "floor"] for name in names[:2]}
     assert read_scene_tags(out / "scene_tags.json") == tags
+    assert ClassTable.read(out) == SCANNET20
 
     before = snapshot(out / "train" / names[0])
     assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments).stdout
     assert snapshot(out / "train" / names[0]) == before
     other = run_tool(*arguments[:-4], "--size", "16x12")
     assert "2 done, 0 already finished" in other.stdout
-    assert read_views(out / "val" / names[1]).size == (12, 16)
+    assert (read_views(out / "val" / names[1]).size == (12, 16)).all()
     assert not list((out / ".partial").rglob("*.*"))
 
 
@@ -516,8 +499,8 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path):
         for frame, intrinsic, pose in zip(
             views.frame, views.intrinsic, views.world_to_camera, strict=True
         ):
-            depth = read_view_image(scene, frame, "depth", views.size)
-            label = read_view_image(scene, frame, "label", views.size)
+            depth = read_view_image(scene, frame, "depth", views.size[0])
+            label = read_view_image(scene, frame, "label", views.size[0])
             point, row, col = camera.visible_pixels(points["coord"], intrinsic, pose, depth, 0.2)
             _, z = camera.project(points["coord"][point], intrinsic, pose)
             errors.append(np.abs(depth[row, col] - z))

@@ -13,15 +13,16 @@ import pytest
 import raw_scan
 from PIL import Image
 
+from pointcept_wsegpc.camera.zbuffer import PointRenderer
 from pointcept_wsegpc.checks.colors import check_colors
 from pointcept_wsegpc.checks.findings import Findings, group_problems, render
 from pointcept_wsegpc.checks.root import Schedule, check_tags, class_table, estimate, find_scenes
-from pointcept_wsegpc.checks.scene import Settings, check_scene, count_voxels
+from pointcept_wsegpc.checks.scene import Settings, check_scene
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.visualize.overlay import draw_overlay, nearest_points
+from pointcept_wsegpc.visualize.overlay import draw_overlay
 
 S3DIS = ClassTable.shipped("s3dis")
 SCANNET20 = ClassTable.shipped("scannet20")
@@ -173,10 +174,8 @@ def render_depth(scene):
     """Replace the depth images by what the poses show of the points, as without a depth camera."""
     coord, views = np.load(scene / "coord.npy"), read_views(scene)
     for i, frame in enumerate(views.frame):
-        depth = np.zeros(views.size, np.float32)
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
-        _, row, col, z = nearest_points(coord, *camera)
-        depth[row, col] = z
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[i]
+        depth, _ = PointRenderer(coord).draw(*camera)
         write_view_image(scene, frame, "depth", depth)
     manifest = read_json(scene / "manifest.json")
     rendered = {"from": "points", "views": views.frame.tolist()}
@@ -213,9 +212,9 @@ def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
     views = read_views(scene)
     coord, seen = np.load(scene / "coord.npy"), []
     for i in range(len(views)):
-        camera = views.intrinsic[i], views.world_to_camera[i], views.size
-        seen.append(nearest_points(coord, *camera)[0])
-    seen = np.unique(np.concatenate(seen))
+        camera = views.intrinsic[i], views.world_to_camera[i], views.size[i]
+        seen.append(PointRenderer(coord).draw(*camera)[1])
+    seen = np.unique(seen)[1:]  # without -1
     assert 50 <= len(seen) < 0.9 * len(coord)
 
     def paint(color):
@@ -318,7 +317,7 @@ def test_gray_colors_say_nothing_about_channels():
     rng, findings = np.random.default_rng(0), Findings()
     gray = rng.integers(0, 256, (500, 1)).repeat(3, 1).astype(np.float32)
     check_colors(findings, gray, gray)
-    assert not findings.problems and findings.measures["brightness_correlation"] == 1
+    assert not findings.problems and findings.metrics["brightness_correlation"] == 1
     check_colors(findings, gray, gray[::-1])
     assert findings.has("colors-unrelated")
 
@@ -487,12 +486,6 @@ def test_estimate_scales_with_the_data():
     assert half["steps"] == 600 and half["hours"] == 3.0 and "assumed" in half["assumption"]
 
 
-def test_voxels_match_sets():
-    coord = np.random.default_rng(0).uniform(-1, 1, (500, 3))
-    cells = {tuple(c) for c in np.floor((coord - coord.min(0)) / 0.3).astype(int)}
-    assert count_voxels(coord, 0.3) == len(cells) == count_voxels(coord * 1e8, 0.3e8)
-
-
 def test_problems_of_many_scenes_are_one_line():
     problem = {"key": "k", "found": "poses are off", "fix": "mend them", "wasted": True}
     scenes = {f"train/s{i}": {"problems": [problem]} for i in range(9)}
@@ -508,14 +501,6 @@ def test_problems_of_many_scenes_are_one_line():
         "ERROR   poses are off [9 of 9 scenes: train/s0, train/s1, train/s2 and 6 more]; mend them",
         "warning few; add",
     ]
-
-
-def test_nearest_points():
-    coord = np.array([[0, 0, 2.0], [0, 0, 1.0], [0.1, 0, 1.0], [0, 0, -1.0]])
-    intrinsic = np.array([[10.0, 0, 2], [0, 10.0, 1], [0, 0, 1]])
-    point, row, col, z = nearest_points(coord, intrinsic, np.eye(4), (3, 5))
-    assert (point.tolist(), row.tolist(), col.tolist()) == ([1, 2], [1, 1], [2, 3])
-    assert z.tolist() == [1, 1]
 
 
 def test_overlay_of_a_cloud_that_no_view_sees(scene, tmp_path):

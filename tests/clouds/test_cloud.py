@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.clouds.clean import may_repeat, unit_range
 from pointcept_wsegpc.clouds.kd_tree import LEAF, build_tree, query_tree
-from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud
 

@@ -1,18 +1,15 @@
-"""Points of own scans: the readers, thinning with the way back, normals, rendered depth."""
+"""Readers and writers of clouds."""
+
+import struct
 
 import numpy as np
 import pytest
-import raw_scan
 from plyfile import PlyData, PlyElement
 
-from pointcept_wsegpc.camera.zbuffer import MeshDepth, PointDepth
-from pointcept_wsegpc.clouds.formats import as_uint8
-from pointcept_wsegpc.clouds.normals import complete_normals, estimate_normals, face_towards
+from pointcept_wsegpc.clouds.formats import CLOUD_FORMATS, PointCloud, as_uint8
 from pointcept_wsegpc.clouds.pcd import decompress_lzf
-from pointcept_wsegpc.clouds.ply import write_ply
+from pointcept_wsegpc.clouds.ply import count_vertices, read_ply, write_columns, write_ply
 from pointcept_wsegpc.clouds.read import find_cloud, read_cloud
-from pointcept_wsegpc.clouds.spacing import reach_of_points
-from pointcept_wsegpc.clouds.voxels import thin
 
 RNG = np.random.default_rng(0)
 COORD = RNG.uniform(-3, 3, (40, 3)).astype(np.float32)
@@ -43,6 +40,24 @@ def test_ply_written_here_is_read_again(tmp_path):
     assert np.allclose(read_cloud(tmp_path / "far.ply").coord - [4.5e5, 5.4e6, 0], COORD, atol=1e-4)
 
 
+def test_ply_by_its_bytes(tmp_path):
+    """The layout that the format prescribes, packed by hand."""
+    face, label = np.zeros((1, 3)), np.int16([258])
+    write_ply(tmp_path / "a.ply", COORD[:1], COLOR[:1], face, ["one", "two"], label=label)
+    header = (
+        "ply\nformat binary_little_endian 1.0\ncomment one\ncomment two\nelement vertex 1\n"
+        "property float x\nproperty float y\nproperty float z\nproperty uchar red\n"
+        "property uchar green\nproperty uchar blue\nproperty short label\nelement face 1\n"
+        "property list uchar int vertex_indices\nend_header\n"
+    )
+    body = struct.pack("<3f3Bh", *COORD[0], *COLOR[0], 258) + struct.pack("<B3i", 3, 0, 0, 0)
+    assert (tmp_path / "a.ply").read_bytes() == header.encode() + body
+    assert count_vertices(tmp_path / "a.ply") == 1
+    assert read_ply(tmp_path / "a.ply", faces=False).face is None
+    write_columns(tmp_path / "b.ply", dict(zip("xyz", COORD.T.astype(">f8"), strict=True)))
+    assert_cloud(tmp_path / "b.ply", color=None, atol=0)
+
+
 @pytest.mark.parametrize("text", [True, False])
 def test_ply_of_polygons_with_normals_and_float_colours(text, tmp_path):
     names = ("x", "y", "z", "nx", "ny", "nz", "red", "green", "blue")
@@ -59,8 +74,16 @@ def test_ply_of_polygons_with_normals_and_float_colours(text, tmp_path):
 
 def write_pcd(path, storage):
     packed = (COLOR.astype(np.uint32) << [16, 8, 0]).sum(1).astype(np.uint32)
-    layout = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<f4"), ("normal_x", "<f4"),
-              ("normal_y", "<f4"), ("normal_z", "<f4"), ("_", "u1", 2)]  # fmt: skip
+    layout = [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("rgb", "<f4"),
+        ("normal_x", "<f4"),
+        ("normal_y", "<f4"),
+        ("normal_z", "<f4"),
+        ("_", "u1", 2),
+    ]
     points = np.zeros(40, layout)
     for i, axis in enumerate("xyz"):
         points[axis], points[f"normal_{axis}"] = COORD[:, i], NORMAL[:, i]
@@ -160,7 +183,7 @@ def write_bytes(data):
     [
         ("a.ply", write_bytes(b"ply\nnonsense\n"), "export it again"),
         ("a.ply", write_bytes(b""), "export it again"),
-        ("a.ply", lambda p: write_ply(p, COORD, COLOR, np.array([[0, 1, 99]])), "names vertex 99"),
+        ("a.ply", lambda p: write_ply(p, COORD, COLOR, np.array([[0, 1, 99]])), "vertices 0 to 99"),
         ("a.ply", lambda p: write_ply(p, COORD * np.nan, COLOR), "no point with finite"),
         ("a.pcd", write_bytes(b"FIELDS x\n"), "its header lacks"),
         ("a.npy", lambda p: np.save(p, np.zeros((4, 5))), r"the shape (4, 5); expected (N, 3)"),
@@ -168,7 +191,7 @@ def write_bytes(data):
         ("a.npy", lambda p: np.save(p, np.zeros(4, [("x", "f4")])), "expected x, y and z, got x"),
         ("a.las", write_bytes(b"LASF"), "export it again"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_cloud_gets_one_line(name, write, message, tmp_path):
     if name.endswith("las"):
         pytest.importorskip("laspy")
@@ -188,8 +211,25 @@ def test_a_cut_pcd(storage, tmp_path):
         read_cloud(tmp_path / "a.pcd")
 
 
+def test_a_format_from_outside(tmp_path, monkeypatch):
+    monkeypatch.setattr(CLOUD_FORMATS, "_entries", dict(CLOUD_FORMATS._entries))
+
+    @CLOUD_FORMATS.register(".pts")  # as Leica's programs write it: a count, then x y z i r g b
+    def read_pts(path):
+        values = np.loadtxt(path, skiprows=1)
+        return PointCloud(values[:, :3], values[:, 4:].astype(np.uint8))
+
+    rows = np.concatenate([COORD, COORD[:, :1], COLOR], axis=1)
+    np.savetxt(tmp_path / "a.pts", rows, header="40", comments="")
+    assert find_cloud(tmp_path).name == "a.pts"
+    assert_cloud(tmp_path / "a.pts")
+    (tmp_path / "a.pts").write_text("1\nx\n")
+    with pytest.raises(ValueError, match=r"a\.pts"):
+        read_cloud(tmp_path / "a.pts")
+
+
 def test_which_cloud_of_a_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"has no cloud; expected a \.ply"):
+    with pytest.raises(FileNotFoundError, match=r"has no cloud; expected a \."):
         find_cloud(tmp_path)
     (tmp_path / "sparse_pc.ply").touch()
     (tmp_path / "._points.ply").touch()  # of macOS
@@ -202,97 +242,3 @@ def test_which_cloud_of_a_folder(tmp_path):
     (tmp_path / "mesh.ply").touch()
     with pytest.raises(ValueError, match="name the one to use"):
         find_cloud(tmp_path)
-
-
-# ------------------------------------------------------------------------ thinning and normals
-
-
-def test_thinning_leaves_one_point_per_cell_and_the_way_back():
-    coord = np.concatenate([RNG.uniform(0, 1, (3000, 3)), [[np.nan, 0, 0], [0, np.inf, 0]]])
-    index, inverse = thin(coord, 0.1)
-    cells = np.floor((coord[:3000]) / 0.1).astype(int)
-    assert len(index) == len(np.unique(cells, axis=0)) and (np.diff(index) > 0).all()
-    assert (inverse[3000:] == -1).all() and inverse.dtype == np.int32
-    assert (cells[index[inverse[:3000]]] == cells).all()
-    assert (inverse[index] == np.arange(len(index))).all()
-
-
-def test_thinning_of_nothing_and_of_far_outliers():
-    coord = np.array([[0, 0, 0], [0, 0, 0], [np.nan, 0, 0], [1, 0, 0]], dtype=float)
-    index, inverse = thin(coord, 0)
-    assert index.tolist() == [0, 1, 3] and inverse.tolist() == [0, 1, -1, 2]
-    far = np.array([[0, 0, 0], [1e6, 1e6, 1e6], [1e6, 0, 1e6], [0, 0, 0]], dtype=float)
-    index, inverse = thin(far, 0.001)  # 1e27 cells do not fit into 64 bits
-    assert index.tolist() == [0, 1, 2] and inverse.tolist() == [0, 1, 2, 0]
-
-
-def test_normals_are_estimated_only_where_they_are_missing():
-    coord, surface, _ = raw_scan.room()
-    axis = np.where(surface == raw_scan.FLOOR, 2, 1)
-    inner = (np.abs(coord[:, 1] - 3) > 0.2) | (coord[:, 2] > 0.2)  # off the edge of the two
-    normal = estimate_normals(coord)
-    assert np.allclose(np.abs(normal[np.arange(len(coord)), axis][inner]), 1, atol=1e-4)
-    given = np.tile(np.float32([0, 0, 3]), (len(coord), 1))
-    given[5], given[6] = 0, np.nan
-    normal, estimated = complete_normals(coord, given)
-    assert np.flatnonzero(estimated).tolist() == [5, 6]
-    assert np.allclose(normal[~estimated], [0, 0, 1])
-    faced = face_towards(coord, estimate_normals(coord), np.array([[2.0, 1.0, 1.2]]))
-    assert (faced[np.arange(len(coord)), axis][inner] * np.where(axis == 2, 1, -1)[inner] > 0).all()
-
-
-def test_normals_of_a_box_point_to_the_nearest_camera():
-    u = np.linspace(0, 3, 40)
-    grid = np.stack(np.meshgrid(u, u), -1).reshape(-1, 2)
-    floor = np.column_stack([grid, np.zeros(len(grid))])
-    wall = np.column_stack([np.full(len(grid), 3.0), grid])
-    coord = np.concatenate([floor, wall])
-    for cameras in (np.array([[1, 1, 1.5], [0.5, 2, 1]]), np.empty((0, 3))):
-        normal = face_towards(coord, estimate_normals(coord), cameras)
-        assert normal.dtype == np.float32 and np.allclose(np.linalg.norm(normal, axis=1), 1)
-        inside = (np.abs(floor[:, 0] - 1.5) < 1.2) & (np.abs(floor[:, 1] - 1.5) < 1.2)
-        assert np.allclose(normal[: len(floor)][inside], [0, 0, 1], atol=1e-3)
-        inside = (np.abs(wall[:, 1] - 1.5) < 1.2) & (np.abs(wall[:, 2] - 1.5) < 1.2)
-        assert np.allclose(normal[len(floor) :][inside], [-1, 0, 0], atol=1e-3)
-    alone = face_towards(coord[:1], estimate_normals(coord[:1]), np.empty((0, 3)))
-    assert alone.shape == (1, 3)
-
-
-def test_normals_of_very_few_points():
-    for number in (1, 2, 3):
-        normal, estimated = complete_normals(RNG.normal(size=(number, 3)), None)
-        assert np.allclose(np.linalg.norm(normal, axis=1), 1) and estimated.all()
-
-
-# ------------------------------------------------------------------------------ rendered depth
-
-
-@pytest.mark.parametrize("kind", ["points", "mesh"])
-def test_rendered_depth_against_ray_casting(kind):
-    coord, surface, face = raw_scan.room()
-    normal = np.eye(3)[np.where(surface == raw_scan.FLOOR, 2, 1)]
-    intrinsic = raw_scan.DEPTH_INTRINSIC[:3, :3].astype(float)
-    if kind == "mesh":
-        pytest.importorskip("embreex")
-        renderer = MeshDepth(coord, face)
-    else:
-        renderer = PointDepth(coord, normal, reach_of_points(coord))
-    for number in (0, 4):
-        pose = raw_scan.pose(number)
-        expected, _ = raw_scan.render(intrinsic, raw_scan.DEPTH_SIZE, pose)
-        found = renderer.render(intrinsic, np.linalg.inv(pose), raw_scan.DEPTH_SIZE)
-        assert ((found > 0) == (expected > 0)).mean() > 0.95  # but for the outline
-        both = (found > 0) & (expected > 0)
-        error = np.abs(found - expected)[both]
-        assert np.median(error) < 1e-4 and np.quantile(error, 0.98) < 0.02
-
-
-def test_near_surfaces_hide_far_ones():
-    near, far = np.mgrid[-5:6, -5:6, 1:2].reshape(3, -1).T, np.mgrid[-19:20, -19:20, 2:3]
-    far = far.reshape(3, -1).T
-    coord = np.concatenate([0.1 * far * [1, 1, 10], 0.1 * near * [1, 1, 10], [[0, 0, -1.0]]])
-    renderer = PointDepth(coord, np.tile([0, 0, 1.0], (len(coord), 1)), np.full(len(coord), 0.1))
-    intrinsic = np.array([[20.0, 0, 21.5], [0, 20, 21.5], [0, 0, 1]])
-    depth, shown = renderer.draw(intrinsic, np.eye(4), (44, 44))
-    assert np.allclose(depth[14:30, 14:30], 1) and (shown[14:30, 14:30] >= len(far)).all()
-    assert np.allclose(depth[20, 36:40], 2) and (depth[0] == 0).all() and (shown[0] == -1).all()

@@ -33,7 +33,7 @@ class PointScores(nn.Module):
 @pytest.fixture
 def finished(prepared_root, tmp_path):
     """A training's folder: its config and its last checkpoint."""
-    val = Config.fromfile(str(REPOSITORY / "configs/synthetic/stage2-minkunet.py")).data.val
+    val = Config.fromfile(str(REPOSITORY / "configs/quickstart/stage2-minkunet.py")).data.val
     val.data_root = str(prepared_root)
     Config({"model": MODEL, "data": {"val": val}}).dump(str(tmp_path / "config.py"))
     torch.manual_seed(3)
@@ -86,7 +86,7 @@ def collect_no_inverse(config):
 
 
 def use_stage_one_data(config):
-    config.data.val = {"type": "WSegPCScanNetDataset", "data_root": config.data.val.data_root}
+    config.data.val = {"type": "WSegPCMultiViewDataset", "data_root": config.data.val.data_root}
 
 
 @pytest.mark.parametrize("change", [collect_no_inverse, use_stage_one_data])

@@ -127,13 +127,32 @@ def test_views_round_trip(tmp_path):
     views = make_views()
     write_views(tmp_path, views)
     stored = read_views(tmp_path)
-    assert len(stored) == 2 and stored.size == (4, 6)
+    assert len(stored) == 2 and stored.size.tolist() == [[4, 6]] * 2
     for name in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
         array = getattr(stored, name)
         assert array.dtype == (np.int64 if name == "frame" else np.float64)
         assert (array == getattr(views, name)).all()
     with pytest.raises(FileNotFoundError, match=r"views\.npz is missing"):
         read_views(tmp_path / "other")
+
+
+def test_views_of_different_sizes(tmp_path):
+    write_views(tmp_path, make_views(size=[(4, 6), (9, 3)]))
+    assert read_views(tmp_path).size.tolist() == [[4, 6], [9, 3]]
+    none = {"frame": [], "intrinsic": np.empty((0, 3, 3)), "world_to_camera": np.empty((0, 4, 4))}
+    write_views(tmp_path, make_views(**none))
+    assert read_views(tmp_path).size.shape == (0, 2)
+    with pytest.raises(ValueError):
+        make_views(size=[(4, 6)] * 3)
+
+
+def test_views_of_one_stored_size_are_to_be_upgraded(tmp_path):
+    write_views(tmp_path, make_views())
+    with np.load(tmp_path / "views.npz") as stored:
+        arrays = {**stored, "size": np.array([4, 6])}
+    np.savez(tmp_path / "views.npz", **arrays)
+    with pytest.raises(ValueError, match=r"views\.npz has a size of shape \(2,\).*wsegpc upgrade"):
+        read_views(tmp_path)
 
 
 def test_view_images_round_trip(tmp_path):

@@ -68,13 +68,15 @@ def finished(model, prepared_root, tmp_path):
 
 
 def export_by_hook(model, folder, **settings):
-    """What PseudoLabelExporter leaves in folder/hook."""
+    """What WSegPCPseudoLabelExporter leaves in folder/hook."""
     from test_hooks import attach, toy_trainer
 
     config = Config.fromfile(str(folder / "config.py"))
     trainer = toy_trainer(model, cfg={"save_path": config.save_path, "data": config.data})
     store = folder / "hook"
-    attach("PseudoLabelExporter", trainer, num_worker=0, store=str(store), **settings).export()
+    attach(
+        "WSegPCPseudoLabelExporter", trainer, num_worker=0, store=str(store), **settings
+    ).export()
     return store
 
 

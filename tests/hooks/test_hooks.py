@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import reference
 import small
 import torch
 from pointcept.datasets import build_dataset, collate_fn
@@ -90,7 +91,7 @@ def eval_dataset(root, **changes):
     return build_dataset(small.dataset_config(root, mode="eval", **changes))
 
 
-# ---------------------------------------------------------------------------- SceneTagHook
+# ---------------------------------------------------------------------------- WSegPCSceneTags
 
 
 class TestSceneTagHook:
@@ -100,7 +101,7 @@ class TestSceneTagHook:
         return toy_trainer(train_loader=SimpleNamespace(dataset=dataset))
 
     def test_accepts_good_tags_and_logs_them(self, trainer, prepared_root):
-        attach("SceneTagHook", trainer).before_train()
+        attach("WSegPCSceneTags", trainer).before_train()
         line = text(trainer)
         assert f"Scene tags of 3 scenes from {prepared_root / TAGS_FILE}" in line
         assert all(name in line for name in SCANNET20.names)
@@ -110,22 +111,22 @@ class TestSceneTagHook:
         del tags["scene0001_00"], tags["scene0002_00"]
         expected = r"scene_tags.json: 2 of 3 scenes absent: scene0001_00, scene0002_00; add"
         with pytest.raises(ValueError, match=expected):
-            attach("SceneTagHook", trainer).before_train()
+            attach("WSegPCSceneTags", trainer).before_train()
 
     def test_names_every_scene_without_tags(self, trainer):
         trainer.train_loader.dataset.scene_tags["scene0001_00"] = []
         with pytest.raises(ValueError, match=r"1 of 3 scenes without any tag: scene0001_00; add"):
-            attach("SceneTagHook", trainer).before_train()
+            attach("WSegPCSceneTags", trainer).before_train()
 
     def test_names_an_unknown_class(self, trainer):
         trainer.train_loader.dataset.scene_tags["scene0002_00"] = ["wall", "unicorn"]
         with pytest.raises(ValueError, match=r"scene_tags.json, scene scene0002_00: .*unicorn"):
-            attach("SceneTagHook", trainer).before_train()
+            attach("WSegPCSceneTags", trainer).before_train()
 
     def test_refuses_collates_mixing(self, trainer):
         trainer.cfg.mix_prob = 0.8
-        with pytest.raises(ValueError, match=r"mix_prob is 0.8, stage one needs 0.*mix3d"):
-            attach("SceneTagHook", trainer).before_train()
+        with pytest.raises(ValueError, match=r"mix_prob is 0.8, stage one needs 0.*mix3d_prob"):
+            attach("WSegPCSceneTags", trainer).before_train()
 
     def test_long_lists_are_cut(self, trainer):
         dataset = trainer.train_loader.dataset
@@ -135,7 +136,7 @@ class TestSceneTagHook:
 
     @pytest.mark.parametrize("key", ["segment", "origin_segment", "segment20"])
     def test_refuses_a_batch_with_point_labels(self, trainer, key):
-        hook = attach("SceneTagHook", trainer)
+        hook = attach("WSegPCSceneTags", trainer)
         trainer.comm_info["input_dict"] = {"coord": 0, "tags": 0}
         hook.before_step()
         trainer.comm_info["input_dict"][key] = 0
@@ -143,13 +144,13 @@ class TestSceneTagHook:
             hook.before_step()
 
     def test_labels_that_were_asked_for_pass_and_are_logged(self, trainer, prepared_root):
-        hook = attach("SceneTagHook", trainer)
+        hook = attach("WSegPCSceneTags", trainer)
         hook.before_train()
         assert "Point labels are read" not in text(trainer)
-        dataset = build_dataset(small.dataset_config(prepared_root, labels=True))
+        dataset = build_dataset(small.dataset_config(prepared_root, with_labels=True))
         trainer.train_loader.dataset = dataset
         hook.before_train()
-        assert "Point labels are read in training (labels=True)" in text(trainer)
+        assert "Point labels are read in training (with_labels=True)" in text(trainer)
         trainer.comm_info["input_dict"] = collate_fn([dataset[0]])
         assert "segment" in trainer.comm_info["input_dict"]
         hook.before_step()
@@ -157,7 +158,7 @@ class TestSceneTagHook:
     def test_training_samples_pass(self, trainer):
         sample = trainer.train_loader.dataset[0]
         trainer.comm_info["input_dict"] = collate_fn([sample])
-        attach("SceneTagHook", trainer).before_step()
+        attach("WSegPCSceneTags", trainer).before_step()
 
     def test_statistics_against_counting(self):
         rng = np.random.default_rng(0)
@@ -180,7 +181,7 @@ class TestSceneTagHook:
         assert first.endswith("in 100.0 % of scenes; with bed 67 %, sink 33 %")
 
 
-# --------------------------------------------------------------------------- EMATeacherHook
+# --------------------------------------------------------------------------- WSegPCEMATeacher
 
 
 def states_equal(one, other):
@@ -208,7 +209,7 @@ class TestEMATeacherHook:
 
     def start(self, model, decay=0.5, **cfg):
         trainer = toy_trainer(model, cfg=cfg)
-        attach("EMATeacherHook", trainer, decay=decay).before_train()
+        attach("WSegPCEMATeacher", trainer, decay=decay).before_train()
         return trainer
 
     def test_a_fresh_teacher_is_the_student(self, model):
@@ -235,7 +236,7 @@ class TestEMATeacherHook:
         weight = save_checkpoint(tmp_path / "w.pth", model, without=["teacher.", "project_"])
         trainer = self.start(model, weight=weight)
         assert states_equal(model.teacher, model.student)
-        assert "started anew: project_pixels, project_points, teacher" in text(trainer)
+        assert "started anew: project_images, project_points, teacher" in text(trainer)
 
     def test_resume_keeps_the_schedule(self, model, tmp_path):
         model.iteration += 7
@@ -256,7 +257,7 @@ class TestEMATeacherHook:
             self.start(model, weight=str(tmp_path / "nothing.pth"))
 
     def test_another_architecture_is_refused(self, model, tmp_path):
-        other = {"name": "resnet10t", "weights": "none", "stages": 1}
+        other = {"name": "resnet10t", "weights": "none", "num_stages": 1}
         other = build_model(small.model_config(image_encoder=other))
         weight = save_checkpoint(tmp_path / "w.pth", other)
         with pytest.raises(ValueError, match=r"student\.image_encoder.*another backbone") as error:
@@ -323,13 +324,13 @@ class TestEMATeacherHook:
     def test_the_teacher_follows_inside_a_wrapper(self, model):
         trainer = toy_trainer(model)
         trainer.model = SimpleNamespace(module=model)  # as DistributedDataParallel holds it
-        attach("EMATeacherHook", trainer, decay=0.0).before_train()
+        attach("WSegPCEMATeacher", trainer, decay=0.0).before_train()
         trainer.model = model
         self.run_steps(trainer, [1.0])
         assert states_equal(model.teacher, model.student)
 
 
-# --------------------------------------------------------------------- ReproducibleSampling
+# --------------------------------------------------------------------- WSegPCReproducibleSampling
 
 
 class SeenEpochs(torch.utils.data.Dataset):
@@ -354,7 +355,7 @@ class TestReproducibleSampling:
         dataset = SeenEpochs()
         order = torch.utils.data.DataLoader(dataset, shuffle=True, batch_size=None)
         trainer = toy_trainer(train_loader=order, start_epoch=first)
-        hook = attach("ReproducibleSampling", trainer)
+        hook = attach("WSegPCReproducibleSampling", trainer)
         hook.before_train()
         seen = []
         for epoch in range(first, first + count):
@@ -389,7 +390,7 @@ class TestReproducibleSampling:
 
     def test_other_data_sets_and_samplers_are_left_alone(self):
         order = torch.utils.data.DataLoader(range(4), batch_size=None)
-        hook = attach("ReproducibleSampling", toy_trainer(train_loader=order))
+        hook = attach("WSegPCReproducibleSampling", toy_trainer(train_loader=order))
         hook.before_train()
         assert list(order) == [0, 1, 2, 3]
 
@@ -400,7 +401,7 @@ class TestReproducibleSampling:
             dataset = build_dataset(small.dataset_config(prepared_root))
             batches = loader(dataset, num_workers=1, persistent_workers=True)
             trainer = toy_trainer(train_loader=batches, start_epoch=start)
-            hook = attach("ReproducibleSampling", trainer)
+            hook = attach("WSegPCReproducibleSampling", trainer)
             hook.before_train()
             for epoch in range(start, 2):
                 trainer.epoch = epoch
@@ -411,33 +412,16 @@ class TestReproducibleSampling:
         assert all(same) and not any(differ)
 
 
-# -------------------------------------------------------------------------- WeakSegEvaluator
-
-
-def slow_confusion(pred, target, size):
-    counts = np.zeros((size, size), np.int64)
-    for p, t in zip(pred.tolist(), target.tolist(), strict=True):
-        if t >= 0:
-            counts[t, p] += 1
-    return counts
-
-
-def slow_miou(counts):
-    """Over the classes of the ground truth, each from sets of pairs."""
-    values = []
-    for c in range(len(counts)):
-        if counts[c].sum():
-            values.append(counts[c, c] / (counts[c].sum() + counts[:, c].sum() - counts[c, c]))
-    return np.mean(values)
+# -------------------------------------------------------------------------- WSegPCEvaluator
 
 
 def slow_predictions(model, sample, network, masked):
-    """Class of every point (N,) and every pixel (V * H * W,), and the 3D probabilities (N, C)."""
+    """Class of every point (N,) and every pixel (P,), and the 3D probabilities (N, C)."""
     batch = collate_fn([sample])
     with torch.no_grad():
         result = model.infer(batch, network)
-    tags = batch["tags"][0].numpy() > 0 if masked else np.ones(NUM_CLASSES, bool)
-    pixels = result["image_logits"].numpy().transpose(0, 2, 3, 1).reshape(-1, NUM_CLASSES)
+    tags = batch["scene_tags"][0].numpy() > 0 if masked else np.ones(NUM_CLASSES, bool)
+    pixels = result["image_logits"].numpy()
     points = result["seg_logits"].numpy()[sample["inverse"].numpy()]
     points, pixels = (np.where(tags, x, -np.inf).astype(np.float64) for x in (points, pixels))
     probs = np.exp(points - points.max(1, keepdims=True))
@@ -448,7 +432,7 @@ class TestWeakSegEvaluator:
     def evaluate(self, model, dataset, **loading):
         data = {"names": list(SCANNET20.names)}
         trainer = toy_trainer(model, val_loader=loader(dataset, **loading), cfg={"data": data})
-        attach("WeakSegEvaluator", trainer).after_epoch()
+        attach("WSegPCEvaluator", trainer).after_epoch()
         return trainer
 
     def test_numbers_against_counting(self, frozen_model, prepared_root):
@@ -457,26 +441,27 @@ class TestWeakSegEvaluator:
         assert len(dataset) == 2
         expected = {}
         for masked, suffix in ((False, ""), (True, "_tags")):
-            counts = {"": 0, "_2d": 0}
+            counts = {"_3d": 0, "_2d": 0}
             for sample in dataset:
                 points, pixels, _ = slow_predictions(frozen_model, sample, "teacher", masked)
                 truth = sample["origin_segment"]
-                counts[""] = counts[""] + slow_confusion(points, truth, NUM_CLASSES)
-                truth = sample["image_label"].flatten()
-                counts["_2d"] = counts["_2d"] + slow_confusion(pixels, truth, NUM_CLASSES)
+                counts["_3d"] = counts["_3d"] + reference.confusion(points, truth, NUM_CLASSES)
+                truth = sample["image_segment"]
+                counts["_2d"] = counts["_2d"] + reference.confusion(pixels, truth, NUM_CLASSES)
             for branch, count in counts.items():
-                expected[f"val/mIoU{branch}{suffix}"] = slow_miou(count)
+                name = f"val/mIoU{branch}{suffix}" if branch + suffix != "_3d" else "val/mIoU"
+                expected[name] = reference.mean_iou(count)
         for name, value in expected.items():
             assert trainer.writer[name] == (pytest.approx(value), 1), name
         assert len(set(expected.values())) == 4
-        assert expected["val/mIoU_tags"] > expected["val/mIoU"]
+        assert expected["val/mIoU_3d_tags"] > expected["val/mIoU"]
 
     def test_the_metric_is_without_tags(self, frozen_model, prepared_root):
         trainer = self.evaluate(frozen_model, eval_dataset(prepared_root, split="val"))
         assert trainer.comm_info["current_metric_name"] == "mIoU"
         chosen = trainer.comm_info["current_metric_value"]
         assert chosen == trainer.writer["val/mIoU"][0]
-        assert chosen != trainer.writer["val/mIoU_tags"][0]
+        assert chosen != trainer.writer["val/mIoU_3d_tags"][0]
         table = text(trainer)
         assert all(title in table for title in ("3D with tags", "2D with tags", "mIoU", "bathtub"))
 
@@ -494,7 +479,7 @@ class TestWeakSegEvaluator:
 
     def test_not_when_evaluation_is_off(self, frozen_model):
         trainer = toy_trainer(frozen_model, cfg={"evaluate": False})
-        attach("WeakSegEvaluator", trainer).after_epoch()
+        attach("WSegPCEvaluator", trainer).after_epoch()
         assert trainer.writer == {}
 
     def test_without_labels_it_says_so(self, frozen_model, root_copy):
@@ -510,7 +495,7 @@ class TestWeakSegEvaluator:
             self.evaluate(frozen_model, dataset, batch_size=2)
 
 
-# ----------------------------------------------------------------------- PseudoLabelExporter
+# ----------------------------------------------------------------------- WSegPCPseudoLabelExporter
 
 
 def export(model, dataset, store, **settings):
@@ -527,8 +512,8 @@ def slow_labels(model, sample, network="teacher", use_tags=True, region_vote=Tru
     _, _, probs = slow_predictions(model, sample, network, use_tags)
     if region_vote:
         region = sample["origin_region"].numpy()
-        for r in np.unique(region[region >= 0]):
-            probs[region == r] = probs[region == r].mean(0)
+        inside = region >= 0
+        probs[inside] = reference.vote(probs, region)[region[inside]]
     return probs.argmax(1), probs.max(1)
 
 
@@ -601,8 +586,8 @@ class TestPseudoLabelExporter:
         truths = [np.load(scene / "segment20.npy").ravel() for scene in dataset.scenes]
         assert manifest["points"] == sum(map(len, truths))
         labels = [np.load(tmp_path / f"{scene.name}.npz")["label"] for scene in dataset.scenes]
-        counts = slow_confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
-        assert quality["miou"]["3d"] == pytest.approx(slow_miou(counts))
+        counts = reference.confusion(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
+        assert quality["miou"]["3d"] == pytest.approx(reference.mean_iou(counts))
         wall = counts[0, 0] / (counts[0].sum() + counts[:, 0].sum() - counts[0, 0])
         assert quality["iou"]["3d"]["wall"] == pytest.approx(wall)
         pixels, pixel_truths, points = [], [], []
@@ -610,11 +595,13 @@ class TestPseudoLabelExporter:
             found = slow_predictions(frozen_model, sample, "teacher", True)
             points.append(found[0])
             pixels.append(found[1])
-            pixel_truths.append(sample["image_label"].flatten().numpy())
-        counts = slow_confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
-        assert quality["miou"]["3d_no_vote"] == pytest.approx(slow_miou(counts), abs=1e-4)
-        counts = slow_confusion(np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES)
-        assert quality["miou"]["2d"] == pytest.approx(slow_miou(counts), abs=1e-4)
+            pixel_truths.append(sample["image_segment"].numpy())
+        counts = reference.confusion(np.concatenate(points), np.concatenate(truths), NUM_CLASSES)
+        assert quality["miou"]["3d_no_vote"] == pytest.approx(reference.mean_iou(counts), abs=1e-4)
+        counts = reference.confusion(
+            np.concatenate(pixels), np.concatenate(pixel_truths), NUM_CLASSES
+        )
+        assert quality["miou"]["2d"] == pytest.approx(reference.mean_iou(counts), abs=1e-4)
         json.loads((tmp_path / "store.json").read_text(), parse_constant=pytest.fail)
         assert "Pseudo-label IoU (%)" in "\n".join(lines)
         assert "coverage 100.0 %" in "\n".join(lines)
@@ -767,7 +754,7 @@ class TestPseudoLabelExporter:
     def hook(self, model, root, folder, **settings):
         cfg = {"save_path": str(folder), "data": {"train": small.dataset_config(root)}}
         trainer = toy_trainer(model, cfg=cfg, max_epoch=4)
-        return attach("PseudoLabelExporter", trainer, num_worker=0, **settings), trainer
+        return attach("WSegPCPseudoLabelExporter", trainer, num_worker=0, **settings), trainer
 
     def test_the_hook_after_training(self, frozen_model, prepared_root, tmp_path):
         hook, trainer = self.hook(frozen_model, prepared_root, tmp_path)
@@ -779,11 +766,11 @@ class TestPseudoLabelExporter:
         assert manifest["about"]["config"] == str(tmp_path / "config.py")
         miou = manifest["quality"]["miou"]
         for metric, value in miou.items():
-            assert trainer.writer[f"pseudo_label/{metric}"] == (value, 1)
+            assert trainer.writer[f"pseudo_label/mIoU_{metric}"] == (value, 1)
         assert set(miou) == {"3d", "3d_no_vote", "2d"}
 
     def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):
-        hook, trainer = self.hook(frozen_model, prepared_root, tmp_path, every=2)
+        hook, trainer = self.hook(frozen_model, prepared_root, tmp_path, every_epochs=2)
         exported = []
         monkeypatch.setattr(hook, "export", lambda: exported.append(trainer.epoch + 1))
         for trainer.epoch in range(4):
@@ -792,10 +779,10 @@ class TestPseudoLabelExporter:
         assert exported == [2, 4]  # the last epoch is left to after_train
 
     def test_a_store_of_ones_own_is_not_replaced_unasked(self, tmp_path):
-        build = HOOKS.get("PseudoLabelExporter")
-        assert build().replace and not build(store="s").replace and build(every=2).replace
+        build = HOOKS.get("WSegPCPseudoLabelExporter")
+        assert build().replace and not build(store="s").replace and build(every_epochs=2).replace
         with pytest.raises(ValueError, match="expected replace=True"):
-            build(store="s", every=2)
+            build(store="s", every_epochs=2)
 
     def test_the_hook_with_a_data_set_and_a_store(self, frozen_model, prepared_root, tmp_path):
         dataset = small.dataset_config(prepared_root, mode="eval", split="val")

@@ -13,7 +13,7 @@ from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
 
 STEPS = 3
 # Every link is a pair, so that what is drawn does not depend on how scenes are spread.
-ALL_PAIRS = {"num_pairs": 10**6, "pairs_per_view": 10**6, "min_visible": 0}
+ALL_PAIRS = {"max_pairs": 10**6, "max_pairs_per_view": 10**6, "min_pairs_per_view": 0}
 
 
 # Settings of the model that are divided by what all processes hold, each in its own way.
@@ -31,7 +31,7 @@ VARIANTS = {
 
 def build(state=None, **changes):
     # About what an untrained teacher is sure of, so that some points pass and some do not.
-    model = build_model(small.model_config(**ALL_PAIRS, threshold=0.2, **changes))
+    model = build_model(small.model_config(**ALL_PAIRS, rpc_threshold=0.2, **changes))
     if state is not None:
         model.load_state_dict(state)
     return model.train()
@@ -47,7 +47,7 @@ def train_steps(model, batch):
         output = model(batch)
         output["loss"].backward()
         gradients.append([p.grad.clone() for p in parameters])
-        kept.append([output["kept_3d"].item(), output["kept_2d"].item()])
+        kept.append([output["rpc_3d_kept"].item(), output["rpc_2d_kept"].item()])
         optimizer.step()
     buffers = {k: v.clone() for k, v in getattr(model, "module", model).named_buffers()}
     return {"gradients": gradients, "buffers": buffers, "kept": kept}
@@ -84,7 +84,7 @@ def without_links(sample):
 )
 def test_gradients_and_thresholds_of_the_joint_batch(prepared_root, tmp_path, second, variant):
     changes = VARIANTS[variant]
-    dataset = build_dataset(small.dataset_config(prepared_root, labels=variant == "labels"))
+    dataset = build_dataset(small.dataset_config(prepared_root, with_labels=variant == "labels"))
     dataset.set_epoch(0, 0)
     samples = [dataset[0], dataset[1]]
     if second != "whole":

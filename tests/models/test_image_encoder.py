@@ -23,7 +23,7 @@ def images():
     ],
 )
 def test_output_stride_8(name, stages, channels, images):
-    encoder = ImageEncoder(name, weights="none", stages=stages).eval()
+    encoder = ImageEncoder(name, weights="none", num_stages=stages).eval()
     with torch.no_grad():
         features = encoder(images)
     assert features.shape == (2, channels, 6, 8)
@@ -32,7 +32,7 @@ def test_output_stride_8(name, stages, channels, images):
 
 @pytest.mark.parametrize(("name", "stages"), [("resnet18", None), ("resnet50", 2)])
 def test_only_the_last_block_lacks_its_relu(name, stages, images):
-    encoder = ImageEncoder(name, weights="none", stages=stages)
+    encoder = ImageEncoder(name, weights="none", num_stages=stages)
     for module in encoder.modules():  # timm starts each block's last normalisation at zero
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
@@ -57,13 +57,13 @@ def test_activations_survive_synchronised_batch_norm(images):
 
 
 def test_every_parameter_gets_a_gradient(images):
-    encoder = ImageEncoder("resnet18", weights="none", stages=3)
+    encoder = ImageEncoder("resnet18", weights="none", num_stages=3)
     encoder(images).square().mean().backward()
     assert all(p.grad is not None for p in encoder.parameters())
 
 
 def test_frozen_never_changes(images):
-    encoder = ImageEncoder("resnet18", weights="none", stages=2, frozen=True)
+    encoder = ImageEncoder("resnet18", weights="none", num_stages=2, frozen=True)
     before = {k: v.clone() for k, v in encoder.state_dict().items()}
     encoder.train()
     features = encoder(images.requires_grad_(False))
@@ -84,7 +84,7 @@ def test_local_file(tmp_path, resnet_state, prefix, wrapper):
     state = {prefix + k: v for k, v in resnet_state.items()}
     path = tmp_path / "weights.pth"
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, path)
-    encoder = ImageEncoder("resnet18", weights=str(path), stages=3)
+    encoder = ImageEncoder("resnet18", weights=str(path), num_stages=3)
     for key, value in encoder.network.state_dict().items():
         assert torch.equal(value, resnet_state[key]), key
 
@@ -147,7 +147,7 @@ def test_no_published_weights_is_not_a_random_start():
     [
         ({"name": "resnet5000"}, "knows no model"),
         ({"name": "vit_small_patch16_224"}, "output stride"),
-        ({"name": "resnet18", "stages": 5}, "has 1 to 4"),
+        ({"name": "resnet18", "num_stages": 5}, "has 1 to 4"),
     ],
 )
 def test_bad_settings(settings, message):

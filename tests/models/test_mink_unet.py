@@ -204,7 +204,7 @@ def test_every_layer_agrees_with_spconv(name, count):
     "settings",
     [
         SLIM,
-        {**SLIM, "stem_kernel": 3},  # whose stem shares the neighbours of the finest blocks
+        {**SLIM, "stem_kernel_size": 3},  # whose stem shares the neighbours of the finest blocks
         *(pytest.param({"arch": arch}, marks=pytest.mark.slow) for arch in ARCHITECTURES),
     ],
 )
@@ -287,7 +287,7 @@ def test_every_parameter_gets_a_gradient(backend):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_architectures(arch):
     planes, layers = ARCHITECTURES[arch]
-    model = MODELS.build({"type": "WSegPC-MinkUNet", "arch": arch})
+    model = MODELS.build({"type": "WSegPCMinkUNet", "arch": arch})
     assert model.out_channels == planes[-1]
     assert MinkUNet(arch=arch, num_classes=20).out_channels == 20
     blocks = [len(level) for level in (*model.encoder, *model.decoder)]

@@ -342,7 +342,7 @@ def test_segmentation_network(example, ddp, bare):
     net, batch, _, logits = example
     state = {ddp + key: value for key, value in net.state_dict().items()}
     found, settings = convert_checkpoint(state if bare else {"state_dict": state, "epoch": 3})
-    backbone = {"type": "WSegPC-MinkUNet", **settings}
+    backbone = {"type": "WSegPCMinkUNet", **settings}
     model = build_model({"type": "DefaultSegmentor", "backbone": backbone})
     model.load_state_dict(found)
     assert_computes(model.backbone, batch, logits)
@@ -378,7 +378,7 @@ def stage_one(settings):
         {
             "type": "WSegPC",
             "num_classes": 5,
-            "backbone": {"type": "WSegPC-MinkUNet", **settings},
+            "backbone": {"type": "WSegPCMinkUNet", **settings},
             "image_encoder": {"name": "resnet18", "weights": "none"},
         }
     )
@@ -410,7 +410,7 @@ def test_stage_one(authors, example):
         assert torch.equal(net.image_head.weight, source["net_2d.cls_2d.weight"])
         assert torch.equal(net.point_head.bias, source["net_3d.cls_3d.bias"][0])
     assert torch.equal(model.project_points.weight, student["proj_3d.weight"])
-    assert torch.equal(model.project_pixels.weight, student["proj_2d.weight"])
+    assert torch.equal(model.project_images.weight, student["proj_2d.weight"])
     kernels = [s["net_3d.layer0_3d.0.kernel"] for s in (student, teacher)]
     assert not torch.equal(*kernels)
 
@@ -464,7 +464,7 @@ def test_tool(example, tmp_path):
     assert "pass --trust" in result.stderr and len(result.stderr.splitlines()) == 1
     result = convert(source, out, "--trust")
     assert result.returncode == 0, result.stderr
-    assert 'backbone=dict(type="WSegPC-MinkUNet", planes=(8, 8, 12,' in result.stdout
+    assert 'backbone=dict(type="WSegPCMinkUNet", planes=(8, 8, 12,' in result.stdout
     saved = torch.load(out, weights_only=True)
     expected = convert_checkpoint(example[0].state_dict())[0]
     assert saved["epoch"] == 0 and saved["state_dict"].keys() == expected.keys()

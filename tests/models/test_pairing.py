@@ -19,17 +19,19 @@ def links(counts, seed=0):
 
 
 def test_views_are_capped_skipped_and_never_repeated():
-    view = links([1000, 64, 65, 0, 300])
-    pairs = sample_pairs(view, 5, total=10_000, generator=seeded(1))
+    counts = [1000, 64, 65, 0, 300]
+    view = links(counts)
+    pairs = sample_pairs(view, counts, max_pairs=10_000, generator=seeded(1))
     assert len(pairs.unique()) == len(pairs)
     assert torch.bincount(view[pairs], minlength=5).tolist() == [512, 0, 65, 0, 300]
 
 
 def test_total_is_drawn_from_the_capped_views_evenly():
-    view = links([5000, 512, 512])
+    counts = [5000, 512, 512]
+    view = links(counts)
     drawn = torch.zeros(3)
     for seed in range(40):
-        pairs = sample_pairs(view, 3, generator=seeded(seed))
+        pairs = sample_pairs(view, counts, generator=seeded(seed))
         assert len(pairs) == len(pairs.unique()) == 512
         drawn += torch.bincount(view[pairs], minlength=3)
     np.testing.assert_allclose(drawn / drawn.sum(), 1 / 3, atol=0.02)
@@ -39,20 +41,20 @@ def test_every_link_of_a_view_is_as_likely():
     view = links([20])
     hits = torch.zeros(20)
     for seed in range(2000):
-        hits[sample_pairs(view, 1, max_per_view=10, min_per_view=0, generator=seeded(seed))] += 1
+        hits[sample_pairs(view, [20], 10, 0, generator=seeded(seed))] += 1
     np.testing.assert_allclose(hits / 2000, 0.5, atol=0.06)
 
 
 def test_generator_decides_the_draw():
     view = links([700, 200])
-    first, again = (sample_pairs(view, 2, generator=seeded(3)) for _ in range(2))
+    first, again = (sample_pairs(view, [700, 200], generator=seeded(3)) for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(first, sample_pairs(view, 2, generator=seeded(4)))
+    assert not torch.equal(first, sample_pairs(view, [700, 200], generator=seeded(4)))
 
 
 @pytest.mark.parametrize("counts", [[0, 0], [3, 64], [64]])
 def test_no_view_sees_enough(counts):
-    pairs = sample_pairs(links(counts), len(counts))
+    pairs = sample_pairs(links(counts), counts)
     assert pairs.shape == (0,) and pairs.dtype == torch.int64
 
 

@@ -45,9 +45,10 @@ def train(config):
     cfg = Config.fromfile(config)
     torch.manual_seed(0)
     cfg.model.backbone.update(changes)
-    cfg.model.update(backbone_channels=8, min_visible=4, guidance_warmup=1, consistency_warmup=1)
-    cfg.model.threshold = 0.0  # an untrained teacher is sure of nothing
-    cfg.model.image_encoder = dict(name="resnet10t", weights="none", stages=1)
+    cfg.model.update(backbone_out_channels=8, min_pairs_per_view=4)
+    cfg.model.update(guidance_warmup_iters=1, rpc_warmup_iters=1)
+    cfg.model.rpc_threshold = 0.0  # an untrained teacher is sure of nothing
+    cfg.model.image_encoder = dict(name="resnet10t", weights="none", num_stages=1)
     data = build_dataset(dict(cfg.data.train, **scenes))
     model = build_model(cfg.model)
     optimizer = build_optimizer(cfg.optimizer, model)

@@ -13,13 +13,14 @@ from pointcept_wsegpc.models.teacher import ema_update
 
 KINDS = ("none", "contrastive", "affinity", "mse", "cam")
 FORMS = ("region-point", "point-point", "region")
-CAM = {"guidance_3d": "none", "guidance_2d": "none", "consistency_3d": 0, "consistency_2d": 0}
-CMG = {"consistency_3d": 0, "consistency_2d": 0}
+CAM = {"guidance_3d": "none", "guidance_2d": "none", "rpc_3d_weight": 0, "rpc_2d_weight": 0}
+CMG = {"rpc_3d_weight": 0, "rpc_2d_weight": 0}
 RPC = {"guidance_3d": "none", "guidance_2d": "none"}
 ENCODER = small.model_config()["image_encoder"]
 ARCHS = ("14A", "18A", "34C")
 RESNETS = ("resnet34", "resnet50")
-MINK_UNET = {"type": "WSegPC-MinkUNet", "planes": (8,) * 8, "stem_kernel": 3, "backend": "torch"}
+SLIM = {"planes": (8,) * 8, "stem_kernel_size": 3, "backend": "torch"}
+MINK_UNET = {"type": "WSegPCMinkUNet", **SLIM}
 STRUCTURES = {"floor": ("floor", 1.0), "wall": ("wall", 1.0)}
 
 # Name -> settings of the model, settings of the training data.
@@ -32,24 +33,24 @@ VARIANTS = {
         f"{form}, {name}": ({**RPC, **weights, "consistency": form}, {})
         for form in FORMS
         for name, weights in {
-            "3D": {"consistency_2d": 0},
-            "2D": {"consistency_3d": 0},
+            "3D": {"rpc_2d_weight": 0},
+            "2D": {"rpc_3d_weight": 0},
             "both": {},
         }.items()
     },
     **{
-        f"{kind} {threshold}": ({**RPC, "threshold": threshold, "adaptive": adaptive}, {})
+        f"{kind} {threshold}": ({**RPC, "rpc_threshold": threshold, "rpc_adaptive": adaptive}, {})
         for kind, adaptive in {"fixed": False, "adaptive": True}.items()
         for threshold in (0.0, 0.4, 0.8, 0.9)
     },
     "whole": ({}, {}),
-    "whole, 3D consistency": ({"consistency_2d": 0}, {}),
-    "mix3d": ({}, {"mix3d": 1.0}),
-    "structures": ({}, {"structures": STRUCTURES}),
-    "floor alone": ({}, {"structures": {"floor": ("floor", 1.0)}}),
+    "whole, 3D consistency": ({"rpc_2d_weight": 0}, {}),
+    "mix3d": ({}, {"mix3d_prob": 1.0}),
+    "structures": ({}, {"structure_removal": STRUCTURES}),
+    "floor alone": ({}, {"structure_removal": {"ground": 1.0}}),
     "mix3d, structures, cam": (
         {"guidance_3d": "cam", "guidance_2d": "cam"},
-        {"mix3d": 1.0, "structures": STRUCTURES},
+        {"mix3d_prob": 1.0, "structure_removal": STRUCTURES},
     ),
     "1 view": ({}, {"num_views": 1}),
     "12 views": ({}, {"num_views": 12}),  # more than there are
@@ -60,8 +61,8 @@ VARIANTS = {
     ),
     **{f"3D {arch}": ({"backbone": {**MINK_UNET, "arch": arch}}, {}) for arch in ARCHS},
     **{f"2D {name}": ({"image_encoder": {**ENCODER, "name": name}}, {}) for name in RESNETS},
-    "full": ({**CAM, "cam_weight": 0.0, "supervised_weight": 1.0}, {"labels": True}),
-    "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"labels": True, "mix3d": 1.0}),
+    "full": ({**CAM, "cam_3d_weight": 0.0, "supervised_weight": 1.0}, {"with_labels": True}),
+    "full, mix3d": ({**CAM, "supervised_weight": 1.0}, {"with_labels": True, "mix3d_prob": 1.0}),
 }
 SAME = {
     frozenset(("fixed 0.0", "adaptive 0.0")),  # nothing is below zero, whichever kind it is
@@ -127,7 +128,7 @@ def test_trains(train, name):
     for output in outputs:
         assert set(output) == expected_terms(VARIANTS[name][0])
     used = {key for key in outputs[0] if outputs[0][key] > 0}
-    off = {"cam_3d"} if VARIANTS[name][0].get("cam_weight") == 0 else set()
+    off = {"cam_3d"} if VARIANTS[name][0].get("cam_3d_weight") == 0 else set()
     assert used >= set(outputs[0]) - off
     assert outputs[0]["loss"] != outputs[1]["loss"]
     assert all(v.isfinite().all() for v in state.values() if v.is_floating_point())
@@ -155,12 +156,12 @@ def test_higher_thresholds_keep_less(train, kind, dim):
 def test_forms_of_consistency_keep_what_they_should(train):
     """Direct region labels differ from region-point consistency in nothing but the loss."""
     first = {form: train(f"{form}, both")[0][0] for form in FORMS}
-    stats = ("kept_3d", "confidence_3d", "kept_2d", "confidence_2d")
+    stats = ("rpc_3d_kept", "rpc_3d_confidence", "rpc_2d_kept", "rpc_2d_confidence")
     for key in stats:
         assert first["region"][key] == first["region-point"][key]
     # A mean is less sure than those that it is the mean of.
-    assert first["point-point"]["confidence_3d"] > first["region-point"]["confidence_3d"]
-    assert first["point-point"]["confidence_2d"] > first["region-point"]["confidence_2d"]
+    assert first["point-point"]["rpc_3d_confidence"] > first["region-point"]["rpc_3d_confidence"]
+    assert first["point-point"]["rpc_2d_confidence"] > first["region-point"]["rpc_2d_confidence"]
     # Cross-entropy is convex in the logits.
     for key in ("rpc_3d", "rpc_2d"):
         assert first["region"][key] < first["region-point"][key]
@@ -169,7 +170,7 @@ def test_forms_of_consistency_keep_what_they_should(train):
 def test_frozen_images(prepared_root):
     """A frozen 2D network: no gradients, no other statistics, student and teacher alike."""
     dataset = build_dataset(small.dataset_config(prepared_root))
-    encoder = {"name": "resnet10t", "weights": "none", "stages": 1, "frozen": True}
+    encoder = {"name": "resnet10t", "weights": "none", "num_stages": 1, "frozen": True}
     model = build_model(small.model_config(image_encoder=encoder)).train()
     networks = model.student.image_encoder, model.teacher.image_encoder
     before = [{k: v.clone() for k, v in net.state_dict().items()} for net in networks]

@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import reference
 import torch
 import torch.nn.functional as F
 from pointcept.datasets import build_dataset, collate_fn
@@ -12,20 +13,20 @@ from pointcept.models.builder import MODELS, build_model
 
 from pointcept_wsegpc import register  # noqa: F401
 from pointcept_wsegpc.losses.ragged import pixel_rows
+from pointcept_wsegpc.models.batch_index import BatchIndex, view_stacks
 from pointcept_wsegpc.models.branches import TwoBranchNet
 from pointcept_wsegpc.models.pairing import draw_pairs
-from pointcept_wsegpc.models.teacher import pixel_ends
 from pointcept_wsegpc.models.wsegpc import warmup
 
 C, V = 20, 3
 BACKBONE = {
-    "type": "WSegPC-MinkUNet",
+    "type": "WSegPCMinkUNet",
     "planes": (8, 8, 8, 8, 8, 8, 12, 12),
     "layers": (1,) * 8,
-    "stem_kernel": 3,
+    "stem_kernel_size": 3,
     "backend": "torch",
 }
-ENCODER = {"name": "resnet18", "weights": "none", "stages": 1}
+ENCODER = {"name": "resnet18", "weights": "none", "num_stages": 1}
 LINKS = ("link_view", "link_point", "link_row", "link_col")
 
 
@@ -39,9 +40,9 @@ def make_model(**settings):
     settings = {
         "backbone": BACKBONE,
         "image_encoder": ENCODER,
-        "min_visible": 0,
-        "guidance_warmup": 0,
-        "consistency_warmup": 0,
+        "min_pairs_per_view": 0,
+        "guidance_warmup_iters": 0,
+        "rpc_warmup_iters": 0,
         **settings,
     }
     model = build_model({"type": "WSegPC", "num_classes": C, **settings}).train()
@@ -55,13 +56,13 @@ def make_model(**settings):
 def make_dataset(root, **settings):
     return build_dataset(
         {
-            "type": "WSegPCScanNetDataset",
+            "type": "WSegPCMultiViewDataset",
             "data_root": str(root),
             "num_views": V,
             "grid_size": 0.15,
             "depth_tolerance": 0.1,
-            "structures": {"floor": ("floor", 0.5)},
-            "student_view": [{"type": "RandomScale", "scale": [0.9, 1.1]}],
+            "structure_removal": {"ground": 0.5},
+            "student_augmentation": [{"type": "RandomScale", "scale": [0.9, 1.1]}],
             **settings,
         }
     )
@@ -83,7 +84,7 @@ def samples(prepared_root):
 
 @pytest.fixture(scope="module")
 def mixed_samples(prepared_root):
-    data = make_dataset(prepared_root, mix3d=1.0, num_views=2)
+    data = make_dataset(prepared_root, mix3d_prob=1.0, num_views=2)
     return [data[i] for i in range(2)]
 
 
@@ -132,30 +133,30 @@ def test_a_batch_without_any_visible_pixel_touches_every_parameter(samples, mode
     result = model(collate_fn(without_links(samples)))
     check_gradients(model, result["loss"])
     assert result["guidance_2d"] == 0
-    assert not model.project_pixels.weight.grad.any()
+    assert not model.project_images.weight.grad.any()
 
 
 def test_one_scene_of_two_without_any_visible_pixel(samples):
-    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    model = make_model(max_pairs=10**6, max_pairs_per_view=10**6)
     both = losses_of(model, collate_fn([samples[0], *without_links(samples[1:])]))
     assert both["guidance_3d"] > 0 and np.isfinite(both["loss"])
 
 
 def test_every_region_below_threshold(batch):
-    model = make_model(threshold=1.0, adaptive=False)
+    model = make_model(rpc_threshold=1.0, rpc_adaptive=False)
     result = model(batch)
     check_gradients(model, result["loss"])
-    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == result["kept_2d"] == 0
+    assert all(result[k] == 0 for k in ("rpc_3d", "rpc_2d", "rpc_3d_kept", "rpc_2d_kept"))
     assert result["loss"] > 0 and not model.threshold_3d.count.any()
 
 
 def test_scenes_without_any_tag(samples):
-    names = ("tags", "teacher_tags", "image_tags", "view_tags")
+    names = ("point_tags", "teacher_tags", "image_tags", "view_tags")
     bare = [{**s, **{k: torch.zeros_like(s[k]) for k in names}} for s in samples]
     model = make_model()
     result = model(collate_fn(bare))
     check_gradients(model, result["loss"])
-    assert result["rpc_3d"] == result["rpc_2d"] == result["kept_3d"] == 0
+    assert result["rpc_3d"] == result["rpc_2d"] == result["rpc_3d_kept"] == 0
     one = losses_of(model, collate_fn([samples[0], bare[1]]))
     assert one["rpc_3d"] > 0 and np.isfinite(one["loss"])
 
@@ -172,7 +173,7 @@ def test_points_and_pixels_outside_all_regions(samples):
     model = make_model()
     result = model(collate_fn(lone))
     check_gradients(model, result["loss"])
-    assert result["kept_3d"] == result["kept_2d"] == 1  # each votes alone, against zero
+    assert result["rpc_3d_kept"] == result["rpc_2d_kept"] == 1  # each votes alone, against zero
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -195,7 +196,7 @@ def test_autocast_stays_finite(batch, dtype):
 def test_training_returns_scalars_and_their_sum(batch):
     result = make_model()(batch)
     terms = ("cam_3d", "cam_2d", "guidance_3d", "guidance_2d", "rpc_3d", "rpc_2d")
-    stats = ("kept_3d", "confidence_3d", "kept_2d", "confidence_2d")
+    stats = ("rpc_3d_kept", "rpc_3d_confidence", "rpc_2d_kept", "rpc_2d_confidence")
     assert set(result) == {"loss", *terms, *stats}
     for key, value in result.items():
         assert isinstance(value, torch.Tensor) and value.shape == (), key
@@ -206,27 +207,9 @@ def test_training_returns_scalars_and_their_sum(batch):
         assert result[term] > 0, term
 
 
-def slow_tag_loss(scores, tags):
-    y = tags.numpy()
-    p = 1 / (1 + np.exp(-scores))
-    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
-
-
-def slow_consistency(logits, probs, region):
-    """Eq. 2, 3, 7, 8 of one sample before any threshold: summed cross-entropy, number of points."""
-    total = 0.0
-    log_q = torch.log_softmax(logits.double(), 1).numpy()
-    for i in range(len(region)):
-        vote = probs[i] if region[i] < 0 else probs[region == region[i]].mean(0)
-        if vote.max() > 0:
-            total -= log_q[i, vote.argmax()]
-    return total, len(region)
-
-
-def masked_softmax(logits, tags):
-    """Rows of logits with the tags (C,) of their scene."""
-    probs = np.exp(logits.double().numpy()) * tags.numpy()
-    return probs / probs.sum(1, keepdims=True)
+def maps_of(images):
+    """Feature maps and activation of views that all have one size."""
+    return [stack.maps for (stack,) in images]
 
 
 def split(rows, samples, key):
@@ -241,49 +224,40 @@ def any_samples(request, samples, mixed_samples):
 
 def test_losses_against_sample_by_sample_versions(any_samples):
     """Whether ids, indices and offsets of the batch were joined right shows here."""
-    model = make_model(num_pairs=10**6, pairs_per_view=10**6)
+    model = make_model(max_pairs=10**6, max_pairs_per_view=10**6)
     batch = collate_fn(any_samples)
     result = losses_of(model, batch)
     with torch.no_grad():
         features, logits = model.student.points(batch)
-        feature_map, activation = model.student.images(batch["image"])
+        feature_map, activation = maps_of(model.student.images(view_stacks(batch)))
         teacher_batch = {k[8:]: v for k, v in batch.items() if k.startswith("teacher_")}
         teacher_logits = model.teacher.points(teacher_batch)[1]
-        teacher_activation = model.teacher.images(batch["teacher_image"])[1]
+        images = model.teacher.images(view_stacks(batch, "teacher_image"))
+        teacher_activation = maps_of(images)[1]
     parts = [
         split(rows, any_samples, key)
         for rows, key in (
             (features, "coord"),
             (logits, "coord"),
             (teacher_logits, "teacher_coord"),
-            (feature_map, "image"),
-            (activation, "image"),
-            (teacher_activation, "image"),
+            (feature_map, "view_size"),
+            (activation, "view_size"),
+            (teacher_activation, "view_size"),
         )
     ]
     cam, guidance, points, pixels = [], [], [], []
     for s, f, x, t, m, a, ta in zip(any_samples, *parts, strict=True):
-        cam.append(
-            (
-                slow_tag_loss(x.numpy().mean(0), s["tags"][0]),
-                slow_tag_loss(a.numpy().mean((0, 2, 3)), s["image_tags"][0]),
-            )
-        )
-        scenes = t.split(np.diff([0, *s["teacher_offset"].tolist()]).tolist())
-        probs = np.concatenate(
-            [masked_softmax(*pair) for pair in zip(scenes, s["teacher_tags"], strict=True)]
-        )
-        points.append(slow_consistency(x, probs[s["teacher_index"]], s["region"].numpy()))
+        scores = x.mean(0, keepdim=True), a.mean((0, 2, 3))[None]
+        tags = s["point_tags"], s["image_tags"]
+        cam.append([reference.tag_loss(*pair) for pair in zip(scores, tags, strict=True)])
+        probs = reference.tag_softmax(t, s["teacher_tags"], s["teacher_offset"])
+        points.append(consistency(x, probs[s["teacher_row"]], s["region"].numpy()))
+        regions = s["image_region"].reshape(len(a), -1).numpy()
         for v in range(len(a)):
-            rows = ta[v].reshape(C, -1).T
-            pixels.append(
-                slow_consistency(
-                    a[v].reshape(C, -1).T,
-                    masked_softmax(rows, s["view_tags"][v]),
-                    s["image_region"][v].flatten().numpy(),
-                )
-            )
-        guidance.append(slow_guidance(model, s, f, m))
+            logits, taught = (maps[v].reshape(C, -1).T for maps in (a, ta))
+            probs = reference.tag_softmax(taught, s["view_tags"][v : v + 1], [len(taught)])
+            pixels.append(consistency(logits, probs, regions[v]))
+        guidance.append(guidance_of(model, s, f, m))
     cam, points, pixels = np.array(cam), np.array(points), np.array(pixels)
     assert result["cam_3d"] == pytest.approx(cam[:, 0].mean(), rel=1e-4)
     assert result["cam_2d"] == pytest.approx(cam[:, 1].mean(), rel=1e-4)
@@ -294,9 +268,15 @@ def test_losses_against_sample_by_sample_versions(any_samples):
     assert result["guidance_2d"] == pytest.approx(0.05 * guidance[1], rel=1e-4)
 
 
-def slow_guidance(model, sample, features, feature_map):
+def consistency(logits, probs, region):
+    """Of one sample before any threshold: summed cross-entropy, number of points."""
+    loss, _, _ = reference.consistency(logits, probs, region, [0] * C, 0.8)
+    return loss * len(region), len(region)
+
+
+def guidance_of(model, sample, features, feature_map):
     """Eq. 1 in both directions over all links of a sample."""
-    height, width = sample["image"].shape[-2:]
+    height, width = sample["view_size"][0]
     x = sample["link_col"] / (width - 1) * 2 - 1
     y = sample["link_row"] / (height - 1) * 2 - 1
     grid = torch.stack([x, y], dim=1)[None, None]
@@ -304,29 +284,24 @@ def slow_guidance(model, sample, features, feature_map):
     view = sample["link_view"]
     pixels = torch.stack([read[v][i] for i, v in enumerate(view.tolist())])
     points = features[sample["link_point"]]
-    losses = []
-    for project, source, target in (
-        (model.project_points, points, pixels),
-        (model.project_pixels, pixels, points),
-    ):
-        with torch.no_grad():
-            source, target = project(source).double().numpy(), target.double().numpy()
-        for rows in (source, target):  # a ReLU may have left nothing but zeros of one
-            rows /= np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
-        scores = source @ target.T / 0.07
-        losses.append((np.log(np.exp(scores).sum(1)) - np.diag(scores)).mean())
-    return losses
+    return [
+        reference.contrastive(model.project_points(points), pixels),
+        reference.contrastive(model.project_images(pixels), points),
+    ]
 
 
 def test_pairs_are_limited_per_scene(samples):
-    model = make_model(num_pairs=40, pairs_per_view=30)
+    model = make_model(max_pairs=40, max_pairs_per_view=30)
     ends = [s["link_offset"].item() for s in samples]
-    point, (view, row, col), sizes = draw_pairs(collate_fn(samples), **model.pairing)
-    assert sizes == [40, 40] and len(point) == len(view) == len(row) == len(col) == 80
+    batch = collate_fn(samples)
+    index = BatchIndex.of(batch)
+    pairs, sizes = draw_pairs(index, **model.pairing)
+    assert sizes == [40, 40] and len(pairs) == 80
     tables = [set(zip(*(s[k].tolist() for k in LINKS), strict=True)) for s in samples]
     assert all(ends) and min(map(len, tables)) > 40
     starts = [(0, 0), (V, len(samples[0]["coord"]))]
-    drawn = list(zip(view.tolist(), point.tolist(), row.tolist(), col.tolist(), strict=True))
+    columns = (index.link_view, index.link_point, batch["link_row"], batch["link_col"])
+    drawn = list(zip(*(column[pairs].tolist() for column in columns), strict=True))
     for number, ((v0, p0), table) in enumerate(zip(starts, tables, strict=True)):
         mine = drawn[40 * number : 40 * number + 40]
         assert {(v - v0, p - p0, r, c) for v, p, r, c in mine} <= table
@@ -344,13 +319,14 @@ def test_warmup():
 def test_weights_and_their_warmup(batch):
     full = losses_of(make_model(), batch)
     model = make_model(
-        cam_weight=0.5,
-        image_cam_weight=3.0,
-        guidance_weight=0.1,
-        guidance_warmup=10,
-        consistency_3d=2.0,
-        consistency_2d=0.25,
-        consistency_warmup=40,
+        cam_3d_weight=0.5,
+        cam_2d_weight=3.0,
+        guidance_3d_weight=0.1,
+        guidance_2d_weight=0.05,
+        guidance_warmup_iters=10,
+        rpc_3d_weight=2.0,
+        rpc_2d_weight=0.25,
+        rpc_warmup_iters=40,
     )
     for iteration in (0, 4, 9, 39, 100):
         seen = losses_of(model, batch, iteration)
@@ -359,7 +335,7 @@ def test_weights_and_their_warmup(batch):
             "cam_3d": 0.5,
             "cam_2d": 3,
             "guidance_3d": 2 * guidance,
-            "guidance_2d": 2 * guidance,
+            "guidance_2d": guidance,
             "rpc_3d": 2 * consistency,
             "rpc_2d": 0.25 * consistency,
         }
@@ -393,7 +369,7 @@ def test_start_stage_forgets_the_schedule_not_the_weights(batch):
 
 
 def test_a_checkpoint_holds_teacher_thresholds_and_iteration(batch):
-    model, other = make_model(guidance_warmup=9), make_model(guidance_warmup=9)
+    model, other = make_model(guidance_warmup_iters=9), make_model(guidance_warmup_iters=9)
     model(batch)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -411,8 +387,8 @@ def test_a_checkpoint_holds_teacher_thresholds_and_iteration(batch):
         ({"guidance_3d": "none"}, {"guidance_3d"}),
         ({"guidance_2d": "none"}, {"guidance_2d"}),
         ({"guidance_3d": "none", "guidance_2d": "none"}, {"guidance_3d", "guidance_2d"}),
-        ({"consistency_3d": 0}, {"rpc_3d", "kept_3d", "confidence_3d"}),
-        ({"consistency_2d": 0}, {"rpc_2d", "kept_2d", "confidence_2d"}),
+        ({"rpc_3d_weight": 0}, {"rpc_3d", "rpc_3d_kept", "rpc_3d_confidence"}),
+        ({"rpc_2d_weight": 0}, {"rpc_2d", "rpc_2d_kept", "rpc_2d_confidence"}),
     ],
 )
 def test_a_term_that_is_off_leaves_the_others(batch, settings, gone):
@@ -424,13 +400,13 @@ def test_a_term_that_is_off_leaves_the_others(batch, settings, gone):
         assert result[term].item() == pytest.approx(full[term], rel=1e-4), term
     for direction, projection in (
         ("guidance_3d", model.project_points),
-        ("guidance_2d", model.project_pixels),
+        ("guidance_2d", model.project_images),
     ):
         assert (projection is None) == (direction in gone)
 
 
 def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
-    model = make_model(consistency_3d=0, consistency_2d=0)
+    model = make_model(rpc_3d_weight=0, rpc_2d_weight=0)
     monkeypatch.setattr(model.teacher, "forward", None)
     for branch in ("points", "images"):
         monkeypatch.setattr(model.teacher, branch, None)
@@ -443,12 +419,12 @@ def test_without_consistency_the_teacher_does_not_run(batch, monkeypatch):
         ({"guidance_3d": "cosine"}, "guidance_3d is 'cosine'; expected one of none, contrastive,"),
         ({"guidance_2d": "cosine"}, "guidance_2d is 'cosine'; expected one of none, contrastive,"),
         ({"consistency": "pixel"}, "consistency is 'pixel'; expected one of region-point,"),
-        ({"inference": "both"}, "inference is 'both'; expected one of teacher, student"),
+        ({"network": "both"}, "network is 'both'; expected one of teacher, student"),
         ({"supervised_weight": -1.0}, "supervised_weight is -1.0; expected at least 0"),
-        ({"guidance_weight": float("nan")}, "guidance_weight is nan; expected at least 0"),
-        ({"temperature": 0.0}, "temperature is 0.0; expected at least 0.001"),
-        ({"num_pairs": 0}, "num_pairs is 0; expected at least 1"),
-        ({"threshold": 5.0}, "threshold is 5.0; expected 0 to 1"),
+        ({"guidance_3d_weight": float("nan")}, "guidance_3d_weight is nan; expected at least 0"),
+        ({"guidance_temperature": 0.0}, "guidance_temperature is 0.0; expected at least 0.001"),
+        ({"max_pairs": 0}, "max_pairs is 0; expected at least 1"),
+        ({"rpc_threshold": 5.0}, "rpc_threshold is 5.0; expected 0 to 1"),
     ],
 )
 def test_unknown_choices_are_refused(settings, message):
@@ -463,7 +439,7 @@ def with_labels(samples, label):
 def test_supervision_from_point_labels(samples):
     labelled = with_labels(samples, 3)
     labelled[1]["segment"][::2] = -1
-    model = make_model(supervised_weight=0.5, cam_weight=0.0)
+    model = make_model(supervised_weight=0.5, cam_3d_weight=0.0)
     result = model(collate_fn(labelled))
     check_gradients(model, result["loss"])
     with torch.no_grad():
@@ -524,7 +500,7 @@ def test_evaluation_returns_what_pointcept_reads(scene):
     assert set(result) == {"seg_logits", "image_logits", "loss"}
     n = len(scene["coord"])
     assert result["seg_logits"].shape == (n, C)
-    assert result["image_logits"].shape == (V, C, 36, 48)
+    assert result["image_logits"].shape == (V * 36 * 48, C)
     expected = F.cross_entropy(result["seg_logits"], scene["segment"], ignore_index=-1)
     assert result["loss"].item() == pytest.approx(expected.item())
     for key in ("image", "segment"):
@@ -538,11 +514,11 @@ def test_the_chosen_network_answers(scene):
     model = make_model().eval()
     student, teacher = (model.infer(batch, name) for name in ("student", "teacher"))
     assert torch.equal(model(batch)["seg_logits"], teacher["seg_logits"])
-    chosen = make_model(inference="student").eval()(batch)
+    chosen = make_model(network="student").eval()(batch)
     for key in ("seg_logits", "image_logits"):
         assert torch.equal(chosen[key], student[key])
         assert not torch.equal(student[key], teacher[key])
-    assert model.network("student") is model.student
+    assert model.branch_net("student") is model.student
     with pytest.raises(ValueError, match="network is 'mean'"):
         model.infer(batch, "mean")
 
@@ -571,7 +547,7 @@ def toy():
 
 
 def test_a_backbone_that_returns_a_point(toy, batch):
-    model = make_model(backbone=toy, backbone_channels=9)
+    model = make_model(backbone=toy, backbone_out_channels=9)
     check_gradients(model, model(batch)["loss"])
     told = TwoBranchNet({**toy, "out_channels": 9}, ENCODER, C)
     assert told.point_channels == told.point_head.in_features == 9
@@ -582,19 +558,18 @@ def test_a_backbone_of_unknown_width_is_refused(toy):
         TwoBranchNet(toy, ENCODER, C)
 
 
-def test_pixel_rows_and_ends():
+def test_pixel_rows():
     maps = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     rows = pixel_rows(maps)
     for view, row, col in np.ndindex(2, 4, 5):
         assert torch.equal(rows[view * 20 + row * 5 + col], maps[view, :, row, col])
-    assert pixel_ends(maps).tolist() == [20, 40]
 
 
 def test_image_activation_keeps_its_corners(batch):
     """Bilinear with aligned corners: the map's corner cells are the image's corner pixels."""
     network = make_model().student.eval()
     with torch.no_grad():
-        features, activation = network.images(batch["image"])
+        features, activation = maps_of(network.images(view_stacks(batch)))
         expected = network.image_head(features)
     assert activation.shape == (2 * V, C, 36, 48)
     for at in ((0, 0), (0, -1), (-1, 0), (-1, -1)):

@@ -51,9 +51,9 @@ def test_true_label_maps_give_true_labels(prepared_root, label_maps, tmp_path):
     store.finish()
     for key, scene in scenes.items():
         truth = table.clean(np.load(scene / f"{table.label_file}.npy"), scene)
-        label, _ = store.read(key, len(truth))
+        label = store.read(key, len(truth))["label"]
         known = (label != IGNORE) & (truth != IGNORE)
-        assert known.mean() > 0.5
+        assert known.mean() > 0.3  # few and small views
         assert (label == truth)[known].mean() > 0.9
 
 

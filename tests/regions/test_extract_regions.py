@@ -66,8 +66,8 @@ def test_two_planes_are_two_regions(tmp_path):
     views = read_views(scene)
     counts, unassigned, seen = [], 0, 0
     for frame in views.frame:
-        image = read_view_image(scene, frame, "region", views.size)
-        depth = read_view_image(scene, frame, "depth", views.size)
+        image = read_view_image(scene, frame, "region", views.size[0])
+        depth = read_view_image(scene, frame, "depth", views.size[0])
         assert (image[depth == 0] == -1).all()
         counts.append(image.max() + 1)
         unassigned, seen = unassigned + (image[depth > 0] < 0).sum(), seen + (depth > 0).sum()
@@ -455,7 +455,7 @@ def change_views(**changes):
         (change_views(frame=None), "views.npz", "is damaged"),
         (change_views(intrinsic=np.eye(3)), "views.npz", "is damaged"),
         (change_views(frame=np.array(3)), "views.npz", "is damaged"),
-        (change_views(size=np.array(3)), "views.npz", "is damaged"),
+        (change_views(size=np.array([36, 48])), "views.npz", "wsegpc upgrade"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.metrics import adjusted_rand_index
+from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.graph import (

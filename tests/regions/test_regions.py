@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.clouds.planes import MOMENTS, add_point, fit_plane
-from pointcept_wsegpc.metrics import adjusted_rand_index
 from pointcept_wsegpc.regions import METHODS, fill_unassigned, partition, partition_view
 from pointcept_wsegpc.regions.depth_view import grid_planes
 from pointcept_wsegpc.regions.kernels import FIRST_REFIT, REFIT_ASPECT, REFIT_GROWTH

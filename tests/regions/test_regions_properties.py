@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.transform import Rotation
 
-from pointcept_wsegpc.metrics import adjusted_rand_index
+from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.metrics import boundary_recall, partition_quality
+from pointcept_wsegpc.metrics import boundary_counts, partition_quality
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.scenes import report, report_text
 from pointcept_wsegpc.regions.scenes.quality import Tally, add_up, boundary_of, measure
@@ -31,7 +31,8 @@ def test_sums_are_the_numbers_of_all_points_together():
     total = add_up(tallies)
     region, segment = np.concatenate(regions), np.concatenate(segments)
     assert total.quality == pytest.approx(partition_quality(region, segment, 20))
-    recall = boundary_recall(region, segment, np.concatenate(tables))
+    recalled, boundary = boundary_counts(region, segment, np.concatenate(tables))
+    recall = recalled / boundary
     assert total.boundary_recall == pytest.approx(recall) and 0 < recall < 1.01
     assert total.unassigned_share == (region < 0).mean()
     assert (total.regions, total.partitions, total.points) == (27, 3, 900)

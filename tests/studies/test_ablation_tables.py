@@ -155,7 +155,7 @@ def test_full_supervision_is_that_of_its_configuration(benchmark):
         for cam, full in pairs
     ]
     expected = {
-        ".model.cam_weight": 0.0,
+        ".model.cam_3d_weight": 0.0,
         ".model.supervised_weight": 1.0,
         ".data.train.labels": True,
         ".data.train.structures": {},
@@ -248,7 +248,9 @@ def test_large_files_are_read_from_end_to_end(tmp_path):
 def test_2d_is_measured_on_equally_many_views(study):
     for label, row in rows_of("views").items():
         config = study.jobs(row, 0)["second"].settings["config"]
-        (exporter,) = [hook for hook in config["hooks"] if hook["type"] == "PseudoLabelExporter"]
+        (exporter,) = [
+            hook for hook in config["hooks"] if hook["type"] == "WSegPCPseudoLabelExporter"
+        ]
         views = exporter.get("dataset", config["data"]["train"])["num_views"]
         assert views == 3
         assert config["data"]["train"]["num_views"] == (int(label) or 3)
@@ -256,7 +258,7 @@ def test_2d_is_measured_on_equally_many_views(study):
 
 def test_first_part_exports_nothing(study):
     config = study.jobs(rows_of("components")["CAM"], 0)["first"].settings["config"]
-    assert "PseudoLabelExporter" not in [hook["type"] for hook in config["hooks"]]
+    assert "WSegPCPseudoLabelExporter" not in [hook["type"] for hook in config["hooks"]]
 
 
 def test_changed_weights_file_makes_other_jobs(tmp_path):
@@ -358,7 +360,7 @@ def test_linked_root_shares_all_but_regions(root_copy, tmp_path):
         count = len(np.load(scene / "coord.npy"))
         assert (read_region(scene, count) == -1).all()
         views = read_views(scene)
-        image = read_view_image(scene, views.frame[0], "region", views.size)
+        image = read_view_image(scene, views.frame[0], "region", views.size[0])
         assert (image == -1).all()
     first = scene_dirs(root_copy, "train")[0]
     assert (np.load(first / "region.npy") >= 0).any()

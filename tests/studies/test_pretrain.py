@@ -114,7 +114,7 @@ def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stag
     out = tmp_path / "weights.pth"
     state = run_tool(monkeypatch, out, *options)
     assert not list(tmp_path.glob("*.unfinished"))
-    encoder = ImageEncoder("resnet18", weights=str(out), stages=stages)
+    encoder = ImageEncoder("resnet18", weights=str(out), num_stages=stages)
     for key, value in encoder.network.state_dict().items():
         torch.testing.assert_close(value, state[key])
     torch.manual_seed(0)

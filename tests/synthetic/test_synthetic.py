@@ -14,9 +14,10 @@ from scipy.spatial import cKDTree
 
 from pointcept_wsegpc.captures.scannet.classes import nyu40_to_scannet20
 from pointcept_wsegpc.captures.scannet.sens import SensReader
+from pointcept_wsegpc.clouds.normals import face_normals
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.synthetic.rooms.raw import RAW_CATEGORIES
-from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster, face_normals
+from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster
 from pointcept_wsegpc.synthetic.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes
 from pointcept_wsegpc.synthetic.rooms.surface import resample, scan_mesh
 from pointcept_wsegpc.synthetic.rooms.trajectory import hand_held_path
@@ -105,7 +106,7 @@ def test_depth_lands_on_the_mesh(root):
     coord, face, *_ = read_scene(root, "scene0000_00")
     normal = np.zeros_like(coord)
     for corner in range(3):
-        normal[face[:, corner]] = face_normals(coord, face)
+        normal[face[:, corner]] = face_normals(coord, face)[0]
     tree, usable = cKDTree(coord), 0
     with SensReader(root / "scans" / "scene0000_00" / "scene0000_00.sens") as reader:
         fx, fy, cx, cy = (reader.intrinsic_depth[i] for i in ((0, 0), (1, 1), (0, 2), (1, 2)))

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from pointcept.datasets.transform import TRANSFORMS
 
-from pointcept_wsegpc.clouds.ids import join_ids
-from pointcept_wsegpc.clouds.voxels import voxelize
-from pointcept_wsegpc.transforms.images import LUMA, jitter_matrix, prepare_images, sample_jitter
+from pointcept_wsegpc.transforms.images import LUMA, jitter_image, jitter_matrix, sample_jitter
 from pointcept_wsegpc.transforms.registered import HueSaturation
 from pointcept_wsegpc.transforms.scenes import remove_structure, scatter_scenes, structure_regions
 from pointcept_wsegpc.transforms.views import concatenate_links, point_features, sample_views
@@ -44,49 +42,14 @@ def test_no_frame_gives_no_view():
     assert sample_views(0, 6).tolist() == []
 
 
-# ------------------------------------------------------------------------------ voxels
-
-
-def slow_voxelize(coord, grid_size):
-    """{cell: indices of its points}, cells counted from the lowest."""
-    cells = [tuple(np.floor(row / np.float32(grid_size)).astype(int)) for row in coord]
-    low = [min(cell[axis] for cell in cells) for axis in range(3)]
-    members = {}
-    for i, cell in enumerate(cells):
-        members.setdefault(tuple(int(c - b) for c, b in zip(cell, low, strict=True)), []).append(i)
-    return members
-
-
-@pytest.mark.parametrize("grid_size", [0.04, 0.3, 50.0])
-def test_voxels_against_a_loop(grid_size):
-    coord = np.random.default_rng(0).normal(0, 1, (400, 3)).astype(np.float32)
-    coord[0] = coord[7]  # a repeated point
-    grid, index, inverse = voxelize(coord, grid_size)
-    members = slow_voxelize(coord, grid_size)
-    assert grid.dtype == np.int32 and len(grid) == len(members) and grid.min() == 0
-    for voxel, cell in enumerate(grid):
-        assert np.flatnonzero(inverse == voxel).tolist() == members[tuple(cell)]
-        assert index[voxel] == members[tuple(cell)][0]  # the first point stands for the voxel
-
-
-def test_voxels_far_from_the_origin():
-    coord = np.array([[-100, 2000, 5], [-100.3, 2000, 5], [-100, 2000.01, 5]], np.float32)
-    grid, index, inverse = voxelize(coord, 0.25)
-    assert grid.tolist() == [[0, 0, 0], [2, 0, 0]]
-    assert index.tolist() == [1, 0] and inverse.tolist() == [1, 0, 1]
-
-
-@pytest.mark.parametrize("points", [0, 1])
-def test_voxels_of_nothing_and_of_one_point(points):
-    grid, index, inverse = voxelize(np.full((points, 3), 7.3, np.float32), 0.04)
-    assert grid.shape == (points, 3) and not grid.any()
-    assert index.tolist() == inverse.tolist() == [0] * points
-
-
 def test_point_features():
-    feat = point_features(np.array([[0, 127.5, 255]]), np.array([[0, -1, 0.5]]))
+    color, normal = np.array([[0, 127.5, 255]]), np.array([[0, -1, 0.5]])
+    points = {"color": color, "normal": normal, "strength": np.array([0.3], np.float16)}
+    feat = point_features(points, ("color", "normal"))
     assert feat.dtype == np.float32
     np.testing.assert_array_equal(feat, [[-1, 0, 1, 0, -1, 0.5]])
+    feat = point_features(points, ("strength", "normal"))
+    np.testing.assert_array_equal(feat, [[np.float16(0.3), 0, -1, 0.5]])
 
 
 def test_links_of_no_view_and_of_empty_views():
@@ -173,41 +136,30 @@ def test_sampled_jitter_covers_its_range():
     assert min(matrix[0, 0] for matrix, _ in strong) >= 0  # no negative brightness
 
 
-MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+def image():
+    return np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
 
-def images(views=2):
-    return np.random.default_rng(1).integers(0, 256, (views, 5, 7, 3), dtype=np.uint8)
+def test_an_image_without_jitter_is_scaled():
+    result = jitter_image(image())
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, (image() / 255).reshape(-1, 3), atol=1e-6)
 
 
-def test_images_without_jitter_are_normalised():
-    result = prepare_images(list(images()), MEAN, STD)
-    expected = ((images() / 255 - MEAN) / STD).transpose(0, 3, 1, 2)
-    assert result.dtype == np.float32 and result.shape == (2, 3, 5, 7)
-    np.testing.assert_allclose(result, expected, atol=1e-5)
-
-
-def test_images_are_jittered_each_on_its_own_and_clipped():
-    same = [images()[0]] * 3
-    strength = (0.9, 0.3, 0.3, 0.1)
-    result = prepare_images(same, MEAN, STD, strength, np.random.default_rng(5))
-    assert not np.array_equal(result[0], result[1])
+def test_an_image_is_jittered_and_clipped():
+    strength, rng = (0.9, 0.3, 0.3, 0.1), np.random.default_rng(5)
+    given, clipped = image(), 0
+    results = [jitter_image(given, strength, rng) for _ in range(3)]
+    assert not np.array_equal(results[0], results[1])
     rng = np.random.default_rng(5)
-    clipped = 0
-    for image, out in zip(same, result, strict=True):
-        pixels = image.reshape(-1, 3) / 255
+    for result in results:
+        pixels = image().reshape(-1, 3) / 255
         matrix, offset = sample_jitter(strength, pixels.mean(0), rng)
         jittered = pixels @ matrix.T + offset
         clipped += (jittered != jittered.clip(0, 1)).sum()
-        expected = ((jittered.clip(0, 1) - MEAN) / STD).T.reshape(3, 5, 7)
-        np.testing.assert_allclose(out, expected, atol=1e-4)
+        np.testing.assert_allclose(result, jittered.clip(0, 1), atol=1e-5)
     assert clipped > 0
-    np.testing.assert_array_equal(same[0], images()[0])  # the input stays
-
-
-def test_images_of_different_sizes_are_refused():
-    with pytest.raises(ValueError):
-        prepare_images([images()[0], images()[0][:, :4]], MEAN, STD)
+    np.testing.assert_array_equal(given, image())  # the input stays
 
 
 def test_hue_and_saturation_of_points():
@@ -256,12 +208,12 @@ def room(rng=None):
     return coord[order].astype(np.float32), region[order].astype(np.int32)
 
 
-SIDES = {"floor": [FLOOR], "ceiling": [CEILING], "wall": [WEST, EAST, SOUTH, NORTH]}
+SIDES = {"ground": [FLOOR], "ceiling": [CEILING], "wall": [WEST, EAST, SOUTH, NORTH]}
 
 
-@pytest.mark.parametrize("kind", SIDES)
-def test_structure_of_each_side(kind):
-    assert structure_regions(*room(), kind) == SIDES[kind]
+@pytest.mark.parametrize("role", SIDES)
+def test_structure_of_each_side(role):
+    assert structure_regions(*room(), role) == SIDES[role]
 
 
 def slow_structure(coord, region, axis, end, reach=0.5):
@@ -282,58 +234,66 @@ def slow_structure(coord, region, axis, end, reach=0.5):
 @pytest.mark.parametrize(("regions", "is_found"), [(2, {True}), (6, {True, False}), (40, {False})])
 def test_structure_against_a_loop(regions, is_found):
     rng = np.random.default_rng(regions)
-    sides = {"floor": [(2, 0)], "ceiling": [(2, 1)], "wall": [(0, 0), (0, 1), (1, 0), (1, 1)]}
+    sides = {"ground": [(2, 0)], "ceiling": [(2, 1)], "wall": [(0, 0), (0, 1), (1, 0), (1, 1)]}
     outcomes = set()
     for _ in range(10):
         coord = rng.uniform(-3, 2, (200, 3)).astype(np.float32)
         region = rng.integers(-1, regions, 200)
-        for kind, ends in sides.items():
+        for role, ends in sides.items():
             found = [slow_structure(coord, region, *end) for end in ends]
             expected = sorted({best for best, _, _ in found})
             if sum(held for _, held, _ in found) < 0.2 * sum(total for _, _, total in found):
                 expected = []
-            assert structure_regions(coord, region, kind, least=0.2) == expected
+            assert structure_regions(coord, region, role, least=0.2) == expected
             outcomes.add(bool(expected))
     assert outcomes == is_found
 
 
-@pytest.mark.parametrize("kind", SIDES)
-def test_pieces_of_a_structure_are_none(kind):
+@pytest.mark.parametrize("role", SIDES)
+def test_pieces_of_a_structure_are_none(role):
     """Of a floor in thirty pieces one would go, and its tag with it."""
     coord, region = room()
     pieces = 30 * region + np.arange(len(region)) % 30
-    assert structure_regions(coord, np.where(region < 0, -1, pieces), kind) == []
+    assert structure_regions(coord, np.where(region < 0, -1, pieces), role) == []
     halves = 2 * region + np.arange(len(region)) % 2
-    assert len(structure_regions(coord, np.where(region < 0, -1, halves), kind)) == len(SIDES[kind])
+    assert len(structure_regions(coord, np.where(region < 0, -1, halves), role)) == len(SIDES[role])
 
 
-@pytest.mark.parametrize("kind", SIDES)
-def test_removal_takes_the_regions_and_the_tag(kind):
+@pytest.mark.parametrize("role", SIDES)
+def test_removal_takes_the_regions_and_the_tag(role):
     coord, region = room()
     tags = np.ones(4, np.float32)
-    structures = {2: (kind, 1.0)}
+    structures = {role: ([2], 1.0)}
     keep, left = remove_structure(coord, region, tags, structures, np.random.default_rng(0))
-    np.testing.assert_array_equal(keep, ~np.isin(region, SIDES[kind]))
+    np.testing.assert_array_equal(keep, ~np.isin(region, SIDES[role]))
     assert left.tolist() == [1, 1, 0, 1] and tags.tolist() == [1] * 4
+
+
+def test_removal_takes_all_tags_of_a_role():
+    coord, region = room()
+    tags = np.array([1, 0, 1, 1], np.float32)
+    structures = {"ground": ([0, 1, 3], 1.0)}
+    _, left = remove_structure(coord, region, tags, structures, np.random.default_rng(0))
+    assert left.tolist() == [0, 0, 1, 0]
 
 
 def test_removal_of_several_structures():
     coord, region = room()
-    structures = {0: ("floor", 1.0), 1: ("ceiling", 1.0), 2: ("wall", 1.0)}
+    structures = {"ground": ([0], 1.0), "ceiling": ([1], 1.0), "wall": ([2], 1.0)}
     keep, tags = remove_structure(coord, region, np.ones(3), structures, np.random.default_rng(0))
     assert set(region[keep]) == {-1, TABLE} and tags.tolist() == [0, 0, 0]
 
 
 def test_removal_follows_its_probability():
     coord, region = room()
-    structures = {0: ("floor", 0.5), 1: ("wall", 0.0), 2: ("ceiling", 0.1)}
+    structures = {"ground": ([0], 0.5), "wall": ([1], 0.0), "ceiling": ([2], 0.1)}
     removed = np.zeros(3)
     for seed in range(400):
         rng = np.random.default_rng(seed)
         keep, tags = remove_structure(coord, region, np.ones(3), structures, rng)
         removed += 1 - tags
-        for index, kind in enumerate(("floor", "wall", "ceiling")):
-            gone = not np.isin(SIDES[kind], region[keep]).any()
+        for index, role in enumerate(("ground", "wall", "ceiling")):
+            gone = not np.isin(SIDES[role], region[keep]).any()
             assert gone == (tags[index] == 0)
     assert removed[1] == 0
     np.testing.assert_allclose(removed[[0, 2]] / 400, [0.5, 0.1], atol=0.07)
@@ -343,23 +303,23 @@ def test_a_structure_that_is_not_found_keeps_its_tag():
     coord, region = room()
     nothing = np.full_like(region, -1)
     rng = np.random.default_rng(0)
-    keep, tags = remove_structure(coord, nothing, np.ones(1), {0: ("wall", 1.0)}, rng)
+    keep, tags = remove_structure(coord, nothing, np.ones(1), {"wall": ([0], 1.0)}, rng)
     assert keep.all() and tags.tolist() == [1]
-    assert structure_regions(coord, nothing, "floor") == []
+    assert structure_regions(coord, nothing, "ground") == []
 
 
 def test_what_would_leave_nothing_stays():
     coord, region = room()
     rng = np.random.default_rng(0)
-    keep, tags = remove_structure(coord, region * 0, np.ones(1), {0: ("floor", 1.0)}, rng)
+    keep, tags = remove_structure(coord, region * 0, np.ones(1), {"ground": ([0], 1.0)}, rng)
     assert keep.all() and tags.tolist() == [1]
     empty = np.zeros((0, 3)), np.zeros(0, np.int32)
-    keep, tags = remove_structure(*empty, np.ones(1), {0: ("floor", 1.0)}, rng)
+    keep, tags = remove_structure(*empty, np.ones(1), {"ground": ([0], 1.0)}, rng)
     assert keep.shape == (0,) and tags.tolist() == [1]
 
 
-def test_an_unknown_structure_is_an_error():
-    with pytest.raises(ValueError, match="unknown structure 'door'; expected one of"):
+def test_an_unknown_role_is_an_error():
+    with pytest.raises(ValueError, match="unknown role 'door'; expected one of"):
         structure_regions(*room(), "door")
 
 
@@ -385,12 +345,6 @@ def test_one_scene_alone_is_not_moved():
     assert scatter_scenes([coord], np.random.default_rng(0))[0] is coord
 
 
-def test_joined_ids_do_not_collide():
-    parts = [np.array([2, -1, 0]), np.array([], int), np.array([-1, -5]), np.array([0, 1])]
-    assert join_ids(parts).tolist() == [2, -1, 0, -1, -1, 3, 4]
-    assert join_ids([np.array([-1, 3], np.int32)]).tolist() == [-1, 3]
-
-
 def test_scale_color_is_what_stage_one_sees():
     from pointcept_wsegpc.transforms.registered import ScaleColor
     from pointcept_wsegpc.transforms.views import point_features
@@ -398,7 +352,7 @@ def test_scale_color_is_what_stage_one_sees():
     color = np.array([[0, 127.5, 255]], np.float32)
     scaled = ScaleColor()({"color": color})["color"]
     np.testing.assert_allclose(scaled, [[-1, 0, 1]])
-    np.testing.assert_allclose(scaled, point_features(color, color)[:, :3])
+    np.testing.assert_allclose(scaled, point_features({"color": color}, ("color",)))
 
 
 def test_displacement_along_the_normal():

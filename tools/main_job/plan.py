@@ -11,7 +11,7 @@ from pathlib import Path
 from pointcept_wsegpc.jobs.steps import last_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIGS = Path("configs/synthetic")
+CONFIGS = Path("configs/quickstart")
 
 
 def relative(path: Path) -> str:
@@ -72,7 +72,7 @@ class Plan:
         return [*tool("extract_regions"), relative(self.data)]
 
     def train(self, name: str, **options) -> list[str]:
-        """Train `configs/synthetic/<name>.py` into its folder; options are configuration keys."""
+        """Train `configs/quickstart/<name>.py` into its folder; options are configuration keys."""
         options = {
             "save_path": relative(self.folder(name)),
             "data.train.data_root": relative(self.data),

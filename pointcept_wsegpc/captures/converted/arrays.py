@@ -5,6 +5,7 @@ N points.
 
 import numpy as np
 
+from ...clouds.ids import compact_ids
 from ...contracts.classes import clean_labels
 from ...files.pickles import numeric_array, read_npz, read_pickled
 from ..scannet.classes import TABLE
@@ -97,6 +98,4 @@ def read_superpoints(path, num_ids=None):
     ids = read_npz(path, "a")
     if num_ids is not None and len(ids) != num_ids:
         raise ValueError(f"{path} has {len(ids)} ids, expected {num_ids}; get it again")
-    region = np.full(len(ids), -1, np.int32)
-    region[ids >= 0] = np.unique(ids[ids >= 0], return_inverse=True)[1].reshape(-1)
-    return region
+    return compact_ids(ids)

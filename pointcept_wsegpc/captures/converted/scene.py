@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ...clouds.normals import estimate_normals, face_towards, vertex_normals
+from ...clouds.normals import estimate_normals, orient_normals, vertex_normals
 from ...clouds.ply import read_mesh
 from ...contracts.scene import link_points, staged, store_points
 from ...contracts.tags import derive_tags
@@ -107,7 +107,7 @@ def _normals(capture, coord):
 def _towards_cameras(folder, points):
     """Estimated normals (N, 3), turned to where the scene was seen from."""
     cameras = np.linalg.inv(read_views(folder).world_to_camera)[:, :3, 3]
-    return face_towards(points["coord"], points["normal"], cameras)
+    return orient_normals(points["coord"], points["normal"], cameras)
 
 
 # ----------------------------------------------------------------------------------- views

@@ -1,15 +1,12 @@
-"""Whether the cameras of an own scan fit its cloud: by measured against rendered depth, by colours.
-
-M points, H x W pixels. Metres.
-"""
+"""What is said where the cameras of an own scan do not fit its cloud. M points, H x W pixels."""
 
 import numpy as np
 
-from ...camera import visible_pixels
+from ...camera.fit import color_agreement, compare_depth, linked_colors
+from ...clouds.spacing import LIKELY_EXTENT
 
-LEAST_SEEN = 0.01  # share of the pixels that show the cloud, at least
-MOST_ERROR = 0.25  # m, median |measured - rendered|, at most
-LARGE = 300.0  # m; a cloud that is longer is likely in another unit
+MIN_SEEN = 0.01  # share of the pixels that show the cloud
+MAX_ERROR = 0.25  # m, median |measured - rendered|
 STEADY = 0.1  # spread of the ratio rendered / measured that tells a wrong unit
 TOLERANCE = 0.05  # m, between a point and the depth at its pixel, to compare their colours
 
@@ -23,22 +20,24 @@ def check_fit(scan, frames, points):
     """
     if not frames.compared:
         return None
+    views = [view for view, _ in frames.compared]
+    seen = [(view.depth if own is None else own) > 0 for view, own in frames.compared]
     measured = [(view.depth, own) for view, own in frames.compared if own is not None]
     fit = {
-        "views": len(frames.compared),
-        "seen": float(
-            np.mean([(view.depth if own is None else own) > 0 for view, own in frames.compared])
-        ),
+        "views": len(views),
+        "seen": float(np.mean(seen)),
         "depth_error": None,
         "depth_ratio": None,
-        "color_agreement": color_agreement([view for view, _ in frames.compared], points),
+        "color_agreement": color_agreement(
+            *linked_colors(points["coord"], points["color"], views, TOLERANCE)
+        ),
     }
     length = float(np.ptp(points["coord"], axis=0).max())
     if not measured:
         _check_seen(scan, fit["seen"], length)
     else:
         images = map(np.stack, zip(*measured, strict=True))
-        fit |= _depth_fit(scan, *images, frames.depth_scale, length)
+        fit |= _check_depth(scan, *images, frames.depth_scale, length)
     return {key: round(value, 4) if value is not None else None for key, value in fit.items()}
 
 
@@ -51,21 +50,21 @@ def _unit_hint(length):
 
 def _check_seen(scan, share, length):
     """Raise ValueError where hardly any pixel shows the cloud, which is `length` m long."""
-    if share < LEAST_SEEN:
+    if share < MIN_SEEN:
+        hint = f"; {_unit_hint(length)}" if length > LIKELY_EXTENT[1] else ""
         raise ValueError(
             f"{scan}: {100 * share:.1f} % of the images show the cloud; its poses are of another "
-            f"frame or unit than the cloud{f'; {_unit_hint(length)}' if length > LARGE else ''}"
+            f"frame or unit than the cloud{hint}"
         )
 
 
-def _depth_fit(scan, measured, rendered, depth_scale, length):
-    both = (rendered > 0) & (measured > 0)
-    _check_seen(scan, float((rendered > 0).mean()) if both.any() else 0.0, length)
-    error = float(np.median(np.abs(measured[both] - rendered[both])))
-    low, ratio, high = np.quantile(rendered[both] / measured[both], (0.25, 0.5, 0.75))
-    if error > MOST_ERROR:
+def _check_depth(scan, measured, rendered, depth_scale, length):
+    compared = compare_depth(measured, rendered)
+    _check_seen(scan, float((rendered > 0).mean()) if compared else 0.0, length)
+    error, (low, ratio, high) = compared
+    if error > MAX_ERROR:
         cause = "its poses are of another frame than the cloud, or of another convention"
-        if length > LARGE:
+        if length > LIKELY_EXTENT[1]:
             cause = _unit_hint(length)
         elif high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
             cause = (
@@ -74,17 +73,3 @@ def _depth_fit(scan, measured, rendered, depth_scale, length):
             )
         raise ValueError(f"{scan}: measured depth is {error:.2f} m off the cloud's; {cause}")
     return {"depth_error": error, "depth_ratio": float(ratio)}
-
-
-def color_agreement(views, points):
-    """Correlation of brightness between points and the pixels that see them; None if it is even."""
-    of_point, of_pixel = [], []
-    for view in views:
-        camera = view.intrinsic, view.world_to_camera
-        point, row, col = visible_pixels(points["coord"], *camera, view.depth, TOLERANCE)
-        of_point.append(points["color"][point].mean(axis=1))
-        of_pixel.append(view.color[row, col].mean(axis=1))
-    brightness = np.stack([np.concatenate(of_point), np.concatenate(of_pixel)])
-    if brightness.shape[1] < 2 or (brightness.std(axis=1) < 1).any():
-        return None
-    return float(np.corrcoef(brightness)[0, 1])

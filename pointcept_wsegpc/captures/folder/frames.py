@@ -28,7 +28,7 @@ class FolderFrames:
     Args:
         place: camera-to-world (4, 4) of the capture -> that of the prepared scene.
         size: (H, W) of the views. depth_scale: values of depth images in a metre.
-        renderer: of depth where there is no depth image, and for comparison; see depth_render.py.
+        renderer: of depth where there is no depth image, and for comparison; see camera/zbuffer.py.
     """
 
     def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
@@ -87,7 +87,7 @@ class FolderFrames:
         return replace(given, size=size)
 
     def _to_compare(self, view):
-        return self.renderer.render(view.intrinsic, view.world_to_camera, self.size)
+        return self.renderer.draw(view.intrinsic, view.world_to_camera, self.size)[0]
 
     def _measured(self, shot, color_camera):
         """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""
@@ -96,7 +96,7 @@ class FolderFrames:
         return undistort(depth, depth_camera, nearest=True), depth_camera
 
     def _rendered(self, number, intrinsic, world_to_camera):
-        depth = self.renderer.render(intrinsic, world_to_camera, self.size)
+        depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
         if not depth.any():
             raise BadFrame(UNSEEN)
         self.rendered.append(number)

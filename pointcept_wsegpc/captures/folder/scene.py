@@ -2,7 +2,8 @@
 
     RAW/SCENE/         one cloud or mesh (clouds.py) · images and their poses (poses/) · optional
                        depth images, axis_alignment.txt (4x4, world to a frame along the walls)
-    RAW/tags.csv       or tags.json (own_tags.py) · optional classes.txt, one name a line
+    RAW/tags.csv       or tags.json (own_tags.py) · optional classes.txt, one name a line,
+                       or classes.json (contracts/classes.py)
     RAW/val.txt        and test.txt, train.txt: names of scenes; a scene in none is for training
 
 N points as scanned, M prepared points. A prepared scene has, besides what schema.py lists,
@@ -13,8 +14,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ...camera.zbuffer import MeshDepth, PointDepth
-from ...clouds.normals import complete_normals, face_towards, vertex_normals
+from ...camera.zbuffer import MeshRenderer, PointRenderer
+from ...clouds.normals import complete_normals, orient_normals, vertex_normals
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
 from ...clouds.voxels import thin
@@ -163,15 +164,15 @@ def _about_views(frames, renderer):
 def _renderer(cloud, world, points):
     if cloud.face is not None:
         try:
-            return MeshDepth(world.points(cloud.coord), cloud.face)
+            return MeshRenderer(world.points(cloud.coord), cloud.face)
         except ImportError:  # no ray caster here: the vertices do
             pass
-    return PointDepth(points["coord"], points["normal"], reach_of_points(points["coord"]))
+    return PointRenderer(points["coord"], points["normal"], reach_of_points(points["coord"]))
 
 
 def _faced(points, estimated, cameras):
     """Normals (M, 3), estimates turned to the cameras."""
-    faced = face_towards(points["coord"], points["normal"], cameras)
+    faced = orient_normals(points["coord"], points["normal"], cameras)
     return np.where(estimated[:, None], faced, points["normal"])
 
 

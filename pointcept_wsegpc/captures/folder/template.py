@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...camera.zbuffer import PointDepth
+from ...camera.zbuffer import PointRenderer
 from ...clouds.ply import write_ply
 from ...files import atomic_path
 
@@ -56,7 +56,7 @@ def write_template(folder):
     coord, normal, color = example_room()
     write_ply(scene / "points.ply", coord, color)
     intrinsic = np.array([[56.0, 0, 31.5], [0, 56.0, 23.5], [0, 0, 1]])
-    renderer = PointDepth(coord, normal, np.full(len(coord), 1.2 * STEP))
+    renderer = PointRenderer(coord, normal, np.full(len(coord), 1.2 * STEP))
     for number in range(VIEWS):
         pose = example_pose(number)
         depth, shown = renderer.draw(intrinsic, np.linalg.inv(pose), SIZE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .agreement import Agreement
+from ...camera.fit import fit_views
 
 MARGIN = 0.02  # by which one placement must see more points than the others to be told apart
 QUARTERS = (90, 180, 270)  # degrees; tried where no file tells the angle
@@ -121,8 +121,8 @@ def choose_placement(candidates, sample, views, tolerance, aligned=None):
 
 def seen_share(placement, sample, views, tolerance):
     """Share of the points in the images that are seen, were the points placed so."""
-    agreement = Agreement(sample, tolerance)
-    for view in views:
-        pose = view.world_to_camera @ placement.cloud_to_world
-        agreement.add(replace(view, world_to_camera=pose))
-    return agreement.seen_share()
+    placed = (
+        replace(view, world_to_camera=view.world_to_camera @ placement.cloud_to_world)
+        for view in views
+    )
+    return fit_views(sample, placed, tolerance).seen_share

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ...clouds.normals import estimate_normals, face_towards
+from ...camera.fit import MAX_DENIED, MIN_VISIBLE, fit_views
+from ...clouds.normals import estimate_normals, orient_normals
 from ...contracts.scene import staged, store_points
 from ...contracts.tags import derive_tags
 from ...contracts.views import read_views
 from ...files import write_array, write_json
 from ..frames import store_views
 from ..view_labels import LabelRenderer
-from .agreement import Agreement, describe, problem
 from .alignment import choose_placement, placements, wall_alignment
 from .images import RoomImages
 from .points import TABLE, link_preprocessed_room, read_raw_room
@@ -58,7 +58,7 @@ def prepare_room(capture, settings):
         entries = store_views(folder, frames, labels, alignment)
         if "normal" not in points:
             normal = estimate_normals(points["coord"])
-            normal = face_towards(points["coord"], normal, _centres(folder))
+            normal = orient_normals(points["coord"], normal, _centres(folder))
             write_array(folder / "normal.npy", normal)
         log.bad = _joined(log.bad, frames.log.bad)
         manifest = {
@@ -67,7 +67,7 @@ def prepare_room(capture, settings):
             "num_points": len(points["coord"]),
             "tags": derive_tags(points.get("segment"), TABLE.names, settings.min_tag_points),
             "placement": {"name": placement.name, "angle": placement.angle},
-            "agreement": measured.report() if measured.seen_by else None,
+            "agreement": agreement(measured) if measured.frame else None,
             **notes,
             **entries,
             "frames": asdict(log),
@@ -93,7 +93,7 @@ def _centres(folder):
 def survey(capture, settings, coord):
     """Compare every image of a room with its points (N, 3).
 
-    Returns: Placement, Agreement, FrameLog. Raises one line where the poses do not fit.
+    Returns: Placement, camera.fit.DepthFit, FrameLog. Raises one line where the poses do not fit.
     """
     sample = coord[:: -(-len(coord) // SAMPLE)]
     step = max(1, len(capture.images) // TRIAL_VIEWS)
@@ -106,12 +106,41 @@ def survey(capture, settings, coord):
     except ValueError as error:
         raise ValueError(f"{capture.folder}: {error}") from None
     frames = RoomImages(capture.images, settings.size, placement.cloud_to_world)
-    measured = Agreement(sample, settings.depth_tolerance)
-    for view in frames.depth_views():
-        measured.add(view)
-    if measured.seen_by:
-        _refuse_absurd(capture, settings, measured.report(), placement)
+    measured = fit_views(sample, frames.depth_views(), settings.depth_tolerance)
+    if measured.frame:
+        _refuse_absurd(capture, settings, agreement(measured), placement)
     return placement, measured, frames.log
+
+
+def agreement(measured):
+    """The manifest's numbers of a DepthFit; None where nothing could be measured.
+
+    visible: share of the points that a view sees. median_error: median |depth - z| in m of the
+    points that are not hidden. denied: share of those that a camera looked through.
+    """
+    return {
+        "visible": float(measured.visible.mean()),
+        "median_error": measured.median_error,
+        "denied": measured.denied_share,
+    }
+
+
+def problem(report, tolerance):
+    """What is absurd about an `agreement`, in a few words; None where nothing is."""
+    if report["visible"] < MIN_VISIBLE:
+        return f"the views see {100 * report['visible']:.1f} % of the points"
+    if report["median_error"] > tolerance:
+        return f"the median |depth - z| is {report['median_error']:.2f} m"
+    if report["denied"] > MAX_DENIED:
+        return f"the cameras look through {100 * report['denied']:.0f} % of the points"
+    return None
+
+
+def describe(report):
+    """The numbers of an `agreement` in words, for a line of a tool."""
+    error = report["median_error"]
+    depth = "no point in an image" if error is None else f"median |depth - z| {100 * error:.1f} cm"
+    return f"{100 * report['visible']:.1f} % of the points visible, {depth}"
 
 
 def _refuse_absurd(capture, settings, report, placement):
@@ -127,9 +156,10 @@ def _refuse_absurd(capture, settings, report, placement):
 
 def choose_views(measured, settings):
     """Frames that see most of the room's points, at most `max_views`, in their own order."""
-    least = max(1, settings.min_seen * len(measured.coord))
-    good = [frame for frame, seen in measured.seen_by.items() if seen >= least]
-    good.sort(key=lambda frame: -measured.seen_by[frame])
+    least = max(1, settings.min_seen * len(measured.visible))
+    seen_by = dict(zip(measured.frame, measured.seen.tolist(), strict=True))
+    good = [frame for frame, seen in seen_by.items() if seen >= least]
+    good.sort(key=lambda frame: -seen_by[frame])
     return sorted(good[: settings.max_views])
 
 

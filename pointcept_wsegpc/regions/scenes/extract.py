@@ -93,8 +93,8 @@ def extract_views(scene, settings):
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
     views = read_frames(scene)
     tallies, found = [], {}
-    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        images = read_images(scene, frame, views.size)
+    for frame, intrinsic, size in zip(views.frame, views.intrinsic, views.size, strict=True):
+        images = read_images(scene, frame, size)
         region, tally, found = partition_images(images, intrinsic, settings)
         write_view_image(scene, frame, "region", region)
         tallies.append(tally)

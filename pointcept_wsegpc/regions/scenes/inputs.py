@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...clouds.ply import read_ply
 from ...contracts.classes import ClassTable
 from ...contracts.scene import read_points
 from ...contracts.views import read_view_image, read_views, view_path
@@ -155,18 +156,14 @@ def filled_in(value, scene, split):
 
 def read_faces(path, num_points):
     """Triangles (F,3) int64 of a `.ply` whose vertices are the points of the scene."""
-    from plyfile import PlyData, PlyParseError
-
     if not Path(path).is_file():
         raise FileNotFoundError(f"mesh {path} is missing; check the setting mesh")
-    try:
-        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
-        vertices, faces = len(ply["vertex"].data), ply["face"]["vertex_indices"]
-    except (PlyParseError, KeyError, ValueError) as error:
-        raise ValueError(f"{path}: expected vertices and triangles ({error})") from error
-    if vertices != num_points:
+    mesh = read_ply(path)
+    if mesh.face is None:
+        raise ValueError(f"{path} has no faces; expected a mesh: check the setting mesh")
+    if len(mesh.coord) != num_points:
         raise ValueError(
-            f"{path} has {vertices} vertices, the scene {num_points} points; "
+            f"{path} has {len(mesh.coord)} vertices, the scene {num_points} points; "
             "give the mesh that the scene was made from"
         )
-    return np.asarray(faces, dtype=np.int64).reshape(-1, 3)
+    return mesh.face

@@ -60,19 +60,6 @@ RAW_CATEGORIES = {
 CROWDED_CATEGORIES = {"rug": ("rug", 20, "floor mat")}
 
 
-def write_ply(path: Path, coord: np.ndarray, color: np.ndarray, face: np.ndarray) -> None:
-    vertex = np.empty(len(coord), [("xyz", "<f4", 3), ("rgba", "u1", 4)])
-    vertex["xyz"], vertex["rgba"][:, :3], vertex["rgba"][:, 3] = coord, color, 255
-    triangle = np.empty(len(face), [("count", "u1"), ("index", "<i4", 3)])
-    triangle["count"], triangle["index"] = 3, face
-    fields = [f"property float {axis}" for axis in "xyz"]
-    fields += [f"property uchar {channel}" for channel in ("red", "green", "blue", "alpha")]
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(coord)}", *fields,
-              f"element face {len(face)}", "property list uchar int vertex_indices",
-              "end_header", ""]  # fmt: skip
-    path.write_bytes("\n".join(header).encode() + vertex.tobytes() + triangle.tobytes())
-
-
 def write_annotation(folder: Path, name: str, room: Room, mesh: ScanMesh, rng) -> None:
     """Segments and who owns them. One in fifty belongs to nobody, two are a stray object."""
     segments, first = np.unique(mesh.segment, return_index=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...clouds.normals import face_normals
 from .paint import PaintTable
 from .room import Room
 
@@ -32,14 +33,6 @@ def triangulate(patches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.n
     vertices = np.concatenate([patch.reshape(-1, 3) for patch in patches])
     owner = np.repeat(np.arange(len(patches), dtype=np.int32), sizes)
     return vertices.astype(np.float32), np.concatenate(faces).astype(np.int32), owner
-
-
-def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals (T, 3) by the right-hand rule; zero for a triangle without area."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    normal = np.cross(b - a, c - a)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    return normal / np.maximum(length, 1e-12)
 
 
 @dataclass
@@ -68,11 +61,10 @@ class RoomCaster:
         self.paints = PaintTable([paint for model in room.objects for paint in model.paints])
         self.light = light
         vertices, faces, owner = triangulate(self.patches)
-        area = np.linalg.norm(
-            np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]],
-                     vertices[faces[:, 2]] - vertices[faces[:, 0]]), axis=1)  # fmt: skip
-        faces = faces[area > 1e-10]
-        self.normal, self.patch = face_normals(vertices, faces), owner[faces[:, 0]]
+        normal, area = face_normals(vertices, faces)
+        solid = area > 5e-11
+        faces, self.normal = faces[solid], normal[solid]
+        self.patch = owner[faces[:, 0]]
         self._scene = EmbreeScene()
         self._mesh = TriangleMesh(self._scene, vertices, faces)  # the scene only refers to it
 

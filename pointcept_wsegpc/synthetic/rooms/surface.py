@@ -13,8 +13,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
+from ...clouds.clean import unit
+from ...clouds.normals import face_normals, sum_at_vertices
 from .difficulty import PLAIN, Difficulty
-from .render import RoomCaster, face_normals, triangulate
+from .render import RoomCaster, triangulate
 from .room import Room
 
 VIEW = (0.58, 0.44)  # tangents of half the field of view, a little more than the depth camera's
@@ -52,7 +54,7 @@ def scan_mesh(
         vertices, faces, owner = triangulate(patches)
         seen_from = _first_view(caster, vertices, poses)
         faces = faces[(seen_from[faces] >= 0).all(1)]
-        faces = faces[np.linalg.norm(face_normals(vertices, faces), axis=1) > 0.5]
+        faces = faces[face_normals(vertices, faces)[0].any(axis=1)]
         count = len(np.unique(faces))
         if abs(count - points) < 0.04 * points:
             break
@@ -65,7 +67,7 @@ def scan_mesh(
     patch_object = np.repeat(np.arange(len(room.objects)), [len(m.patches) for m in room.objects])
     segment = np.unique(_blocks(patches, spacing)[used], return_inverse=True)[1]
     coord, owner = vertices[used], owner[used]
-    normal = _vertex_normals(coord, faces)
+    normal = unit(sum_at_vertices(faces, face_normals(coord, faces)[0], len(coord)))
     noise = difficulty.noise
     color = caster.shade(coord, normal, owner) + noise * rng.normal(0, 0.03, coord.shape)
     error = _reconstruction_error(coord, normal, spacing, noise, rng)
@@ -108,7 +110,7 @@ def _first_view(caster: RoomCaster, vertices: np.ndarray, poses: np.ndarray) -> 
 
 def _turn_to(vertices: np.ndarray, faces: np.ndarray, eye: np.ndarray) -> np.ndarray:
     """Flips the triangles whose normal points away from the eye (F, 3) that saw them."""
-    facing = (face_normals(vertices, faces) * (eye - vertices[faces[:, 0]])).sum(1)
+    facing = (face_normals(vertices, faces)[0] * (eye - vertices[faces[:, 0]])).sum(1)
     return np.where(facing[:, None] < 0, faces[:, ::-1], faces)
 
 
@@ -121,12 +123,6 @@ def _blocks(patches: list[np.ndarray], spacing: float) -> np.ndarray:
         first = block[-1, -1] + 1
         blocks.append(block.ravel())
     return np.concatenate(blocks)
-
-
-def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    normal = np.zeros((len(vertices), 3))
-    np.add.at(normal, faces.ravel(), np.repeat(face_normals(vertices, faces), 3, axis=0))
-    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
 def _reconstruction_error(coord, normal, spacing: float, noise: float, rng) -> np.ndarray:

@@ -16,7 +16,7 @@ from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
 from .rows import Row
 from .tables import PARTITIONS
 
-EXPORTER = "PseudoLabelExporter"
+EXPORTER = "WSegPCPseudoLabelExporter"
 PLACES = ("save_path", "weight", "resume")  # of a configuration: not what it trains
 
 

@@ -18,7 +18,7 @@ def guidance(to_3d: str, to_2d: str) -> dict:
 
 
 def consistency(in_3d: float, in_2d: float) -> dict:
-    return {"model.consistency_3d": in_3d, "model.consistency_2d": in_2d}
+    return {"model.rpc_3d_weight": in_3d, "model.rpc_2d_weight": in_2d}
 
 
 def paper(in_3d=None, in_2d=None, stage_two=None) -> dict:
@@ -28,12 +28,12 @@ def paper(in_3d=None, in_2d=None, stage_two=None) -> dict:
 
 NO_GUIDANCE, CMG = guidance("none", "none"), guidance("contrastive", "contrastive")
 NO_RPC = consistency(0.0, 0.0)
-FULL_SUPERVISION = {  # what sets configs/*/wsegpc-full.py apart from wsegpc-cam.py
+FULL_SUPERVISION = {  # what sets configs/*/supervised.py apart from wsegpc-cam.py
     **NO_GUIDANCE,
-    "model.cam_weight": 0.0,
+    "model.cam_3d_weight": 0.0,
     "model.supervised_weight": 1.0,
     "data.train.labels": True,
-    "data.train.structures": {"_delete_": True},
+    "data.train.structure_removal": {"_delete_": True},
 }
 
 
@@ -79,7 +79,7 @@ CLAIMS = {
 
 
 def components(benchmark: Benchmark) -> Table:
-    mixed = {**consistency(1.0, 1.0), "data.train.mix3d": benchmark.mix3d}
+    mixed = {**consistency(1.0, 1.0), "data.train.mix3d_prob": benchmark.mix3d}
     whole = paper(50.1, 35.4, 46.9)
     rows = (
         Row("CAM", NO_GUIDANCE, NO_RPC, None, "pseudo", paper(25.1, 15.2)),
@@ -133,7 +133,7 @@ PARTITIONS = {
 
 
 def partitions(_: Benchmark) -> Table:
-    kept = {"data.train.structures": {"_delete_": True}}
+    kept = {"data.train.structure_removal": {"_delete_": True}}
     rows = (
         *(Row(label, partition=label) for label in PARTITIONS),
         Row("growing, structures stay", second=kept, partition="growing"),
@@ -196,21 +196,21 @@ def weights(benchmark: Benchmark) -> Table:
 # WSegPC's own: a row of these is the configuration itself.
 CONSISTENCY = {
     "model.consistency": "region-point",
-    "model.adaptive": True,
-    "model.threshold": 0.8,
+    "model.rpc_adaptive": True,
+    "model.rpc_threshold": 0.8,
 }
 
 
 def thresholds(_: Benchmark) -> Table:
     kinds = {
-        "point-point, fixed": {"model.consistency": "point-point", "model.adaptive": False},
-        "region-point, fixed": {"model.consistency": "region-point", "model.adaptive": False},
-        "region-point, adaptive": {"model.consistency": "region-point", "model.adaptive": True},
+        "point-point, fixed": {"model.consistency": "point-point", "model.rpc_adaptive": False},
+        "region-point, fixed": {"model.consistency": "region-point", "model.rpc_adaptive": False},
+        "region-point, adaptive": {"model.consistency": "region-point", "model.rpc_adaptive": True},
     }
     known = {("region-point, adaptive", 8): 48.2}
     rows = ()
     for kind, tenths in itertools.product(kinds, range(10)):
-        second = {**kinds[kind], "model.threshold": tenths / 10}
+        second = {**kinds[kind], "model.rpc_threshold": tenths / 10}
         second = {} if second == CONSISTENCY else second
         figures = paper(known.get((kind, tenths)))
         rows += (Row(f"{kind}, {tenths / 10:.1f}", second=second, paper=figures),)
@@ -219,7 +219,7 @@ def thresholds(_: Benchmark) -> Table:
         "region-point fixed 44.1 to 46.6, region-point adaptive 44.9 to 48.2 (best at 0.8). In the "
         "last row the regions' mean logits learn in place of the points'."
     )
-    direct = {"model.consistency": "region", "model.adaptive": True, "model.threshold": 0.8}
+    direct = {"model.consistency": "region", "model.rpc_adaptive": True, "model.rpc_threshold": 0.8}
     rows += (Row("region, adaptive, 0.8", second=direct),)
     return Table("thresholds", "Thresholds of the consistency", rows, note, CLAIMS["thresholds"])
 

@@ -88,7 +88,7 @@ def ema_case(sizes, cache):
     """One EMA update of the whole state."""
     arch, encoder = sizes.networks
     student = TwoBranchNet(
-        {"type": "WSegPC-MinkUNet", "arch": arch, "in_channels": 6},
+        {"type": "WSegPCMinkUNet", "arch": arch, "in_channels": 6},
         {"name": encoder, "weights": "none"},
         sizes.classes,
     )

@@ -9,12 +9,13 @@ from pointcept_wsegpc.camera import back_project
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
-from pointcept_wsegpc.metrics import adjusted_rand_index, partition_quality
+from pointcept_wsegpc.metrics import partition_quality
 from pointcept_wsegpc.regions import cgal, partition, partition_view
 
 from . import inputs, textbook
 from .inputs import first_scene
 from .measure import Case, best_times
+from .rand_index import adjusted_rand_index
 
 # For all versions alike.
 SETTINGS = {"neighbours": 12, "max_distance": 0.04, "max_angle": 20.0, "min_size": 50}
@@ -41,13 +42,13 @@ def regions_2d_case(sizes, cache):
     scene = first_scene(cache, sizes)
     views = read_views(scene)
     middle = len(views) // 2
-    intrinsic = views.intrinsic[middle]
-    depth = read_view_image(scene, views.frame[middle], "depth", views.size)
+    intrinsic, size = views.intrinsic[middle], views.size[middle]
+    depth = read_view_image(scene, views.frame[middle], "depth", size)
     step = int(np.ceil(np.sqrt(sizes.growing_share)))
     part = back_project(depth, intrinsic)[::step, ::step].reshape(-1, 3)
     part = part[part[:, 2] > 0].astype(np.float64)
     return Case(
-        f"{views.size[1]}x{views.size[0]}",
+        f"{size[1]}x{size[0]}",
         lambda: partition_view(depth, intrinsic),
         lambda: textbook.grow_regions(part, max_distance=0.04 * step),
         parts=np.count_nonzero(depth) / len(part),

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points
-from pointcept_wsegpc.datasets.multiview import IMAGENET_MEAN, IMAGENET_STD
 from pointcept_wsegpc.hooks.pseudo_labels import label_scene
 
 from . import inputs, textbook
@@ -26,11 +26,11 @@ def sample_case(sizes, cache):
     """Load and augment a training sample, all points kept (no structure removal)."""
     root = inputs.prepared_scene(cache, sizes)
     config = Config.fromfile(str(CONFIG)).data.train
-    config.update(data_root=str(root), num_views=sizes.views, structures=None)
+    config.update(data_root=str(root), num_views=sizes.views, structure_removal=None)
     dataset = build_dataset(config)
     scene = dataset.scenes[0]
     plain = TextbookDataset(
-        scene, dataset.tags_file, config, IMAGENET_MEAN, IMAGENET_STD, dataset.names
+        scene, dataset.tags_file, config, IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, dataset.names
     )
 
     def ours():
@@ -65,7 +65,9 @@ def export_case(sizes, cache):
     inverse, region = batch["inverse"], batch["origin_region"].long()
     first = torch.empty(len(batch["coord"]), dtype=torch.long).scatter_(0, inverse, region)
     logits = torch.from_numpy(
-        inputs.teacher_logits(first.numpy(), batch["tags"].numpy(), 0, np.random.default_rng(0))
+        inputs.teacher_logits(
+            first.numpy(), batch["scene_tags"].numpy(), 0, np.random.default_rng(0)
+        )
     )
     names = [str(number) for number in range(sizes.classes)]
     store = LabelStore(Path(cache) / "label_store", names, {"made_by": "benchmark"}).open(["ours"])
@@ -76,7 +78,7 @@ def export_case(sizes, cache):
         return labels["label"], labels["confidence"]
 
     def plainly():
-        label, confidence = textbook.label_scene(logits, batch["tags"], inverse, region)
+        label, confidence = textbook.label_scene(logits, batch["scene_tags"], inverse, region)
         textbook.write_label(Path(cache) / "textbook.npz", label, confidence)
         return label.numpy(), confidence.numpy()
 

@@ -79,23 +79,23 @@ def unique_voxels(coord, grid_size):
     return first, inverse.reshape(-1), voxel
 
 
-def image_transform(jitter, mean, std):
-    return T.Compose([T.ColorJitter(*jitter), T.ToTensor(), T.Normalize(mean, std)])
+def image_transform(jitter):
+    return T.Compose([T.ColorJitter(*jitter), T.ToTensor()])
 
 
 class TextbookDataset:
     """The arguments, of one scene, that `MultiViewDataset` takes too; no structure removal."""
 
-    def __init__(self, scene, tags_file, config, mean, std, names):
+    def __init__(self, scene, tags_file, config, names):
         self.scene, self.names = scene, names
         self.tags = json.loads(tags_file.read_text())
         self.num_views = config["num_views"]
         self.grid_size, self.tolerance = config["grid_size"], config["depth_tolerance"]
-        color = build_transforms(config["color_view"])
-        self.weak = [*build_transforms(config["teacher_view"]), *color]
-        self.strong = [*build_transforms(config["student_view"]), *color]
-        self.student_image = image_transform(config["student_jitter"], mean, std)
-        self.teacher_image = image_transform(config["teacher_jitter"], mean, std)
+        color = build_transforms(config["color_augmentation"])
+        self.weak = [*build_transforms(config["teacher_augmentation"]), *color]
+        self.strong = [*build_transforms(config["student_augmentation"]), *color]
+        self.student_image = image_transform(config["student_image_jitter"])
+        self.teacher_image = image_transform(config["teacher_image_jitter"])
 
     def sample(self):
         scene = self.scene
@@ -111,13 +111,14 @@ class TextbookDataset:
         sample = {
             **self.cloud(student, kept, voxel),
             **{f"teacher_{k}": v for k, v in self.cloud(teacher, first, teacher_voxel).items()},
-            "teacher_index": torch.from_numpy(inverse[kept]),
+            "teacher_row": torch.from_numpy(inverse[kept]),
             "teacher_sample_offset": torch.tensor([len(first)]),
             "region": torch.from_numpy(compact - (ids[0] < 0)),
-            "tags": tags,
+            "point_tags": tags,
             "teacher_tags": tags,
             "image_tags": tags,
             "view_tags": tags.repeat(self.num_views, 1),
+            "view_tagged": torch.zeros(self.num_views, dtype=torch.bool),
             "name": scene.name,
         }
         return {**sample, **self.views(points["coord"], kept)}
@@ -155,9 +156,10 @@ class TextbookDataset:
             links.append(link[voxel >= 0])
         view, voxel, row, col = torch.from_numpy(np.concatenate(links)).unbind(1)
         return {
-            "image": torch.stack(image),
-            "teacher_image": torch.stack(teacher_image),
-            "image_region": torch.stack(region),
+            "image": torch.cat([i.permute(1, 2, 0).reshape(-1, 3) for i in image]),
+            "teacher_image": torch.cat([i.permute(1, 2, 0).reshape(-1, 3) for i in teacher_image]),
+            "image_region": torch.cat([ids.flatten() for ids in region]),
+            "view_size": torch.tensor([ids.shape for ids in region]),
             "view_offset": torch.tensor([len(image)]),
             **{"link_view": view, "link_point": voxel, "link_row": row, "link_col": col},
             "link_offset": torch.tensor([len(view)]),

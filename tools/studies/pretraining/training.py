@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pointcept_wsegpc.files import atomic_path
 from pointcept_wsegpc.losses.tags import scene_tag_loss
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
-from pointcept_wsegpc.transforms.images import IMAGENET_MEAN, IMAGENET_STD, prepare_images
+from pointcept_wsegpc.transforms.images import jitter_image
 
 JITTER = (0.3, 0.3, 0.3, 0.1)  # brightness, contrast, saturation, hue
 SMALLEST_CROP = 0.6  # of an image's sides
@@ -29,7 +29,7 @@ class TagNet(nn.Module):
 
     def __init__(self, name: str, stages: int | None, num_classes: int):
         super().__init__()
-        self.encoder = ImageEncoder(name, weights="none", stages=stages)
+        self.encoder = ImageEncoder(name, weights="none", num_stages=stages)
         self.classifier = nn.Conv2d(self.encoder.out_channels, num_classes, 1)
 
     def forward(self, images):
@@ -44,8 +44,13 @@ def batch_of(images, classes, size: int, rng):
     """
     chosen = rng.integers(len(images), size=size)
     picked = [cropped(images[i], rng) for i in chosen]
-    batch = prepare_images(picked, IMAGENET_MEAN, IMAGENET_STD, JITTER, rng)
-    return torch.from_numpy(batch), torch.from_numpy(classes[chosen])
+    return stacked(picked, JITTER, rng), torch.from_numpy(classes[chosen])
+
+
+def stacked(images, strength=None, rng=None) -> torch.Tensor:
+    """Images of one size (H, W, 3), each jittered, as one tensor (B, 3, H, W) in 0..1."""
+    pixels = [jitter_image(i, strength, rng).reshape(i.shape).transpose(2, 0, 1) for i in images]
+    return torch.from_numpy(np.stack(pixels))
 
 
 def cropped(image: np.ndarray, rng) -> np.ndarray:
@@ -64,8 +69,7 @@ def held_out(net: TagNet, images, classes) -> tuple[float, float]:
     """Loss and mean average precision of a set of images."""
     device = next(net.parameters()).device
     net.eval()
-    parts = [torch.from_numpy(prepare_images(images[i : i + 64], IMAGENET_MEAN, IMAGENET_STD))
-             for i in range(0, len(images), 64)]  # fmt: skip
+    parts = [stacked(images[i : i + 64]) for i in range(0, len(images), 64)]
     score = torch.cat([net(part.to(device)).cpu() for part in parts])
     net.train()
     loss = scene_tag_loss(score, torch.from_numpy(classes)).item()

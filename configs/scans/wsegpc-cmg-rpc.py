@@ -4,7 +4,7 @@ _base_ = ["./wsegpc-cmg.py"]
 import os
 from glob import glob
 
-scenes = max(1, len(glob(os.environ.get("WSEGPC_SCANS", "data/scans") + "/train/*/coord.npy")))
+scenes = max(1, len(glob(os.environ.get("WSEGPC_DATA_ROOT", "data/scans") + "/train/*/coord.npy")))
 
 seed = 2463  # other samples than those of wsegpc-cmg
 epoch = 25 * max(4, round(8000 * 4 / 50 / scenes))
@@ -12,11 +12,11 @@ eval_epoch = 25
 optimizer = dict(lr=0.05)
 
 model = dict(
-    guidance_warmup=1,
-    consistency_3d=1.0,
-    consistency_2d=1.0,
-    consistency_warmup=800,
-    threshold=0.8,
-    adaptive=True,
+    guidance_warmup_iters=1,
+    rpc_3d_weight=1.0,
+    rpc_2d_weight=1.0,
+    rpc_warmup_iters=800,
+    rpc_threshold=0.8,
+    rpc_adaptive=True,
 )
 del os, glob, scenes

@@ -6,9 +6,8 @@ from glob import glob
 
 from pointcept_wsegpc.contracts.classes import ClassTable
 
-data_root = os.environ.get("WSEGPC_SCANS", "data/scans")
-table = ClassTable.read(data_root)
-names = list(table.names)
+data_root = os.environ.get("WSEGPC_DATA_ROOT", "data/scans")
+names = list(ClassTable.read(data_root).names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
@@ -18,11 +17,9 @@ model = dict(backbone=dict(num_classes=len(names)))
 data = dict(
     num_classes=len(names),
     names=names,
-    train=dict(
-        store="exp/wsegpc/folder/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root
-    ),
+    train=dict(store="exp/wsegpc/scans/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root),
     # Labelled by tools/predict.py: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )
-del os, glob, ClassTable, table, names, scenes
+del os, glob, ClassTable, names, scenes

@@ -3,4 +3,4 @@ _base_ = ["./wsegpc-cmg.py"]
 
 seed = 2463  # other samples than those of wsegpc-cmg
 optimizer = dict(lr=0.0015)
-model = dict(guidance_warmup=1, consistency_3d=1.0, consistency_2d=1.0, consistency_warmup=100)
+model = dict(guidance_warmup_iters=1, rpc_3d_weight=1.0, rpc_2d_weight=1.0, rpc_warmup_iters=100)

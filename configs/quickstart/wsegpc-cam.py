@@ -1,6 +1,6 @@
 # Quickstart size: slim networks without pre-training, coarse voxels, small views; for two CPU cores
 # or one GPU (one loader worker, no synchronised batch norm).
-# Class activation from tags alone: the lower reference.
+# Class activation from tags alone: the baseline.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
 epoch = 120
@@ -11,9 +11,9 @@ sync_bn = False
 optimizer = dict(_delete_=True, type="AdamW", lr=0.003, weight_decay=0.01)
 model = dict(
     backbone=dict(
-        planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel=3
+        planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel_size=3
     ),
-    image_encoder=dict(name="resnet18", weights="none", stages=3),
+    image_encoder=dict(name="resnet18", weights="none", num_stages=3),
 )
 
 scenes = dict(
@@ -27,12 +27,12 @@ del scenes
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ReproducibleSampling"),
-    dict(type="SceneTagHook"),
-    dict(type="EMATeacherHook", decay=0.98),  # a few hundred steps: the teacher must keep up
+    dict(type="WSegPCReproducibleSampling"),
+    dict(type="WSegPCSceneTags"),
+    dict(type="WSegPCEMATeacher", decay=0.98),  # a few hundred steps: the teacher must keep up
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
-    dict(type="WeakSegEvaluator"),
+    dict(type="WSegPCEvaluator"),
     dict(type="CheckpointSaver", save_freq=None),
-    dict(type="PseudoLabelExporter", num_worker=1),
+    dict(type="WSegPCPseudoLabelExporter", num_worker=1),
 ]

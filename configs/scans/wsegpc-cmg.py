@@ -1,0 +1,29 @@
+# CMG on own scans, as tools/prepare_folder.py prepares them: the first part of stage one. Class
+# names come from the data root, which is data/scans unless WSEGPC_DATA_ROOT names another.
+_base_ = ["../scannet/wsegpc-cmg.py"]
+
+import os
+from glob import glob
+
+from pointcept_wsegpc.contracts.classes import ClassTable
+
+data_root = os.environ.get("WSEGPC_DATA_ROOT", "data/scans")
+names = list(ClassTable.read(data_root).names)
+scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
+
+# Own data sets are small. About 8000 iterations, however many scenes there are, but no fewer passes
+# than on ScanNet. Nobody has tuned this.
+epoch = 50 * max(4, round(8000 * 4 / 50 / scenes))
+evaluate = False  # own scans have no point labels
+
+model = dict(num_classes=len(names), guidance_warmup_iters=800)
+data = dict(
+    num_classes=len(names),
+    names=names,
+    train=dict(
+        data_root=data_root,
+        structure_removal=dict(ceiling=0.5),  # besides ground and wall, where classes have the role
+    ),
+    val=dict(data_root=data_root),
+)
+del os, glob, ClassTable, names, scenes

@@ -1,5 +1,0 @@
-# Full supervision of the same networks from point labels, at quickstart size: the upper reference.
-_base_ = ["./wsegpc-cam.py"]
-
-model = dict(cam_weight=0.0, supervised_weight=1.0)
-data = dict(train=dict(labels=True, structures=dict(_delete_=True)))

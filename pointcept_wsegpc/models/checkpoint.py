@@ -1,0 +1,107 @@
+"""Files of weights: what a training left behind, or what others published."""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..files.pickles import allowed_globals
+from ..renames import STATE_KEYS, message
+
+
+def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
+    """What a file of torch.save, or .safetensors, holds: tensors and settings, on the CPU.
+
+    Nothing of the file is run, unless `trust` says that it may unpickle whatever it likes. Raises
+    FileNotFoundError, and ValueError where it cannot be read or holds no dictionary.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file; expected a checkpoint (model_last.pth)")
+    try:
+        content = _read(path, trust)
+    except Exception as error:  # what a foreign file raises depends on its first bytes
+        reason = str(error).split("\n", 1)[0]
+        hint = "" if trust else "; if it holds more and you trust it, say so (--trust)"
+        raise ValueError(
+            f"{path} is not a file of tensors that torch can load ({reason:.120}){hint}"
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path} holds a {type(content).__name__}, expected a state dict: save "
+            "model.state_dict(), not the model"
+        )
+    return content
+
+
+def _read(path, trust):
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    options = {"map_location": "cpu", "mmap": zipfile.is_zipfile(path)}
+    if trust or not hasattr(torch.serialization, "safe_globals"):  # since torch 2.5
+        return torch.load(path, weights_only=not trust, **options)
+    # Beside tensors: numbers of numpy, such as Pointcept's best metric, and the argparse.Namespace
+    # of DINO's own checkpoints.
+    with torch.serialization.safe_globals([argparse.Namespace, *_numpy()]):
+        return torch.load(path, weights_only=True, **options)
+
+
+def _numpy():
+    """Stand-ins for numpy's classes, which torch takes under other names since 2.6."""
+    version = tuple(map(int, torch.__version__.split(".")[:2]))
+    return allowed_globals() if version >= (2, 6) else []
+
+
+def training_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The model's entries of a training's checkpoint, without what wraps a model for many GPUs.
+
+    Raises ValueError where it holds no such entries, or some under names of earlier versions.
+    """
+    if not isinstance(checkpoint.get("state_dict"), Mapping):
+        raise ValueError(
+            f"the checkpoint holds {', '.join(list(map(str, checkpoint))[:3]) or 'nothing'}; "
+            "expected the state_dict of a training (model_last.pth)"
+        )
+    state = {key.removeprefix("module."): v for key, v in checkpoint["state_dict"].items()}
+    for old, new in STATE_KEYS.items():
+        if any(key.startswith(f"{old}.") for key in state):
+            raise ValueError(message(old, new, "CHECKPOINT"))
+    return state
+
+
+def upgrade_state(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state dict with the entries of earlier versions under today's names."""
+    return {_upgraded(key): value for key, value in state.items()}
+
+
+def _upgraded(key):
+    prefix = "module." if key.startswith("module.") else ""
+    part, dot, rest = key.removeprefix("module.").partition(".")
+    return f"{prefix}{STATE_KEYS.get(part, part)}{dot}{rest}"
+
+
+def load_exactly(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Load a state dict of which every entry must match; one line says what does not."""
+    wanted = model.state_dict()
+    differences = {
+        "missing": [key for key in wanted if key not in state],
+        "unknown": [key for key in state if key not in wanted],
+        "of another shape": [
+            key for key in wanted if key in state and state[key].shape != wanted[key].shape
+        ],
+    }
+    found = [f"{len(keys)} {what} ({keys[0]})" for what, keys in differences.items() if keys]
+    if found:
+        raise ValueError(
+            f"the checkpoint does not fit the config's model of {len(wanted)} entries: "
+            f"{', '.join(found)}; pass the config that it was trained with"
+        )
+    model.load_state_dict(state)

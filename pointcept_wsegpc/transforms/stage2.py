@@ -1,0 +1,58 @@
+"""Transforms of stage two, as the configs of several data sets share them.
+
+A config cannot take a part of a list from its base, so what they have in common is a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FEATURES = ("color", "normal")  # what the networks read of a point
+COLOR = (
+    {"type": "ChromaticAutoContrast", "p": 0.2},
+    {"type": "ChromaticTranslation", "p": 0.95, "ratio": 0.1},
+    {"type": "ChromaticJitter", "p": 0.95, "std": 0.05},
+    {"type": "WSegPCHueSaturation", "hue_max": 0.5, "saturation_max": 0.2},
+)
+
+
+def train_transforms(
+    grid_size: float,
+    color: Sequence[dict] = COLOR,
+    crop: Sequence[dict] = (),
+    features: Sequence[str] = FEATURES,
+) -> list[dict]:
+    """Of training scenes: geometry, voxels of grid_size m, crop, color, and what is collected."""
+    return [
+        {"type": "CenterShift", "apply_z": True},
+        {"type": "RandomFlip", "p": 0.5},
+        {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "center": [0, 0, 0], "p": 0.5},
+        {"type": "RandomScale", "scale": [0.8, 1.2]},
+        {"type": "RandomJitter", "sigma": 0.005, "clip": 0.02},
+        {"type": "GridSample", "grid_size": grid_size, "mode": "train", "return_grid_coord": True},
+        *crop,
+        *color,
+        *_collected(("coord", "grid_coord", "segment"), features),
+    ]
+
+
+def val_transforms(grid_size: float, features: Sequence[str] = FEATURES) -> list[dict]:
+    """Of validation scenes, which are evaluated on their original points."""
+    return [
+        {"type": "CenterShift", "apply_z": True},
+        {"type": "Copy", "keys_dict": {"segment": "origin_segment"}},
+        {
+            "type": "GridSample",
+            "grid_size": grid_size,
+            "mode": "train",
+            "return_grid_coord": True,
+            "return_inverse": True,
+        },
+        *_collected(("coord", "grid_coord", "segment", "origin_segment", "inverse"), features),
+    ]
+
+
+def _collected(keys, features):
+    scale = [{"type": "WSegPCScaleColor"}] if "color" in features else []
+    collect = {"type": "Collect", "keys": keys, "feat_keys": tuple(features)}
+    return [*scale, {"type": "ToTensor"}, collect]

@@ -1,0 +1,97 @@
+"""Indices of a batch against its samples, and what a training step asks of a GPU."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from pointcept.datasets import collate_fn
+from pointcept.models.builder import build_model
+from toy_samples import C, toy_sample
+
+from pointcept_wsegpc.clouds import ids as cloud_ids
+from pointcept_wsegpc.losses.ragged import count_ids, positions
+from pointcept_wsegpc.models.batch_index import BatchIndex, join_ids
+
+SAMPLES = [
+    toy_sample(0, sizes=((3, 4), (2, 6), (3, 4)), own=(1,)),
+    toy_sample(1, sizes=(), points=(7,)),
+    toy_sample(2, sizes=((5, 2),), points=(9, 4)),
+]
+
+
+@pytest.mark.parametrize("sizes", [(3, 0, 4, 1), (8,), (0, 0), ()])
+def test_joined_ids_are_those_of_clouds(sizes):
+    parts = [torch.randint(-3, 6, (size,), generator=torch.Generator()) for size in sizes]
+    group = torch.repeat_interleave(
+        torch.arange(len(sizes)), torch.tensor(sizes, dtype=torch.int64)
+    )
+    joined, number = join_ids(torch.cat([*parts, torch.zeros(0).int()]), group, len(sizes))
+    expected = cloud_ids.join_ids([part.numpy() for part in parts]) if sizes else []
+    assert joined.tolist() == list(expected)
+    assert number == sum(max([-1, *part.tolist()]) + 1 for part in parts)
+
+
+def test_counts_and_positions():
+    ids = torch.tensor([4, 0, 4, 2])
+    assert count_ids(ids, 6).tolist() == torch.bincount(ids, minlength=6).tolist()
+    chosen = torch.tensor([False, True, True, False, True])
+    assert positions(chosen, 3).tolist() == chosen.nonzero().squeeze(1).tolist()
+    assert positions(chosen[:1], 0).tolist() == []
+
+
+def test_what_the_host_knows():
+    index = BatchIndex.of(collate_fn(SAMPLES))
+    assert index.views == [3, 0, 1] and index.links == [30, 0, 30]
+    assert index.view_size == [(3, 4), (2, 6), (3, 4), (5, 2)]
+    assert index.view_tagged == [False, True, False, False]
+    assert index.view_links == np.bincount(index.link_view, minlength=4).tolist()
+    assert [size for size, _ in index.view_pixels] == [12, 12, 12, 10]
+    assert [size for size, _ in index.teacher_scenes] == [20, 10, 7, 9, 4]
+    for region, (regions, alone) in (
+        (index.point_region, index.point_voters),
+        (index.pixel_region, index.pixel_voters),
+    ):
+        assert region.max() < regions and (region < 0).sum() == alone
+    assert index.point_sample.tolist() == [0] * 30 + [1] * 7 + [2] * 13
+    assert index.view_sample.tolist() == [0, 0, 0, 2]
+    assert index.point_scene.tolist() == [0] * 20 + [1] * 10 + [2] * 7 + [3] * 9 + [4] * 4
+
+
+WAITS = ("_local_scalar_dense", "nonzero", "bincount", "masked_select", "unique")
+
+
+class Waits(torch.utils._python_dispatch.TorchDispatchMode):
+    """Names of the operations that would wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.__name__
+        if name.startswith(WAITS):
+            self.seen.append(name)
+        if name.startswith("index") and any(
+            i is not None and i.dtype == torch.bool
+            for i in (args[1] if len(args) > 1 else ())
+            if isinstance(args[1], (list, tuple))
+        ):
+            self.seen.append(f"{name} by a mask")
+        if name.startswith("repeat_interleave") and not (kwargs or {}).get("output_size"):
+            self.seen.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["contrastive", "cam"])
+@pytest.mark.parametrize("form", ["region-point", "point-point", "region"])
+def test_a_training_step_waits_for_a_gpu_once(monkeypatch, kind, form):
+    settings = {"guidance_3d": kind, "guidance_2d": kind, "consistency": form}
+    model = build_model(small.model_config(num_classes=C, **settings)).train()
+    sizes = [toy_sample(seed, sizes=((32, 48), (32, 32))) for seed in range(2)]
+    batch, lists = collate_fn(sizes), []
+    plain = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda self: lists.append(1) or plain(self))
+    with Waits() as waits:
+        model(batch)["loss"].backward()
+    assert waits.seen == []
+    assert len(lists) == 1

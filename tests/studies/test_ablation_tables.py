@@ -143,10 +143,12 @@ def flat(value, prefix=""):
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
 def test_full_supervision_is_that_of_its_configuration(benchmark):
-    """The row differs from CAM as wsegpc-full.py does from wsegpc-cam.py, in every data set."""
+    """The row differs from CAM as supervised.py does from wsegpc-cam.py, in every data set."""
     study, rows = Study(benchmark), rows_of("components", benchmark)
-    folders = {benchmark.first.split("/")[0], "scannet", "synthrooms", "synthetic"}
-    pairs = [[study.config(f"{f}/wsegpc-{name}") for name in ("cam", "full")] for f in folders]
+    folders = {benchmark.first.split("/")[0], "scannet", "synthrooms", "quickstart"}
+    pairs = [
+        [study.config(f"{f}/{name}") for name in ("wsegpc-cam", "supervised")] for f in folders
+    ]
     for part in ("first", "second"):
         jobs = [study.jobs(rows[label], 0)[part] for label in ("CAM", "full supervision")]
         pairs.append([job.settings["config"] for job in jobs])
@@ -157,8 +159,8 @@ def test_full_supervision_is_that_of_its_configuration(benchmark):
     expected = {
         ".model.cam_3d_weight": 0.0,
         ".model.supervised_weight": 1.0,
-        ".data.train.labels": True,
-        ".data.train.structures": {},
+        ".data.train.with_labels": True,
+        ".data.train.structure_removal": {},
     }
     assert differences == [expected] * len(pairs)
 

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from pointcept.datasets import build_dataset
 from pointcept.utils.config import Config
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points
@@ -29,9 +28,7 @@ def sample_case(sizes, cache):
     config.update(data_root=str(root), num_views=sizes.views, structure_removal=None)
     dataset = build_dataset(config)
     scene = dataset.scenes[0]
-    plain = TextbookDataset(
-        scene, dataset.tags_file, config, IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, dataset.names
-    )
+    plain = TextbookDataset(scene, dataset.tags_file, config, dataset.names)
 
     def ours():
         for seed in range(SEEDS):

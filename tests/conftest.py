@@ -10,13 +10,11 @@ import pytest
 import torch
 
 from pointcept_wsegpc import host
-from pointcept_wsegpc.captures.scannet.raw import find_captures
-from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
-from pointcept_wsegpc.contracts.classes import ClassTable
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 # In this process everything runs on the stand-in, also where there is a Pointcept: what concerns
@@ -43,12 +41,13 @@ def prepared_root(tmp_path_factory):
     sizes = {"points": 3000, "frames": 12, "color_size": (80, 60), "depth_size": (64, 48)}
     generate_dataset(folder / "raw", num_train=3, num_val=2, **sizes)
     root = folder / "prepared"
-    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
-    for capture in find_captures(folder / "raw", root, ("train", "val"))[0]:
-        prepare_scene(capture, PrepareSettings(stride=2, height=36, width=48))
+    points = {"min_size": 30, "max_distance": 0.1}
+    regions = RegionSettings.resolve(points=points, views={"min_size": 20})
+    settings = ScanNetSettings(stride=2, height=36, width=48, split=("train", "val"))
+    for capture in find_captures("scannet", folder / "raw", root, settings):
+        prepare(capture, settings)
         extract_regions(capture.target, regions)
     assemble_tags(root)
-    ClassTable.shipped("scannet20").write(root)
     return root
 
 

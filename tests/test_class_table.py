@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from main_job.report import scene_row, stage_two_miou
 from PIL import Image
 from pointcept.datasets import build_dataset
 from small import dataset_config
 
-from main_job.report import scene_row, stage_two_miou
 from pointcept_wsegpc.checks.root import check_tags, class_table, find_scenes
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene

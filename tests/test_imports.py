@@ -26,7 +26,7 @@ PURE_ROOMS = {
     "priors": {"contracts", "clouds", "camera", "files"},
     "regions": {"contracts", "clouds", "camera", "files", "metrics"},
     "checks": {"contracts", "clouds", "camera", "files", "metrics"},
-    "synthetic": {"captures", "contracts", "clouds", "camera", "files"},
+    "synthetic": {"captures", "contracts", "clouds", "camera", "files", "jobs"},
     "labels": {"contracts", "clouds", "metrics", "losses", "files"},
     "visualize": {"contracts", "clouds", "camera", "regions", "metrics", "files"},
 }
@@ -35,14 +35,14 @@ REGISTERED_ROOMS = {
     "models": {"losses", "files"},
     "datasets": {"contracts", "clouds", "camera", "transforms"},
     "hooks": {
-        *("contracts", "labels", "metrics", "losses", "files"),
+        *("contracts", "jobs", "labels", "metrics", "losses", "files"),
         *("models.teacher", "models.checkpoint"),
     },
     "register": {"datasets", "transforms", "models", "hooks", "host"},
     "host": {"version"},
     "cpu": {"models.sparse_conv"},  # to tell spconv that there is no GPU
 }
-EVERYBODY = {"registry", "renames"}  # every room may import these
+EVERYBODY = {"registry", "renames", "version"}  # every room may import these
 MAY_IMPORT = {name: set() for name in EVERYBODY} | PURE_ROOMS | REGISTERED_ROOMS
 FREE = ("commands", "viewer", "__main__")  # these may import anything
 PURE_IMPORTS = {"numpy", "torch", "scipy", "numba", "PIL"}  # at the top of a pure module

@@ -30,8 +30,8 @@ from test_configs import (
     run_in,
 )
 
-from pointcept_wsegpc.captures.s3dis.raw import find_rooms
-from pointcept_wsegpc.captures.s3dis.scene import Settings, prepare_room
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, nearest_half, voxelize
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -40,7 +40,7 @@ from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.datasets.training import cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 S3DIS = ClassTable.shipped("s3dis")
 
@@ -56,13 +56,19 @@ def root(prepared_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("s3dis")
     scenes = scene_dirs(prepared_root, ["train", "val"])
     s3dis_rooms.write_release(scenes, folder)
-    captures, _ = find_rooms(
-        folder / "preprocessed", folder / "images", folder / "prepared",
-        [*TRAIN, "Area_5"], folder / "raw",
-    )  # fmt: skip
-    regions = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    settings = S3DISSettings(
+        height=36,
+        width=48,
+        depth_tolerance=0.15,
+        split=(*TRAIN, "Area_5"),
+        images=folder / "images",
+        angles=folder / "raw",
+    )
+    captures = find_captures("s3dis", folder / "preprocessed", folder / "prepared", settings)
+    points = {"min_size": 30, "max_distance": 0.1}
+    regions = RegionSettings.resolve(points=points, views={"min_size": 20})
     for capture in captures:
-        prepare_room(capture, Settings(height=36, width=48, depth_tolerance=0.15))
+        prepare(capture, settings)
         extract_regions(capture.target, regions)
     assemble_tags(folder / "prepared")
     return folder / "prepared"
@@ -213,7 +219,8 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     cut = sample(rooms, "Area_1-office_1")
     assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
-    assert (cut["point_tags"] == whole["point_tags"]).all() and cut["image"].shape == whole["image"].shape
+    assert (cut["point_tags"] == whole["point_tags"]).all()
+    assert cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
     assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]
@@ -417,7 +424,7 @@ def test_paper_settings():
     assert (rpc.eval_epoch, rpc.epoch // rpc.eval_epoch) == (25, 16)
     assert cmg.epoch + rpc.epoch == 1200  # what the paper counts
     assert (two.eval_epoch, two.epoch // two.eval_epoch, two.batch_size) == (50, 16, 4)
-    assert (Settings().size, Settings().depth_tolerance) == ((256, 256), 0.05)
+    assert (S3DISSettings().size, S3DISSettings().depth_tolerance) == ((256, 256), 0.05)
     for cfg in (cmg, rpc):
         train = cfg.data.train
         assert (train.max_voxels, train.depth_tolerance, train.grid_size) == (200000, 0.05, 0.04)

@@ -257,7 +257,7 @@ def test_without_any_point_label(chain, root_copy, tmp_path):
 
 @pytest.mark.slow
 def test_full_supervision(prepared_root, tmp_path):
-    """The upper reference, through the config and its command, and what it says of itself."""
+    """The upper bound, through the config and its command, and what it says of itself."""
     settings = options(prepared_root, tmp_path, **STAGE_ONE)
     log = train(CONFIGS / "supervised.py", settings)
     assert "Point labels are read in training (with_labels=True)" in log

@@ -1,4 +1,4 @@
-"""Tables on the smallest benchmark: what the tests of tools/ablation.py share."""
+"""Tables on the smallest benchmark: what the tests of tools/studies/ablation.py share."""
 
 import dataclasses
 

@@ -1,50 +1,7 @@
-"""Train from a configuration, with Pointcept's command line, on Pointcept or on the stand-in.
+#!/usr/bin/env python3
+"""The command `wsegpc train`."""
 
-    python tools/train.py --config-file configs/quickstart/wsegpc-cmg.py \\
-        --options save_path=exp/cmg [weight=exp/cam/model/model_last.pth] [resume=True]
-"""
-
-import logging
-from pathlib import Path
-
-import torch
-
-from pointcept_wsegpc import cpu, host
-from pointcept_wsegpc.commands import errors
-
-
-def main_worker(cfg):
-    from pointcept.engines.defaults import default_setup
-    from pointcept.engines.train import TRAINERS
-
-    cfg = default_setup(cfg)
-    TRAINERS.build({"type": cfg.train.type, "cfg": cfg}).train()
-
-
-def main():
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    engine = host.ensure_pointcept()
-    if not engine.is_standin and not torch.cuda.is_available():
-        cpu.patch()
-
-    from pointcept.engines.defaults import default_argument_parser, default_config_parser
-    from pointcept.engines.launch import launch
-
-    import pointcept_wsegpc.register  # noqa: F401  fills the registries
-
-    args = default_argument_parser().parse_args()
-    cfg = default_config_parser(args.config_file, args.options)
-    with errors.end_in_one_line("train", log=Path(cfg.save_path, "train.log")):
-        launch(
-            main_worker,
-            num_gpus_per_machine=args.num_gpus,
-            num_machines=args.num_machines,
-            machine_rank=args.machine_rank,
-            dist_url=args.dist_url,
-            cfg=(cfg,),
-        )
-
+from pointcept_wsegpc.commands import door
 
 if __name__ == "__main__":
-    with errors.end_in_one_line("train"):
-        main()
+    door(__file__)

@@ -1,4 +1,4 @@
-# CMG on own scans, as tools/prepare_folder.py prepares them: the first part of stage one. Class
+# CMG on own scans, as wsegpc prepare scans prepares them: the first part of stage one. Class
 # names come from the data root, which is data/scans unless WSEGPC_DATA_ROOT names another.
 _base_ = ["../scannet/wsegpc-cmg.py"]
 

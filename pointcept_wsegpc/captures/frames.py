@@ -1,14 +1,19 @@
-"""Frames as views of one pinhole camera: what all captures share, and those of ScanNet's `.sens`.
+"""Frames as views of one pinhole camera and one size: what all captures share.
 
 V views, H x W pixels at the stored size, N points. Pixel centres are at integer coordinates.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..camera.resample import nearest_index
+from ..camera import resize_intrinsic
+from ..camera.resample import nearest_index, resample_color
 from ..contracts.classes import IGNORE
 from ..contracts.views import Views, write_view_image, write_views
 
@@ -48,13 +53,53 @@ class FrameLog:
 
 @dataclass
 class View:
-    """One good frame at the stored size: color (H, W, 3) uint8, depth (H, W) float32 m."""
+    """One good frame at the stored size: color (H, W, 3) uint8, depth (H, W) float32 m or None.
+
+    region (H, W), -1 = none, where the capture comes with regions of its images.
+    """
 
     frame: int
     color: np.ndarray
-    depth: np.ndarray
+    depth: np.ndarray | None
     intrinsic: np.ndarray  # (3, 3) float64 px
     world_to_camera: np.ndarray  # (4, 4) float64
+    region: np.ndarray | None = None
+
+
+class Frames:
+    """The frames of one scene as views of `size` (H, W): `read(item)` of each item, in their order.
+
+    Read once. Frames for which `read` raises BadFrame are in `log` under `name(item)`. Without
+    `read`, the items are views.
+    """
+
+    def __init__(self, size: tuple, items: Iterable = (), read: Callable | None = None, name=None):
+        self.size, self.log = tuple(size), FrameLog()
+        self._items, self._read, self._name = items, read, name
+
+    def __iter__(self) -> Iterator[View]:
+        same = (lambda item: item) if self._name is None else self._name
+        return self.log.good(self._items, self._read or (lambda view: view), same)
+
+
+def make_view(
+    frame: int,
+    color: np.ndarray,
+    depth: np.ndarray | None,
+    intrinsic: np.ndarray,
+    camera_to_world: np.ndarray,
+    size: tuple[int, int],
+) -> View:
+    """The view at `size` (H, W) of an image (h, w, 3) uint8 and its depth in m, both of one camera.
+
+    intrinsic (3, 3) px of the image as given; depth (h', w') or None. BadFrame for an impossible
+    pose, and for depth without a measurement.
+    """
+    world_to_camera = invert_pose(camera_to_world)
+    stored = resize_intrinsic(intrinsic, color.shape[:2], size)
+    color = resample_color(color, intrinsic, stored, size)
+    depth = None if depth is None else resample_depth(depth, size)
+    return View(frame, color, depth, stored, world_to_camera)
 
 
 def image_size(path):
@@ -110,30 +155,76 @@ def image_numbers(stems):
     return numbers if usable else list(range(len(stems)))
 
 
-def store_views(folder, frames, labels=None, axis_alignment=None):
-    """Write the images of all frames and views.npz; returns the manifest's entries about them.
+def read_numbers(path) -> list[float]:
+    """All numbers of a text file, `#` begins a comment; ValueError names the file."""
+    lines = (line.partition("#")[0] for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        return [float(word) for line in lines for word in line.replace(",", " ").split()]
+    except ValueError as error:
+        raise ValueError(f"{path}: expected numbers ({error})") from None
 
-    labels: has `kind` and `read(view, frames)` -> (H, W) or None, as those of view_labels.py.
+
+def matrix4(values, path) -> np.ndarray:
+    """A 4x4 matrix of 16 or 12 numbers, row by row; ValueError names the file."""
+    values = np.asarray(values, dtype=np.float64).ravel()
+    if len(values) not in (12, 16):
+        raise ValueError(f"{path}: expected 4x4 numbers, got {len(values)}")
+    matrix = np.eye(4)
+    matrix[: len(values) // 4] = values.reshape(-1, 4)
+    return matrix
+
+
+def read_matrix(path, shape=(4, 4)) -> np.ndarray:
+    """The matrix in a text file, row by row: a pose (4, 4), or an intrinsic (3, 3).
+
+    A pose may lack its last row, an intrinsic may be written as 4x4. ValueError names the file
+    where it holds other numbers, or an intrinsic without a focal length.
+    """
+    values = read_numbers(path)
+    if shape == (4, 4):
+        return matrix4(values, path)
+    if len(values) not in (9, 16) or values[0] <= 0:
+        raise ValueError(
+            f"{path}: expected 3x3 or 4x4 intrinsics, got {len(values)} numbers; write them again"
+        )
+    side = round(len(values) ** 0.5)
+    return np.reshape(values, (side, side))[:3, :3]
+
+
+def store_views(
+    folder: Path, frames: Frames, labels=None, axis_alignment=None
+) -> tuple[Views, dict]:
+    """Write the images of all frames and views.npz; the Views, and the manifest's entries on them.
+
+    labels: has `kind` and `label_image(view, frames)` -> (H, W) or None, as in view_labels.py.
     axis_alignment: world-to-gravity matrix (4, 4). Without a frame views.npz holds none: the caller
     decides what that means.
     """
     kept, unlabelled = [], []
     for view in frames:
-        write_view_image(folder, view.frame, "color", view.color)
-        write_view_image(folder, view.frame, "depth", view.depth)
+        for kind in ("color", "depth", "region"):
+            if (image := getattr(view, kind)) is not None:
+                write_view_image(folder, view.frame, kind, image)
         if labels:
-            label = labels.read(view, frames)
+            label = labels.label_image(view, frames)
             if label is None:
                 unlabelled.append(view.frame)
                 label = np.full(frames.size, IGNORE)
             write_view_image(folder, view.frame, "label", label)
         kept.append((view.frame, view.intrinsic, view.world_to_camera))
     number, intrinsic, world_to_camera = zip(*kept, strict=True) if kept else ((), (), ())
-    align = np.eye(4) if axis_alignment is None else axis_alignment
-    write_views(folder, Views(number, intrinsic, world_to_camera, frames.size, align))
-    return {
+    views = Views(
+        np.array(number, np.int64),
+        np.array(intrinsic, np.float64).reshape(-1, 3, 3),
+        np.array(world_to_camera, np.float64).reshape(-1, 4, 4),
+        frames.size,
+        np.eye(4) if axis_alignment is None else axis_alignment,
+    )
+    write_views(folder, views)
+    entries = {
         "num_views": len(kept),
         "frames": asdict(frames.log),
         "view_labels": labels.kind if labels else None,
         "unlabelled": unlabelled,
     }
+    return views, entries

@@ -1,7 +1,9 @@
 """Label images of a scene's views: ScanNet's own, or rendered from labelled points.
 
-H x W pixels at the stored size, N points. Both sources have `kind` and `read(view, frames)`.
+H x W pixels at the stored size, N points. Both sources have `kind` and `label_image(view, frames)`.
 """
+
+from __future__ import annotations
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -20,8 +22,13 @@ class LabelRenderer:
     def __init__(self, coord, segment):
         self.tree, self.segment = cKDTree(coord), np.append(segment, IGNORE).astype(np.int16)
 
-    def read(self, view, frames):
-        """Label (H, W) int16; IGNORE without depth, or without a point in RENDER_DISTANCE."""
+    def label_image(self, view, frames) -> np.ndarray | None:
+        """Label (H, W) int16; IGNORE without depth, or without a point in RENDER_DISTANCE.
+
+        None for a view without a depth image.
+        """
+        if view.depth is None:
+            return None
         seen = view.depth > 0
         pose = np.linalg.inv(view.world_to_camera)
         points = camera.back_project(view.depth, view.intrinsic, pose)[seen]

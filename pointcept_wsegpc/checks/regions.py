@@ -42,10 +42,10 @@ def check_regions(findings: Findings, scene: str | Path, num_points: int | None)
     findings.metrics.update(regions=len(sizes), assigned=round(share, 4))
     if share < MIN_ASSIGNED:
         what = f"{share:.0%} of the points have a region; expected {MIN_ASSIGNED:.0%} or more"
-        findings.add("regions-few", what, "tune with tools/sweep_regions.py", wasted=False)
+        findings.add("regions-few", what, "tune with `wsegpc sweep-regions`", wasted=False)
     elif sizes.max(initial=0) > MAX_SHARE * len(region):
         what = f"one region holds {sizes.max() / len(region):.0%} of the points"
-        findings.add("region-leaks", what, "tune with tools/sweep_regions.py", wasted=False)
+        findings.add("region-leaks", what, "tune with `wsegpc sweep-regions`", wasted=False)
 
 
 def check_view_regions(findings: Findings, scene: Path, frames: list[int], views: Views) -> None:

@@ -31,7 +31,7 @@ def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, 
         which = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(
             f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
-            "tools/prepare_*.py wrote"
+            "`wsegpc prepare` wrote"
         )
     return scenes
 

@@ -22,7 +22,7 @@ LIKELY_FOCAL = (0.2, 5.0)  # focal length over image width
 NEAR, FAR = 0.05, 30.0  # m, median depth of a room
 EIGHT_BITS = 256  # different depths of all views; 16-bit images of a room have thousands,
 STEP = 4  # mm, between nearly all of them: 8 bits over more than a metre
-EXTRACT = "run tools/extract_regions.py"
+EXTRACT = "run `wsegpc regions`"
 EXPORT = f"export depth as 16-bit PNG in millimetres and {PREPARE}"
 
 

@@ -1,19 +1,25 @@
-"""What a wrong path, setting or file raised, as the one line that a tool ends with."""
+"""What a wrong path, setting or file raised, as the one line that a command ends with."""
+
+from __future__ import annotations
 
 import ast
 import contextlib
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..jobs.process import StepFailed
 
 # What our checks of paths, settings, files and installed packages raise.
-WRONG_INPUT = (ValueError, OSError, KeyError, NotImplementedError, ImportError)
+WRONG_INPUT = (ValueError, OSError, KeyError, NotImplementedError, ImportError, StepFailed)
 LAST_LINE = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)  # of a printed traceback
 
 
 @contextlib.contextmanager
-def end_in_one_line(tool, log=None):
-    """End the process with status 1 and `tool: message` where the body meets a wrong input.
+def end_in_one_line(command: str, log: Path | None = None) -> Iterator[None]:
+    """End the process with status 1 and `command: message` where the body meets a wrong input.
 
     Other errors pass. If there is a `log`, the traceback is appended to that file.
     """
@@ -25,10 +31,10 @@ def end_in_one_line(tool, log=None):
             with open(log, "a", encoding="utf-8") as file:
                 traceback.print_exc(file=file)
             hint = f" (traceback in {log})"
-        sys.exit(f"{tool}: {one_line(error)}{hint}")
+        sys.exit(f"{command}: {one_line(error)}{hint}")
 
 
-def one_line(error):
+def one_line(error: BaseException) -> str:
     """The message of an error in one line, without its class.
 
     A DataLoader raises what its worker raised with the worker's whole traceback as the message; the

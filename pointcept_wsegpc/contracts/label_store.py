@@ -14,6 +14,7 @@ Shapes: N original points, R regions, P points outside any region, C classes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ from .label_files import (
     without_links,
 )
 
-HINT = "write it with tools/export.py or the WSegPCPseudoLabelExporter hook"
+HINT = "write it with `wsegpc export-labels` or the WSegPCPseudoLabelExporter hook"
 
 logger = logging.getLogger(__name__)
 
@@ -160,6 +161,17 @@ class LabelStore:
         }
         write_json(self.path / STORE_FILE, self.manifest)
         return self.manifest
+
+    def remove(self) -> None:
+        """Remove the files of the store, and the folders that this leaves empty.
+
+        Raises FileExistsError for a folder that holds anything else; then nothing has changed.
+        """
+        for path in (*self._owned(read_manifest(self.path)), self.path / STORE_FILE):
+            path.unlink(missing_ok=True)
+        for folder, _, _ in os.walk(self.path, topdown=False):
+            with contextlib.suppress(OSError):  # a killed write left something
+                os.rmdir(folder)
 
     def has(self, scene: str) -> bool:
         """Whether a scene is written, with its metrics if it has any."""

@@ -1,6 +1,6 @@
 """Prepared scenes: folders, point arrays, regions; each is written whole or not at all.
 
-A capture has `name`, `split`, `root` (of the prepared data set) and `target` (the scene's folder).
+<root>/<split>/<name>/, where a name may have folders of its own: 08/000123. N points.
 """
 
 from __future__ import annotations
@@ -8,20 +8,25 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..files import link_or_copy, read_json, write_array
+from .. import __version__
+from ..files import link_or_copy, read_json, write_array, write_json
+from .label_files import check_key
 
-INVERSE = "inverse.npy"
+SPLITS = ("train", "val", "test")
+INVERSE = "inverse.npy"  # (N,) int32 of scanned points: the prepared point of each, -1 = none
+MANIFEST = "manifest.json"
 PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 SCENE_LAYOUT = "<root>/<split>/<scene>/{coord,color,normal}.npy"
 
 
-def outside(root, *given):
+def outside(root, *given) -> list[Path | None]:
     """Absolute paths of an output folder and of what is read, any of which may be None.
 
     Raises ValueError for an output folder that lies in what is read.
@@ -30,22 +35,24 @@ def outside(root, *given):
     for source in filter(None, given):
         if source == root or source in root.parents:
             raise ValueError(f"output {root} lies inside {source}; choose a folder beside it")
-    return root, *given
+    return [root, *given]
 
 
-def is_prepared(capture, settings):
-    """Whether the scene is there, made with the same settings (a dataclass)."""
-    manifest = capture.target / "manifest.json"
-    return manifest.is_file() and read_json(manifest).get("settings") == asdict(settings)
+# ------------------------------------------------------------------------- writing a scene
 
 
 @contextlib.contextmanager
-def staged(capture):
-    """A folder out of sight that becomes the capture's scene whole, or vanishes on failure."""
-    target = capture.target
-    if target.exists() and not (target / "manifest.json").is_file():
-        raise FileExistsError(f"{target} is no prepared scene (no manifest.json); move it away")
-    folder = capture.root / PARTIAL / capture.split / capture.name
+def staged(root: Path, split: str, name: str) -> Iterator[Path]:
+    """A folder out of sight that becomes the scene <root>/<split>/<name>, whole, or vanishes.
+
+    Raises FileExistsError where another folder has that place, ValueError for a name that leaves
+    the split's folder.
+    """
+    check_key(name)
+    target = root / split / name
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise FileExistsError(f"{target} is no prepared scene (no {MANIFEST}); move it away")
+    folder = root / PARTIAL / split / name
     outdated = folder.with_name(f"{folder.name}.outdated")
     for leftover in (folder, outdated):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
@@ -61,46 +68,93 @@ def staged(capture):
         shutil.rmtree(outdated, ignore_errors=True)
 
 
-def store_points(folder, points):
+def store_points(folder: Path, points: dict[str, np.ndarray]) -> None:
     """Write the point arrays {name: (N, ...)}."""
     for key, array in points.items():
         write_array(folder / f"{key}.npy", array)
 
 
-def link_points(source, folder, needed=("coord", "color", "normal")):
-    """Put the arrays of a preprocessed scene into the folder as they are; {name: array}.
-
-    FileNotFoundError for one of `needed` that is missing, ValueError where lengths differ.
-    """
-    files = sorted(Path(source).glob("*.npy"))
-    points = read_points(source, sorted({*needed, *(path.stem for path in files)}))
-    for path in files:
+def link_points(source: Path, folder: Path) -> None:
+    """Put all arrays of a preprocessed scene into the folder as they are, by hard links."""
+    for path in sorted(source.glob("*.npy")):
         link_or_copy(path, folder / path.name)
-    return points
 
 
-def scene_dirs(root: str | Path, split: str | Iterable[str]) -> list[Path]:
-    """Sorted scene folders of one split, or of several, at any depth below the split's folder.
+def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any) -> dict:
+    """Write what a scene was made of, by which code, with which settings; returns it.
 
-    An empty data set is a FileNotFoundError.
+    Comes last: a scene with a manifest is finished. settings: a dataclass, see `recorded`.
     """
-    splits = [split] if isinstance(split, str) else list(split)
+    manifest = {"version": __version__, "source": source, "settings": recorded(settings), **entries}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def recorded(settings: Any) -> dict:
+    """The fields of settings (a dataclass) that decide a scene's content, as JSON has them.
+
+    Fields with metadata {"source": True}, which say where the raw data lie, do not.
+    """
+    values = {f.name: getattr(settings, f.name) for f in _content(settings)}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+
+
+def _content(settings):
+    return [field for field in fields(settings) if not field.metadata.get("source")]
+
+
+def is_prepared(capture: Any, settings: Any) -> bool:
+    """Whether the capture's scene (its `target`) is there, made with the same settings.
+
+    A setting that its manifest does not know was added later: the scene is as with its default.
+    """
+    path = capture.target / MANIFEST
+    if not path.is_file():
+        return False
+    defaults = {field.name: field.default for field in _content(settings)}
+    found = read_json(path).get("settings")
+    return isinstance(found, dict) and {**defaults, **found} == recorded(settings)
+
+
+# ------------------------------------------------------------------------- reading scenes
+
+
+def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> list[Path]:
+    """Sorted scene folders of one split or several, None: of every one that is there.
+
+    Scenes may lie at any depth below the split's folder. An empty data set is a FileNotFoundError.
+    """
     root = Path(root).expanduser().resolve()
-    scenes = sorted(scene for s in splits for folder in root.glob(s) for scene in _below(folder))
+    scenes = find_scenes(root, splits)
     if not scenes:
+        named = "any split" if splits is None else f"split {'/'.join(_listed(splits))}"
         raise FileNotFoundError(
-            f"no scene of split {'/'.join(splits)} in {root}; expected {SCENE_LAYOUT}: "
-            "check data_root, or prepare the data (tools/prepare_scannet.py)"
+            f"no scene of {named} in {root}; expected {SCENE_LAYOUT}: "
+            "check data_root, or prepare the data (`wsegpc prepare scannet`)"
         )
     return scenes
 
 
-def _below(folder):
-    """Scene folders below a folder; nothing is looked for inside of one."""
+def find_scenes(
+    root: str | Path, splits: str | Iterable[str] | None = None, holding: str = "coord.npy"
+) -> list[Path]:
+    """As `scene_dirs`, of folders that hold a file of that name; an empty data set has none."""
+    splits = ["[!.]*"] if splits is None else _listed(splits)
+    folders = (folder for split in splits for folder in Path(root).glob(split))
+    return sorted(scene for folder in folders for scene in _below(folder, holding))
+
+
+def _listed(splits):
+    return [splits] if isinstance(splits, str) else list(splits)
+
+
+def _below(folder, holding):
+    """Folders below a folder that hold a file of that name; none of them inside another."""
     for path, folders, files in os.walk(folder, followlinks=True):
-        if "coord.npy" in files and path != str(folder):
+        if holding in files and path != str(folder):
             folders.clear()
             yield Path(path)
+        folders[:] = [name for name in folders if not name.startswith(".")]
 
 
 def scene_key(scene: str | Path, root: str | Path) -> str:
@@ -129,15 +183,22 @@ def read_points(
     return arrays
 
 
+def read_all_points(
+    scene: str | Path, needed: Iterable[str] = ("coord", "color", "normal")
+) -> dict[str, np.ndarray]:
+    """All point arrays {name: (N, ...)} of a scene folder, `needed` among them."""
+    return read_points(scene, sorted({*needed, *(p.stem for p in Path(scene).glob("*.npy"))}))
+
+
 def read_region(scene: str | Path, num_points: int) -> np.ndarray:
     """Region ids (N,) int32 of a scene, -1 = unassigned."""
     path = Path(scene) / "region.npy"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; write it with tools/extract_regions.py")
+        raise FileNotFoundError(f"{path} is missing; write it with `wsegpc regions`")
     region = np.load(path).reshape(-1)
     if len(region) != num_points:
         raise ValueError(
             f"{path} has {len(region)} ids, the scene {num_points} points; "
-            "run tools/extract_regions.py again for it"
+            "run `wsegpc regions` again for it"
         )
     return region

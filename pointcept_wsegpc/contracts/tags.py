@@ -9,6 +9,7 @@ import numpy as np
 
 from ..files import read_json, write_json
 from .classes import ClassTable
+from .scene import MANIFEST, find_scenes, scene_key
 
 TAGS_FILE = "scene_tags.json"
 VIEW_TAGS_FILE = "view_tags.json"
@@ -53,7 +54,8 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    tags = {p.parent.name: read_json(p).get("tags") for p in Path(root).glob("*/*/manifest.json")}
+    scenes = find_scenes(root, holding=MANIFEST)
+    tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 
 
@@ -88,7 +90,7 @@ def read_scene_tags(path: str | Path, table: ClassTable | None = None) -> dict[s
     if not path.is_file():
         raise FileNotFoundError(
             f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
-            "which tools/prepare_scannet.py derives from point labels where there are any"
+            "which `wsegpc prepare scannet` derives from point labels where there are any"
         )
     tags = _read_json(path)
     if not isinstance(tags, dict) or not all(map(_is_names, tags.values())):

@@ -111,8 +111,8 @@ def read_view_image(
     """
     path = view_path(scene, frame, kind)
     if not path.is_file():
-        tool = "extract_regions" if kind == "region" else "prepare_scannet"
-        raise FileNotFoundError(f"{path} is missing; write it with tools/{tool}.py")
+        tool = "regions" if kind == "region" else "prepare"
+        raise FileNotFoundError(f"{path} is missing; write it with `wsegpc {tool}`")
     with Image.open(path) as file:
         image = np.asarray(file)
     if size is not None and image.shape[:2] != tuple(size):

@@ -183,7 +183,7 @@ def point_pixel_links(
     return {**table, "link_offset": np.array([len(table["link_view"])])}
 
 
-def image_views(parts: Sequence[Part], student_jitter, teacher_jitter, rng) -> Arrays:
+def image_views(parts: Sequence[Part], student_image_jitter, teacher_image_jitter, rng) -> Arrays:
     """Student and teacher images (P, 3) and regions (P,), view after view, with the views' sizes.
 
     Pixels of a view are in row-major order; view_size (V, 2) is (H, W) of each, view_offset (1,).
@@ -192,8 +192,12 @@ def image_views(parts: Sequence[Part], student_jitter, teacher_jitter, rng) -> A
     color = [read_image(part.scene, part.views, view, "color") for part, view in views]
     region = [read_image(part.scene, part.views, view, "region") for part, view in views]
     return {
-        "image": join_pixels([jitter_image(image, student_jitter, rng) for image in color], 3),
-        "teacher_image": join_pixels([jitter_image(i, teacher_jitter, rng) for i in color], 3),
+        "image": join_pixels(
+            [jitter_image(image, student_image_jitter, rng) for image in color], 3
+        ),
+        "teacher_image": join_pixels(
+            [jitter_image(i, teacher_image_jitter, rng) for i in color], 3
+        ),
         "image_region": join_pixels(region),
         **view_arrays([image.shape[:2] for image in color]),
     }

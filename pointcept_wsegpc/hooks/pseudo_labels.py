@@ -16,6 +16,7 @@ from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
 
 from ..contracts.label_store import LabelStore
+from ..jobs.process import report_progress
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
@@ -137,6 +138,7 @@ def export_pseudo_labels(
         scene = batch["name"][0]
         store.write(scene, **labels, metrics=metrics)
         log(f"Export: [{done}/{len(todo)}] {scene}")
+        report_progress("labels of scene", done, len(todo))
     model.train(training)
     comm.synchronize()
     manifest = {}

@@ -1,21 +1,37 @@
-"""Long jobs, one per scene: worker processes, shards, resume, progress, collected failures."""
+"""Work on many scenes, one job each: processes, a Dask cluster, shards, resume, failures by name.
+
+Files are the truth: a job whose output is there is skipped, and what has none at the end is asked
+for again, one at a time. So a worker that was killed costs its scene a retry, never the run.
+"""
+
+from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import multiprocessing
 import multiprocessing.connection
-import os
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from .process import exit_after_parent, report_progress
 
 logger = logging.getLogger(__name__)
 
 MAX_LISTED = 20  # failures that the summary spells out
+DONE, FAILED, HELD, LOST = "done", "failed", "held", "lost"  # how an attempt ends
+
+Attempt = tuple[
+    str, str, object
+]  # name of the job, how it ended, its result or a line that says why
+
+
+class Held(Exception):
+    """Raised by a job whose scene another run holds; the message says which."""
 
 
 @dataclass
@@ -25,20 +41,51 @@ class Outcome:
     done: dict[str, object] = field(default_factory=dict)  # name -> what the job returned
     skipped: list[str] = field(default_factory=list)  # finished by an earlier run
     failed: dict[str, str] = field(default_factory=dict)  # name -> one line that says why
+    held: dict[str, str] = field(default_factory=dict)  # name -> the other run that is at it
 
     @property
     def exit_status(self) -> int:
         return 1 if self.failed else 0
 
     def summary(self) -> str:
-        """One line of counts, then one per failure."""
+        """One line of counts, then one per failure and per scene that another run holds."""
         counts = len(self.done), len(self.skipped), len(self.failed)
         lines = ["{} done, {} already finished, {} failed".format(*counts)]
-        failed = sorted(self.failed.items())
-        lines += [f"  failed {name}: {reason}" for name, reason in failed[:MAX_LISTED]]
-        if len(failed) > MAX_LISTED:
-            lines.append(f"  … and {len(failed) - MAX_LISTED} more failures")
+        lines[0] += f", {len(self.held)} held by another run" if self.held else ""
+        listed = [(FAILED, item) for item in sorted(self.failed.items())]
+        listed += [(HELD, item) for item in sorted(self.held.items())]
+        lines += [f"  {status} {name}: {why}" for status, (name, why) in listed[:MAX_LISTED]]
+        if len(listed) > MAX_LISTED:
+            lines.append(f"  … and {len(listed) - MAX_LISTED} more")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How a command was asked to go about its scenes.
+
+    scheduler: address or scheduler file of a Dask cluster; then `workers` does not count.
+    """
+
+    workers: int = 1
+    shard: tuple[int, int] = (1, 1)
+    scheduler: str | None = None
+
+    def share(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that `run` will work on, finished ones included."""
+        return take_shard(sorted(names), self.shard)
+
+    def run(
+        self,
+        function: Callable[[object], object],
+        jobs: dict[str, object],
+        *,
+        is_done: Callable[[object], bool] | None = None,
+        title: str = "",
+    ) -> Outcome:
+        """`run_jobs` with these options."""
+        how = {"workers": self.workers, "shard": self.shard, "scheduler": self.scheduler}
+        return run_jobs(function, jobs, is_done=is_done, title=title, **how)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -58,22 +105,6 @@ def take_shard(names: Sequence, shard: tuple[int, int]) -> list:
     return list(names[index - 1 :: count])
 
 
-def add_job_arguments(parser) -> None:
-    """--workers and --shard of an argparse parser; values for `run_jobs`."""
-
-    def shard(text):
-        try:
-            return parse_shard(text)
-        except ValueError as error:
-            parser.error(str(error))
-
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument(
-        "--shard", type=shard, default=(1, 1), metavar="i/n",
-        help="do the i-th of n equal shares of the scenes, i from 1; one per machine",
-    )  # fmt: skip
-
-
 def run_jobs(
     function: Callable[[object], object],
     jobs: dict[str, object],
@@ -82,12 +113,21 @@ def run_jobs(
     shard: tuple[int, int] = (1, 1),
     is_done: Callable[[object], bool] | None = None,
     title: str = "",
+    scheduler: str | None = None,
 ) -> Outcome:
     """Call `function(jobs[name])` for every job of the shard; a failure ends that job only.
 
-    So does a worker process that crashes or is killed. `function`, its arguments and results are
-    pickled where workers > 1. Jobs for which `is_done(jobs[name])` holds are skipped. Raises
-    ValueError for workers < 1, and passes KeyboardInterrupt on, at once.
+    On this machine, by `workers` processes, or where `scheduler` is given on a Dask cluster: the
+    address of its scheduler, or the file that says where it is. `function`, its arguments and
+    results are pickled unless this one process does all. Jobs for which `is_done(jobs[name])` holds
+    are skipped. A job whose worker dies is tried once more at the end, alone; one that was finished
+    meanwhile counts as done, with None for its result. A job that raises `Held` is skipped and
+    named.
+
+    Raises:
+        ValueError: workers < 1; or a scheduler that is neither an address nor a file.
+        ImportError: a scheduler is given, and dask.distributed is not installed.
+        KeyboardInterrupt: Ctrl-C, at once; files that are written atomically are never half there.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}; give at least 1")
@@ -97,43 +137,93 @@ def run_jobs(
         outcome.skipped = [name for name in mine if is_done(jobs[name])]
     skipped = set(outcome.skipped)
     todo = {name: jobs[name] for name in mine if name not in skipped}
-    results = _in_process(function, todo) if workers == 1 else _pooled(function, todo, workers)
-    with contextlib.closing(results), _progress(len(mine), len(skipped), title) as bar:
-        for name, result, error in results:
-            if error is None:
-                outcome.done[name] = result
-            else:
-                outcome.failed[name] = error
-                bar.set_postfix(failed=len(outcome.failed))
-            bar.update()
+    with (
+        _engine(function, workers, scheduler, is_done) as attempts,
+        _Progress(len(mine), len(skipped), title) as progress,
+    ):
+        for name, status, value in _all_rounds(attempts, todo, is_done):
+            getattr(outcome, status)[name] = value
+            progress.update(len(outcome.failed))
     return outcome
 
 
-def _progress(total, initial, title):
-    from tqdm import tqdm
+def _all_rounds(attempts, jobs: dict, is_done) -> Iterator[Attempt]:
+    """Attempts at all jobs; those that were lost, or left no output, once more and one by one."""
+    again = []
+    for name, status, value in attempts(jobs):
+        if status == LOST or (status == DONE and is_done and not is_done(jobs[name])):
+            again.append(name)
+        else:
+            yield name, status, value
+    for name in sorted(again):
+        if is_done and is_done(jobs[name]):
+            yield name, DONE, None
+            continue
+        for _, status, value in attempts({name: jobs[name]}):
+            yield name, FAILED if status == LOST else status, value
 
-    interval = 0.2 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines
-    return tqdm(total=total, initial=initial, desc=title, unit="scene", mininterval=interval)
+
+def _engine(function, workers: int, scheduler: str | None, is_done):
+    """Context manager of a function from {name: job} to an iterator of Attempt."""
+    if scheduler is not None:
+        from .dask import cluster_attempts
+
+        return cluster_attempts(scheduler, function, is_done)
+    if workers == 1:
+        return contextlib.nullcontext(functools.partial(_in_process, function))
+    return contextlib.nullcontext(functools.partial(_pooled, function, workers))
 
 
-def _attempt(function, job):
-    """(result, None) or (None, error line); a traceback only where the error is a surprise."""
+class _Progress:
+    """A bar on the terminal, and lines for the process that waits for this one."""
+
+    def __init__(self, total: int, initial: int, title: str):
+        from tqdm import tqdm
+
+        interval = 0.2 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines
+        self.bar = tqdm(
+            total=total, initial=initial, desc=title, unit="scene", mininterval=interval
+        )
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()
+
+    def update(self, failed: int) -> None:
+        if failed:
+            self.bar.set_postfix(failed=failed)
+        self.bar.update()
+        rate = self.bar.format_dict["rate"]
+        rest = self.bar.total - self.bar.n
+        report_progress("scene", self.bar.n, self.bar.total, rest / rate if rate else None)
+
+
+def attempt(function: Callable[[object], object], job: object) -> tuple[str, object]:
+    """How a job ends, and its result or a line that says why; a traceback of surprises only."""
     try:
-        return function(job), None
+        return DONE, function(job)
+    except Held as error:
+        return HELD, _one_line(error)
     except (ValueError, OSError, EOFError) as error:  # bad input: the message says it all
-        return None, " ".join(str(error).split())
+        return FAILED, _one_line(error)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return FAILED, f"{type(error).__name__}: {_one_line(error)}"
 
 
-def _in_process(function, jobs):
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _in_process(function, jobs: dict) -> Iterator[Attempt]:
     for name, job in jobs.items():
-        yield name, *_attempt(function, job)
+        yield name, *attempt(function, job)
 
 
-def _pooled(function, jobs, workers):
-    """Results of worker processes, as they come. A worker that dies fails the job that it was at;
+def _pooled(function, workers: int, jobs: dict) -> Iterator[Attempt]:
+    """Attempts of worker processes, as they end. A worker that dies loses the job that it was at;
     another takes its place.
     """
     waiting = iter(jobs.items())
@@ -145,10 +235,10 @@ def _pooled(function, jobs, workers):
             for pipe in multiprocessing.connection.wait(names):
                 name = names.pop(pipe)
                 try:
-                    result, error = pipe.recv()
+                    status, value = pipe.recv()
                 except (EOFError, OSError):
-                    result, error = None, _cause_of_death(processes.pop(pipe))
-                yield name, result, error
+                    status, value = LOST, _cause_of_death(processes.pop(pipe))
+                yield name, status, value
                 for name, job in itertools.islice(waiting, 1):
                     names[_next_job(processes, pipe, function, job)] = name
     finally:  # also at Ctrl-C: every file is atomic, so none is harmed
@@ -183,7 +273,7 @@ def _next_job(processes, pipe, function, job):
     return _start_worker(processes, function, job)
 
 
-def _cause_of_death(process):
+def _cause_of_death(process) -> str:
     """A line that says how a worker process died."""
     process.join()
     if process.exitcode == -signal.SIGKILL:
@@ -193,18 +283,13 @@ def _cause_of_death(process):
     return f"its process ended with status {process.exitcode}"
 
 
-def _work(pipe, function):
+def _work(pipe, function) -> None:
     """In a worker process: do the jobs that come through the pipe, until it ends.
 
     The process ends at Ctrl-C and with its parent, at any moment.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_exit_after_parent, daemon=True).start()
+    exit_after_parent()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            pipe.send(_attempt(function, pipe.recv()))
-
-
-def _exit_after_parent():
-    multiprocessing.parent_process().join()
-    os._exit(1)
+            pipe.send(attempt(function, pipe.recv()))

@@ -171,7 +171,7 @@ class MinkUNet(nn.Module):
         if len(feat) == len(grid_coord) == 0:
             raise ValueError(
                 "MinkUNet got no points, expected at least one: the scenes are empty, or a crop "
-                "left nothing of them; tools/check_data.py names empty scenes"
+                "left nothing of them; `wsegpc check` names empty scenes"
             )
         if feat.shape[1] != self.in_channels or len(feat) != len(grid_coord):
             raise ValueError(

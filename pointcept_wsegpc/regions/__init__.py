@@ -7,22 +7,19 @@ class (Eq. 2-3). Regions are ids from 0 to R - 1 without gaps; -1 = unassigned.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from ..clouds.clean import is_finite
-from .cloud import Cloud
+from . import cgal, files, graph, growing, oracle, supervoxel  # noqa: F401, they register
+from .cloud import Cloud, fill_unassigned
 from .depth_view import DEPTH_NOISE, DepthView
-from .methods import METHODS, PRESETS, check_complete, resolve, settings_of
+from .registry import PARTITIONS, Partition
+from .supervoxel import planes  # noqa: F401, it registers
 
 __all__ = [
-    "METHODS",
-    "PRESETS",
-    "apply",
+    "PARTITIONS",
+    "Partition",
     "fill_unassigned",
     "partition",
     "partition_view",
-    "resolve",
-    "settings_of",
 ]
 
 
@@ -41,10 +38,11 @@ def partition(
     coord (N,3) in metres; normal (N,3) of any sign and length, estimated where it is missing (None,
     zero, NaN); color (N,3), uint8 or floats in 0..1 or 0..255, for methods that look at it. A point
     with a NaN or infinite coordinate stays -1; points at one place share their region, and count
-    once. The settings are the method's own (see METHODS), on top of those of a preset (see
-    PRESETS). fill: give unassigned points the region of the nearest assigned one. The same input
-    gives the same regions, always. Raises ValueError for a wrong shape, method or setting.
+    once. The settings are the method's own, on top of those of a preset, and the arrays that it
+    takes (see PARTITIONS). fill: give unassigned points the region of the nearest assigned one.
+    The same input gives the same regions. Raises ValueError for a wrong shape, method or setting.
     """
+    plan, more = _resolve(method, preset, fill, settings)
     coord = np.asarray(coord)
     if coord.ndim != 2 or coord.shape[1] != 3:
         raise ValueError(f"coord has shape {coord.shape}; expected (N, 3)")
@@ -55,8 +53,8 @@ def partition(
         arrays[name] = np.asarray(array)
         if arrays[name].shape != coord.shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}; coord has {coord.shape}")
-    cloud = Cloud(coord, **arrays)
-    region = apply(cloud, method, preset, settings, fill)
+    cloud = Cloud(coord, **arrays, **more)
+    region, _ = plan(cloud)
     cloud.check_unit()  # afterwards: the neighbours are known by then
     return region
 
@@ -79,41 +77,15 @@ def partition_view(
     image. depth_noise: standard deviation of depth per squared metre of it (0.0015 / m is a
     structured-light sensor's). The rest is that of `partition`.
     """
-    view = DepthView(depth, intrinsic, color, depth_noise)
+    plan, more = _resolve(method, preset, fill, settings)
+    view = DepthView(depth, intrinsic, color, depth_noise, **more)
     view.check_unit()
-    return apply(view, method, preset, settings, fill)
+    return plan(view)[0]
 
 
-def apply(cloud, method, preset=None, settings=None, fill=None):
-    """Region of all N points of a Cloud, (N,), or all pixels of a DepthView, (H,W), int32.
-
-    method, preset, fill: as in `partition`; settings: a dict. Raises ValueError for wrong ones.
-    """
-    function, settings, filled = resolve(method, preset, settings or {})
-    check_complete(method, settings)
-    if fill not in (None, True, False):
-        raise ValueError(f"fill is {fill!r}; give True, False or None")
-    region = function(cloud, **settings)
-    if filled if fill is None else fill:
-        region = fill_unassigned(cloud.coord, region)
-    return cloud.spread(region)
-
-
-def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Give every unassigned point the region of its nearest assigned one, as WyPR does.
-
-    coord (N,3) in metres, region (N,), -1 = unassigned. Returns a new (N,) int32. Points with a
-    NaN or infinite coordinate have no neighbours and stay as they are; so do all if no point has
-    a region.
-    """
-    coord, region = np.asarray(coord), np.asarray(region)
-    if region.shape != (len(coord),):
-        raise ValueError(f"region has shape {region.shape}; coord has {len(coord)} points")
-    filled = region.astype(np.int32)
-    finite = is_finite(coord)
-    assigned = np.flatnonzero(finite & (region >= 0))
-    missing = np.flatnonzero(finite & (region < 0))
-    if len(assigned) and len(missing):
-        _, nearest = cKDTree(coord[assigned]).query(coord[missing])
-        filled[missing] = filled[assigned[nearest]]
-    return filled
+def _resolve(method, preset, fill, settings):
+    """The Partition, and those of the keywords that are arrays it takes."""
+    entry = PARTITIONS.get(method)
+    arrays = {k: v for k, v in settings.items() if k in entry.arrays and v is not None}
+    given = {k: v for k, v in settings.items() if k not in entry.arrays}
+    return entry.resolve(preset, given, fill), arrays

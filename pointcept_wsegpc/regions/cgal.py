@@ -13,46 +13,46 @@ from pathlib import Path
 import numpy as np
 
 from ..clouds.ply import write_columns
-from .growing import check_settings
+from .cloud import Cloud
+from .depth_view import DepthView
+from .growing import GrowingSettings, derived
+from .registry import PARTITIONS
 
 COLUMNS = ("x", "y", "z", "nx", "ny", "nz")
 
 
-def partition_cgal(
-    cloud,
-    *,
-    neighbours: int = 12,
-    max_distance: float | None = None,
-    max_angle: float = 20.0,
-    min_size: int | None = None,
-) -> np.ndarray:
-    """Planar regions (M,) of a Cloud or a DepthView by CGAL; settings as in `partition_growing`.
+@PARTITIONS.register(
+    "cgal",
+    settings=GrowingSettings,
+    derived=derived,
+    coarser=("max_distance", "max_angle"),
+    available=lambda: binding("CGAL_Point_set_3"),
+    on_cloud=True,
+)
+def partition_cgal(cloud: Cloud | DepthView, settings: GrowingSettings) -> np.ndarray:
+    """Planar regions of a cloud or view by CGAL; settings as in growing.
 
     The binding takes seeds in the order of the points, not the flattest first. Points without a
     normal stay out, and are nobody's neighbours. In a view the neighbours are those in space, and
-    the tolerance is that of the median depth everywhere: CGAL knows but one. Raises ImportError
-    where the package is not installed.
+    the tolerance is that of the median depth everywhere: CGAL knows but one. Returns (M,). Raises
+    ImportError where the package is not installed.
     """
-    max_distance = cloud.max_distance if max_distance is None else max_distance
-    min_size = cloud.min_size if min_size is None else min_size
-    check_settings(max_distance, max_angle, min_size, neighbours)
     normal = cloud.given_normal
     if normal is None or not normal.any(axis=1).all():
-        normal, _ = cloud.planes(neighbours)
+        normal, _ = cloud.planes(settings.neighbours)
     region = np.full(len(cloud), -1, np.int32)
     known = np.flatnonzero(normal.any(axis=1))  # CGAL takes a zero normal to be like any other
     if len(known):
-        tolerance = float(np.median(cloud.tolerance(max_distance)))
-        region[known] = grow_by_cgal(
-            cloud.coord[known], normal[known], neighbours, tolerance, max_angle, min_size
-        )
+        tolerance = float(np.median(cloud.tolerance(settings.max_distance)))
+        bounds = (settings.neighbours, tolerance, settings.max_angle, settings.min_size)
+        region[known] = grow_by_cgal(cloud.coord[known], normal[known], *bounds)
     return region
 
 
 def grow_by_cgal(coord, normal, neighbours, max_distance, max_angle, min_size):
     """Region (M,) int32 of coord (M,3) m with unit normal (M,3), M > 0; CGAL's work and no more."""
-    settings = (neighbours, max_distance, max_angle, min_size)
-    return detect_regions(load_points(coord, normal), *settings)
+    points = load_points(coord, normal)
+    return detect_regions(points, neighbours, max_distance, max_angle, min_size)
 
 
 def load_points(coord, normal):

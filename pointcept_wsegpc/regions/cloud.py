@@ -2,7 +2,7 @@
 
 A method is a function of a Cloud and of its own settings that returns a region per row, (M,) with
 -1 = unassigned. It never meets a NaN, a duplicate, a normal of length 0 or a colour of unknown
-range: those are dealt with here, once. `views.DepthView` is the same for the pixels of a view.
+range: those are dealt with here, once. `depth_view.DepthView` is the same for the pixels of a view.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import math
 from functools import cached_property
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from ..clouds.clean import distinct_rows, unit, unit_range
+from ..clouds.clean import distinct_rows, is_finite, unit, unit_range
 from ..clouds.kd_tree import build_tree, query_tree
 from ..clouds.planes import local_planes
 from ..clouds.spacing import LIKELY_SPACING, median_distance
 
 FOR_NORMALS = 32  # neighbours that a normal is estimated from; more cost time and gain little
 FOR_NOISE = 12
-MOST_NEIGHBOURS = 1000  # what a table is made for
+MAX_NEIGHBOURS = 1000  # what a table is made for
 # Two scans that lie on each other have neighbours much nearer than most: the spacing is at least
 # this share of the side of the square that a point covers, told by its 8 nearest. Random points
 # have 0.47, a grid has 1.
-LEAST_SHARE, FOR_SHARE = 0.4, 8
-LARGEST_MIN_SIZE = 1000  # a region given up has cost as many steps, and so has each of its points
+MIN_SHARE, FOR_SHARE = 0.4, 8
+MAX_MIN_SIZE = 1000  # a region given up has cost as many steps, and so has each of its points
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,13 @@ class Cloud:
     """M points with normals, colours and neighbours, in an order in which near ones lie together.
 
     coord (N,3) in metres; normal (N,3) of any length, or None; color (N,3), uint8, or floats in
-    0..1 or 0..255, or None. Points with a NaN or infinite coordinate are left out. Of points at one
-    and the same place the first stands for all.
+    0..1 or 0..255, or None; arrays by name: what else a method asks for, of all N points or whole,
+    such as labels (N,) or faces (F,3). Points with a NaN or infinite coordinate are left out. Of
+    points at one and the same place the first stands for all.
     """
 
-    def __init__(self, coord, normal=None, color=None):
+    def __init__(self, coord, normal=None, color=None, **arrays):
+        self._arrays = arrays
         coord = np.ascontiguousarray(coord, dtype=np.float64)
         self.shape = (len(coord),)  # of what `spread` returns
         rows, self._place = distinct_rows(coord)
@@ -57,13 +60,18 @@ class Cloud:
     def __len__(self):
         return len(self.coord)
 
+    def array(self, name):
+        """What was given under a name; None where nothing was."""
+        own = {"normal": self.given_normal, "color": self.color}
+        return own[name] if name in own else self._arrays.get(name)
+
     def neighbours(self, k):
         """(M, k+1) int32: every row with its k nearest, itself first; -1 = no more.
 
-        There are no more columns than rows. Raises ValueError for k above MOST_NEIGHBOURS.
+        There are no more columns than rows. Raises ValueError for k above MAX_NEIGHBOURS.
         """
-        if k > MOST_NEIGHBOURS:
-            raise ValueError(f"neighbours is {k}; give at most {MOST_NEIGHBOURS}")
+        if k > MAX_NEIGHBOURS:
+            raise ValueError(f"neighbours is {k}; give at most {MAX_NEIGHBOURS}")
         if self._table is None or self._table.shape[1] <= min(k, len(self) - 1):
             k_all = min(max(k, self._wanted), max(len(self) - 1, 0))  # defaults ask for these
             tree = self._tree
@@ -98,7 +106,7 @@ class Cloud:
         table = self.neighbours(FOR_SHARE)
         nearest, farthest = (median_distance(self.coord, table[:, i]) for i in (1, -1))
         share = farthest * math.sqrt(math.pi / (table.shape[1] - 1))
-        return max(nearest, LEAST_SHARE * share)
+        return max(nearest, MIN_SHARE * share)
 
     def check_unit(self):
         """Warn, in the log, where the spacing tells that coordinates are not metres."""
@@ -129,9 +137,9 @@ class Cloud:
         """Default of the fewest points of a region: 0.05 square metres of surface.
 
         Points on a surface lie about twice as far apart as nearest neighbours do. At least 6, at
-        most a fiftieth of a small cloud, and never above LARGEST_MIN_SIZE.
+        most a fiftieth of a small cloud, and never above MAX_MIN_SIZE.
         """
-        most = min(len(self) // 50, LARGEST_MIN_SIZE)
+        most = min(len(self) // 50, MAX_MIN_SIZE)
         covering = 0.05 / (2.0 * self.spacing) ** 2 if self.spacing else most
         return max(6, round(min(covering, most)))
 
@@ -154,3 +162,23 @@ class Cloud:
         distinct = np.full(len(self) + 1, -1, np.int32)
         distinct[self._tree.index] = region
         return distinct[self._place]
+
+
+def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Give every unassigned point the region of its nearest assigned one, as WyPR does.
+
+    coord (N,3) in metres, region (N,), -1 = unassigned. Returns a new (N,) int32. Points with a
+    NaN or infinite coordinate have no neighbours and stay as they are; so do all if no point has
+    a region.
+    """
+    coord, region = np.asarray(coord), np.asarray(region)
+    if region.shape != (len(coord),):
+        raise ValueError(f"region has shape {region.shape}; coord has {len(coord)} points")
+    filled = region.astype(np.int32)
+    finite = is_finite(coord)
+    assigned = np.flatnonzero(finite & (region >= 0))
+    missing = np.flatnonzero(finite & (region < 0))
+    if len(assigned) and len(missing):
+        _, nearest = cKDTree(coord[assigned]).query(coord[missing])
+        filled[missing] = filled[assigned[nearest]]
+    return filled

@@ -105,7 +105,8 @@ class DepthView:
     """M pixels with depth, lifted to 3D: for a partition method, the same as a `cloud.Cloud`.
 
     depth (H,W): z-depth in metres; 0, negative or not finite = invalid. intrinsic (3,3) at this
-    resolution; color (H,W,3) or None. Sensor noise grows with depth squared: its standard deviation
+    resolution; color (H,W,3) or None; arrays by name: what else a method asks for, such as labels
+    (H,W). Sensor noise grows with depth squared: its standard deviation
     is depth_noise * z^2 metres. What depends on noise follows it: a pixel may be
     hypot(max_distance, 3 depth_noise z^2) off the plane of its region, and the window that normals
     are fitted in grows (window_radius).
@@ -114,7 +115,8 @@ class DepthView:
     max_distance = 0.04  # metres
     given_normal = None
 
-    def __init__(self, depth, intrinsic, color=None, depth_noise=DEPTH_NOISE):
+    def __init__(self, depth, intrinsic, color=None, depth_noise=DEPTH_NOISE, **arrays):
+        self._arrays = arrays
         depth, intrinsic = check_view(depth, intrinsic)
         if not isinstance(depth_noise, numbers.Real) or not 0 <= depth_noise < math.inf:
             raise ValueError(f"depth_noise is {depth_noise}; give a noise per metre of at least 0")
@@ -127,6 +129,12 @@ class DepthView:
 
     def __len__(self):
         return len(self.rows)
+
+    def array(self, name):
+        """What was given under a name, (H,W,...); None where nothing was. Normals are estimated."""
+        if name == "normal":
+            return self.planes(0)[0]
+        return self.color if name == "color" else self._arrays.get(name)
 
     def _select_color(self, color):
         color = np.asarray(color)

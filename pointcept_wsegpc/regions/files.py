@@ -8,31 +8,46 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..clouds.ids import compact_ids
+from ..files.pickles import read_pickled
+from .cloud import Cloud
+from .registry import PARTITIONS
 
 # What superpoint projects call the ids in a file of several things.
 USUAL_KEYS = (
-    "superpoint", "superpoints", "super_point", "super_points", "sp", "spp", "super_index",
-    "segIndices", "segids", "segments", "region", "regions",
-)  # fmt: skip
-SHOWN_KEYS = 12  # of a file, in an error
-LONGEST_NUMBER = 40  # characters
+    *("superpoint", "superpoints", "super_point", "super_points", "sp", "spp", "super_index"),
+    *("segIndices", "segids", "segments", "region", "regions"),
+)
+MAX_SHOWN_KEYS = 12  # of a file, in an error
+MAX_DIGITS = 40  # of a number in a text
 
 
-def partition_file(cloud, *, path: str | Path, key: str | int | None = None) -> np.ndarray:
-    """Regions (M,) of a Cloud that another program made: see `read_regions`.
+@dataclass(frozen=True)
+class FileSettings:
+    """Where the regions of a scene are."""
 
-    Of points at one place, the first one's region counts. Raises ValueError for a DepthView.
+    path: Path
+    key: str | int | None = None  # which of several arrays in the file; in a list its place
+
+
+@PARTITIONS.register("file", settings=FileSettings, files=("path",), views=False, on_cloud=True)
+def partition_file(cloud: Cloud, settings: FileSettings) -> np.ndarray:
+    """Regions that another program made, from its file.
+
+    Of points at one place, the first one's region counts. Returns (M,); see `read_regions`. Raises
+    ValueError for a DepthView.
     """
     if len(cloud.shape) != 1:
-        raise ValueError(f"{path} holds regions of points; choose another method for views")
-    return compact_ids(cloud.select(read_regions(path, *cloud.shape, key)))
+        raise ValueError(
+            f"{settings.path} holds regions of points; choose another method for views"
+        )
+    return compact_ids(cloud.select(read_regions(settings.path, *cloud.shape, settings.key)))
 
 
 def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
@@ -89,7 +104,7 @@ def choose(names, key, path):
             return usual[0]
     elif key in names:
         return key
-    shown = ", ".join(names[:SHOWN_KEYS]) + ", ..." * (len(names) > SHOWN_KEYS) or "none"
+    shown = ", ".join(names[:MAX_SHOWN_KEYS]) + ", ..." * (len(names) > MAX_SHOWN_KEYS) or "none"
     wrong = "several things" if key is None else f"no {key!r}"
     raise ValueError(f"{path} holds {wrong}; choose the region ids by their key, of: {shown}")
 
@@ -145,39 +160,7 @@ def read_npz(path, key, num_points):
 
 
 def read_torch(path, key, num_points):
-    """What torch.save wrote, of tensors, numpy arrays and plain containers alone."""
-    import torch
-
-    try:
-        with numpy_allowed(torch):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # as in `named`; torch's own advice is to run the file
-        found = re.search(r"(?:GLOBAL|class) (\S+)", str(error))
-        reason = f"it asks for {found[1]}, which could run a program" if found else "damaged?"
-        raise ValueError(
-            f"{path} can't be read as tensors and numpy arrays ({reason}); "
-            "save the region ids with np.save where it was made"
-        ) from error
-    return pick(content, key, path)
-
-
-def numpy_allowed(torch):
-    """Context in which torch.load makes numpy arrays of numbers, besides tensors.
-
-    Before version 2.6 torch could not be told so under both names that numpy gave the function.
-    """
-    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
-        return contextlib.nullcontext()
-    make_array = np.zeros(0).__reduce__()[0]
-    return torch.serialization.safe_globals(
-        [
-            (make_array, "numpy.core.multiarray._reconstruct"),  # written by numpy 1
-            (make_array, "numpy._core.multiarray._reconstruct"),
-            np.ndarray,
-            np.dtype,
-            *{type(np.dtype(code)) for code in "bhilqBHILQefd?"},
-        ]
-    )
+    return pick(read_pickled(path), key, path)
 
 
 def read_text(path, key, num_points):
@@ -219,16 +202,16 @@ def members_to_ids(rows, path, num_points):
 
 def numbers(tokens, path):
     """Tokens of a text as int64, or as float64 where not all are integers."""
-    if tokens and len(max(tokens, key=len)) <= LONGEST_NUMBER:  # an array takes the longest of all
+    if tokens and len(max(tokens, key=len)) <= MAX_DIGITS:  # an array takes the longest of all
         for dtype in (np.int64, np.float64):
             with contextlib.suppress(ValueError, OverflowError):
                 return np.array(tokens).astype(dtype)
     for token in tokens:
         try:
-            float(token[: LONGEST_NUMBER + 1])
+            float(token[: MAX_DIGITS + 1])
         except ValueError:
             raise ValueError(
-                f"{path} holds {token[:LONGEST_NUMBER]!r}; expected numbers alone, region ids"
+                f"{path} holds {token[:MAX_DIGITS]!r}; expected numbers alone, region ids"
             ) from None
     raise ValueError(f"{path} holds no region ids; expected some numbers, each below 2^63")
 

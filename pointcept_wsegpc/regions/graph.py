@@ -14,11 +14,17 @@ rule on something else.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 
 from ..clouds.normals import face_normals, sum_at_vertices
+from .cloud import Cloud
+from .depth_view import DepthView
+from .growing import check_min_size
+from .registry import PARTITIONS
 
 # Weights are multiples of this, so that what differs by rounding alone is equal everywhere.
 WEIGHT_STEP = 2.0**-28
@@ -30,67 +36,122 @@ PLANE_SHARE = 0.5
 HIGHEST = 2**31 - 1  # weight in steps that edges are sorted by
 
 
-def partition_graph(
-    cloud,
-    *,
-    neighbours: int = 8,
-    threshold: float = 0.03,
-    min_size: int | None = None,
-    max_distance: float | None = None,
-    faces: np.ndarray | None = None,
-    convex: bool = False,
-) -> np.ndarray:
-    """Segments (M,) of the graph of nearest neighbours, or of the mesh whose faces are given.
+@dataclass(frozen=True)
+class GraphSettings:
+    """Settings of graph-based segmentation; ValueError for one out of range."""
+
+    neighbours: int = 8  # of a point; of a pixel they are the eight around it
+    threshold: float = 0.03  # weight that a segment of one point tolerates
+    min_size: int | None = None  # points; smaller segments are joined. None: the cloud decides
+    max_distance: float | None = None  # metres; None: the cloud decides, without bound on a mesh
+    convex: bool = False  # outward bends count little
+    mesh: Path | None = None  # .ply whose vertices are the points: its faces, its normals
+
+    def __post_init__(self):
+        check_min_size(self.min_size)
+        if self.neighbours < 1:
+            raise ValueError(f"neighbours is {self.neighbours}; an edge needs at least 1")
+        if not 0 <= self.threshold < math.inf:
+            raise ValueError(f"threshold is {self.threshold}; give a finite weight of at least 0")
+        if self.max_distance is not None and not self.max_distance > 0:
+            raise ValueError(
+                f"max_distance is {self.max_distance}; give a length above 0, in metres"
+            )
+
+
+def derived(cloud: Cloud | DepthView, settings: GraphSettings) -> dict[str, float]:
+    """max_distance and min_size of a cloud or view, where the settings leave them to it."""
+    values = {}
+    if settings.max_distance is None and not on_mesh(cloud, settings):
+        values["max_distance"] = PLANE_SHARE * cloud.max_distance
+    if settings.min_size is None:
+        values["min_size"] = cloud.min_size
+    return values
+
+
+def on_mesh(cloud: Cloud | DepthView, settings: GraphSettings) -> bool:
+    """Whether the edges are those of faces."""
+    return settings.mesh is not None or cloud.array("faces") is not None
+
+
+@PARTITIONS.register(
+    "graph",
+    settings=GraphSettings,
+    presets={
+        "indoor": {},
+        "outdoor": {"max_distance": 0.3},
+        # ScanNet's segmentator, exactly so on the faces of its mesh (see partition_graph).
+        "segmentator": {"threshold": 0.01, "min_size": 20, "convex": True},
+    },
+    uses=("faces",),
+    files=("mesh",),
+    views=lambda settings: not settings.convex and settings.mesh is None,
+    derived=derived,
+    coarser=("threshold", "max_distance"),
+    on_cloud=True,
+)
+def partition_graph(cloud: Cloud | DepthView, settings: GraphSettings) -> np.ndarray:
+    """Segments of a cloud or view that bend less inside than they do against each other.
 
     An edge weighs 1 - |cos| of the angle between the normals of its ends. From the lightest on, an
     edge joins two segments if it weighs no more than the heaviest inside either + threshold / size:
     a larger threshold gives larger segments. Two single points join at 0.03 up to 14 degrees, at
-    0.1 up to 26. Segments below min_size rows (None: the cloud's default) are then joined along the
-    edges in the same order, and so are rows without a normal; what stays smaller for want of edges
-    is unassigned, -1.
+    0.1 up to 26. Segments below min_size rows are then joined along the edges in the same order,
+    and so are rows without a normal; what stays smaller for want of edges is unassigned, -1.
 
     No edge joins rows more than max_distance metres off each other's tangent plane: a picture and
     its wall, the two sides of a depth step. None: half of what the cloud has for regions. There is
-    no bound on length: a sparse stretch of floor is no gap. A pixel's neighbours are the eight
-    around it.
+    no bound on length: a sparse stretch of floor is no gap.
 
-    faces (F,3): triangles over the N points, all turned the same way. Their edges take the place of
-    the neighbours', and max_distance binds only if given. Normals that are missing come from them.
+    The array faces (F,3) holds triangles over the N points, all turned the same way. Their edges
+    take the place of the neighbours', and max_distance binds only if given. Normals that are
+    missing come from them; with `mesh`, whose faces they are then, all normals do.
 
-    convex: outward bends count little, as between the faces of a box. The weight is 1 - cos, with
-    sign, squared where the edge is convex (see weigh_edges). It takes normals that point outwards,
-    given or from faces. Raises ValueError without, and for any setting out of range.
+    convex: as between the faces of a box. The weight is 1 - cos, with sign, squared where the edge
+    is convex (see weigh_edges). It takes normals that point outwards, given or from faces. Returns
+    (M,). Raises ValueError without, and for faces of other points.
     """
-    min_size = cloud.min_size if min_size is None else min_size
-    check_settings(neighbours, threshold, min_size, max_distance)
-    if faces is not None:
+    if on_mesh(cloud, settings):
+        faces, given = cloud.array("faces"), cloud.given_normal
+        if settings.mesh is not None:
+            faces, given = read_faces(settings.mesh, *cloud.shape), None
         corner = rows_of_faces(cloud, faces)
         tail, head = mesh_edges(corner)
-        normal = normals_on_mesh(cloud, corner)
-        max_distance = math.inf if max_distance is None else max_distance
-    elif convex and cloud.given_normal is None:
+        normal = normals_on_mesh(cloud.coord, given, corner)
+    elif settings.convex and cloud.given_normal is None:
         raise ValueError("convex needs normals that point outwards; give normals or faces")
     else:
-        tail, head = table_edges(cloud.neighbours(neighbours))
-        normal = cloud.given_normal if convex else cloud.planes(neighbours)[0]
-        max_distance = PLANE_SHARE * cloud.max_distance if max_distance is None else max_distance
+        corner = None
+        tail, head = table_edges(cloud.neighbours(settings.neighbours))
+        given = cloud.given_normal
+        normal = given if settings.convex else cloud.planes(settings.neighbours)[0]
+    bound = math.inf if settings.max_distance is None else settings.max_distance
     weight, length = weigh_edges(
-        cloud.coord, normal, tail, head, cloud.tolerance(max_distance), convex, faces is not None
+        cloud.coord, normal, tail, head, cloud.tolerance(bound), settings.convex, corner is not None
     )
     linked = np.flatnonzero(length >= 0)
     order = linked[lightest_first(weight[linked], length[linked])]
-    return join_segments(len(cloud), tail, head, weight, order, float(threshold), min_size)
+    threshold = float(settings.threshold)
+    return join_segments(len(cloud), tail, head, weight, order, threshold, settings.min_size)
 
 
-def check_settings(neighbours, threshold, min_size, max_distance):
-    if neighbours < 1:
-        raise ValueError(f"neighbours is {neighbours}; an edge needs at least 1")
-    if not 0 <= threshold < math.inf:
-        raise ValueError(f"threshold is {threshold}; give a finite weight of at least 0")
-    if min_size < 1:
-        raise ValueError(f"min_size is {min_size}; give a number of points, at least 1")
-    if max_distance is not None and not max_distance > 0:
-        raise ValueError(f"max_distance is {max_distance}; give a length above 0, in metres")
+def read_faces(path: str, num_points: int) -> np.ndarray:
+    """Triangles (F,3) int64 of a `.ply` whose vertices are the points of the cloud."""
+    from plyfile import PlyData, PlyParseError
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"mesh {path} is missing; check the setting mesh")
+    try:
+        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
+        vertices, faces = len(ply["vertex"].data), ply["face"]["vertex_indices"]
+    except (PlyParseError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: expected vertices and triangles ({error})") from error
+    if vertices != num_points:
+        raise ValueError(
+            f"{path} has {vertices} vertices, the scene {num_points} points; "
+            "give the mesh that the scene was made from"
+        )
+    return np.asarray(faces, dtype=np.int64).reshape(-1, 3)
 
 
 def rows_of_faces(cloud, faces):
@@ -120,19 +181,19 @@ def mesh_edges(corner):
     return tail[proper], head[proper]
 
 
-def normals_on_mesh(cloud, corner):
-    """Normals (M,3): those given; elsewhere the mean of the adjacent faces' unit normals.
+def normals_on_mesh(coord, given, corner):
+    """Normals (M,3): those given, if any; elsewhere the mean of the adjacent faces' unit normals.
 
     That is shorter than 1 at a crease, as in the segmentator, which adds to the weights there.
     """
-    normal = np.zeros((len(cloud), 3)) if cloud.given_normal is None else cloud.given_normal
+    normal = np.zeros_like(coord) if given is None else given
     missing = ~normal.any(axis=1, keepdims=True)
     if not missing.any():
         return normal
-    of_face, area = face_normals(cloud.coord, corner)
+    of_face, area = face_normals(coord, corner)
     corner, of_face = corner[area > 0], of_face[area > 0]
-    total = sum_at_vertices(corner, of_face, len(cloud))
-    count = np.maximum(np.bincount(corner.ravel(), minlength=len(cloud)), 1)
+    total = sum_at_vertices(corner, of_face, len(coord))
+    count = np.maximum(np.bincount(corner.ravel(), minlength=len(coord)), 1)
     return np.where(missing, total / count[:, None], normal)
 
 

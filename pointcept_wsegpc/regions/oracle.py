@@ -5,40 +5,57 @@ For ablations only. M rows of a Cloud or a DepthView, of N points or H x W pixel
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..clouds.ids import compact_ids
 from ..contracts.classes import IGNORE
+from .cloud import Cloud
+from .depth_view import DepthView
+from .registry import PARTITIONS
 
 # A link this many times longer than the middle one at either of its ends spans a gap: in a cloud
 # between parts of fewer points than neighbours, in a view at a depth step. Noise cuts too, below 3.
-LONGEST_LINK = 3.0
+MAX_LINK = 3.0
 
 
-def partition_oracle(
-    cloud,
-    *,
-    segment: np.ndarray,
-    instance: np.ndarray | None = None,
-    neighbours: int = 8,
-) -> np.ndarray:
-    """Connected components (M,) of equal ground truth: a region per object and stretch of surface.
+@dataclass(frozen=True)
+class OracleSettings:
+    """Settings of the oracle; ValueError for one out of range."""
 
-    segment (N,), or (H,W) on a view: class of every point, IGNORE = unassigned. instance, alike:
-    object of every point; any value splits what differs in it. Rows are linked to their nearest
-    neighbours; links longer than LONGEST_LINK times the middle one at either end are cut, so that
-    two chairs that do not touch are two regions without instances, too. A region can be one point.
+    neighbours: int = 8  # that a row is linked to
+
+    def __post_init__(self):
+        if self.neighbours < 1:
+            raise ValueError(f"neighbours is {self.neighbours}; a link needs at least 1")
+
+
+@PARTITIONS.register(
+    "oracle",
+    settings=OracleSettings,
+    needs=("segment",),
+    uses=("instance",),
+    on_cloud=True,
+)
+def partition_oracle(cloud: Cloud | DepthView, settings: OracleSettings) -> np.ndarray:
+    """Connected components of equal ground truth: a region per object and stretch of surface.
+
+    The array segment (N,), or (H,W) on a view: class of every point, IGNORE = unassigned. instance,
+    alike: object of every point; any value splits what differs in it. Rows are linked to their
+    nearest neighbours; links longer than MAX_LINK times the middle one at either end are cut, so
+    that two chairs that do not touch are two regions without instances, too. A region can be one
+    point.
 
     It looks at the labels that it will be judged by: no result made with it compares with others.
-    Raises ValueError for labels of the wrong length or type.
+    Returns (M,). Raises ValueError for labels of the wrong length or type.
     """
-    if neighbours < 1:
-        raise ValueError(f"neighbours is {neighbours}; a link needs at least 1")
-    segment = select_labels(cloud, segment, "segment")
-    label = [segment] if instance is None else [segment, select_labels(cloud, instance, "instance")]
-    tail, head = linked_rows(cloud, neighbours)
+    names = [name for name in ("segment", "instance") if cloud.array(name) is not None]
+    label = [select_labels(cloud, name) for name in names]
+    segment = label[0]
+    tail, head = linked_rows(cloud, settings.neighbours)
     equal = np.logical_and.reduce([part[tail] == part[head] for part in label])
     links = np.ones(np.count_nonzero(equal), bool), (tail[equal], head[equal])
     graph = coo_matrix(links, shape=(len(cloud), len(cloud)))
@@ -46,9 +63,9 @@ def partition_oracle(
     return compact_ids(np.where(segment != IGNORE, component, -1))
 
 
-def select_labels(cloud, label, name):
-    """The rows (M,) of integer labels (N,) or (H,W)."""
-    label = np.asarray(label)
+def select_labels(cloud, name):
+    """The rows (M,) of the integer labels (N,) or (H,W) of a name."""
+    label = np.asarray(cloud.array(name))
     if label.dtype.kind not in "iu" or label.ndim != len(cloud.shape):
         expected = "x".join(map(str, cloud.shape))
         raise ValueError(
@@ -66,5 +83,5 @@ def linked_rows(cloud, neighbours):
     length[tail, slot] = np.linalg.norm(cloud.coord[tail] - cloud.coord[head], axis=1)
     count = np.bincount(tail, minlength=len(table))
     middle = np.sort(length, axis=1)[np.arange(len(table)), np.maximum(count - 1, 0) // 2]
-    short = length[tail, slot] <= LONGEST_LINK * np.minimum(middle[tail], middle[head])
+    short = length[tail, slot] <= MAX_LINK * np.minimum(middle[tail], middle[head])
     return tail[short], head[short]

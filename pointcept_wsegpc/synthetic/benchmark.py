@@ -1,7 +1,7 @@
 """SynthRooms: a fixed version of the synthetic scans, as a benchmark that anyone can make.
 
 A version is a seed, counts and settings, at two sizes, with a checksum of what comes out of them
-(synthrooms_check.py). Its rooms are crowded ones (rooms/difficulty.py): furniture touches, things
+(benchmark_check.py). Its rooms are crowded ones (rooms/difficulty.py): furniture touches, things
 lie flat on walls, paint deceives, and the scan has noise and holes, so that regions leak across
 objects. They share no seed with the plain rooms of the quickstart. A change of the generator that
 changes them is a new version.
@@ -14,12 +14,12 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..captures.scannet import scene as scannet
-from ..captures.scannet.raw import Capture
+from ..captures.base import prepare
+from ..captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from ..contracts.scene import PARTIAL, is_prepared
 from ..files import read_json, write_json
-from . import scans as synthetic
 from .rooms.difficulty import Difficulty
+from .scans import SynthesisSettings, make_scene, write_label_table
 
 VERSION = 1
 NOTE = "synthrooms.json"  # in the data root: which version and size it holds
@@ -27,9 +27,15 @@ NOTE = "synthrooms.json"  # in the data root: which version and size it holds
 logger = logging.getLogger(__name__)
 
 CROWDED = Difficulty(
-    touching=0.9, flat=0.45, clutter=1.5, leaning=1.0, camouflage=0.4, noise=1.25, fusion=0.03,
+    touching=0.9,
+    flat=0.45,
+    clutter=1.5,
+    leaning=1.0,
+    camouflage=0.4,
+    noise=1.25,
+    fusion=0.03,
     holes=6.0,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class Size:
     name: str
     train: int
     val: int
-    scans: synthetic.Settings
-    prepared: scannet.Settings
+    scans: SynthesisSettings
+    prepared: ScanNetSettings
 
     def record(self) -> dict:
         """What a data root notes about itself."""
@@ -51,25 +57,37 @@ class Size:
 # For two CPU cores: what a few hundred iterations can learn. Fewer classes, seen more often, that
 # paint deceives about less.
 FEW = (
-    "bed", "sofa", "bathtub", "refrigerator", "toilet", "table", "bookshelf", "cabinet", "chair",
+    "bed",
+    "sofa",
+    "bathtub",
+    "refrigerator",
+    "toilet",
+    "table",
+    "bookshelf",
+    "cabinet",
+    "chair",
     "door",
-)  # fmt: skip
+)
 PLAINER = replace(CROWDED, flat=0.3, camouflage=0.2)
 
 SIZES = {
     # Small views, and no more points than coarse voxels need.
     "small": Size(
-        "small", 64, 16,
-        synthetic.Settings(1001, 20_000, 24, (128, 96), (128, 96), PLAINER, FEW, (2, 6)),
-        scannet.Settings(stride=1, height=48, width=64),
+        "small",
+        64,
+        16,
+        SynthesisSettings(1001, 20_000, 24, (128, 96), (128, 96), PLAINER, FEW, (2, 6)),
+        ScanNetSettings(stride=1, height=48, width=64),
     ),
     # For one GPU: points and views as many and as large as those of ScanNet in the paper.
     "large": Size(
-        "large", 200, 50,
-        synthetic.Settings(1002, 150_000, 60, (648, 484), (640, 480), CROWDED),
-        scannet.Settings(stride=1, height=240, width=320),
+        "large",
+        200,
+        50,
+        SynthesisSettings(1002, 150_000, 60, (648, 484), (640, 480), CROWDED),
+        ScanNetSettings(stride=1, height=240, width=320),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -91,8 +109,9 @@ class Scene:
         return self.root / PARTIAL / "raw" / self.name
 
     @property
-    def capture(self) -> Capture:
-        return Capture(self.name, self.split, self.raw / "scans" / self.name, self.root)
+    def capture(self) -> ScanNetCapture:
+        folder = self.raw / "scans" / self.name
+        return ScanNetCapture(self.name, self.split, self.root, folder)
 
     @property
     def folder(self) -> Path:
@@ -129,8 +148,8 @@ def make(scene: Scene) -> dict:
     """Scan a room, prepare the scan, and keep the prepared scene only; returns its manifest."""
     shutil.rmtree(scene.raw, ignore_errors=True)  # of a run that was killed
     try:
-        synthetic.make_scene(scene.raw, scene.size.scans, scene.index)
-        synthetic.write_label_table(scene.raw, scene.size.scans)
-        return scannet.prepare_scene(scene.capture, scene.size.prepared)
+        make_scene(scene.raw, scene.size.scans, scene.index)
+        write_label_table(scene.raw, scene.size.scans)
+        return prepare(scene.capture, scene.size.prepared)
     finally:
         shutil.rmtree(scene.raw, ignore_errors=True)

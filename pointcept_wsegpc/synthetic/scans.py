@@ -11,12 +11,10 @@ along the walls. Equal settings give equal bytes, whatever the number of workers
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-import multiprocessing
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import numpy as np
 from ..captures.scannet.sens import SensHeader, pack_frame, write_sens
 from ..clouds.ply import write_ply
 from ..files import atomic_path, read_json, write_json
+from ..jobs.scenes import run_jobs
 from .rooms.difficulty import PLAIN, Difficulty
 from .rooms.raw import label_table, meta_text, write_annotation
 from .rooms.render import Light, RoomCaster, pixel_rays, render_color, render_depth
@@ -39,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class SynthesisSettings:
     """What decides a scene, together with its index. Sizes are (width, height) in pixels.
 
     classes: names of rooms.room.FREQUENCY, those that rooms are furnished from; none: all.
@@ -57,7 +56,7 @@ class Settings:
 
     def record(self) -> dict:
         """As JSON gives it back; what is as in the plain rooms goes without saying."""
-        record, plain = asdict(self), asdict(Settings())
+        record, plain = asdict(self), asdict(SynthesisSettings())
         for name in ("difficulty", "classes", "classes_per_room"):
             if record[name] == plain[name]:
                 del record[name]
@@ -78,67 +77,63 @@ def generate_dataset(
     color_size: tuple[int, int] = (216, 162),
     depth_size: tuple[int, int] = (160, 120),
     workers: int = 1,
-    on_scene: Callable[[str], None] | None = None,
+    *,
+    scheduler: str | None = None,
     difficulty: Difficulty = PLAIN,
 ) -> list[str]:
     """Writes the data set under `root` and returns the names of the scenes made by this call.
 
     Scenes that are there already are kept, so an interrupted run continues and a larger number
-    extends the set; other settings than those of the scenes that are there raise ValueError.
-    `on_scene(name)` is called in this process after each scene. About `points` vertices a scene.
+    extends the set; other settings than those of the scenes that are there raise ValueError, as
+    does a scene that could not be made. About `points` vertices a scene. workers, scheduler: see
+    `jobs.scenes.run_jobs`.
     """
     if frames < MIN_FRAMES:
         raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
     root = Path(root)
-    settings = Settings(seed, points, frames, tuple(color_size), tuple(depth_size), difficulty)
+    settings = SynthesisSettings(
+        seed, points, frames, tuple(color_size), tuple(depth_size), difficulty
+    )
     _claim(root, settings)
     names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
     missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
     if len(missing) < len(names):
         logger.info("%s: keeps %d scenes that are there", root, len(names) - len(missing))
-    for name in _run(root, settings, missing, workers):
-        if on_scene is not None:
-            on_scene(name)
+    outcome = run_jobs(
+        functools.partial(make_scene, root, settings),
+        {names[index]: index for index in missing},
+        workers=workers,
+        title="synthetic scenes",
+        scheduler=scheduler,
+    )
+    if outcome.failed:
+        raise ValueError(outcome.summary())
     write_label_table(root, settings)
     for split, part in (("train", names[:num_train]), ("val", names[num_train:])):
         _write_text(root / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in part))
     return [names[index] for index in missing]
 
 
-def write_label_table(root, settings: Settings) -> None:
+def write_label_table(root, settings: SynthesisSettings) -> None:
     """scannetv2-labels.combined.tsv: the raw categories, and the classes that they belong to."""
     table = label_table(crowded=settings.difficulty != PLAIN)
     _write_text(Path(root) / "scannetv2-labels.combined.tsv", table)
 
 
-def _claim(root: Path, settings: Settings) -> None:
+def _claim(root: Path, settings: SynthesisSettings) -> None:
     """Notes the settings in the root, or checks that they are the ones noted there."""
     wanted = settings.record()
     note = root / "synthetic.json"
     if not note.exists():
         write_json(note, wanted)
     elif (found := read_json(note)) != wanted:
-        raise ValueError(f"{note}: scenes made with {found}, asked for {wanted}; "
-                         "use the same settings or another root")  # fmt: skip
+        raise ValueError(
+            f"{note}: scenes made with {found}, asked for {wanted}; "
+            "use the same settings or another root"
+        )
 
 
-def _run(root: Path, settings: Settings, indices: list[int], workers: int):
-    if workers <= 1:
-        for index in indices:
-            yield make_scene(root, settings, index)
-        return
-    # spawn: a fork of a process that has started threads (torch, BLAS) may hang
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [pool.submit(make_scene, root, settings, index) for index in indices]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def make_scene(root, settings: Settings, index: int) -> str:
+def make_scene(root, settings: SynthesisSettings, index: int) -> str:
     """Writes scene `index` whole or not at all; returns its name."""
     name = f"scene{index:04d}_00"
     folder = Path(root) / "scans" / name
@@ -179,7 +174,7 @@ def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
     return alignment, np.linalg.inv(alignment) @ centered
 
 
-def _cameras(settings: Settings, rng) -> SensHeader:
+def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
     """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
 
     def intrinsic(size, focal, full):

@@ -44,7 +44,7 @@ def write_labelled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str
     top = int(values["label"].max(initial=IGNORE))
     if top >= len(table):
         raise ValueError(
-            f"{path} has the label {top}; there are {len(table)} classes: give --names"
+            f"{path} has the label {top}; there are {len(table)} classes: give --classes"
         )
     cloud, remark = _scan(scene)
     if cloud is None:

@@ -157,7 +157,7 @@ def draw_report(path, scenes):
     """
     rows, present, table, legend = [], set(), None, [("unassigned", UNASSIGNED)]
     for title, (folder, caption) in scenes.items():
-        points, _ = read_inputs(Path(folder), "growing", {})
+        points = read_inputs(Path(folder))
         scene = Scene(points["coord"], points["normal"])
         region = read_region(folder, len(points["coord"]))
         row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]

@@ -1,27 +1,22 @@
 """Data that others prepared, converted: equal to what the ScanNet preparation makes of it."""
 
-import importlib.util
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import other_layouts
 import pytest
 import torch
+from cli import wsegpc
 from PIL import Image
 from pointcept.datasets.builder import build_dataset
 from small import dataset_config
 
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.captures.base import CAPTURES, find_captures, prepare
 from pointcept_wsegpc.captures.converted.arrays import read_dictionary, read_superpoints, read_tuple
 from pointcept_wsegpc.captures.converted.cameras import NOMINAL, find_cameras
 from pointcept_wsegpc.captures.converted.correspondence import depth_of_pairs
-from pointcept_wsegpc.captures.converted.layouts import find_captures
-from pointcept_wsegpc.captures.converted.scene import Settings, convert_scene
-from pointcept_wsegpc.captures.scannet.raw import find_captures as find_raw
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.clouds.normals import estimate_normals, orient_normals
@@ -36,7 +31,6 @@ from pointcept_wsegpc.labels.official import convert_pseudo_labels
 
 SCANNET20 = ClassTable.shipped("scannet20")
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZE = (36, 48)
 NAME = "scene0001_00"
 WRITERS = {
@@ -48,13 +42,25 @@ EVERY = {"wsegpc": 2, "openscene": 2, "concerto": 1}
 
 
 def settings(layout, **changes):
-    return Settings(**{"every": EVERY[layout], "height": SIZE[0], "width": SIZE[1], **changes})
+    values = {"stride": EVERY[layout], "height": SIZE[0], "width": SIZE[1], **changes}
+    return CAPTURES.get(layout).settings(**values)
+
+
+def convert(capture, **changes):
+    """The manifest of the prepared scene."""
+    return prepare(capture, settings(capture.format, **changes))
+
+
+def found(layout, source, tmp_path, split="train"):
+    """The one scene of a split, which will go to tmp_path/out."""
+    (capture,) = find_captures(layout, source, tmp_path / "out", settings(layout, split=(split,)))
+    return capture
 
 
 @pytest.fixture(scope="module")
 def raw_captures(prepared_root):
     """The captures of two of the rooms that prepared_root was made from."""
-    captures = find_raw(prepared_root.parent / "raw", prepared_root, ("train", "val"))[0]
+    captures = find_captures("scannet", prepared_root.parent / "raw", prepared_root)
     return [c for c in captures if c.name in (NAME, "scene0003_00")]
 
 
@@ -74,8 +80,8 @@ def converted(sources, tmp_path_factory):
     roots = {}
     for layout, source in sources.items():
         roots[layout] = tmp_path_factory.mktemp(f"{layout}-root")
-        for capture in find_captures(source, roots[layout], layout):
-            convert_scene(capture, settings(layout))
+        for capture in find_captures(layout, source, roots[layout]):
+            convert(capture)
     return roots
 
 
@@ -111,8 +117,10 @@ def test_points_are_those_of_the_scan(converted, prepared_root, layout):
                 assert np.median((found[key] * array)[known].sum(1)) > 0.9
             else:
                 assert np.array_equal(found[key], array), key
-        manifests = [read_json(r / split / name / "manifest.json")["tags"]
-                     for r in (prepared_root, converted[layout])]  # fmt: skip
+        manifests = [
+            read_json(r / split / name / "manifest.json")["tags"]
+            for r in (prepared_root, converted[layout])
+        ]
         assert manifests[0] == manifests[1]
 
 
@@ -184,7 +192,7 @@ def test_samples_are_those_of_the_scan(converted, root_copy):
     for key, value in expected.items():
         if key == "name":
             assert ours[key] == value
-        elif "image" in key and value.dtype.is_floating_point and value.dim() == 4:
+        elif "image" in key and value.dtype.is_floating_point:
             assert (ours[key] - value).abs().mean() < 0.1  # JPEG
         else:
             assert torch.equal(ours[key], value), key
@@ -225,8 +233,8 @@ def test_superpoints_become_regions(converted, sources):
 
 
 def test_regions_can_be_left_out(sources, tmp_path):
-    capture = find_captures(sources["wsegpc"], tmp_path, "wsegpc", ("val",))[0]
-    manifest = convert_scene(capture, settings("wsegpc", regions=False))
+    capture = found("wsegpc", sources["wsegpc"], tmp_path, "val")
+    manifest = convert(capture, regions=False)
     assert manifest["regions"] == {"points": False, "views": 0}
     assert not list(capture.target.rglob("*region*"))
 
@@ -248,8 +256,8 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
     (images / "pose" / "8.txt").write_text("1 2 3")
     (images / "pose" / "400.txt").write_text("1 2 3")
     (images / "color" / "left 0.jpg").write_bytes(b"")
-    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
-    manifest = convert_scene(capture, settings("openscene"))
+    capture = found("openscene", source, tmp_path)
+    manifest = convert(capture)
     assert manifest["frames"]["bad"] == {
         "a pose or depth but no image": [400],
         "a name that is no number": ["left 0.jpg"],
@@ -265,8 +273,8 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
 def test_a_scene_without_images_is_kept_for_3d(sources, tmp_path):
     source = shutil.copytree(sources["openscene"], tmp_path / "source")
     shutil.rmtree(source / "scannet_2d" / NAME)
-    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
-    manifest = convert_scene(capture, settings("openscene"))
+    capture = found("openscene", source, tmp_path)
+    manifest = convert(capture)
     assert manifest["num_views"] == 0 and manifest["normals"] == "estimated"
     assert len(read_points(capture.target)["coord"]) == manifest["num_points"]
 
@@ -275,8 +283,8 @@ def test_normals_of_a_mesh_beside_the_points(sources, raw_captures, tmp_path, pr
     source = shutil.copytree(sources["openscene"], tmp_path / "source")
     raw = next(c for c in raw_captures if c.name == NAME)
     shutil.copy(raw.mesh, source / "scannet_3d" / "train")
-    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
-    assert convert_scene(capture, settings("openscene"))["normals"] == "mesh"
+    capture = found("openscene", source, tmp_path)
+    assert convert(capture)["normals"] == "mesh"
     expected = np.load(scene_of(prepared_root) / "normal.npy")
     assert np.array_equal(np.load(capture.target / "normal.npy"), expected)
 
@@ -285,25 +293,25 @@ def test_bpnets_own_folders_are_found(sources, tmp_path):
     (tmp_path / "b").mkdir()
     shutil.copytree(sources["openscene"] / "scannet_3d" / "train", tmp_path / "b" / "train")
     shutil.copytree(sources["openscene"] / "scannet_2d", tmp_path / "b" / "2D")
-    (capture,) = find_captures(tmp_path / "b", tmp_path / "out", "openscene")
+    capture = found("openscene", tmp_path / "b", tmp_path)
     assert capture.name == NAME and capture.images == tmp_path / "b" / "2D" / NAME
 
 
 def test_a_wrong_source_gets_one_line(tmp_path):
     for layout in WRITERS:
-        with pytest.raises(FileNotFoundError, match=f"expected for {layout}: "):
-            find_captures(tmp_path, tmp_path.parent / "out", layout)
+        with pytest.raises(FileNotFoundError, match=rf"{tmp_path}; expected .*SCENE"):
+            find_captures(layout, tmp_path, tmp_path.parent / "out")
     with pytest.raises(ValueError, match="lies inside"):
-        find_captures(tmp_path, tmp_path / "out", "wsegpc")
+        find_captures("wsegpc", tmp_path, tmp_path / "out")
 
 
 def test_concertos_folders_of_cameras_are_refused(sources, tmp_path):
     source = shutil.copytree(sources["concerto"], tmp_path / "source")
     images = source / "images" / "train" / NAME
     shutil.move(images / "color", images / "camera" / "color")
-    capture = find_captures(source, tmp_path / "out", "concerto", ("train",))[0]
-    with pytest.raises(ValueError, match=r"prepare_s3dis\.py"):
-        convert_scene(capture, settings("concerto"))
+    capture = found("concerto", source, tmp_path)
+    with pytest.raises(ValueError, match="prepare s3dis"):
+        convert(capture)
 
 
 def test_broken_files_of_concerto_are_listed(sources, tmp_path):
@@ -315,10 +323,10 @@ def test_broken_files_of_concerto_are_listed(sources, tmp_path):
     np.save(images / f"intrinsic/{numbers[1]}.npy", matrix * np.nan)
     np.save(images / f"intrinsic/{numbers[2]}.npy", np.array([{}], dtype=object))
     np.save(images / f"correspondence/{numbers[3]}.npy", np.array([["a", "b", "c"]]))
-    capture = find_captures(source, tmp_path / "out", "concerto", ("train",))[0]
-    bad = convert_scene(capture, settings("concerto"))["frames"]["bad"]
-    found = {frame: why for why, frames in bad.items() for frame in frames}
-    assert [found[number] for number in numbers[:4]] == [
+    capture = found("concerto", source, tmp_path)
+    bad = convert(capture)["frames"]["bad"]
+    reasons = {frame: why for why, frames in bad.items() for frame in frames}
+    assert [reasons[number] for number in numbers[:4]] == [
         "intrinsic of another shape",
         "impossible intrinsic",
         "unreadable intrinsic file",
@@ -328,15 +336,9 @@ def test_broken_files_of_concerto_are_listed(sources, tmp_path):
 
 
 @pytest.mark.parametrize("split", ["..", "../other", "/tmp", ".", ""])
-def test_splits_that_leave_the_output_are_refused(tmp_path, split):
-    with pytest.raises(ValueError, match="give the name of a folder"):
-        find_captures(tmp_path / "source", tmp_path / "out", "openscene", [split])
-
-
-@pytest.mark.parametrize("layout", ["wsegpc", "openscene", "concerto"])
-def test_a_source_that_is_not_there_is_named(tmp_path, layout):
-    with pytest.raises(FileNotFoundError, match=r"no scene of split .*mistyped; expected"):
-        find_captures(tmp_path / "mistyped", tmp_path / "out", layout)
+def test_splits_that_leave_the_output_are_refused(split):
+    with pytest.raises(ValueError, match="expected the name of a folder"):
+        settings("openscene", split=(split,))
 
 
 def test_names_that_leave_the_output_and_second_files_are_refused(tmp_path):
@@ -345,12 +347,12 @@ def test_names_that_leave_the_output_and_second_files_are_refused(tmp_path):
     for names, message in (
         ((".._vh_clean_2.pth",), r"'\.\.' is no name"),
         (("_vh_clean_2.pth",), "'' is no name"),
-        (("a.pth", "a_vh_clean_2.pth"), "a second file of scene a"),
+        (("a.pth", "a_vh_clean_2.pth"), "two scenes 'train/a'"),
     ):
         for name in names:
             (folder / name).write_bytes(b"")
         with pytest.raises(ValueError, match=message):
-            find_captures(tmp_path / "source", tmp_path / "out", "openscene")
+            find_captures("openscene", tmp_path / "source", tmp_path / "out")
         for name in names:
             (folder / name).unlink()
 
@@ -372,12 +374,12 @@ class Shell:
 @pytest.mark.parametrize("layout", ["wsegpc", "openscene"])
 def test_a_malicious_pickle_is_refused(sources, tmp_path, layout, modern):
     source = shutil.copytree(sources[layout], tmp_path / "source")
-    capture = find_captures(source, tmp_path / "out", layout, ("train",))[0]
+    capture = found(layout, source, tmp_path)
     shell = Shell(tmp_path / "owned")
     stored = (np.zeros((3, 3)), shell) if layout == "openscene" else {"coord": shell}
     torch.save(stored, capture.points, _use_new_zipfile_serialization=modern)
     with pytest.raises(ValueError, match=r"refused, it asks for .*system"):
-        convert_scene(capture, settings(layout))
+        convert(capture)
     assert not (tmp_path / "owned").exists() and not capture.target.exists()
     torch.load(capture.points, weights_only=False)  # it would have
     assert (tmp_path / "owned").exists()
@@ -586,32 +588,13 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
         convert_pseudo_labels(tmp_path / "store", tmp_path / "o", table, {"x": scene})
 
 
-def run(tool, monkeypatch, capsys, *arguments):
-    """Exit status and standard output of the tool."""
-    monkeypatch.setattr(sys, "argv", ["convert_data.py", *map(str, arguments)])
-    args = tool.parse_arguments()
-    status = (tool.convert_labels if args.format == "pseudo-labels" else tool.convert)(args)
-    return status, capsys.readouterr().out
-
-
-def test_the_tool_converts_and_goes_on(sources, tmp_path, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("convert", ROOT / "tools/convert_data.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def test_the_command_converts_and_goes_on(sources, tmp_path):
     root = tmp_path / "root"
-    command = ("wsegpc", sources["wsegpc"], "--out", root, "--every", 2, "--size", "48x36")
-    status, text = run(tool, monkeypatch, capsys, *command)
-    assert status == 0 and "2 done, 0 already finished, 0 failed" in text
-    assert "2 scenes to prepare" in text and "tags of 2 scenes added" in text
+    given = ["--raw", sources["wsegpc"], "--out", root, "--stride", 2, "--size", "48x36"]
+    for line in ("2 done, 0 already finished, 0 failed", "0 done, 2 already finished"):
+        result = wsegpc("prepare", "wsegpc", *given)
+        assert result.exit_code == 0 and line in result.stdout
     assert set(read_scene_tags(root / "scene_tags.json")) == {NAME, "scene0003_00"}
-    assert "0 done, 2 already finished" in run(tool, monkeypatch, capsys, *command)[1]
-    labels = tmp_path / "labels"
-    labels.mkdir()
-    label = np.load(root / "train" / NAME / "segment20.npy")
-    np.savez(labels / f"{NAME}.npz", pred_label=label.astype(np.uint8))
-    command = ("pseudo-labels", labels, "--data", root, "--out", tmp_path / "store")
-    status, text = run(tool, monkeypatch, capsys, *command)
-    assert status == 0 and "mIoU of the points against the labels of the scenes: 100.0 %" in text
 
 
 def test_names_with_spaces_and_images_of_several_sizes(sources, tmp_path, converted):
@@ -622,26 +605,11 @@ def test_names_with_spaces_and_images_of_several_sizes(sources, tmp_path, conver
     (source / "scannet_2d" / NAME).rename(images)
     with Image.open(images / "color" / "2.jpg") as image:
         image.resize((40, 30)).save(images / "color" / "2.jpg")
-    capture = find_captures(source, tmp_path / "out", "openscene", ("train",))[0]
-    manifest = convert_scene(capture, settings("openscene"))
+    capture = found("openscene", source, tmp_path)
+    manifest = convert(capture)
     assert capture.target.name == name and manifest["frames"]["bad"] == {}
     pair = [
         read_view_image(scene, 2, "color", SIZE).astype(float)
         for scene in (capture.target, scene_of(converted["openscene"]))
     ]
     assert np.abs(pair[0] - pair[1]).mean() < 15  # the same view, less sharp
-
-
-@pytest.mark.slow
-def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for arguments, message in (
-        (("wsegpc", tmp_path, "--out", tmp_path.parent / "o"), "expected for wsegpc: scannet_3d"),
-        (("concerto", tmp_path, "--out", tmp_path / "o"), "lies inside"),
-        (("pseudo-labels", tmp_path, "--data", tmp_path, "--out", tmp_path / "o"), "no scene of"),
-        (("openscene", tmp_path, "--out", "o", "--size", "3"), "expected WxH"),
-    ):
-        command = [sys.executable, ROOT / "tools/convert_data.py", *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, env=environment)
-        assert result.returncode not in (0, None) and message in result.stderr
-        assert "Traceback" not in result.stderr

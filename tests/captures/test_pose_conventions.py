@@ -12,20 +12,25 @@ import raw_scan
 from PIL import Image
 
 from pointcept_wsegpc import camera
-from pointcept_wsegpc.captures.folder.poses import arkit, detect
-from pointcept_wsegpc.captures.folder.poses.base import natural_key, read_intrinsic
-from pointcept_wsegpc.captures.folder.raw import FolderCapture
-from pointcept_wsegpc.captures.folder.scene import Settings, prepare_scan
-from pointcept_wsegpc.captures.scannet.raw import Capture, find_captures
-from pointcept_wsegpc.captures.scannet.scene import Settings as ScanNetSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.folder.poses import POSES, read_trajectory
+from pointcept_wsegpc.captures.folder.poses.base import (
+    PoseFormat,
+    Shot,
+    Trajectory,
+    natural_key,
+    read_intrinsic,
+)
+from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
+from pointcept_wsegpc.captures.scannet.raw import axis_alignment
+from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)
-SETTINGS = Settings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
+SETTINGS = FolderSettings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
 
 
 def links(scene):
@@ -44,16 +49,16 @@ def reference(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("scannet")
     raw_scan.write_lists(tmp_path / "raw", train=["scene0000_00"])
     folder = raw_scan.write_scan(tmp_path / "raw", "scene0000_00", num_frames=COUNT)
-    capture = Capture("scene0000_00", "train", folder, tmp_path / "out")
-    prepare_scene(capture, ScanNetSettings(stride=2, height=SIZE[0], width=SIZE[1]))
+    capture = ScanNetCapture("scene0000_00", "train", tmp_path / "out", folder)
+    prepare(capture, ScanNetSettings(stride=2, height=SIZE[0], width=SIZE[1]))
     return capture.target
 
 
 @pytest.mark.parametrize("convention", own_scan.WRITERS)
 def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
     own_scan.WRITERS[convention](tmp_path / "raw" / "a", COUNT)
-    capture = FolderCapture("a", "train", tmp_path / "raw" / "a", tmp_path / "out")
-    manifest = prepare_scan(capture, SETTINGS)
+    capture = FolderCapture("a", "train", tmp_path / "out", tmp_path / "raw" / "a")
+    manifest = prepare(capture, SETTINGS)
     assert manifest["poses"] == convention.split()[0] and manifest["frames"]["bad"] == {}
     expected, found = read_points(reference), read_points(capture.target)
     for key, array in expected.items():
@@ -81,8 +86,8 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
     """Colour and depth cameras apart, lost and blank frames: a room of the generator, both ways."""
     sizes = {"points": 3000, "frames": 12, "color_size": (80, 60), "depth_size": (64, 48)}
     generate_dataset(tmp_path / "raw", 1, 0, **sizes)
-    (theirs,), _ = find_captures(tmp_path / "raw", tmp_path / "out", ["train"])
-    first = prepare_scene(theirs, ScanNetSettings(stride=1, height=SIZE[0], width=SIZE[1]))
+    (theirs,) = find_captures("scannet", tmp_path / "raw", tmp_path / "out")
+    first = prepare(theirs, ScanNetSettings(stride=1, height=SIZE[0], width=SIZE[1]))
     scene = tmp_path / "own" / "a"
     with SensReader(theirs.sens) as reader:
         for kind in ("color", "depth"):
@@ -95,11 +100,11 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
                 image = Image.fromarray(getattr(frame, kind)())
                 image.save(scene / kind / f"{frame.index}.png")
     shutil.copy(theirs.mesh, scene)
-    alignment = theirs.axis_alignment()
+    alignment = axis_alignment(theirs.folder)
     own_scan.write_text(scene / "axis_alignment.txt", *alignment)
-    capture = FolderCapture("a", "train", scene, tmp_path / "out")
-    settings = Settings(height=SIZE[0], width=SIZE[1], spacing=0)
-    second = prepare_scan(capture, settings)
+    capture = FolderCapture("a", "train", tmp_path / "out", scene)
+    settings = FolderSettings(height=SIZE[0], width=SIZE[1], spacing=0)
+    second = prepare(capture, settings)
     theirs_bad, own_bad = first["frames"]["bad"], second["frames"]["bad"]
     assert set(own_bad) == set(theirs_bad) == {"blank depth", "non-finite pose"}
     for why, frames in theirs_bad.items():
@@ -129,14 +134,14 @@ def test_cameras_in_folders_of_their_own(tmp_path):
     for i in range(2):
         text = text.replace(f"кухня {i}.png", f"cam{i}/1.png")
     path.write_text(text, encoding="utf-8")
-    _, trajectory = detect.read_trajectory(scene)
+    _, trajectory = read_trajectory(scene)
     pairs = [(p.parent.name, s.depth.parent.name) for p, s in trajectory.shots.items()]
     assert sorted(pairs) == [("cam0", "cam0"), ("cam1", "cam1")]
 
 
 def test_frames_are_in_natural_order(reference, tmp_path):
     own_scan.open3d(tmp_path / "a", COUNT)
-    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    _, trajectory = read_trajectory(tmp_path / "a")
     names = [path.stem for path in trajectory.images]
     assert names == [f"frame {i}" for i in range(COUNT)]
     assert sorted(["b2", "b10", "a"], key=natural_key) == ["a", "b2", "b10"]
@@ -158,7 +163,7 @@ def test_frames_are_in_natural_order(reference, tmp_path):
 def test_a_pose_without_image_is_named(convention, image, depth, tmp_path):
     own_scan.WRITERS[convention](tmp_path / "a", 6)
     (tmp_path / "a" / image).unlink()
-    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    _, trajectory = read_trajectory(tmp_path / "a")
     assert trajectory.unmatched == [depth]
     assert len(trajectory.images) == len(trajectory.shots) == 5
 
@@ -180,8 +185,8 @@ def test_an_image_without_pose_is_left_out(convention, tmp_path):
         path = next(iter([*scene.glob("groundtruth.txt"), *scene.glob("*.traj")]))
         rows = path.read_text().splitlines()
         path.write_text("\n".join(rows[:3] + rows[4:]))
-    capture = FolderCapture("a", "train", scene, tmp_path / "out")
-    manifest = prepare_scan(capture, Settings(height=24, width=32))
+    capture = FolderCapture("a", "train", tmp_path / "out", scene)
+    manifest = prepare(capture, FolderSettings(height=24, width=32))
     assert manifest["num_views"] == 5 and manifest["frames"]["read"] == 6
     assert [len(names) for names in manifest["frames"]["bad"].values()] == [1]
     assert list(manifest["frames"]["bad"]) == ["no pose"]
@@ -191,24 +196,24 @@ def test_open3d_needs_a_camera_for_every_image(tmp_path):
     own_scan.open3d(tmp_path / "a", 5)
     (tmp_path / "a/image/frame 2.png").unlink()
     with pytest.raises(ValueError, match="5 cameras, there are 4 images"):
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
 
 
 def test_two_conventions_need_a_choice(tmp_path):
     own_scan.scannet(tmp_path / "a", 2)
     own_scan.write_text(tmp_path / "a/trajectory.txt", (0, 1, 2, 3, 0, 0, 0, 1))
-    with pytest.raises(ValueError, match="poses of scannet and tum; choose with --poses scannet"):
-        detect.read_trajectory(tmp_path / "a")
-    name, trajectory = detect.read_trajectory(tmp_path / "a", "scannet")
+    with pytest.raises(ValueError, match=r"poses of \w+ and \w+; choose with --pose-format"):
+        read_trajectory(tmp_path / "a")
+    name, trajectory = read_trajectory(tmp_path / "a", "scannet")
     assert name == "scannet" and len(trajectory.shots) == 2
     with pytest.raises(FileNotFoundError, match="no colmap poses"):
-        detect.read_trajectory(tmp_path / "a", "colmap")
+        read_trajectory(tmp_path / "a", "colmap")
 
 
 def test_images_without_any_poses_are_an_error(tmp_path):
     own_scan.write_image(tmp_path / "a/images", "x.png", 0)
-    with pytest.raises(FileNotFoundError, match=r"1 images, no poses: add pose/\*\.txt"):
-        detect.read_trajectory(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match=r"1 images, no poses: add .*pose/\*\.txt"):
+        read_trajectory(tmp_path / "a")
 
 
 # --------------------------------------------------------------------- damaged and odd files
@@ -235,7 +240,7 @@ def test_a_damaged_file_gets_one_line(convention, file, text, message, tmp_path)
     own_scan.WRITERS[convention](tmp_path / "a", 2)
     (tmp_path / "a" / file).write_text(text)
     with pytest.raises(ValueError) as error:
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
     assert message in str(error.value) and str(tmp_path / "a") in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -245,21 +250,21 @@ def test_a_cut_binary_model_is_one_line(tmp_path):
     path = tmp_path / "a/sparse/0/images.bin"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="colmap poses cannot be read"):
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
     cameras = tmp_path / "a/sparse/0/cameras.bin"
     cameras.write_bytes(struct.pack("<QiiQQ", 1, 3, 99, 64, 48))
     with pytest.raises(ValueError, match="unknown camera model 99"):
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
 
 
 def test_fisheye_is_refused(tmp_path):
     own_scan.colmap(tmp_path / "a", 2, binary=True, model="OPENCV_FISHEYE", extra=(0.1, 0, 0, 0))
     with pytest.raises(ValueError, match=r"OPENCV_FISHEYE is no pinhole.*image_undistorter"):
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
     for change in ({"camera_model": "OPENCV_FISHEYE"}, {"k4": 0.1}, {"is_fisheye": True}):
         own_scan.nerfstudio(tmp_path / "b", 2, **change)
         with pytest.raises(ValueError, match="no pinhole"):
-            detect.read_trajectory(tmp_path / "b")
+            read_trajectory(tmp_path / "b")
 
 
 @pytest.mark.parametrize("focal", ["0", "nan", "-60", "0.94"])
@@ -269,10 +274,10 @@ def test_focal_lengths_that_are_no_pixels_are_refused(focal, tmp_path):
         path.unlink()
     own_scan.write_text(tmp_path / "a/intrinsic.txt", f"{focal} 60 31 24")
     with pytest.raises(ValueError, match=r"focal lengths of .*; expected those in pixels"):
-        detect.read_trajectory(tmp_path / "a")
+        read_trajectory(tmp_path / "a")
     own_scan.nerfstudio(tmp_path / "b", 2, w=0)
     with pytest.raises(ValueError, match="images of 0 x 48 pixels"):
-        detect.read_trajectory(tmp_path / "b")
+        read_trajectory(tmp_path / "b")
 
 
 def test_names_in_another_unicode_form_are_the_same(tmp_path):
@@ -289,7 +294,7 @@ def test_names_in_another_unicode_form_are_the_same(tmp_path):
             else:
                 (scene / f"pose/{i}.txt").rename(scene / f"pose/{name}.txt")
             path.rename(path.with_name(unicodedata.normalize("NFD", f"{name}.png")))
-        _, trajectory = detect.read_trajectory(scene)
+        _, trajectory = read_trajectory(scene)
         assert len(trajectory.shots) == 2 and not trajectory.unmatched
 
 
@@ -300,7 +305,7 @@ def test_nerf_files_with_an_angle_alone(tmp_path):
         del data[key]
     data["camera_angle_x"], data["integer_depth_scale"] = np.pi / 2, 1 / 4000
     (tmp_path / "a/transforms.json").write_text(json.dumps(data))
-    _, trajectory = detect.read_trajectory(tmp_path / "a")
+    _, trajectory = read_trajectory(tmp_path / "a")
     shot = next(iter(trajectory.shots.values()))
     assert shot.camera.size == (48, 64)
     assert np.allclose(shot.camera.intrinsic, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]])
@@ -325,8 +330,8 @@ def test_a_lost_pose_is_a_bad_image(tmp_path):
     own_scan.scannet(scene, 4)
     own_scan.write_text(scene / "pose/1.txt", *np.full((4, 4), -np.inf))
     own_scan.write_text(scene / "pose/2.txt", *(2 * np.eye(4)))
-    manifest = prepare_scan(
-        FolderCapture("a", "train", scene, tmp_path / "out"), Settings(height=24, width=32)
+    manifest = prepare(
+        FolderCapture("a", "train", tmp_path / "out", scene), FolderSettings(height=24, width=32)
     )
     assert manifest["frames"]["bad"] == {"non-finite pose": ["1.png"], "non-rigid pose": ["2.png"]}
 
@@ -335,13 +340,41 @@ def test_wide_images_of_arkit_have_their_own_pincams(tmp_path):
     own_scan.arkit(tmp_path / "a", 3)
     (tmp_path / "a/lowres_wide").rename(tmp_path / "a/wide")
     (tmp_path / "a/lowres_wide_intrinsics").rename(tmp_path / "a/wide_intrinsics")
-    assert len(arkit.read(tmp_path / "a").shots) == 3
+    assert len(read_trajectory(tmp_path / "a")[1].shots) == 3
     next((tmp_path / "a/wide_intrinsics").iterdir()).unlink()
-    assert len(arkit.read(tmp_path / "a").shots) == 2
+    assert len(read_trajectory(tmp_path / "a")[1].shots) == 2
 
 
 def test_no_image_at_all_is_an_empty_trajectory(tmp_path):
     (tmp_path / "a").mkdir()
-    assert detect.read_trajectory(tmp_path / "a") == (None, detect.Trajectory([]))
+    assert read_trajectory(tmp_path / "a") == (None, Trajectory([]))
     Image.new("RGB", (4, 4)).save(tmp_path / "a" / "cover.jpg")  # beside the cloud: no capture
-    assert detect.read_trajectory(tmp_path / "a")[0] is None
+    assert read_trajectory(tmp_path / "a")[0] is None
+
+
+def test_a_convention_from_outside(tmp_path, monkeypatch):
+    monkeypatch.setattr(POSES, "_entries", dict(POSES._entries))
+    own_scan.scannet(tmp_path / "raw" / "a", 3)
+    (tmp_path / "raw/a/pose").rename(tmp_path / "raw/a/matrices")
+    camera = read_intrinsic(tmp_path / "raw/a/intrinsic/intrinsic_color.txt")
+
+    @POSES.register("matrices")
+    class Matrices(PoseFormat):
+        files = "matrices/*.txt"
+
+        @staticmethod
+        def is_there(scene):
+            return (scene / "matrices").is_dir()
+
+        @staticmethod
+        def read_trajectory(scene):
+            images = sorted((scene / "color").iterdir())
+            poses = [np.loadtxt(scene / "matrices" / f"{image.stem}.txt") for image in images]
+            shots = (Shot(pose, camera) for pose in poses)
+            return Trajectory(images, dict(zip(images, shots, strict=True)))
+
+    settings = FolderSettings(height=SIZE[0], width=SIZE[1], pose_format="matrices")
+    (capture,) = find_captures("scans", tmp_path / "raw", tmp_path / "out", settings)
+    assert prepare(capture, settings)["poses"] == "matrices"
+    poses = np.linalg.inv(read_views(capture.target).world_to_camera)
+    assert np.allclose(poses, [own_scan.pose(i) for i in range(3)])

@@ -2,9 +2,7 @@
 
 import json
 import os
-import runpy
 import shutil
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -12,24 +10,22 @@ import numpy as np
 import own_scan
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 from plyfile import PlyData
 from scipy.ndimage import map_coordinates
 from stores import write_store
 
-import prepare_folder
 from pointcept_wsegpc import camera
+from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
 from pointcept_wsegpc.captures.folder.poses.base import Camera
-from pointcept_wsegpc.captures.folder.raw import (
-    FolderCapture,
-    estimate_bytes,
-    find_scans,
-    follow_splits,
-)
-from pointcept_wsegpc.captures.folder.scene import UP, Settings, World, prepare_scan
+from pointcept_wsegpc.captures.folder.raw import follow_splits
+from pointcept_wsegpc.captures.folder.report import scene_notes
+from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.captures.folder.world import UP, World
 from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
@@ -39,26 +35,23 @@ from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.visualize.ply import write_labelled
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = Settings(height=24, width=32, spacing=0)
+SETTINGS = FolderSettings(height=24, width=32, spacing=0)
 
 
 def capture_of(tmp_path, name="a", writer=own_scan.scannet, count=4):
     scene = tmp_path / "raw" / name
     writer(scene, count)
-    return FolderCapture(name, "train", scene, tmp_path / "out")
+    return FolderCapture(name, "train", tmp_path / "out", scene)
 
 
 @pytest.fixture
-def run_tool(monkeypatch, capsys):
-    """run_tool(name, *arguments): (what it exits with, what it prints), in this process."""
+def run_tool(caplog):
+    """run_tool(*arguments): (exit status, all that is said), in this process."""
 
-    def call(name, *arguments):
-        path = ROOT / f"tools/{name}.py"
-        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(path), run_name="__main__")
-        printed = capsys.readouterr()
-        return end.value.code, printed.out + printed.err
+    def call(*arguments):
+        caplog.clear()
+        result = wsegpc(*arguments)
+        return result.exit_code, result.output + caplog.text
 
     return call
 
@@ -143,20 +136,21 @@ def test_tags_that_are_missing_or_no_text(tmp_path):
 # ---------------------------------------------------------------------------------- captures
 
 
-def test_scans_and_their_splits(tmp_path):
+def test_scans_and_their_splits(tmp_path, caplog):
     raw = tmp_path / "raw"
     for name in ("b", "a", "Büro 1", ".hidden"):
         (raw / name).mkdir(parents=True)
     (raw / "tags.csv").touch()
     (raw / "val.txt").write_text(unicodedata.normalize("NFD", "Büro 1") + "\nghost\n")
-    captures, absent = find_scans(raw, tmp_path / "out")
-    assert [(c.name, c.split) for c in captures] == [
-        ("Büro 1", "val"), ("a", "train"), ("b", "train")
-    ]  # fmt: skip
-    assert absent == ["ghost"] and captures[0].target == tmp_path / "out/val/Büro 1"
+    captures = find_captures("scans", raw, tmp_path / "out")
+    split_of = {"Büro 1": "val", "a": "train", "b": "train"}
+    assert {c.name: c.split for c in captures} == split_of
+    assert (
+        caplog.records[0].args == (1, "ghost") and captures[0].target == tmp_path / "out/val/Büro 1"
+    )
     (raw / "test.txt").write_text("ghost\n")
     with pytest.raises(ValueError, match=r"ghost is in val\.txt, too"):
-        find_scans(raw, tmp_path / "out")
+        find_captures("scans", raw, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc", "..", ".partial", "a/b", "a\\b"])
@@ -164,22 +158,22 @@ def test_no_name_leaves_the_output_folder(name, tmp_path):
     (tmp_path / "raw/a").mkdir(parents=True)
     (tmp_path / "raw/train.txt").write_text(f"{name}\n")
     with pytest.raises(ValueError, match="is no name of a scene's folder"):
-        find_scans(tmp_path / "raw", tmp_path / "out")
+        find_captures("scans", tmp_path / "raw", tmp_path / "out")
 
 
 def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="no scene in"):
-        find_scans(tmp_path / "raw", tmp_path / "out")
+        find_captures("scans", tmp_path / "raw", tmp_path / "out")
     with pytest.raises(ValueError, match="lies inside"):
-        find_scans(tmp_path / "raw", tmp_path / "raw/out")
+        find_captures("scans", tmp_path / "raw", tmp_path / "raw/out")
     for form in ("NFC", "NFD"):
         (tmp_path / "raw" / unicodedata.normalize(form, "é")).mkdir(parents=True)
     with pytest.raises(ValueError, match="alike but for their Unicode form"):
-        find_scans(tmp_path / "raw", tmp_path / "out")
+        find_captures("scans", tmp_path / "raw", tmp_path / "out")
 
 
 def test_a_scene_follows_its_split(tmp_path):
-    capture = FolderCapture("a", "val", tmp_path, tmp_path / "out")
+    capture = FolderCapture("a", "val", tmp_path / "out", tmp_path)
     (tmp_path / "out/train/a").mkdir(parents=True)
     (tmp_path / "out/train/a/manifest.json").write_text("{}")
     assert follow_splits([capture]) == ["a"] and (capture.target / "manifest.json").is_file()
@@ -223,7 +217,7 @@ def test_images_of_different_sizes_become_one_pinhole_each(tmp_path):
         )
         frame |= {"w": w, "h": h, "fl_x": 60, "fl_y": 61, "cx": w / 2 - 0.3, "cy": h / 2 + 0.2}
     (capture.folder / "transforms.json").write_text(json.dumps(data))
-    manifest = prepare_scan(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["num_views"] == 4
     margins = []
     for number, (intrinsic, pose, depth) in enumerate(views_of(capture.target)):
@@ -249,7 +243,7 @@ def test_one_calibration_of_images_of_different_sizes(depth, tmp_path):
         if not depth:
             for path in (capture.folder / "depth").iterdir():
                 path.unlink()
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     bad = read_json(mixed.target / "manifest.json")["frames"]["bad"]
     assert list(bad.values()) == [["3.png"]] and "cropped" in next(iter(bad))
     others = [view for i, view in enumerate(views_of(plain.target)) if i != 3]
@@ -283,8 +277,11 @@ def test_undistortion_against_a_loop():
 def test_links_of_a_distorted_camera(tmp_path):
     """Images bent by a lens give the links of the same images without it, but for some pixels."""
     plain = capture_of(tmp_path, "plain", own_scan.colmap)
-    bent = capture_of(tmp_path, "bent", lambda s, n: own_scan.colmap(
-        s, n, model="OPENCV", extra=(-0.15, 0.05, 0.001, -0.002)))  # fmt: skip
+    bent = capture_of(
+        tmp_path,
+        "bent",
+        lambda s, n: own_scan.colmap(s, n, model="OPENCV", extra=(-0.15, 0.05, 0.001, -0.002)),
+    )
     k = own_scan.INTRINSIC
     given = Camera(k, own_scan.SIZE, (-0.15, 0.05, 0.001, -0.002))
     # Where the lens puts the ray of each pixel, inverted by iteration.
@@ -298,7 +295,7 @@ def test_links_of_a_distorted_camera(tmp_path):
     index = tuple(np.rint(a).astype(int) for a in (source_row.clip(0, 47), source_col.clip(0, 63)))
     for path in [*bent.folder.glob("images/*"), *bent.folder.glob("depth/*")]:
         Image.fromarray(np.asarray(Image.open(path))[index]).save(path)
-    prepare_scan(plain, SETTINGS), prepare_scan(bent, SETTINGS)
+    prepare(plain, SETTINGS), prepare(bent, SETTINGS)
     for (_, _, one), (_, _, two) in zip(views_of(plain.target), views_of(bent.target), strict=True):
         inner = (slice(4, 20), slice(4, 28))
         assert (np.abs(one - two)[inner] < 0.1).mean() > 0.9
@@ -309,14 +306,14 @@ def test_without_depth_images_depth_is_rendered(kind, tmp_path):
     if kind == "mesh":
         pytest.importorskip("embreex")
     capture = capture_of(tmp_path)
-    expected = prepare_scan(capture, SETTINGS)
+    expected = prepare(capture, SETTINGS)
     for path in (capture.folder / "depth").iterdir():
         path.unlink()
     if kind == "points":
         coord, surface, _ = raw_scan.room()
         (capture.folder / "mesh.ply").unlink()
         write_ply(capture.folder / "cloud.ply", coord, raw_scan.color_of(surface))
-    manifest = prepare_scan(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["rendered_depth"] == {"from": kind, "views": [0, 1, 2, 3]}
     assert expected["rendered_depth"]["views"] == [] and manifest["fit"]["depth_error"] is None
     coord = read_points(capture.target)["coord"]
@@ -344,7 +341,7 @@ def test_any_axis_may_point_up(up):
 def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
     """Millimetres, y up and far away: the same room, and labels lead back to the file's points."""
     plain = capture_of(tmp_path, "plain")
-    prepare_scan(plain, SETTINGS)
+    prepare(plain, SETTINGS)
     moved = capture_of(tmp_path, "moved")
     rotation = np.array(UP["y"], float).T  # z up -> y up
     origin = np.array([4.5e6, 2.0e6, 7.0e6])  # mm
@@ -358,8 +355,8 @@ def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
         pose[:3, :3] = rotation @ pose[:3, :3]
         pose[:3, 3] = 1000 * rotation @ pose[:3, 3] + origin
         own_scan.write_text(moved.folder / f"pose/{i}.txt", *pose)
-    settings = Settings(height=24, width=32, spacing=0, scale=0.001, up="y")
-    manifest = prepare_scan(moved, settings)
+    settings = FolderSettings(height=24, width=32, spacing=0, scale=0.001, up="y")
+    manifest = prepare(moved, settings)
     assert manifest["fit"]["depth_error"] < 0.02 and np.abs(manifest["origin"]).max() > 1000
     points = read_points(moved.target)
     shift = points["coord"][0] - read_points(plain.target)["coord"][0]
@@ -382,11 +379,11 @@ def test_the_alignment_leads_from_the_capture(tmp_path):
     capture = capture_of(tmp_path)
     matrix = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
     own_scan.write_text(capture.folder / "axis_alignment.txt", *matrix)
-    prepare_scan(capture, SETTINGS)
+    prepare(capture, SETTINGS)
     assert (read_views(capture.target).axis_alignment == matrix).all()
     own_scan.write_text(capture.folder / "axis_alignment.txt", *np.zeros((4, 4)))
     with pytest.raises(ValueError, match=r"axis_alignment.txt is no rotation and shift"):
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 # ------------------------------------------------------------------------------ what is wrong
@@ -394,7 +391,7 @@ def test_the_alignment_leads_from_the_capture(tmp_path):
 
 def test_a_room_without_images_is_kept(tmp_path):
     capture = capture_of(tmp_path, writer=lambda scene, _: own_scan.write_mesh(scene))
-    manifest = prepare_scan(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["num_views"] == 0 and not (capture.target / "views").exists()
     normal = read_points(capture.target)["normal"]
     assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-5)
@@ -403,9 +400,9 @@ def test_a_room_without_images_is_kept(tmp_path):
 def test_depth_in_another_unit_is_named(tmp_path):
     capture = capture_of(tmp_path, writer=own_scan.tum)
     with pytest.raises(ValueError, match=r"off the cloud's; try --depth-scale 5\d\d\d \(now 1000"):
-        prepare_scan(capture, Settings(height=24, width=32, depth_scale=1000))
+        prepare(capture, FolderSettings(height=24, width=32, depth_scale=1000))
     assert not capture.target.exists()
-    assert prepare_scan(capture, SETTINGS)["depth_scale"] == 5000
+    assert prepare(capture, SETTINGS)["depth_scale"] == 5000
 
 
 def test_floats_of_another_unit_are_named(tmp_path):
@@ -415,7 +412,7 @@ def test_floats_of_another_unit_are_named(tmp_path):
         np.save(path.with_suffix(".npy"), np.asarray(Image.open(path)).astype(np.float32))
         path.unlink()
     with pytest.raises(ValueError, match="4 with floating-point depth in another unit"):
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 def test_a_cloud_in_millimetres_is_named(tmp_path):
@@ -432,11 +429,11 @@ def test_a_cloud_in_millimetres_is_named(tmp_path):
                 (capture.folder / f"depth/{i}.png").unlink()
         message = "give --scale 0.001" if depth else "sees no point of the cloud"
         with pytest.raises(ValueError, match=message):
-            prepare_scan(capture, SETTINGS)
+            prepare(capture, SETTINGS)
         # The cloud, the poses and the depth images agree, each in its own unit.
         if depth:
-            settings = Settings(height=24, width=32, spacing=0, scale=0.001)
-            assert prepare_scan(capture, settings)["fit"]["depth_error"] < 0.02
+            settings = FolderSettings(height=24, width=32, spacing=0, scale=0.001)
+            assert prepare(capture, settings)["fit"]["depth_error"] < 0.02
 
 
 def test_views_that_hardly_show_the_cloud_are_an_error(tmp_path):
@@ -450,7 +447,7 @@ def test_views_that_hardly_show_the_cloud_are_an_error(tmp_path):
         matrix[:3, 3] -= 200 * matrix[:3, 2]  # far behind the camera's place
         own_scan.write_text(path, *matrix)
     with pytest.raises(ValueError, match=r"0\.\d % of the images show the cloud"):
-        prepare_scan(capture, Settings(height=240, width=320))
+        prepare(capture, FolderSettings(height=240, width=320))
 
 
 def test_8_bit_depth_is_named(tmp_path):
@@ -459,7 +456,7 @@ def test_8_bit_depth_is_named(tmp_path):
         depth = np.asarray(Image.open(path))
         Image.fromarray((depth / 20).astype(np.uint8)).save(path)
     with pytest.raises(ValueError, match=r"no usable image \(4 read, 4 with 8-bit depth image"):
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 def test_poses_of_another_frame_are_named(tmp_path):
@@ -469,25 +466,25 @@ def test_poses_of_another_frame_are_named(tmp_path):
         pose[:3, 3] += 100
         own_scan.write_text(capture.folder / f"pose/{i}.txt", *pose)
     with pytest.raises(ValueError, match="of another frame or unit than the cloud"):
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     for i in range(4):  # world-to-camera, where camera-to-world belongs
         own_scan.write_text(capture.folder / f"pose/{i}.txt", *np.linalg.inv(own_scan.pose(i)))
     with pytest.raises(ValueError, match="another frame"):
-        prepare_scan(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 def test_colours_tell_wrong_poses_where_there_is_no_depth(tmp_path):
     capture = capture_of(tmp_path, writer=lambda s, n: write_template(s.parent), name="kitchen")
-    good = prepare_scan(capture, Settings(height=24, width=32))["fit"]
+    good = prepare(capture, FolderSettings(height=24, width=32))["fit"]
     assert good["color_agreement"] > 0.9 and good["seen"] == 1
     for path in (capture.folder / "depth").iterdir():
         path.unlink()
-    assert prepare_scan(capture, Settings(height=24, width=32))["fit"]["color_agreement"] > 0.9
+    assert prepare(capture, FolderSettings(height=24, width=32))["fit"]["color_agreement"] > 0.9
     for i in range(4):  # every camera rolled to the side
         path = capture.folder / f"pose/{i}.txt"
         roll = np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
         own_scan.write_text(path, *(np.loadtxt(path) @ roll))
-    wrong = prepare_scan(capture, Settings(height=24, width=32))["fit"]
+    wrong = prepare(capture, FolderSettings(height=24, width=32))["fit"]
     assert wrong["color_agreement"] < good["color_agreement"] - 0.3
 
 
@@ -500,12 +497,13 @@ def test_bad_images_are_counted_by_name(tmp_path):
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(capture.folder / "depth/5.png")
     own_scan.write_text(
         capture.folder / "intrinsic.json",
-        json.dumps({"width": 64, "height": 48,
-                    "intrinsic_matrix": own_scan.INTRINSIC.T.ravel().tolist()}),
-    )  # fmt: skip
+        json.dumps(
+            {"width": 64, "height": 48, "intrinsic_matrix": own_scan.INTRINSIC.T.ravel().tolist()}
+        ),
+    )
     for path in (capture.folder / "intrinsic").iterdir():
         path.unlink()
-    manifest = prepare_scan(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["images"] == {"0": "0.png"}
     bad = manifest["frames"]["bad"]
     assert bad["unreadable colour image"] == ["1.png"]
@@ -521,7 +519,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     capture = capture_of(tmp_path)
     coord, surface, face = raw_scan.room(0.02)
     raw_scan.write_mesh(capture.folder / "mesh.ply", coord, surface, face)
-    manifest = prepare_scan(capture, Settings(height=24, width=32, spacing=0.1))
+    manifest = prepare(capture, FolderSettings(height=24, width=32, spacing=0.1))
     assert manifest["num_points"] < 0.1 * manifest["num_scanned"] == 0.1 * len(coord)
     prepared = read_points(capture.target)["coord"]
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
@@ -552,15 +550,15 @@ def test_labels_return_to_every_scanned_point(tmp_path):
 
 def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     raw, out = tmp_path / "my scans", tmp_path / "out"
-    assert run_tool("prepare_folder", "--template", raw)[0] == 0
-    assert "is not empty" in run_tool("prepare_folder", "--template", raw)[0]
+    assert run_tool("prepare", "scans", "--template", raw)[0] == 0
+    assert "is not empty" in run_tool("prepare", "scans", "--template", raw)[1]
     own_scan.colmap(raw / "Büro 2", 3)
     own_scan.write_mesh(raw / "leer")
     (raw / "broken").mkdir()
     (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,floor;wall\nx,box\n")
     (raw / "val.txt").write_text("leer\n")
     arguments = ("--raw", raw, "--out", out, "--size", "32x24")
-    status, printed = run_tool("prepare_folder", *arguments)
+    status, printed = run_tool("prepare", "scans", *arguments)
     assert status == 1
     for line in (
         "3 classes: floor, wall, box",
@@ -568,9 +566,9 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
         "1 training scenes have no tag: broken; stage one refuses them",
         "3 done, 0 already finished, 1 failed",
         "failed train/broken: ",
-        "has no cloud; expected a .ply",
-        "7 images kept",
-        "1 scenes have no images, kept for 3D alone: val/leer",
+        "has no cloud; expected a .",
+        "7 frames kept",
+        "1 scenes have no view, so 3D alone: leer",
         "mm off the cloud's",
     ):
         assert line in printed
@@ -582,7 +580,7 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
     (raw / "broken").rmdir()
     (raw / "val.txt").write_text("leer\nBüro 2\n")
     (raw / "tags.csv").write_text("scene,tags\nkitchen,floor;wall;box\nBüro 2,wall\n")
-    status, printed = run_tool("prepare_folder", *arguments)
+    status, printed = run_tool("prepare", "scans", *arguments)
     assert status == 0 and "0 done, 3 already finished, 0 failed" in printed
     assert "1 prepared scenes moved to their new split: Büro 2" in printed
     assert read_scene_tags(out / "scene_tags.json")["Büro 2"] == ["wall"]
@@ -591,9 +589,9 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
 
 def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
     raw, out = tmp_path / "raw", tmp_path / "out"
-    run_tool("prepare_folder", "--template", raw)
+    run_tool("prepare", "scans", "--template", raw)
     shutil.copytree(raw / "kitchen", raw / "hall")
-    command = ("prepare_folder", "--raw", raw, "--out", out, "--size", "32x24")
+    command = ("prepare", "scans", "--raw", raw, "--out", out, "--size", "32x24")
     assert run_tool(*command)[0] == 0
     for path in (raw / "kitchen", *(raw / "kitchen").rglob("*")):
         os.utime(path, (1e9, 1e9))
@@ -603,42 +601,42 @@ def test_finished_scenes_that_changed_or_went_are_told(tmp_path, run_tool):
     os.utime(raw / "kitchen/pose/1.txt", (later, later))
     shutil.rmtree(raw / "hall")
     printed = run_tool(*command)[1]
-    assert "1 finished scenes have changed since: train/kitchen; delete" in printed
+    assert "1 finished scenes have changed since: kitchen; delete" in printed
     assert "1 prepared scenes have no folder any more: train/hall" in printed
 
 
 def test_space_is_checked_before_the_start(tmp_path, run_tool, monkeypatch):
     capture = capture_of(tmp_path, count=5)
-    lost = FolderCapture("lost", "train", tmp_path / "raw/lost", tmp_path / "out")
+    lost = FolderCapture("lost", "train", tmp_path / "out", tmp_path / "raw/lost")
     (lost.folder / "color").mkdir(parents=True)
     (cloud,) = capture.folder.glob("*.ply")
-    needed = estimate_bytes([capture, lost], Settings(stride=2, height=24, width=32))
-    assert needed == cloud.stat().st_size + 3 * 24 * 32 * 2
+    needed = estimate_bytes([capture, lost], FolderSettings(stride=2, height=24, width=32))
+    assert 0 <= cloud.stat().st_size + 3 * 24 * 32 * 2 - needed < 47  # whole points
     (tmp_path / "raw/tags.csv").write_text("scene,tags\na,wall\n")
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--size", "32x24")
-    message, printed = run_tool("prepare_folder", *arguments)
-    assert "free some, or prepare less with --stride or --size" in message
+    status, printed = run_tool("prepare", "scans", *arguments)
+    assert status == 1 and "--stride" in printed
     assert "2 scenes to prepare" in printed and not list((tmp_path / "out").glob("train/*"))
 
 
 def test_bad_arguments_get_one_line(tmp_path, run_tool):
-    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/a").mkdir(parents=True)
     for arguments, message in (
         ((), "give --raw and --out, or --template DIR"),
         (("--raw", tmp_path / "raw", "--out", tmp_path / "out"), "has no tags.csv or tags.json"),
-        (("--raw", "x", "--out", "y", "--spacing", "-1"), "not negative"),
-        (("--raw", "x", "--out", "y", "--scale", "0"), "metres in a unit"),
+        (("--raw", "x", "--out", "y", "--spacing", "-1"), "--spacing -1.0: expected a number of"),
+        (("--raw", "x", "--out", "y", "--scale", "0"), "--scale 0.0: expected a number above 0"),
     ):
-        status, printed = run_tool("prepare_folder", *arguments)
-        assert status and message in f"{status} {printed}" and "\n" not in str(status)
+        status, printed = run_tool("prepare", "scans", *arguments)
+        assert status and message in printed
 
 
 def test_what_an_owner_is_told():
     fit = {"depth_error": None, "color_agreement": 0.05}
     manifest = {"num_scanned": 9, "num_points": 9, "colored": False, "extent": 4200.0, "fit": fit}
-    notes = list(prepare_folder.scene_notes(manifest))
+    notes = list(scene_notes(manifest))
     assert [note.split(";")[0] for note in notes] == [
         "its cloud has no colours",
         "it is 4200 m long",
@@ -647,10 +645,10 @@ def test_what_an_owner_is_told():
     rendered = {"rendered_depth": {"from": "points", "views": [0, 2]}, "num_views": 3}
     assert (
         "no depth image goes with 2 of 3 images; their depth is rendered from its points"
-        in prepare_folder.scene_notes({**manifest, **rendered})
+        in scene_notes({**manifest, **rendered})
     )
     fine = {**manifest, "colored": True, "extent": 6.0, "fit": None}
-    assert list(prepare_folder.scene_notes(fine)) == []
+    assert list(scene_notes(fine)) == []
 
 
 @pytest.mark.parametrize(
@@ -670,19 +668,21 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
 
 
 def test_labelled_files_of_a_data_set(tmp_path, run_tool):
-    run_tool("prepare_folder", "--template", tmp_path / "raw")
+    run_tool("prepare", "scans", "--template", tmp_path / "raw")
     run_tool(
-        "prepare_folder", "--raw", tmp_path / "raw", "--out", tmp_path / "o", "--size", "32x24"
+        *("prepare", "scans", "--raw", tmp_path / "raw"),
+        *("--out", tmp_path / "o"),
+        *("--size", "32x24"),
     )
     store, out = tmp_path / "store", tmp_path / "ply"
-    arguments = (tmp_path / "o", store, "--out", out)
-    assert "no label of a scene of" in run_tool("export_ply", *arguments)[0]
+    arguments = (tmp_path / "o", "--store", store, "--out", out)
+    assert "no label of a scene of" in run_tool("export-ply", *arguments)[1]
     points = len(read_points(tmp_path / "o/train/kitchen")["coord"])
     write_store(store, {"kitchen": np.arange(points) % 4 - 1})
-    status, printed = run_tool("export_ply", *arguments)
+    status, printed = run_tool("export-ply", *arguments)
     assert status == 0 and "1 done, 0 already finished, 0 failed" in printed
     ply = PlyData.read(str(out / "kitchen.ply"))
     assert set(ply["vertex"]["label"]) == {-1, 0, 1, 2} and ply.comments[2] == "label 2 box"
     (tmp_path / "few.txt").write_text("floor\n")
-    status, printed = run_tool("export_ply", *arguments, "--names", tmp_path / "few.txt")
+    status, printed = run_tool("export-ply", *arguments, "--classes", tmp_path / "few.txt")
     assert status == 1 and "has the label 2" in printed

@@ -6,19 +6,19 @@ N points.
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import s3dis_rooms
+from cli import wsegpc
 from PIL import Image
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import frames
+from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.converted import image_folders
 from pointcept_wsegpc.captures.folder import photos
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
@@ -34,14 +34,13 @@ from pointcept_wsegpc.captures.s3dis.alignment import (
 )
 from pointcept_wsegpc.captures.s3dis.points import (
     class_of,
-    link_preprocessed_room,
     object_files,
     read_object,
+    read_preprocessed_room,
     read_raw_room,
     repair_bytes,
 )
-from pointcept_wsegpc.captures.s3dis.raw import find_rooms
-from pointcept_wsegpc.captures.s3dis.scene import Settings, choose_views, prepare_room, problem
+from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings, choose_views, problem
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags
@@ -52,8 +51,15 @@ S3DIS = ClassTable.shipped("s3dis")
 
 ROOT = Path(__file__).resolve().parents[2]
 # At this size a pixel is some 10 cm wide: depth and points differ by more than the real 5 cm.
-SETTINGS = Settings(height=36, width=48, depth_tolerance=0.15)
+SETTINGS = S3DISSettings(height=36, width=48, depth_tolerance=0.15)
 SOURCES = ("raw", "preprocessed", "aligned")
+
+
+def find(points, images, out, **sources):
+    """Captures of the rooms."""
+    return find_captures("s3dis", points, out, replace(SETTINGS, images=images, **sources))
+
+
 ROOMS = [f"{area}-{room}" for area, room, _ in s3dis_rooms.PLACES]
 
 
@@ -71,11 +77,10 @@ def prepared(release):
     folder, _ = release
     found = {}
     for source in SOURCES:
-        captures, _ = find_rooms(
-            folder / source, folder / "images", folder / "out" / source, angles=folder / "raw"
-        )
+        out, angles = folder / "out" / source, folder / "raw"
+        captures = find(folder / source, folder / "images", out, angles=angles)
         for capture in captures:
-            found[source, capture.name] = capture, prepare_room(capture, SETTINGS)
+            found[source, capture.name] = capture, prepare(capture, SETTINGS)
     return found
 
 
@@ -86,8 +91,7 @@ def room(release, tmp_path):
     for part in ("raw/Area_1/office_1", "images/area_1"):
         shutil.copytree(folder / part, tmp_path / part)
 
-    captures, _ = find_rooms(tmp_path / "raw", tmp_path / "images", tmp_path / "out", ["Area_1"])
-    return tmp_path, captures[0]
+    return tmp_path, find(tmp_path / "raw", tmp_path / "images", tmp_path / "out")[0]
 
 
 def images_of(folder, domain, area="area_1"):
@@ -203,21 +207,21 @@ def test_preprocessed_arrays_are_hard_linked(prepared):
     assert files == ["color.npy", "coord.npy", "instance.npy", "normal.npy", "segment.npy"]
     for name in files:
         assert os.path.samefile(capture.folder / name, capture.target / name)
-    assert is_prepared(capture, SETTINGS) and not is_prepared(capture, Settings())
+    assert is_prepared(capture, SETTINGS) and not is_prepared(capture, S3DISSettings())
 
 
-def test_rooms_and_images_are_matched_by_name(release, tmp_path):
+def test_rooms_and_images_are_matched_by_name(release, tmp_path, caplog):
     folder, _ = release
     shutil.copytree(folder / "images/area_1", tmp_path / "images/Area_1")
     for path in (tmp_path / "images").rglob("*office_1*"):
         path.rename(path.with_name(path.name.replace("office_1", "lobby_1")))
     (tmp_path / "images" / "notes.txt").touch()
-    captures, without_points = find_rooms(folder / "raw", tmp_path / "images", tmp_path / "out")
+    captures = find(folder / "raw", tmp_path / "images", tmp_path / "out")
     assert [(c.name, len(c.images)) for c in captures if c.split == "Area_1"] == [
         ("Area_1-WC_1", 0),
         ("Area_1-office_1", 0),
     ]
-    assert without_points == ["Area_1/lobby_1"]
+    assert caplog.records[0].args == (1, "Area_1/lobby_1")
     assert all(c.target.parent == tmp_path / "out" / c.split for c in captures)
 
 
@@ -249,20 +253,20 @@ def test_folders_that_hold_no_image_or_angle_are_refused(release, tmp_path):
     folder, _ = release
     for wrong in (tmp_path / "mistyped", folder / "raw"):
         with pytest.raises(FileNotFoundError, match=r"no image of Area_1, .*check --images"):
-            find_rooms(folder / "preprocessed", wrong, tmp_path / "out")
+            find(folder / "preprocessed", wrong, tmp_path / "out")
         if wrong.name == "mistyped":
             with pytest.raises(FileNotFoundError, match=r"no angle of Area_1, .*check --angles"):
-                find_rooms(folder / "preprocessed", None, tmp_path / "out", angles=wrong)
+                find(folder / "preprocessed", None, tmp_path / "out", angles=wrong)
 
 
 def test_an_aligned_copy_of_unknown_angles_is_refused(release, tmp_path):
     folder, _ = release
-    captures, _ = find_rooms(folder / "aligned", folder / "images", tmp_path)
+    captures = find(folder / "aligned", folder / "images", tmp_path)
     refused = 0
     for capture in captures:
         if capture.images:
             with pytest.raises(ValueError, match=r"poses do not fit.*--angles") as error:
-                prepare_room(capture, SETTINGS)
+                prepare(capture, SETTINGS)
             assert str(capture.folder) in str(error.value) and "\n" not in str(error.value)
             assert not capture.target.exists()
             refused += 1
@@ -274,9 +278,9 @@ def test_quarter_turns_are_undone_without_a_file(release, tmp_path, monkeypatch)
     scene, _ = rooms["Area_2-office_1"]
     monkeypatch.setattr(s3dis_rooms, "walls_angle", lambda _: 270)
     s3dis_rooms.write_preprocessed(scene, tmp_path / "points", "Area_2", "office_1", aligned=True)
-    capture = find_rooms(tmp_path / "points", folder / "images", tmp_path / "out")[0][0]
+    (capture,) = find(tmp_path / "points", folder / "images", tmp_path / "out")
     assert capture.angle is None
-    manifest = prepare_room(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["placement"] == {"name": "aligned about the room's middle", "angle": 270}
     expected = links(scene)[0]
     assert len(links(capture.target)[0] ^ expected) <= 0.01 * len(expected)
@@ -284,7 +288,7 @@ def test_quarter_turns_are_undone_without_a_file(release, tmp_path, monkeypatch)
 
 def test_the_user_may_say_whether_it_is_aligned(release, tmp_path):
     folder, _ = release
-    capture = find_rooms(folder / "raw", folder / "images", tmp_path)[0][1]
+    capture = find(folder / "raw", folder / "images", tmp_path)[1]
     coord = read_points(folder / "preprocessed/Area_1/office_1", ("coord",))["coord"]
     candidates = placements(coord, capture.angle)
     assert [c.aligned for c in candidates] == [False, True, True]
@@ -307,13 +311,12 @@ def test_an_unknown_angle_of_an_aligned_room_may_be_0(monkeypatch):
 
 @pytest.mark.parametrize("coord", [np.zeros((0, 3)), np.zeros(3), np.full((3, 3), np.nan)])
 def test_preprocessed_points_that_are_none_are_refused(tmp_path, coord):
-    folder, target = tmp_path / "office_1", tmp_path / "target"
+    folder = tmp_path / "office_1"
     folder.mkdir()
-    target.mkdir()
     np.save(folder / "coord.npy", coord.astype(np.float32))
     np.save(folder / "color.npy", np.zeros((len(coord), 3), np.uint8))
     with pytest.raises(ValueError, match=r"office_1/coord\.npy has the shape .*expected finite"):
-        link_preprocessed_room(folder, target)
+        read_preprocessed_room(folder)
 
 
 def test_an_open_question_is_refused(monkeypatch):
@@ -330,11 +333,11 @@ def test_an_open_question_is_refused(monkeypatch):
 
 def test_images_of_another_room_are_refused(release, tmp_path):
     folder, _ = release
-    captures = find_rooms(folder / "raw", folder / "images", tmp_path)[0]
+    captures = find(folder / "raw", folder / "images", tmp_path)
     by_name = {capture.name: capture for capture in captures}
     swapped = replace(by_name["Area_1-office_1"], images=by_name["Area_5-office_2"].images)
     with pytest.raises(ValueError, match="the poses do not fit these points"):
-        prepare_room(swapped, SETTINGS)
+        prepare(swapped, SETTINGS)
 
 
 def test_what_is_absurd():
@@ -395,7 +398,7 @@ def test_repairs_and_the_duplicate_are_in_the_manifest(room):
     chosen.write_bytes(b"\n".join(lines))
     before = chosen.read_bytes()
     shutil.copy(chosen, objects / f"{chosen.stem} (1).txt")
-    manifest = prepare_room(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["repairs"] == [[chosen.name, 5, "0x00", " "]]
     assert manifest["left_out"] == [f"{chosen.stem} (1).txt"]
     assert chosen.read_bytes() == before
@@ -454,7 +457,7 @@ def test_labels_of_another_data_set_are_refused(room):
         np.save(target / f"{name}.npy", array)
     np.save(target / "segment.npy", np.array([0, 1, 2, 20]))
     with pytest.raises(ValueError, match=r"labels 0 to 20; expected 0 to 12"):
-        prepare_room(replace(capture, folder=target), SETTINGS)
+        prepare(replace(capture, folder=target), SETTINGS)
 
 
 # ------------------------------------------------------------------------------------- bad images
@@ -506,20 +509,27 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
     Image.fromarray(np.full((36, 48), 200, np.uint8)).save(depth[9])
     depth[10].write_bytes(b"no png")
     rgb[11].write_bytes(b"no png")
-    capture = find_rooms(folder / "raw", folder / "images", folder / "out", ["Area_2"])[0][0]
-    manifest = prepare_room(capture, SETTINGS)
+    capture = find(folder / "raw", folder / "images", folder / "out", split=("Area_2",))[0]
+    manifest = prepare(capture, SETTINGS)
     expected = {
-        "no pose file": 1, "no depth file": 1, "no rgb file": 1, "unreadable pose": 2,
-        "non-finite pose": 1, "non-rigid pose": 1, "camera_k_matrix of another image size": 1,
-        "blank depth": 1, "depth image without 16 bits": 1, "unreadable depth image": 1,
+        "no pose file": 1,
+        "no depth file": 1,
+        "no rgb file": 1,
+        "unreadable pose": 2,
+        "non-finite pose": 1,
+        "non-rigid pose": 1,
+        "camera_k_matrix of another image size": 1,
+        "blank depth": 1,
+        "depth image without 16 bits": 1,
+        "unreadable depth image": 1,
         "unreadable colour image": 1,
-    }  # fmt: skip
+    }
     bad = manifest["frames"]["bad"]
     assert {reason: len(frames) for reason, frames in bad.items()} == expected
     assert manifest["frames"]["read"] == 42 and manifest["num_views"] == 42 - 12
     stored = read_views(capture.target).frame.tolist()
     assert not set(stored) & {frame for frames in bad.values() for frame in frames}
-    names = manifest["source"]["images"]
+    names = manifest["images"]
     assert all(names[str(frame)] == capture.images[frame].stem for frame in stored)
 
 
@@ -534,7 +544,7 @@ def test_images_of_different_sizes(release, room):
     matrix = np.array(read_json(pose[1])["camera_k_matrix"])
     larger = camera.resize_intrinsic(matrix, (36, 48), (72, 96))
     spoil_pose(pose[1], camera_k_matrix=larger.tolist())
-    prepare_room(capture, SETTINGS)
+    prepare(capture, SETTINGS)
     views = read_views(capture.target)
     assert np.allclose(views.intrinsic, read_views(scene).intrinsic)
     found = {(v, int(order[p]), row, col) for v, p, row, col in links(capture.target)[0]}
@@ -549,21 +559,27 @@ def test_images_of_different_sizes(release, room):
 def test_views_are_those_that_see_most():
     seen, none = np.array([5, 40, 300, 20, 300, 9]), np.zeros(6, int)
     measured = DepthFit(np.zeros(1000, bool), list(range(6)), seen, none, none, none, none)
-    assert choose_views(measured, Settings()) == [1, 2, 3, 4]  # the others see less than 1 %
-    assert choose_views(measured, Settings(max_views=3)) == [1, 2, 4]
-    assert choose_views(measured, Settings(max_views=1)) == [2]
+    assert choose_views(measured, S3DISSettings()) == [1, 2, 3, 4]  # the others see less than 1 %
+    assert choose_views(measured, S3DISSettings(max_views=3)) == [1, 2, 4]
+    assert choose_views(measured, S3DISSettings(max_views=1)) == [2]
 
 
 # ----------------------------------------------------------------------------------------- the tool
 
 
-def run_tool(*arguments):
-    command = [sys.executable, ROOT / "tools/prepare_s3dis.py", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+@pytest.fixture
+def run_tool(caplog):
+    """run_tool(*options): (exit status, all that is said), in this process."""
+
+    def call(*options):
+        caplog.clear()
+        result = wsegpc("prepare", "s3dis", *options)
+        return result.exit_code, result.output + caplog.text
+
+    return call
 
 
-def test_the_tool_reports_every_room_and_resumes(release, tmp_path):
+def test_the_tool_reports_every_room_and_resumes(release, tmp_path, run_tool):
     folder, _ = release
     shutil.copytree(folder / "raw/Area_1", tmp_path / "raw/Area_1")
     objects = tmp_path / "raw/Area_1/office_1/Annotations"
@@ -571,54 +587,59 @@ def test_the_tool_reports_every_room_and_resumes(release, tmp_path):
     shutil.copy(wall, wall.with_name(f"{wall.stem} (1).txt"))
     text = wall.read_bytes()
     wall.write_bytes(text.replace(b"0", b"\x10", 1))
-    arguments = ("--points", tmp_path / "raw", "--images", folder / "images", "--size", 64)
-    arguments += ("--out", tmp_path / "out", "--areas", "Area_1", "Area_3")
-    first = run_tool(*arguments)
+    arguments = ("--raw", tmp_path / "raw", "--images", folder / "images", "--size", "64x64")
+    arguments += ("--out", tmp_path / "out", "--split", "Area_1", "Area_3")
+    status, text = run_tool(*arguments)
     # At 64 px and the real 5 cm these coarse rooms still agree.
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "2 done, 0 already finished, 0 failed" in first.stdout
+    assert status == 0, text
+    assert "2 done, 0 already finished, 0 failed" in text
     for line in (
         "Area_1-office_1: 4 views, ",
         "% of the points visible, median |depth - z| ",
         "Area_1-WC_1: ",
         "points, no image",
-        f"{wall.name}:1: byte 0x10 read as '0'; the file is as it was",
-        "(1).txt: a second copy, left out",
-        "1 rooms have no image that shows them: they train the 3D only",
-        "tags of 2 rooms added",
+        f"{wall.name}:1: byte 0x10 read as '0'; the file stays",
+        "(1).txt: a second copy, skipped",
+        "1 scenes have no view, so 3D alone: Area_1-WC_1",
+        "tags of 2 scenes added",
     ):
-        assert line in first.stdout, line
+        assert line in text, line
     tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
     assert list(tags) == ["Area_1-WC_1", "Area_1-office_1"] and tags["Area_1-WC_1"]
-    assert "mixture" not in first.stdout
-    again = run_tool(*arguments)
-    assert "0 done, 2 already finished" in again.stdout and "Area_1-office_1: 4" in again.stdout
+    assert "mixture" not in text
+    _, again = run_tool(*arguments)
+    assert "0 done, 2 already finished" in again and "Area_1-office_1: 4" in again
 
 
-def test_the_tool_names_a_mixture_of_releases(release, tmp_path):
+def test_the_tool_names_a_mixture_of_releases(release, tmp_path, run_tool):
     folder, _ = release
     shutil.copytree(folder / "preprocessed/Area_1/office_1", tmp_path / "points/Area_1/office_1")
     shutil.copytree(folder / "aligned/Area_2/office_1", tmp_path / "points/Area_2/office_1")
-    result = run_tool(
-        "--points", tmp_path / "points", "--images", folder / "images", "--out", tmp_path / "out",
-        "--angles", folder / "raw", "--size", 64,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
+    status, text = run_tool(
+        "--raw",
+        tmp_path / "points",
+        "--images",
+        folder / "images",
+        "--out",
+        tmp_path / "out",
+        "--angles",
+        folder / "raw",
+        "--size",
+        "64x64",
+    )
+    assert status == 0, text
     counts = "1 as released, 1 aligned about the room's middle"
-    assert f"the points are a mixture ({counts})" in result.stdout
+    assert f"points are a mixture ({counts})" in text
     angle = s3dis_rooms.walls_angle(release[1]["Area_2-office_1"][0])
-    assert f"aligned about the room's middle by {angle} degrees" in result.stdout
+    assert f"aligned about the room's middle by {angle} degrees" in text
 
 
 def test_bad_arguments_get_one_line(release, tmp_path):
     raw, out = release[0] / "raw", tmp_path / "out"
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no room of Area_1, Area_2, .*check --points"):
-        find_rooms(tmp_path / "empty", None, out)
+    with pytest.raises(FileNotFoundError, match=r"no scene of split Area_1/Area_2.*--raw"):
+        find(tmp_path / "empty", None, out)
     with pytest.raises(ValueError, match=r"lies inside .*choose a folder beside it"):
-        find_rooms(raw, None, raw / "out")
-    with pytest.raises(ValueError, match="unknown area 'Area_7'; known: Area_1"):
-        find_rooms(raw, None, out, ["Area_7"])
-    result = run_tool("--points", tmp_path / "empty", "--out", out)
-    assert result.returncode == 1 and "Traceback" not in result.stderr
-    assert result.stderr.startswith("prepare_s3dis: no room of")
+        find(raw, None, raw / "out")
+    with pytest.raises(ValueError, match="Area_7: expected one of Area_1"):
+        S3DISSettings(split=("Area_7",))

@@ -1,6 +1,5 @@
 """Raw ScanNet -> prepared scene, on captures whose every depth is known (raw_scan.py)."""
 
-import importlib
 import io
 import json
 import os
@@ -8,21 +7,24 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.camera.resample import nearest_index, resample_color
+from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
-from pointcept_wsegpc.captures.scannet.raw import Capture, estimate_bytes, find_captures
-from pointcept_wsegpc.captures.scannet.scene import Settings, prepare_scene
+from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ply import read_mesh
+from pointcept_wsegpc.commands import prepare as prepare_command
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
@@ -38,7 +40,7 @@ from pointcept_wsegpc.synthetic.scans import generate_dataset
 SCANNET20 = ClassTable.shipped("scannet20")
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = Settings(stride=2, height=24, width=32)
+SETTINGS = ScanNetSettings(stride=2, height=24, width=32)
 CLASS = {raw_scan.FLOOR: SCANNET20.names.index("floor"), raw_scan.WALL: 0, -1: -1}
 NAME = "scene0000_00"
 
@@ -47,25 +49,26 @@ def capture_of(tmp_path, name=NAME, split="train", **options):
     raw = tmp_path / "raw"
     raw_scan.write_lists(raw, **{split: [name]})
     folder = raw_scan.write_scan(raw, name, **options)
-    return Capture(name, split, folder, tmp_path / "out")
+    return ScanNetCapture(name, split, tmp_path / "out", folder)
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """(capture, manifest) of one good scene."""
     capture = capture_of(tmp_path_factory.mktemp("prepared"))
-    return capture, prepare_scene(capture, SETTINGS)
+    return capture, prepare(capture, SETTINGS)
 
 
-@pytest.fixture(scope="module")
-def tool():
-    return importlib.import_module("prepare_scannet")
+@pytest.fixture
+def run_tool(caplog):
+    """run_tool(*options): (exit status, all that is said), in this process."""
 
+    def call(*options):
+        caplog.clear()
+        result = wsegpc("prepare", "scannet", *options)
+        return result.exit_code, result.output + caplog.text
 
-def run_tool(*arguments):
-    command = [sys.executable, ROOT / "tools/prepare_scannet.py", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return call
 
 
 # --------------------------------------------------------------------------- what is written
@@ -176,7 +179,7 @@ def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
         (capture.folder / "label-filt").mkdir()
         for frame, data in images.items():
             (capture.folder / "label-filt" / f"{frame}.png").write_bytes(data)
-    manifest = prepare_scene(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["view_labels"] == "label-filt" and manifest["unlabelled"] == [4]
     views = read_views(capture.target)
     for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
@@ -191,7 +194,7 @@ def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
 def test_a_test_scene_has_no_labels(tmp_path):
     capture = capture_of(tmp_path, split="test", labels=False)
     (capture.folder / f"{NAME}.txt").write_text("sceneType = x\n")
-    manifest = prepare_scene(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["tags"] is None and manifest["view_labels"] is None
     assert not list(capture.target.rglob("*.label.png")) + list(capture.target.glob("seg*"))
     assert (read_views(capture.target).axis_alignment == np.eye(4)).all()
@@ -285,7 +288,7 @@ SPOILED = {
 
 def test_bad_frames_are_left_out_and_listed(tmp_path):
     capture = capture_of(tmp_path, bad=SPOILED)
-    manifest = prepare_scene(capture, Settings(stride=1, height=24, width=32))
+    manifest = prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
     assert read_views(capture.target).frame.tolist() == [5, 7]
     assert manifest["frames"] == {
         "read": 8,
@@ -305,7 +308,7 @@ def test_a_scene_without_a_valid_frame_fails_in_one_line(tmp_path):
     capture = capture_of(tmp_path, num_frames=3, bad=dict.fromkeys(range(3), spoil_pose))
     expected = rf"{NAME}.sens has no valid frame \(2 read, 2 with non-finite pose\)"
     with pytest.raises(ValueError, match=expected):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     assert not capture.target.exists() and not list((capture.root / ".partial").rglob("*.npy"))
 
 
@@ -313,12 +316,12 @@ def test_truncated_sens_keeps_the_readable_frames(tmp_path):
     capture = capture_of(tmp_path)
     data = capture.sens.read_bytes()
     capture.sens.write_bytes(data[: len(data) * 6 // 10])
-    manifest = prepare_scene(capture, SETTINGS)
+    manifest = prepare(capture, SETTINGS)
     assert manifest["frames"]["truncated"] == "4 of 8 frames"
     assert read_views(capture.target).frame.tolist() == [0, 2]
     capture.sens.write_bytes(data[:600])  # the header and half a frame
     with pytest.raises(ValueError, match=r"no valid frame .*truncated: 0 of 8 frames"):
-        prepare_scene(capture, Settings(stride=1, height=24, width=32))
+        prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
 
 
 def test_wrong_version_is_refused(tmp_path):
@@ -326,14 +329,14 @@ def test_wrong_version_is_refused(tmp_path):
     data = capture.sens.read_bytes()
     capture.sens.write_bytes(b"\x03" + data[1:])
     with pytest.raises(ValueError, match="version 3, expected 4"):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 def test_count_mismatch_is_refused(tmp_path):
     capture = capture_of(tmp_path)
     write_json(capture.segments, {"segIndices": [1, 2, 3]})
     with pytest.raises(ValueError, match="has 3 vertices, the mesh 8000"):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 @pytest.mark.parametrize("kind", ["segments", "aggregation"])
@@ -345,7 +348,7 @@ def test_broken_annotation_names_the_file(tmp_path, kind, content):
     if content is not None:
         path.write_text(content)
     with pytest.raises((ValueError, OSError), match=path.name) as error:
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     assert "download" in str(error.value) and "\n" not in str(error.value)
 
 
@@ -370,26 +373,29 @@ def test_broken_label_map_names_the_file(tmp_path):
 
 def test_empty_data_names_path_split_and_layout(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
-        find_captures(tmp_path / "x" / ".." / "raw", tmp_path / "out", ["train"])
+        find_captures("scannet", tmp_path / "x" / ".." / "raw", tmp_path / "out")
     message = str(error.value)
     assert str(tmp_path / "raw") in message and "train" in message and "SCENE.sens" in message
 
 
-def test_find_captures(tmp_path):
+def test_find_captures(tmp_path, caplog):
     raw_scan.write_lists(tmp_path / "raw", train=["a", "b"], test=["c"])
     for folder in ("scans/a", "scans/unlisted", "scans_test/c"):
         (tmp_path / "raw" / folder).mkdir(parents=True)
-    captures, absent = find_captures(tmp_path / "raw", tmp_path / "out", pointcept=tmp_path / "p")
+    raw, settings = tmp_path / "raw", ScanNetSettings(pointcept=tmp_path / "p")
+    captures = find_captures("scannet", raw, tmp_path / "out", settings)
     found = [(c.split, c.name, c.folder.parent.name, c.pointcept) for c in captures]
     assert found == [
         ("train", "a", "scans", tmp_path / "p/train/a"),
         ("test", "c", "scans_test", tmp_path / "p/test/c"),
     ]
-    assert absent == ["b"]
-    with pytest.raises(ValueError, match="unknown split 'dev'"):
-        find_captures(tmp_path / "raw", tmp_path / "out", ["dev"])
-    with pytest.raises(ValueError, match="lies inside"):
-        find_captures(tmp_path / "raw", tmp_path / "raw" / "out")
+    (record,) = caplog.records
+    assert record.args == (1, "b")  # counted and named
+    with pytest.raises(ValueError, match="--split dev: expected one of train"):
+        ScanNetSettings(split=("dev",))
+    for inside in (raw, tmp_path / "p"):
+        with pytest.raises(ValueError, match="lies inside"):
+            find_captures("scannet", raw, inside / "out", settings)
 
 
 def test_a_foreign_folder_is_not_touched(tmp_path):
@@ -397,7 +403,7 @@ def test_a_foreign_folder_is_not_touched(tmp_path):
     capture.target.mkdir(parents=True)
     (capture.target / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match=r"no manifest\.json"):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     assert (capture.target / "mine.txt").read_text() == "precious"
 
 
@@ -411,14 +417,14 @@ def pointcept_capture(tmp_path, capture, **arrays):
     points["segment200"] = np.zeros(len(points["coord"]), np.int64)
     for key, array in points.items():
         np.save(folder / f"{key}.npy", array)
-    return Capture(capture.name, capture.split, capture.folder, capture.root, folder)
+    return replace(capture, pointcept=folder)
 
 
 def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
     capture = pointcept_capture(tmp_path, capture_of(tmp_path))
     capture.mesh.unlink()  # not needed then
-    settings = Settings(stride=2, height=24, width=32, points="pointcept")
-    prepare_scene(capture, settings)
+    settings = ScanNetSettings(stride=2, height=24, width=32, pointcept=capture.pointcept)
+    prepare(capture, settings)
     files = sorted(path.name for path in capture.pointcept.iterdir())
     assert len(files) == 6
     for name in files:
@@ -430,7 +436,7 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
 
     monkeypatch.setattr(file_tools.os, "link", refuse)
     shutil.rmtree(capture.target)
-    prepare_scene(capture, settings)
+    prepare(capture, settings)
     for name in files:
         copied, original = capture.target / name, capture.pointcept / name
         assert not os.path.samefile(copied, original)
@@ -440,10 +446,10 @@ def test_pointcepts_arrays_are_hard_linked(tmp_path, monkeypatch):
 def test_pointcepts_arrays_must_fit_each_other(tmp_path):
     capture = pointcept_capture(tmp_path, capture_of(tmp_path), segment20=np.zeros(7, np.int64))
     with pytest.raises(ValueError, match="differ in length"):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
     (capture.pointcept / "normal.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"normal\.npy"):
-        prepare_scene(capture, SETTINGS)
+        prepare(capture, SETTINGS)
 
 
 # -------------------------------------------------------------- resume, interruption, shards
@@ -453,40 +459,38 @@ def snapshot(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_the_tool_resumes_and_reports(tmp_path):
+def test_the_tool_resumes_and_reports(tmp_path, run_tool):
     raw, out = tmp_path / "raw", tmp_path / "out"
     names = ["scene0000_00", "scene0001_00", "scene0002_00"]
     raw_scan.write_lists(raw, train=[names[0], names[2]], val=[names[1], "scene0009_00"])
     for name in names[:2]:
         raw_scan.write_scan(raw, name, bad={2: blank_depth})
     raw_scan.write_scan(raw, names[2], num_frames=1, bad={0: spoil_pose})
-    arguments = ("--raw", raw, "--out", out, "--stride", 2, "--size", "32x24", "--workers", 2)
-    first = run_tool(*arguments)
-    assert first.returncode == 1, first.stderr
-    assert "2 done, 0 already finished, 1 failed" in first.stdout
-    assert "failed train/scene0002_00" in first.stdout and "no valid frame" in first.stdout
-    assert "6 frames kept, 2 left out: blank depth" in first.stdout
-    assert "1 listed scenes have no folder: scene0009_00" in first.stdout
+    arguments = ("--raw", raw, "--out", out, "--stride", 2, "--size", "32x24")
+    status, text = run_tool(*arguments)
+    assert status == 1
+    assert "2 done, 0 already finished, 1 failed" in text
+    assert "failed train/scene0002_00" in text and "no valid frame" in text
+    assert "6 frames kept, 2 skipped: blank depth" in text
     tags = {name: ["wall", "floor"] for name in names[:2]}
     assert read_scene_tags(out / "scene_tags.json") == tags
     assert ClassTable.read(out) == SCANNET20
 
     before = snapshot(out / "train" / names[0])
-    assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments).stdout
+    assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments)[1]
     assert snapshot(out / "train" / names[0]) == before
-    other = run_tool(*arguments[:-4], "--size", "16x12")
-    assert "2 done, 0 already finished" in other.stdout
+    _, text = run_tool(*arguments[:-1], "16x12")
+    assert "2 done, 0 already finished" in text
     assert (read_views(out / "val" / names[1]).size == (12, 16)).all()
     assert not list((out / ".partial").rglob("*.*"))
 
 
-def test_generated_scans_are_prepared_like_real_ones(tmp_path):
+def test_generated_scans_are_prepared_like_real_ones(tmp_path, run_tool):
     """Made by the generator, whose cameras, noise and bad frames are not this file's."""
     generate_dataset(tmp_path / "raw", 1, 1, points=8000, frames=12)
     arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--stride", 1)
-    result = run_tool(*arguments, "--size", "32x24")
-    assert result.returncode == 0, result.stderr
-    assert "left out: blank depth" in result.stdout and "non-finite pose" in result.stdout
+    status, text = run_tool(*arguments, "--size", "32x24")
+    assert status == 0 and "skipped: blank depth" in text and "non-finite pose" in text
     tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
     scenes = scene_dirs(tmp_path / "out", ["train", "val"])
     assert len(scenes) == 2
@@ -514,46 +518,45 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path):
         assert np.concatenate(agree).mean() > 0.85
 
 
-def test_bad_arguments_get_one_line(tmp_path):
+def test_bad_arguments_get_one_line(tmp_path, run_tool):
     raw_scan.write_lists(tmp_path / "raw", train=[])
     for extra, message in (
-        ((), f"no scan of split train/val/test in {tmp_path / 'raw'}"),
+        ((), f"no scene of split train/val/test in {tmp_path / 'raw'}"),
         (("--size", "320"), "expected WxH"),
         (("--stride", "0"), "at least 1"),
         (("--shard", "3/2"), "i counts from 1 to n"),
     ):
-        result = run_tool("--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra)
-        assert result.returncode not in (0, None)
-        assert message in result.stderr and "Traceback" not in result.stderr
+        status, text = run_tool("--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra)
+        assert status and message in text and "Traceback" not in text
 
 
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
     capture = capture_of(tmp_path)
     code = (
-        "import os, pathlib; from pointcept_wsegpc.captures import frames\n"
-        "from pointcept_wsegpc.captures.scannet import scene, raw\n"
+        "import os, pathlib; from pointcept_wsegpc.captures import base, frames\n"
+        "from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings\n"
         "frames.write_views = lambda *_: os._exit(9)\n"
-        f"c = raw.Capture({NAME!r}, 'train', pathlib.Path({str(capture.folder)!r}),"
-        f" pathlib.Path({str(capture.root)!r}))\n"
-        "scene.prepare_scene(c, scene.Settings(stride=2, height=24, width=32))"
+        f"root, folder = {str(capture.root)!r}, {str(capture.folder)!r}\n"
+        f"c = ScanNetCapture({NAME!r}, 'train', pathlib.Path(root), pathlib.Path(folder))\n"
+        "base.prepare(c, ScanNetSettings(stride=2, height=24, width=32))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 9
     assert list((capture.root / ".partial").rglob("*.jpg"))  # it had begun
     with pytest.raises(FileNotFoundError):
         scene_dirs(capture.root, "train")
-    prepare_scene(capture, SETTINGS)
+    prepare(capture, SETTINGS)
     assert scene_dirs(capture.root, "train") == [capture.target]
     assert not list((capture.root / ".partial").rglob("*.*"))
 
 
 def test_a_failed_second_preparation_keeps_the_first(tmp_path):
     capture = capture_of(tmp_path)
-    prepare_scene(capture, SETTINGS)
+    prepare(capture, SETTINGS)
     before = snapshot(capture.target)
     capture.sens.write_bytes(b"\x04")
     with pytest.raises(ValueError, match="ends inside"):
-        prepare_scene(capture, Settings(stride=1, height=24, width=32))
+        prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
     assert snapshot(capture.target) == before and is_prepared(capture, SETTINGS)
 
 
@@ -589,17 +592,16 @@ def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypa
 
 
 def test_space_is_checked_before_the_start(tmp_path, monkeypatch, capsys):
-    preparing = importlib.import_module("preparing")
     capture = capture_of(tmp_path)
-    needed = estimate_bytes([capture], 2, (24, 32))
+    needed = estimate_bytes([capture], SETTINGS)
     stored = 4 * 24 * 32 * 2 + 8000 * 47
     assert needed == stored
-    preparing.check_space(needed, tmp_path / "out" / "deep", "1 scenes", "--stride")
+    prepare_command.check_space(needed, tmp_path / "out" / "deep", "1 scenes")
     assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(preparing.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(OSError, match="free some, or prepare less with --stride"):
-        preparing.check_space(needed, tmp_path / "out", "1 scenes", "--stride")
+    monkeypatch.setattr(prepare_command.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(OSError, match="free some, or prepare less with --split, --stride"):
+        prepare_command.check_space(needed, tmp_path / "out", "1 scenes")
 
 
 def test_manifest_is_plain_json(prepared):

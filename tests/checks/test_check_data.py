@@ -1,16 +1,13 @@
 """Checks of a data root: each common mistake, made on a copy of good scenes, is diagnosed."""
 
-import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_scan
+from cli import refused, wsegpc
 from PIL import Image
 
 from pointcept_wsegpc.camera.zbuffer import PointRenderer
@@ -27,7 +24,6 @@ from pointcept_wsegpc.visualize.overlay import draw_overlay
 S3DIS = ClassTable.shipped("s3dis")
 SCANNET20 = ClassTable.shipped("scannet20")
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(SCANNET20, num_views=4)
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])  # z up -> y up
@@ -40,19 +36,10 @@ def scene(prepared_root, tmp_path):
     return Path(shutil.copytree(source, tmp_path / source.name))
 
 
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("check_data", ROOT / "tools/check_data.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(tool, monkeypatch, capsys, *arguments):
-    """Exit status and standard output of the tool."""
-    monkeypatch.setattr(sys, "argv", ["check_data.py", *map(str, arguments)])
-    status = tool.main()
-    return status, capsys.readouterr().out
+def run(*arguments):
+    """Exit status and standard output of `wsegpc check`."""
+    result = wsegpc("check", *arguments)
+    return result.exit_code, result.stdout
 
 
 def grave(scene, settings=SETTINGS):
@@ -510,24 +497,24 @@ def test_overlay_of_a_cloud_that_no_view_sees(scene, tmp_path):
     assert Image.open(tmp_path / "p.png").size[0] > 1000
 
 
-def test_the_tool_passes_good_data(tool, root_copy, monkeypatch, capsys):
-    arguments = (root_copy, "--num-views", 4, "--pictures", 1)
-    status, text = run(tool, monkeypatch, capsys, *arguments)
+def test_the_command_passes_good_data(root_copy):
+    arguments = (root_copy, "--num-views", 4, "--figures", 1)
+    status, text = run(*arguments)
     assert status == 0 and "fit for training" in text and "ERROR" not in text
     assert "5 scenes (3 train, 2 val)" in text and "assumption: " in text
     out = root_copy / "checks-report"
     report = read_json(out / "report.json")
     assert report["scenes"]["train/scene0001_00"]["views"] == 6
     assert len(list(out.glob("*.png"))) == 1 and (out / "report.txt").is_file()
-    assert run(tool, monkeypatch, capsys, *arguments)[0] == 0  # its own folder is no scene
+    assert run(*arguments)[0] == 0  # its own folder is no scene
 
 
-def test_the_tool_stops_wrong_data(tool, root_copy, monkeypatch, capsys, tmp_path):
+def test_the_command_stops_wrong_data(root_copy, tmp_path):
     for scene in find_scenes(root_copy, ["train"]).values():
         poses(lambda v: np.linalg.inv(v.world_to_camera))(scene)
     status, text = run(
-        tool, monkeypatch, capsys, root_copy, "--split", "train", "--out", tmp_path / "o",
-        "--pictures", 0, "--num-views", 4,
+        root_copy, "--split", "train", "--out", tmp_path / "o",
+        "--figures", 0, "--num-views", 4,
     )  # fmt: skip
     assert status == 1
     (line,) = [line for line in text.splitlines() if line.startswith("ERROR")]
@@ -536,21 +523,17 @@ def test_the_tool_stops_wrong_data(tool, root_copy, monkeypatch, capsys, tmp_pat
     assert not (root_copy / "checks-report").exists()
 
 
-def test_the_tool_names_an_empty_root(tool, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["check_data.py", str(tmp_path)])
-    with pytest.raises(FileNotFoundError, match=r"no scene in .*give the data root"):
-        tool.main()
+def test_the_command_names_an_empty_root(tmp_path):
+    assert str(tmp_path) in refused("check", tmp_path)
 
 
 @pytest.mark.slow
 def test_the_command_ends_with_status_one(root_copy):
-    """As a process, with worker processes."""
+    """With worker processes."""
     for scene in find_scenes(root_copy).values():
         points(lambda c: c * 1000)(scene)
-    command = [sys.executable, ROOT / "tools/check_data.py", root_copy, "--workers", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert result.returncode == 1 and "Traceback" not in result.stderr
+    result = wsegpc("check", root_copy, "--workers", 2)
+    assert result.exit_code == 1
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
     assert "points are in millimetres; expected metres [5 of 5 scenes" in line
     assert "multiply the coordinates by 0.001" in line

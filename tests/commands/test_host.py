@@ -72,7 +72,7 @@ def test_pointcept_root_without_pointcept(tmp_path):
 
 
 def test_current_folder_for_a_script_elsewhere(tmp_path):
-    """`python /path/to/tools/export.py` in a Pointcept checkout finds that checkout."""
+    """A script of ours that is called in a Pointcept checkout finds that checkout."""
     here, root = make_pointcept(tmp_path / "a"), make_pointcept(tmp_path / "b")
     script = tmp_path / "tools" / "script.py"
     script.parent.mkdir()

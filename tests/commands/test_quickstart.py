@@ -1,28 +1,17 @@
-"""The quickstart: its steps, child processes, tables and pictures; and, slow, all of it, tiny."""
+"""`wsegpc quickstart`: its steps and numbers; and, slow, all of it, tiny."""
 
-import io
-import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from stores import write_store
+from cli import refused
 
-import quickstart
-import train_folder
-from main_job import report
-from main_job.plan import REPOSITORY, Plan, relative
-from main_job.process import ProgressLine, StepFailed, progress, run
-from main_job.steps import Steps, exclusive
-from main_job.training import continued_seed
-from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
-from pointcept_wsegpc.visualize import scenes as pictures
-from pointcept_wsegpc.visualize.colors import NO_LABEL, label_colors
-from quickstart import parse_arguments, run_plan, run_training
-
-SCANNET20 = ClassTable.shipped("scannet20")
+from pointcept_wsegpc.commands import quickstart
+from pointcept_wsegpc.commands import quickstart_report as report
+from pointcept_wsegpc.commands.quickstart import Plan, make_plan, run_plan, run_training
+from pointcept_wsegpc.commands.trainings import relative
+from pointcept_wsegpc.contracts.classes import IGNORE
+from pointcept_wsegpc.jobs.steps import Steps, continued_seed
 
 # ------------------------------------------------------------------------------------- steps
 
@@ -36,57 +25,6 @@ def new_steps(tmp_path):
 
     make.said = []
     return make
-
-
-def test_finished_step_is_reused(new_steps, tmp_path):
-    calls = []
-    for _ in range(2):
-        new_steps().run("one", {"size": 3}, tmp_path, calls.append)
-    assert calls == [False]
-    assert "1/2 one: reused" in new_steps.said[1]
-
-
-def test_step_without_its_output_is_done_again(new_steps, tmp_path):
-    calls = []
-    for _ in range(2):
-        new_steps().run("one", {}, tmp_path / "gone", calls.append)
-    assert calls == [False, False]
-
-
-def test_changed_settings_start_this_and_later_steps_over(new_steps, tmp_path):
-    calls = []
-    for size in (3, 4):
-        steps = new_steps()
-        steps.run("one", {"size": size}, tmp_path, lambda resume: calls.append(("one", resume)))
-        steps.run("two", {}, tmp_path, lambda resume: calls.append(("two", resume)))
-    assert calls == [("one", False), ("two", False)] * 2
-
-
-def test_interrupted_step_resumes_and_its_times_add_up(new_steps, tmp_path):
-    def interrupted(resume):
-        raise KeyboardInterrupt
-
-    steps = new_steps()
-    with pytest.raises(KeyboardInterrupt):
-        steps.run("one", {}, tmp_path, interrupted)
-    before = steps.seconds()["one"]
-    calls = []
-    steps = new_steps()
-    steps.run("one", {}, tmp_path, calls.append)
-    assert calls == [True]
-    assert steps.seconds()["one"] > before
-    assert "one: continues" in new_steps.said[-1]
-
-
-def test_second_run_in_one_folder_is_refused(tmp_path):
-    with (
-        exclusive(tmp_path / "lock"),
-        pytest.raises(StepFailed, match="another run"),
-        exclusive(tmp_path / "lock", patience=0.1),
-    ):
-        pass
-    with exclusive(tmp_path / "lock"):
-        pass
 
 
 def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_path, monkeypatch):
@@ -116,7 +54,7 @@ def test_second_part_has_another_seed_than_the_first(tmp_path, monkeypatch):
     plan = Plan(data=tmp_path / "data", out=tmp_path / "out", seed=3)
 
     def note(command, *_, **__):
-        if command[1] == "tools/train.py":
+        if command[3] == "train":
             name = Path(command[command.index("--config-file") + 1]).stem
             seeds.extend((name, int(word[5:])) for word in command if word.startswith("seed="))
 
@@ -129,52 +67,12 @@ def test_second_part_has_another_seed_than_the_first(tmp_path, monkeypatch):
     assert seeds["wsegpc-cmg-rpc"] == continued_seed(3) > 2**16
 
 
-# --------------------------------------------------------------------------------- processes
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (
-            "[… INFO misc.py line 70 12] Train: [2/4][30/144] Data 0.001 (0.002) Batch 0.310 (0.3) "
-            "Remain 0:01:23 loss: 1.2345 loss_tag: 0.1 Lr: 0.01000",
-            "epoch 2/4, step 30/144, loss 1.2345, 0:01:23 left",
-        ),
-        ("Export: [3/24] scene0003_00", "labels of scene 3/24"),
-        ("regions:  31%|###1      | 10/32 [00:05<00:11,  1.9scene/s]", "scene 10/32, 00:11 left"),
-        ("Loading weight at: model_last.pth", None),
-    ],
-)
-def test_progress_of_a_line(line, said):
-    assert progress(line) == said
-
-
-def test_progress_is_rare_where_there_is_no_terminal():
-    stream = io.StringIO()
-    line = ProgressLine(stream)
-    line.show("early")
-    line.last -= 3600
-    line.show("late")
-    line.clear()
-    assert stream.getvalue().split() == ["late"]
-
-
-def test_child_output_goes_to_the_log_and_failure_is_its_last_line(tmp_path):
-    log = tmp_path / "log" / "child.log"
-    run([sys.executable, "-c", "print('one')"], log, 1)
-    failing = "import os, sys; print(os.environ['OMP_NUM_THREADS']); sys.exit('no such scene')"
-    with pytest.raises(StepFailed, match=r"^no such scene \(log: .*child.log\)$"):
-        run([sys.executable, "-c", failing], log, 3)
-    assert log.read_text().splitlines() == ["one", "3", "no such scene"]
-
-
 # ------------------------------------------------------------------------------------ report
 
 
 def test_other_seeds_have_their_own_folder():
-    plan = parse_arguments(["--seed", "2", "--with-baseline"])
-    assert plan.out.name == "quickstart-seed2" and plan.baseline
-    assert parse_arguments([]) == Plan()
+    assert make_plan(seed=2, baseline=True).out.name == "quickstart-seed2"
+    assert make_plan() == Plan()
 
 
 def test_baseline_is_as_long_as_both_parts_of_stage_one():
@@ -183,29 +81,11 @@ def test_baseline_is_as_long_as_both_parts_of_stage_one():
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", "a(1)", "a{1}", "a'b", 'a"b', "a=b"])
-def test_path_that_options_cannot_carry_is_refused(name, monkeypatch):
-    told = re.escape(name) + ".*: options hold no path with spaces.*rename the folder"
-    with pytest.raises(ValueError, match=told):
-        Plan(out=REPOSITORY / name).train("wsegpc-cam")
-    for places in (["data", "--out", name], [name, "--out", "exp"]):
-        monkeypatch.setattr(sys, "argv", ["train_folder.py", *places])
-        with pytest.raises(ValueError, match=told):
-            train_folder.run_all(train_folder.parse_arguments())
-
-
-def test_tables(tmp_path):
-    stores = {}
-    for title, value in (("CMG", 0.25), ("CMG + RPC", 0.5)):
-        stores[title] = tmp_path / title
-        miou = {"3d": value, "3d_no_vote": 0.125, "2d": 0.1}
-        write_store(stores[title], {"a": np.zeros(3)}, quality={"miou": miou})
-    head, *rows = [line.split() for line in report.pseudo_label_table(stores)]
-    assert head[-5:] == ["3D", "before", "vote", "2D", "coverage"]
-    assert [row[-4:] for row in rows] == [
-        ["25.0", "12.5", "10.0", "100.0"],
-        ["50.0", "12.5", "10.0", "100.0"],
-    ]
-    assert report.time_table({"a": 60, "b": 90})[-1].split() == ["together", "2.5"]
+def test_path_that_options_cannot_carry_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match="rename the folder"):
+        Plan(out=tmp_path / name).train("wsegpc-cam")
+    for root, out in (("data", name), (name, "exp")):
+        assert name in refused("train-scans", tmp_path / root, "--out", tmp_path / out)
 
 
 def test_prediction_miou_is_pooled_over_scenes(tmp_path):
@@ -219,77 +99,6 @@ def test_prediction_miou_is_pooled_over_scenes(tmp_path):
         np.savez(tmp_path / f"{scene}.npz", label=np.array(labels[scene], np.int16))
     # Class 0: 1 of 2; class 1: 4 right, 1 false, 1 missed.
     assert report.stage_two_miou(tmp_path, "val", tmp_path) == pytest.approx((1 / 2 + 4 / 6) / 2)
-
-
-# ---------------------------------------------------------------------------------- pictures
-
-
-def square(height, normal, count=40):
-    """Points and normals of a horizontal 1 m square."""
-    x, y = np.meshgrid(*[np.linspace(0, 1, count)] * 2)
-    coord = np.stack([x.ravel(), y.ravel(), np.full(x.size, height)], 1)
-    return coord, np.broadcast_to(np.array(normal, float), coord.shape)
-
-
-def test_nearer_surface_covers_the_farther():
-    below, up = square(0, (0, 0, 1))
-    above, _ = square(0.01, (0, 0, 1))
-    shown = pictures.visible_points(np.concatenate([above, below]), np.concatenate([up, up]))
-    seen = shown[shown >= 0]
-    assert seen.size > shown.size / 10
-    assert (seen < len(above)).mean() > 0.9
-
-
-def test_surface_seen_from_behind_is_left_out():
-    ceiling, down = square(2, (0, 0, -1))
-    floor, up = square(0, (0, 0, 1))
-    shown = pictures.visible_points(np.concatenate([ceiling, floor]), np.concatenate([down, up]))
-    assert (shown[shown >= 0] >= len(ceiling)).all()
-
-
-def test_flat_surface_has_no_holes():
-    coord, normal = square(0, (0, 0, 1))
-    shown = pictures.visible_points(coord, normal)
-    inside = shown[:, shown.shape[1] // 2] >= 0
-    rows = np.flatnonzero(inside)
-    assert inside[rows[0] : rows[-1]].all()
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_picture_of_few_points(count):
-    coord = np.zeros((count, 3))
-    shown = pictures.visible_points(coord, np.tile([0.0, 0, 1], (count, 1)))
-    picture = pictures.paint(shown, np.zeros((count, 3), np.uint8))
-    assert picture.shape == (*pictures.PANEL, 3)
-    assert (picture.min() == 0) == (count > 0)
-
-
-def test_paint_puts_each_points_color_where_it_shows():
-    shown = np.full((4, 4), -1)
-    shown[:2, :2], shown[2:, 2:] = 0, 1
-    picture = pictures.paint(shown, np.array([[200, 0, 0], [0, 100, 0]], np.uint8))
-    white = [255, 255, 255]
-    assert picture.tolist() == [[[200, 0, 0], white], [white, [0, 100, 0]]]
-
-
-def test_label_colors_are_distinct_and_end_with_ignore():
-    for names in (SCANNET20, ClassTable(list("abcdefghijklm"))):
-        colors = label_colors(names)
-        assert len(np.unique(colors, axis=0)) == len(names) + 1
-        assert tuple(colors[IGNORE]) == NO_LABEL
-
-
-def test_draw_scenes_writes_a_picture_with_unlabelled_points(tmp_path):
-    coord, normal = square(0, (0, 0, 1))
-    truth = np.zeros(len(coord), int)
-    labels = {"ground truth": truth, "stage two": np.where(coord[:, 0] < 0.5, IGNORE, 0)}
-    color = np.full((len(coord), 3), 90, np.uint8)
-    rows = [pictures.SceneRow(name, coord, normal, color, labels, ("floor",)) for name in "ab"]
-    pictures.draw_scenes(tmp_path / "new" / "ab.png", rows, SCANNET20)
-    with Image.open(tmp_path / "new" / "ab.png") as image:
-        drawn = {tuple(pixel) for pixel in np.asarray(image.convert("RGB")).reshape(-1, 3)}
-    shaded = pictures.shade(label_colors(SCANNET20)[[0, IGNORE]], normal[:2])
-    assert {(90, 90, 90), *map(tuple, shaded)} <= drawn
 
 
 # ------------------------------------------------------------------------- all of it, tiny
@@ -321,8 +130,8 @@ def test_main_job_end_to_end_and_again(tmp_path):
     assert len(steps) == 8 and not any("reused" in line for line in steps)
     for word in ("coverage", "CMG + RPC", "CAM, equally long", "stage two", "seed 0", "Engine"):
         assert word in text
-    assert len(list(plan.pictures.glob("train-*.png"))) == 3
-    assert len(list(plan.pictures.glob("val-*.png"))) == 1
+    assert len(list(plan.figures.glob("train-*.png"))) == 3
+    assert len(list(plan.figures.glob("val-*.png"))) == 1
     times = {path: path.stat().st_mtime_ns for path in plan.out.rglob("*.pth")}
     assert len(times) >= 4
     again = []

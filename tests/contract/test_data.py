@@ -109,13 +109,10 @@ def test_grid_sample_takes_one_point_per_voxel():
 
 def test_only_index_valid_keys_are_selected():
     data = dict(scene(200), region=np.arange(200), table=np.arange(200))
-    update = {"index_valid_keys": ["coord", "region"]}
-    data = Compose(
-        [{"type": "Update", "keys_dict": update}, {"type": "GridSample", "grid_size": 2.0}]
-    )(data)
+    data["index_valid_keys"] = ["coord", "region"]
+    data = build("GridSample", grid_size=2.0)(data)
     assert len(data["coord"]) == len(data["region"]) < 200
     assert len(data["color"]) == len(data["table"]) == 200
-    assert update == {"index_valid_keys": ["coord", "region"]}
 
 
 def test_shuffle_keeps_rows_together():

@@ -90,6 +90,10 @@ def test_gradient_accumulation_equals_a_larger_batch(train, tmp_path):
         ({"model.backbone.type": "PT-v3m1"}, "PT-v3m1"),
         ({"train.type": "MultiDatasetTrainer"}, "MultiDatasetTrainer"),
         ({"hooks": [{"type": "PreciseEvaluator"}]}, "PreciseEvaluator"),
+        (
+            {"hooks": [{"type": "CheckpointLoader", "keywords": "a"}]},
+            "keywords of CheckpointLoader",
+        ),
     ],
 )
 def test_refusals_name_what_and_how_to_get_it(train, overrides, named):

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import torch
 from pointcept.models.builder import build_model
-from pointcept.models.utils import batch2offset, offset2batch
-from pointcept.models.utils.structure import Point
 from pointcept.utils.config import Config
 from pointcept.utils.optimizer import build_optimizer
 from pointcept.utils.scheduler import build_scheduler
@@ -141,30 +139,3 @@ def test_poly_schedule_and_parameter_groups():
         scheduler.step()
     factor = (1 - 5 / 11) ** 0.9
     assert scheduler.get_last_lr() == pytest.approx([0.1 * factor, 0.01 * factor])
-
-
-@pytest.mark.parametrize(
-    "cfg",
-    [
-        {"type": "OneCycleLR", "max_lr": 0.1, "pct_start": 0.3},
-        {"type": "MultiStepLR", "milestones": [0.5, 0.8], "gamma": 0.1},
-    ],
-)
-def test_other_schedules(cfg):
-    optimizer = torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)
-    scheduler = build_scheduler(Config({**cfg, "total_steps": 10}), optimizer)
-    rates = []
-    for _ in range(9):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    assert max(rates) == pytest.approx(0.1) and rates[-1] < 0.05
-
-
-def test_offsets():
-    offset = torch.tensor([2, 5, 6])
-    batch = offset2batch(offset)
-    assert batch.tolist() == [0, 0, 1, 1, 1, 2]
-    assert batch2offset(batch).tolist() == offset.tolist()
-    point = Point({"feat": torch.zeros(6, 4), "offset": offset})
-    assert point.batch.tolist() == batch.tolist() and point.feat.shape == (6, 4)

@@ -97,7 +97,7 @@ def test_round_trip_of_what_the_vote_saw(tmp_path):
 
 
 def test_what_does_not_fit_a_training(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no store\.json; write it with tools/export\.py"):
+    with pytest.raises(FileNotFoundError, match=r"no store\.json"):
         LabelStore.load(tmp_path)
     store = LabelStore(tmp_path, NAMES, MADE).open(["a", "b"])
     fill(store, ["a"])

@@ -93,7 +93,7 @@ def test_scene_dirs(tmp_path):
     assert [p.name for p in scene_dirs(str(tmp_path), ["train", "val"])] == ["a", "b", "c"]
     with pytest.raises(FileNotFoundError) as error:
         scene_dirs(tmp_path / "x" / "..", ["test"])
-    for part in (str(tmp_path), "test", SCENE_LAYOUT, "tools/prepare_scannet.py"):
+    for part in (str(tmp_path), "test", SCENE_LAYOUT, "wsegpc prepare scannet"):
         assert part in str(error.value)
 
 
@@ -112,7 +112,7 @@ def test_points(tmp_path):
 
 def test_region(tmp_path):
     scene = make_scene(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"tools/extract_regions\.py"):
+    with pytest.raises(FileNotFoundError, match=r"wsegpc regions"):
         read_region(scene, 7)
     write_array(scene / "region.npy", np.array([[0], [1], [-1]], np.int32))
     assert read_region(scene, 3).tolist() == [0, 1, -1]

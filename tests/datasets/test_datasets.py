@@ -633,14 +633,14 @@ def test_region_file_of_wrong_length(root_copy):
     np.save(first_scene(root_copy) / "region.npy", np.zeros(5, np.int32))
     with pytest.raises(ValueError) as error:
         dataset(root_copy)[0]
-    one_line(error, "region.npy has 5 ids", "points", "tools/extract_regions.py")
+    one_line(error, "region.npy has 5 ids", "points", "wsegpc regions")
 
 
 def test_region_file_missing(root_copy):
     (first_scene(root_copy) / "region.npy").unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)[0]
-    one_line(error, "region.npy is missing", "tools/extract_regions.py")
+    one_line(error, "region.npy is missing", "wsegpc regions")
 
 
 def test_view_without_its_regions(root_copy):
@@ -648,7 +648,7 @@ def test_view_without_its_regions(root_copy):
         path.unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)[0]
-    one_line(error, ".region.png", "tools/extract_regions.py")
+    one_line(error, ".region.png", "wsegpc regions")
 
 
 def test_scene_absent_from_the_tags(root_copy):
@@ -669,7 +669,7 @@ def test_tags_file_missing(root_copy):
     (root_copy / "scene_tags.json").unlink()
     with pytest.raises(FileNotFoundError) as error:
         dataset(root_copy)
-    one_line(error, "scene_tags.json is missing", "tools/prepare_scannet.py")
+    one_line(error, "scene_tags.json is missing", "wsegpc prepare scannet")
 
 
 def test_a_scene_without_any_tag_is_a_sample_all_the_same(root_copy):
@@ -788,21 +788,21 @@ def test_stage_two_samples_repeat(prepared_root, store):
 def test_store_without_a_manifest(prepared_root, tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         labelled(prepared_root, tmp_path / "nowhere")
-    one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "tools/export.py")
+    one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "wsegpc export-labels")
 
 
 def test_store_without_a_scene(prepared_root, store):
     (store / "scene0001_00.npz").unlink()
     with pytest.raises(FileNotFoundError) as error:
         labelled(prepared_root, store)
-    one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "tools/export.py")
+    one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "wsegpc export-labels")
 
 
 def test_store_of_other_classes(prepared_root, tmp_path):
     write_store(tmp_path, {"scene0000_00": np.zeros(3)}, ["wall", "floor"])
     with pytest.raises(ValueError) as error:
         labelled(prepared_root, tmp_path)
-    one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'", "tools/export.py")
+    one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'")
 
 
 def test_store_of_other_points(prepared_root, store):
@@ -810,7 +810,7 @@ def test_store_of_other_points(prepared_root, store):
     points = len(np.load(prepared_root / "train" / "scene0002_00" / "coord.npy"))
     with pytest.raises(ValueError) as error:
         labelled(prepared_root, store)[2]
-    one_line(error, f"scene0002_00: expected {points}", "found 7", "tools/export.py")
+    one_line(error, f"scene0002_00: expected {points}", "found 7", "wsegpc export-labels")
 
 
 def test_a_store_may_hold_more_scenes_than_are_trained_on(prepared_root, store):

@@ -1,6 +1,5 @@
 """Long jobs: shards, resume, worker processes, collected failures."""
 
-import argparse
 import functools
 import os
 import signal
@@ -13,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pointcept_wsegpc.jobs.scenes import (
+    Held,
+    JobOptions,
     Outcome,
-    add_job_arguments,
     parse_shard,
     run_jobs,
     take_shard,
@@ -60,16 +60,64 @@ def test_failures_are_collected_and_end_only_their_job(workers):
     ]
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_a_worker_that_dies_fails_its_own_job_only(workers):
-    deaths = {"a": "killed", "e": "crashed", "h": "ended", "i": "killed"}
+def test_a_worker_that_dies_fails_its_own_job_only():
+    deaths = {"a": "killed", "e": "crashed", "h": "ended"}
     jobs = {name: i for i, name in enumerate("abcdefghij")} | deaths
-    outcome = run_jobs(die, jobs, workers=workers)
-    assert outcome.done == {"b": 1, "c": 2, "d": 3, "f": 5, "g": 6, "j": 9}
+    outcome = run_jobs(die, jobs, workers=2)
+    assert outcome.done == {"b": 1, "c": 2, "d": 3, "f": 5, "g": 6, "i": 8, "j": 9}
     assert set(outcome.failed) == set(deaths) and outcome.exit_status == 1
     assert "killed (out of memory?)" in outcome.failed["a"]
     assert outcome.failed["e"] == "its process died (Segmentation fault)"
     assert outcome.failed["h"] == "its process ended with status 3"
+
+
+def die_once(folder, value):
+    """Write the value's output; where that is asked for, only the second attempt gets so far."""
+    first = folder / f"{value}.first"
+    if "fragile" in value and not first.exists():
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    touch(folder, value)
+    return value
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+def test_a_killed_worker_costs_its_job_a_retry(tmp_path, with_files):
+    is_done = functools.partial(is_there, tmp_path) if with_files else None
+    names = ["a", "fragile", "z"]
+    outcome = run_jobs(
+        functools.partial(die_once, tmp_path), {n: n for n in names}, workers=2, is_done=is_done
+    )
+    assert outcome.done == {name: name for name in names} and not outcome.failed
+
+
+def is_there(folder, value):
+    return (folder / str(value)).exists()
+
+
+def test_what_leaves_no_output_is_asked_for_once_more(tmp_path):
+    calls = []
+
+    def forgetful(value):
+        calls.append(value)
+        if calls.count(value) == 2 or value == "good":
+            touch(tmp_path, value)
+
+    jobs = {name: name for name in ("bad", "good")}
+    outcome = run_jobs(forgetful, jobs, is_done=functools.partial(is_there, tmp_path))
+    assert calls == ["bad", "good", "bad"] and set(outcome.done) == set(jobs)
+
+
+def test_a_scene_that_another_run_holds_is_skipped_and_named():
+    outcome = run_jobs(hold, {"a": 1, "b": 2})
+    assert outcome.done == {"a": 1} and outcome.held == {"b": "process 12 on node 3"}
+    assert outcome.exit_status == 0 and "process 12 on node 3" in outcome.summary()
+
+
+def hold(value):
+    if value == 2:
+        raise Held("process 12 on node 3")
+    return value
 
 
 def test_results_that_cannot_be_sent_are_failures():
@@ -157,24 +205,15 @@ def test_shards_are_disjoint_even_and_complete(count):
     shares = [take_shard(names, (i, count)) for i in range(1, count + 1)]
     assert sorted(name for share in shares for name in share) == names
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    run = run_jobs(str.upper, {name: name for name in names}, shard=(1, count))
-    assert list(run.done) == shares[0]
+    options = JobOptions(shard=(1, count))
+    run = options.run(str.upper, {name: name for name in names})
+    assert list(run.done) == shares[0] == options.share(names)
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "-1/2", "a/b", "1/2/3"])
 def test_a_bad_shard_says_what_is_expected(text):
     with pytest.raises(ValueError, match="1/4"):
         parse_shard(text)
-
-
-def test_arguments(capsys):
-    parser = argparse.ArgumentParser()
-    add_job_arguments(parser)
-    args = parser.parse_args(["--workers", "3", "--shard", "2/5"])
-    assert (args.workers, args.shard) == (3, (2, 5))
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--shard", "0/5"])
-    assert "i counts from 1 to n" in capsys.readouterr().err
 
 
 def test_no_jobs_and_no_workers():
@@ -186,4 +225,4 @@ def test_no_jobs_and_no_workers():
 def test_the_summary_stays_short():
     outcome = Outcome(failed={f"s{i:03}": "no" for i in range(50)})
     lines = outcome.summary().splitlines()
-    assert len(lines) == 22 and lines[-1] == "  … and 30 more failures"
+    assert len(lines) == 22 and lines[-1] == "  … and 30 more"

@@ -5,14 +5,12 @@ from such a state with dictionaries of voxels, and enumerates offsets as kernel_
 x axis first, odd kernels around the voxel, even ones from it on.
 """
 
-import subprocess
-import sys
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from cli import refused, wsegpc
 from torch import nn
 
 from pointcept_wsegpc.host import ensure_pointcept
@@ -31,7 +29,6 @@ from pointcept_wsegpc.models.minkowski_weights import (  # noqa: E402
 )
 from pointcept_wsegpc.models.sparse_conv import sparse_layers  # noqa: E402
 
-TOOL = Path(__file__).resolve().parents[2] / "tools/convert_minkowski.py"
 PLANES, LAYERS = (8, 8, 12, 16, 12, 8, 8, 10), (1, 2, 1, 1, 1, 1, 2, 1)
 
 # ------------------------------------------------------------------- MinkowskiEngine's names
@@ -449,28 +446,17 @@ def test_a_foreign_part_of_a_stage_one_is_refused(authors):
         convert_checkpoint(authors[0].state_dict() | {"net_4d.x": torch.zeros(1)})
 
 
-def convert(*arguments):
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True
-    )
-
-
-@pytest.mark.slow
-def test_tool(example, tmp_path):
+def test_the_command(example, tmp_path):
     source, out = tmp_path / "model_best.pth.tar", tmp_path / "exp/model/model_last.pth"
-    torch.save({"state_dict": example[0].state_dict(), "args": Namespace(lr=1)}, source)
-    result = convert(source, out)
-    assert result.returncode == 1 and not out.exists()
-    assert "pass --trust" in result.stderr and len(result.stderr.splitlines()) == 1
-    result = convert(source, out, "--trust")
-    assert result.returncode == 0, result.stderr
-    assert 'backbone=dict(type="WSegPCMinkUNet", planes=(8, 8, 12,' in result.stdout
+    torch.save({"state_dict": example[0].state_dict(), "args": Path("x")}, source)
+    assert "--trust" in refused("convert-checkpoint", source, out) and not out.exists()
+    result = wsegpc("convert-checkpoint", source, out, "--trust")
+    assert result.exit_code == 0, result.stderr
+    assert "planes=(8, 8, 12," in result.stdout
     saved = torch.load(out, weights_only=True)
     expected = convert_checkpoint(example[0].state_dict())[0]
     assert saved["epoch"] == 0 and saved["state_dict"].keys() == expected.keys()
 
 
-def test_tool_without_a_file(tmp_path):
-    result = convert(tmp_path / "none.pth", tmp_path / "out.pth")
-    assert result.returncode == 1 and "is no file" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+def test_the_command_without_a_file(tmp_path):
+    assert "none.pth" in refused("convert-checkpoint", tmp_path / "none.pth", tmp_path / "out.pth")

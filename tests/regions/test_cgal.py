@@ -5,12 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from region_rows import regions_of
 
 from benchmarks.rand_index import adjusted_rand_index
-from pointcept_wsegpc.regions.cgal import partition_cgal
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
-from pointcept_wsegpc.regions.growing import partition_growing
 
 SETTINGS = {"neighbours": 12, "max_distance": 0.04, "max_angle": 20.0, "min_size": 50}
 
@@ -43,12 +42,12 @@ def room():
 
 def test_agrees_with_growing(cgal):
     cloud = Cloud(*room())
-    ours, theirs = partition_growing(cloud, **SETTINGS), partition_cgal(cloud, **SETTINGS)
+    ours, theirs = regions_of("growing", cloud, **SETTINGS), regions_of("cgal", cloud, **SETTINGS)
     assert theirs.shape == (len(cloud),)
     assert theirs.min() >= -1 and len(np.unique(theirs[theirs >= 0])) == theirs.max() + 1 >= 6
     assert np.bincount(theirs[theirs >= 0]).min() >= SETTINGS["min_size"]
     assert adjusted_rand_index(ours, theirs) >= 0.9
-    np.testing.assert_array_equal(partition_cgal(cloud, **SETTINGS), theirs)
+    np.testing.assert_array_equal(regions_of("cgal", cloud, **SETTINGS), theirs)
 
 
 def test_changed_settings_change_both_alike(cgal):
@@ -63,7 +62,10 @@ def test_changed_settings_change_both_alike(cgal):
     for changed in ({}, {"max_angle": 5.0}, {"max_angle": 40.0, "max_distance": 0.2},
                     {"min_size": 700}):  # fmt: skip
         settings = {**SETTINGS, **changed}
-        ours, theirs = partition_growing(cloud, **settings), partition_cgal(cloud, **settings)
+        ours, theirs = (
+            regions_of("growing", cloud, **settings),
+            regions_of("cgal", cloud, **settings),
+        )
         assert adjusted_rand_index(ours, theirs) >= 0.95
         assert abs((ours < 0).mean() - (theirs < 0).mean()) < 0.01
         counts.append((ours.max() + 1, theirs.max() + 1))
@@ -74,21 +76,21 @@ def test_changed_settings_change_both_alike(cgal):
 def test_settings_mean_the_same(cgal):
     coord, normal = room()
     planes = Cloud(coord[::8], normal[::8])  # CGAL tries every point of what it gives up
-    assert partition_cgal(planes, **{**SETTINGS, "min_size": 290}).max() == 0
-    assert partition_cgal(planes, **{**SETTINGS, "min_size": 310}).max() == -1
+    assert regions_of("cgal", planes, **{**SETTINGS, "min_size": 290}).max() == 0
+    assert regions_of("cgal", planes, **{**SETTINGS, "min_size": 310}).max() == -1
     # Two sheets 5 cm apart whose nearest neighbours are mixed.
     rng = np.random.default_rng(1)
     sheets = np.concatenate([surface(rng, 800, 2, (0, 0, z), (2, 2, z), 0)[0] for z in (0, 0.05)])
     cloud = Cloud(sheets, np.tile([0, 0, 1.0], (1600, 1)))
     for distance, count in ((0.04, 2), (0.06, 1)):
-        region = partition_cgal(cloud, max_distance=distance, min_size=50)
+        region = regions_of("cgal", cloud, max_distance=distance, min_size=50)
         assert np.sum(np.bincount(region[region >= 0]) > 300) == count
     # Pairs, each far from the next: with one neighbour besides themselves they do not meet.
     groups = 10.0 * np.repeat(np.arange(20), 4)[:, None] + rng.uniform(0, 1, (80, 3)) * [1, 1, 0]
     groups[:, 2] = 0
     cloud = Cloud(groups, np.tile([0, 0, 1.0], (80, 1)))
     for neighbours, count in ((3, 20), (6, 1)):
-        region = partition_cgal(cloud, neighbours=neighbours, max_distance=0.1, min_size=1)
+        region = regions_of("cgal", cloud, neighbours=neighbours, max_distance=0.1, min_size=1)
         assert region.max() + 1 == count
 
 
@@ -99,50 +101,36 @@ def test_points_without_a_normal_stay_out(cgal):
     assert len(cloud) == 301
     cloud.given_normal[::7] = 0
     cloud.planes = lambda k: (cloud.given_normal, None)
-    region = partition_cgal(cloud, max_distance=0.04, min_size=1)
+    region = regions_of("cgal", cloud, max_distance=0.04, min_size=1)
     assert (region[::7] == -1).all() and (np.delete(region, np.s_[::7]) >= 0).all()
 
 
 def test_normals_are_estimated_and_their_sign_is_free(cgal):
     coord, normal = room()
     flipped = normal * np.random.default_rng(3).choice([-1, 1], (len(normal), 1))
-    theirs = partition_cgal(Cloud(coord, normal), **SETTINGS)
-    np.testing.assert_array_equal(partition_cgal(Cloud(coord, flipped), **SETTINGS), theirs)
+    theirs = regions_of("cgal", Cloud(coord, normal), **SETTINGS)
+    np.testing.assert_array_equal(regions_of("cgal", Cloud(coord, flipped), **SETTINGS), theirs)
     bare = Cloud(coord)
     estimated = Cloud(coord, np.zeros_like(coord))
     estimated.given_normal = bare.planes(SETTINGS["neighbours"])[0]
-    region = partition_cgal(bare, **SETTINGS)
+    region = regions_of("cgal", bare, **SETTINGS)
     assert region.max() >= 5
-    np.testing.assert_array_equal(partition_cgal(estimated, **SETTINGS), region)
+    np.testing.assert_array_equal(regions_of("cgal", estimated, **SETTINGS), region)
 
 
 def test_small_clouds_and_views(cgal):
     for n in (0, 1, 2, 5):
         coord = np.random.default_rng(n).uniform(size=(n, 3)) * [1, 1, 0]
         cloud = Cloud(coord, np.tile([0, 0, 1.0], (n, 1)))
-        np.testing.assert_array_equal(partition_cgal(cloud, min_size=1), np.zeros(n))
-    assert (partition_cgal(Cloud(np.zeros((40, 3)))) == -1).all()  # no plane, no normal
+        np.testing.assert_array_equal(regions_of("cgal", cloud, min_size=1), np.zeros(n))
+    assert (regions_of("cgal", Cloud(np.zeros((40, 3)))) == -1).all()  # no plane, no normal
     depth = np.full((48, 64), 2.0)
     depth[10:30, 20:40] = 1.5
     intrinsic = np.array([[60.0, 0, 31.5], [0, 60, 23.5], [0, 0, 1]])
     view = DepthView(depth, intrinsic)
-    region = view.spread(partition_cgal(view))
+    region = view.spread(regions_of("cgal", view))
     assert region[12, 22] == region[28, 38] >= 0 and region[2, 2] == region[45, 60] >= 0
     assert region[12, 22] != region[2, 2]
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"max_distance": 0.0}, "max_distance is 0.0"),
-        ({"max_angle": 91}, "max_angle is 91"),
-        ({"min_size": 0}, "min_size is 0"),
-        ({"neighbours": 2}, "neighbours is 2"),
-    ],
-)
-def test_wrong_settings_are_named(settings, message):
-    with pytest.raises(ValueError, match=message):
-        partition_cgal(Cloud(np.zeros((4, 3))), **{**SETTINGS, **settings})
 
 
 def test_without_the_package(monkeypatch):
@@ -150,4 +138,4 @@ def test_without_the_package(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("CGAL.")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"`pip install cgal` \(GPL, .* 3\.12\); .*'growing'"):
-        partition_cgal(Cloud(*room()), **SETTINGS)
+        regions_of("cgal", Cloud(*room()), **SETTINGS)

@@ -4,29 +4,28 @@ import copy
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_scan
+from cli import wsegpc
 from PIL import Image
 
-from pointcept_wsegpc.captures.scannet.raw import Capture
-from pointcept_wsegpc.captures.scannet.scene import Settings as PrepareSettings
-from pointcept_wsegpc.captures.scannet.scene import prepare_scene
+from pointcept_wsegpc.captures.base import prepare
+from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
+from pointcept_wsegpc.clouds.ids import compact_ids
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
-from pointcept_wsegpc.regions import METHODS, partition
+from pointcept_wsegpc.regions import PARTITIONS, partition
+from pointcept_wsegpc.regions.graph import read_faces
 from pointcept_wsegpc.regions.scenes import extract, report
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.inputs import read_faces
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
-from pointcept_wsegpc.regions.scenes.settings import Settings, listing
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings, listing
 
 SCANNET20 = ClassTable.shipped("scannet20")
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,15 +34,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def prepared(tmp_path, name="scene0000_00", split="train", **options):
     raw = tmp_path / "raw"
     raw_scan.write_lists(raw, **{split: [name]})
-    capture = Capture(name, split, raw_scan.write_scan(raw, name, **options), tmp_path / "out")
-    prepare_scene(capture, PrepareSettings(stride=4, height=48, width=64))
+    folder = raw_scan.write_scan(raw, name, **options)
+    capture = ScanNetCapture(name, split, tmp_path / "out", folder)
+    prepare(capture, ScanNetSettings(stride=4, height=48, width=64))
     return capture.target
 
 
-def run_tool(*arguments):
-    command = [sys.executable, ROOT / "tools/extract_regions.py", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+def regions(*arguments):
+    return wsegpc("regions", *arguments)
 
 
 def row(text, title):
@@ -54,7 +52,7 @@ def row(text, title):
 
 def test_two_planes_are_two_regions(tmp_path):
     scene = prepared(tmp_path)
-    record = extract_regions(scene, Settings())
+    record = extract_regions(scene, RegionSettings.resolve())
     segment = np.load(scene / "segment20.npy")
     region = read_region(scene, len(segment))
     assert region.dtype == np.int32 and region.max() == 1
@@ -80,7 +78,7 @@ def test_two_planes_are_two_regions(tmp_path):
 
 def test_a_scene_without_labels_has_no_quality(tmp_path):
     scene = prepared(tmp_path, split="test", labels=False)
-    record = extract_regions(scene, Settings())
+    record = extract_regions(scene, RegionSettings.resolve())
     for kind in ("points", "views"):
         assert {"regions", "unassigned"} < set(record[kind])
         assert not {"quality", "boundary_recall"} & set(record[kind])
@@ -89,44 +87,46 @@ def test_a_scene_without_labels_has_no_quality(tmp_path):
 def test_settings_reach_the_methods(tmp_path):
     scene = prepared(tmp_path)
     nothing = extract_regions(
-        scene, Settings(points={"min_size": 10**6}, views={"min_size": 10**6})
+        scene, RegionSettings.resolve(points={"min_size": 10**6}, views={"min_size": 10**6})
     )
     assert nothing["points"]["unassigned"] == 1 and nothing["points"]["quality"] == 0
     assert nothing["views"]["unassigned"] == 1 and nothing["views"]["regions"] == 0
     coarse = {"points": {"min_size": 4000}, "views": {"min_size": 1000}}
-    some = extract_regions(scene, Settings(**coarse))
+    some = extract_regions(scene, RegionSettings.resolve(**coarse))
     assert some["points"]["regions"] == 1
-    filled = extract_regions(scene, Settings(**coarse, fill=True))
+    filled = extract_regions(scene, RegionSettings.resolve(**coarse, fill=True))
     assert filled["points"]["unassigned"] == 0 < some["points"]["unassigned"]
     assert filled["views"]["unassigned"] == 0 < some["views"]["unassigned"]
 
 
 def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
     scene = prepared(tmp_path)
-    assert not is_extracted(scene, Settings())
-    extract_regions(scene, Settings())
-    assert is_extracted(scene, Settings())
-    assert not is_extracted(scene, Settings(fill=True))
+    assert not is_extracted(scene, RegionSettings.resolve())
+    extract_regions(scene, RegionSettings.resolve())
+    assert is_extracted(scene, RegionSettings.resolve())
+    assert not is_extracted(scene, RegionSettings.resolve(fill=True))
 
     def killed(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(extract, "extract_views", killed)
     with pytest.raises(KeyboardInterrupt):
-        extract_regions(scene, Settings(fill=True))
-    assert not is_extracted(scene, Settings()) and not is_extracted(scene, Settings(fill=True))
+        extract_regions(scene, RegionSettings.resolve(fill=True))
+    assert not is_extracted(scene, RegionSettings.resolve()) and not is_extracted(
+        scene, RegionSettings.resolve(fill=True)
+    )
     monkeypatch.undo()
     for leftover in (scene / ".region.npy.x.npy", scene / "views/.000000.region.png.x.png"):
         leftover.touch()
-    extract_regions(scene, Settings(fill=True))
+    extract_regions(scene, RegionSettings.resolve(fill=True))
     hidden = list(scene.rglob(".*"))
-    assert is_extracted(scene, Settings(fill=True)) and not hidden
+    assert is_extracted(scene, RegionSettings.resolve(fill=True)) and not hidden
 
 
 def test_regions_of_hard_linked_points_stay_ours(tmp_path):
     scene = prepared(tmp_path)
     before = {p.name: p.read_bytes() for p in scene.glob("*.npy")}
-    extract_regions(scene, Settings())
+    extract_regions(scene, RegionSettings.resolve())
     assert {p.name for p in scene.glob("*.npy")} == {*before, "region.npy"}
     assert all((scene / name).read_bytes() == data for name, data in before.items())
 
@@ -135,19 +135,19 @@ def test_the_tool(tmp_path):
     first = prepared(tmp_path)
     prepared(tmp_path, "scene0001_00", "val")
     root = tmp_path / "out"
-    done = run_tool(root, "--workers", 2, "--set", "max_angle=15", "min_size=40")
-    assert done.returncode == 0, done.stderr
+    done = regions(root, "--workers", 2, "--set", "max_angle=15", "min_size=40")
+    assert done.exit_code == 0, done.stderr
     assert "2 done, 0 already finished, 0 failed" in done.stdout
     assert row(done.stdout, "number") == ["2", "4"]
     assert row(done.stdout, "regions each")[0] == "2.0"
     stored = read_json(first / "regions.json")["settings"]["points"]
     assert (stored["max_angle"], stored["min_size"], stored["neighbours"]) == (15, 40, 12)
     again = ("--set", "max_angle=15", "--set", "min_size=40")
-    assert "0 done, 2 already finished" in run_tool(root, *again).stdout
-    assert "2 done, 0 already finished" in run_tool(root, *again, "--force").stdout
+    assert "0 done, 2 already finished" in regions(root, *again).stdout
+    assert "2 done, 0 already finished" in regions(root, *again, "--force").stdout
     np.save(first / "color.npy", np.zeros((3, 3), np.uint8))
-    failed = run_tool(root)
-    assert failed.returncode == 1
+    failed = regions(root)
+    assert failed.exit_code == 1
     assert "1 done, 0 already finished, 1 failed" in failed.stdout
     assert "failed train/scene0000_00" in failed.stdout and "differ in length" in failed.stdout
 
@@ -160,102 +160,86 @@ def test_the_tool(tmp_path):
         (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),
         (("--set", "max_angle=500"), "max_angle is 500"),
-        (("--view-set", "mesh={scene}.ply"), "views have no mesh"),
+        (("--view-set", "mesh={scene}.ply"), "no setting 'mesh'"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
-    result = run_tool(tmp_path, *arguments)
-    assert result.returncode != 0 and message in result.stderr
+    result = regions(tmp_path, *arguments)
+    assert result.exit_code != 0 and message in result.stderr
     assert "Traceback" not in result.stderr
 
 
 # --------------------------------------------------------------------------- any method
 
 
-def from_file(cloud, *, path, key=None):
-    return cloud.select(np.load(path)).astype(np.int32)
-
-
-def from_faces(cloud, *, faces=None):
-    return np.full(len(cloud), -1 if faces is None else 0, np.int32)
-
-
-def from_labels(cloud, *, segment, instance=None):
-    return cloud.select(segment)
-
-
-@pytest.fixture
-def methods(monkeypatch):
-    for name, method in {"file": from_file, "faces": from_faces, "labels": from_labels}.items():
-        monkeypatch.setitem(METHODS, name, method)
-
-
-def test_files_of_regions_are_found_by_the_scene_name(tmp_path, methods):
+def test_files_of_regions_are_found_by_the_scene_name(tmp_path):
     scene = prepared(tmp_path)
     ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
     np.save(tmp_path / "train_scene0000_00.npy", ids)
-    settings = Settings("file", points={"path": f"{tmp_path}/{{split}}_{{scene}}.npy"})
+    settings = RegionSettings.resolve(
+        "file", points={"path": f"{tmp_path}/{{split}}_{{scene}}.npy"}
+    )
     record = extract_regions(scene, settings)
     assert (np.load(scene / "region.npy") == ids).all()
     assert record["settings"]["views"]["method"] == "growing"  # there is no file of a view
     assert record["settings"]["points"]["path"].endswith("/{split}_{scene}.npy")
     assert is_extracted(scene, settings)
-    assert not is_extracted(scene, Settings("file", points={"path": "other/{scene}.npy"}))
+    assert not is_extracted(
+        scene, RegionSettings.resolve("file", points={"path": "other/{scene}.npy"})
+    )
     np.save(tmp_path / "train_scene0000_00.npy", ids[1:])
-    with pytest.raises(ValueError, match=rf"{len(ids) - 1} values; the cloud has {len(ids)}"):
+    with pytest.raises(ValueError, match=rf"{len(ids) - 1} region ids, the scene has {len(ids)}"):
         extract_regions(scene, settings)
     assert not is_extracted(scene, settings)
 
 
-def test_a_mesh_becomes_faces(tmp_path, methods):
+def test_a_mesh_of_another_scene_is_refused(tmp_path):
     scene = prepared(tmp_path)
     mesh = str(tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply")
-    with_mesh = Settings("faces", points={"mesh": mesh})
-    assert extract_regions(scene, Settings("faces"))["points"]["unassigned"] == 1
-    record = extract_regions(scene, with_mesh)
-    assert record["points"]["unassigned"] == 0 and record["views"]["unassigned"] == 1
-    assert record["settings"]["points"] == {"method": "faces", "mesh": mesh, "fill": False}
     for key in ("coord", "color", "normal", "segment20"):
         np.save(scene / f"{key}.npy", np.load(scene / f"{key}.npy")[:-5])
     with pytest.raises(ValueError, match=r"vh_clean_2\.ply has 8000 vertices, the scene 7995"):
-        extract_regions(scene, with_mesh)
-    with pytest.raises(FileNotFoundError, match="mesh /none/scene0000_00 is missing"):
-        extract_regions(scene, Settings("faces", points={"mesh": "/none/{scene}"}))
+        extract_regions(scene, RegionSettings.resolve("graph", points={"mesh": mesh}))
+    gone = RegionSettings.resolve("graph", points={"mesh": "/none/{scene}"})
+    with pytest.raises(FileNotFoundError, match="/none/scene0000_00"):
+        extract_regions(scene, gone)
 
 
-def test_labels_reach_the_method_that_asks_for_them(tmp_path, methods):
+def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(PARTITIONS, "_entries", dict(PARTITIONS._entries))
+    PARTITIONS.register("labels", needs=("segment",))(lambda coord, normal, color, segment: segment)
     scene = prepared(tmp_path)
-    record = extract_regions(scene, Settings("labels"))
+    record = extract_regions(scene, RegionSettings.resolve("labels"))
     for kind in ("points", "views"):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
-    assert (np.load(scene / "region.npy") == np.load(scene / "segment20.npy")).all()
     labels = np.load(scene / "segment20.npy")
+    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
     (scene / "segment20.npy").unlink()
     table = ClassTable([f"class {i}" for i in range(37)], "truth", ignore=[255])
     table.write(tmp_path / "out", replace=True)
     np.save(scene / "truth.npy", np.where(labels < 0, 255, labels)[:, None] + 0)
-    extract_regions(scene, Settings("labels", view_method="growing"))
-    assert (np.load(scene / "region.npy") == labels).all()
+    extract_regions(scene, RegionSettings.resolve("labels", view_method="growing"))
+    np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
     (scene / "truth.npy").unlink()
-    needed = r"'labels' needs labels, and .* no truth\.npy"
-    with pytest.raises(ValueError, match=needed):
-        extract_regions(scene, Settings("labels"))
-    record = extract_regions(scene, Settings("growing", view_method="labels"))
+    with pytest.raises(ValueError, match="no labels"):
+        extract_regions(scene, RegionSettings.resolve("labels"))
+    record = extract_regions(scene, RegionSettings.resolve("growing", view_method="labels"))
     assert record["views"]["quality"] == 1 and "quality" not in record["points"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_warnings_name_the_scene_once(tmp_path, workers):
+def test_warnings_name_the_scene_once(tmp_path, workers, caplog, capfd):
     for name in ("scene0000_00", "scene0001_00"):
         scene = prepared(tmp_path / name, name)
         if name == "scene0000_00":
             np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
         shutil.move(scene, tmp_path / "root/train" / name)
-    SCANNET20.write(tmp_path / "root")
-    done = run_tool(tmp_path / "root", "--workers", workers)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("unit metres?") == 1
-    assert "train/scene0000_00: points lie 50 apart" in done.stderr
+    ClassTable.shipped("scannet20").write(tmp_path / "root")
+    done = regions(tmp_path / "root", "--workers", workers)
+    assert done.exit_code == 0, done.stderr
+    said = caplog.text + capfd.readouterr().err  # of this process, of its workers
+    assert said.count("unit metres?") == 1
+    assert "train/scene0000_00: points lie 50 apart" in said
     assert "! warnings in 1 of 2 scenes, train/scene0000_00: points lie" in done.stdout
     (warning,) = read_json(tmp_path / "root/train/scene0000_00/regions.json")["warnings"]
     assert "millimetres" in warning
@@ -293,8 +277,8 @@ def some_scene(root_copy):
 def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(root_copy, content):
     scene = some_scene(root_copy)
     (scene / "regions.json").write_text(content)
-    assert not is_extracted(scene, Settings())
-    for wanted in (None, Settings()):
+    assert not is_extracted(scene, RegionSettings.resolve())
+    for wanted in (None, RegionSettings.resolve()):
         assert report.read_records({"train/a": scene}, wanted) == ({}, ["train/a"])
 
 
@@ -357,12 +341,12 @@ def test_a_scene_is_finished_only_with_all_its_files(root_copy):
         assert report.read_records({"a": scene}) == ({}, ["a"])
 
 
-def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path, methods):
+def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path):
     scene = prepared(tmp_path)
     source = tmp_path / "scene0000_00.npy"
     ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
     np.save(source, ids)
-    settings = Settings("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
+    settings = RegionSettings.resolve("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
     extract_regions(scene, settings)
     assert is_extracted(scene, settings)
     np.save(source, ids[::-1])
@@ -382,12 +366,12 @@ def test_what_fails_leaves_the_old_regions_and_their_record(root_copy):
     color = (scene / "color.npy").read_bytes()
     (scene / "color.npy").write_bytes(color[:-5])
     with pytest.raises(ValueError, match=r"color\.npy is damaged"):
-        extract_regions(scene, Settings())
+        extract_regions(scene, RegionSettings.resolve())
     assert finished_record(scene) == record and (np.load(scene / "region.npy") == region).all()
     (scene / "color.npy").write_bytes(color)
     next(scene.glob("views/*.depth.png")).write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"depth\.png"):
-        extract_regions(scene, Settings())
+        extract_regions(scene, RegionSettings.resolve())
     assert finished_record(scene) is None  # the points' regions are new, the views' are old
 
 
@@ -461,15 +445,15 @@ def change_views(**changes):
 def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):
     spoil(some_scene(root_copy))
     with pytest.raises(ValueError, match=message) as caught:
-        extract_regions(some_scene(root_copy), Settings())
+        extract_regions(some_scene(root_copy), RegionSettings.resolve())
     assert file in str(caught.value) and str(some_scene(root_copy)) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_scene_fails_and_the_others_go_on(root_copy):
     cut_off("views.npz")(some_scene(root_copy))
-    done = run_tool(root_copy, "--split", "train")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    done = regions(root_copy, "--split", "train")
+    assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "2 done, 0 already finished, 1 failed" in done.stdout
     assert "failed train/scene0000_00: " in done.stdout and "views.npz is damaged" in done.stdout
 
@@ -479,7 +463,7 @@ def test_normals_and_colors_may_be_missing(root_copy):
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
     for name in ("normal", "color"):
         (scene / f"{name}.npy").unlink()
-    extract_regions(scene, Settings("supervoxel"))
+    extract_regions(scene, RegionSettings.resolve("supervoxel"))
     region = np.load(scene / "region.npy")
     assert (region == partition(coord, method="supervoxel")).all()
     assert (region != partition(coord, normal, method="supervoxel")).any()
@@ -488,10 +472,13 @@ def test_normals_and_colors_may_be_missing(root_copy):
 # ------------------------------------------------------------------------- segmentator
 
 
-def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy):
-    done = run_tool(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "preset 'segmentator' cannot partition views; they get 'graph' without" in done.stdout
+def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy, caplog):
+    done = regions(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert (
+        "preset 'segmentator' cannot partition views; they get 'graph' without"
+        in done.stderr + caplog.text
+    )
     scene = root_copy / "val/scene0003_00"
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
     region = partition(coord, normal, method="graph", preset="segmentator")
@@ -506,7 +493,7 @@ def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
     rng = np.random.default_rng(0)
     np.save(scene / "normal.npy", rng.normal(size=coord.shape).astype(np.float32))
     mesh = tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply"
-    extract_regions(scene, Settings("graph", "segmentator", {"mesh": mesh}))
+    extract_regions(scene, RegionSettings.resolve("graph", "segmentator", {"mesh": mesh}))
     faces = read_faces(str(mesh).replace("{scene}", scene.name), len(coord))
     expected = partition(coord, None, color, "graph", preset="segmentator", faces=faces)
     assert (np.load(scene / "region.npy") == expected).all()
@@ -517,15 +504,15 @@ def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
 
 def test_report_of_a_data_set(prepared_root, tmp_path):
     root = shutil.copytree(prepared_root, tmp_path / "root")
-    half = run_tool(root, "--shard", "1/2", "--report", tmp_path / "half")
-    assert half.returncode == 0, half.stderr
+    half = regions(root, "--shard", "1/2", "--report", tmp_path / "half")
+    assert half.exit_code == 0, half.stderr
     assert "! 2 scenes are missing, train/scene0001_00 first" in half.stdout
     assert read_json(tmp_path / "half/report.json")["scenes"] == 3
-    done = run_tool(root, "--report")
+    done = regions(root, "--report")
     text = (root / "regions-report/report.txt").read_text()
     assert "2 done, 3 already finished" in done.stdout and text in done.stdout
     times = {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
-    assert "0 done, 5 already finished" in run_tool(root, "--report").stdout
+    assert "0 done, 5 already finished" in regions(root, "--report").stdout
     assert times == {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
     assert (root / "regions-report/report.txt").read_text() == text
     numbers = read_json(root / "regions-report/report.json")
@@ -548,20 +535,20 @@ def test_report_of_a_data_set(prepared_root, tmp_path):
 
 def test_report_of_what_is_there(prepared_root, tmp_path):
     root = shutil.copytree(prepared_root, tmp_path / "root")
-    done = run_tool(root, "--report-only")
-    assert done.returncode == 0 and "already finished" not in done.stdout
+    done = regions(root, "--report-only")
+    assert done.exit_code == 0 and "already finished" not in done.stdout
     assert "min_size=30" in done.stdout and "regions-report/report.txt" in done.stdout
-    extract_regions(root / "train/scene0000_00", Settings())
-    assert "2 different settings" in run_tool(root, "--report-only").stdout
+    extract_regions(root / "train/scene0000_00", RegionSettings.resolve())
+    assert "2 different settings" in regions(root, "--report-only").stdout
 
 
 def test_report_of_nothing_is_none(root_copy):
     for record in root_copy.glob("*/*/regions.json"):
         record.write_text("[]")
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 1 and "no finished scene" in done.stdout and not done.stderr
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 1 and "no finished scene" in done.stdout and not done.stderr
     assert "written:" not in done.stdout and "5 scenes are not extracted" in done.stdout
-    assert not list(root_copy.glob("regions-report/*"))
+    assert not list(root_copy.glob("regions-report/report*"))
 
 
 def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
@@ -569,8 +556,8 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
     (root_copy / "val/lost").mkdir()
     (root_copy / "val/.hidden").mkdir()
     (root_copy / "val/notes.txt").touch()
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 0
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 0
     assert "2 of 6 folders have no coord.npy, prepare them first: train/scene0001_00, val/lost" in (
         done.stdout
     )
@@ -581,22 +568,22 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
 def test_a_report_that_cannot_be_written_is_told_before_the_work(root_copy):
     before = (some_scene(root_copy) / "regions.json").read_bytes()
     (root_copy / "taken").touch()
-    done = run_tool(root_copy, "--force", "--report", root_copy / "taken")
+    done = regions(root_copy, "--force", "--report", root_copy / "taken")
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 1 and "no report can be written to" in line and "taken" in line
+    assert done.exit_code == 1 and "no report can be written to" in line and "taken" in line
     assert (some_scene(root_copy) / "regions.json").read_bytes() == before
 
 
 def test_a_picture_that_cannot_be_drawn_is_not_called_written(root_copy):
     for image in root_copy.glob("*/*/views/*.jpg"):
         image.write_bytes(b"no image")
-    done = run_tool(root_copy, "--report-only")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    done = regions(root_copy, "--report-only")
+    assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "report.txt, report.json; no report.png: " in done.stdout
     assert not (root_copy / "regions-report/report.png").exists()
 
 
 def test_list_of_methods():
-    done = run_tool("--list-methods")
-    assert done.returncode == 0
+    done = regions("--list-methods")
+    assert done.exit_code == 0
     assert done.stdout == listing() + "\n"

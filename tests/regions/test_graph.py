@@ -5,15 +5,16 @@ import math
 
 import numpy as np
 import pytest
+from region_rows import regions_of
 
 from benchmarks.rand_index import adjusted_rand_index
+from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.graph import (
     WEIGHT_STEP,
     join_segments,
     lightest_first,
-    partition_graph,
     weigh_edges,
 )
 
@@ -22,8 +23,7 @@ SEGMENTATOR = {"threshold": 0.01, "min_size": 20, "convex": True}
 
 def segments(coord, normal=None, **settings):
     """Segments (N,) of points."""
-    cloud = Cloud(np.asarray(coord), normal)
-    return cloud.spread(partition_graph(cloud, **settings))
+    return partition(coord, normal, method="graph", **settings)
 
 
 def canonical(region):
@@ -221,7 +221,9 @@ def test_points_without_normal_glue_nothing():
     cloud = Cloud(coord, normal)
     cloud.given_normal[seam[cloud.rows]] = 0  # and nothing estimates them
     cloud.planes = lambda k: (cloud.given_normal, None)
-    region = cloud.spread(partition_graph(cloud, threshold=1000.0, min_size=20, max_distance=9.0))
+    region = cloud.spread(
+        regions_of("graph", cloud, threshold=1000.0, min_size=20, max_distance=9.0)
+    )
     left, right = region[~seam & ~bend], region[~seam & bend]
     assert len(set(left)) == len(set(right)) == 1 and left[0] != right[0]
     assert (region[seam] >= 0).all()
@@ -376,9 +378,10 @@ def test_faces_at_left_out_or_coincident_points():
 
 
 def test_faces_on_a_view_name_pixels():
-    view = DepthView(np.full((5, 6), 2.0), [[50, 0, 2.5], [0, 50, 2], [0, 0, 1]])
+    intrinsic = [[50, 0, 2.5], [0, 50, 2], [0, 0, 1]]
     _, faces = folded_sheet(5, 6, 0)
-    assert (partition_graph(view, faces=faces, min_size=30) == 0).all()
+    view = DepthView(np.full((5, 6), 2.0), intrinsic, faces=faces)
+    assert (regions_of("graph", view, min_size=30) == 0).all()
 
 
 # --- views ------------------------------------------------------------------------------------
@@ -389,7 +392,7 @@ def test_view_separates_a_box_from_the_wall_behind():
     depth[20:35, 20:40] = 2.5
     depth[5, 5] = 0
     view = DepthView(depth, [[57, 0, 31.5], [0, 57, 23.5], [0, 0, 1]])
-    region = view.spread(partition_graph(view))
+    region = view.spread(regions_of("graph", view))
     assert region[5, 5] == -1
     box = region[20:35, 20:40]
     assert (box == box[0, 0]).all() and (region == box[0, 0]).sum() == 300

@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 
 from pointcept_wsegpc.contracts.classes import IGNORE
-from pointcept_wsegpc.regions import partition
-from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.depth_view import DepthView
-from pointcept_wsegpc.regions.oracle import LONGEST_LINK, partition_oracle
+from pointcept_wsegpc.regions import partition, partition_view
+from pointcept_wsegpc.regions.oracle import MAX_LINK
 
 FLOOR, CHAIR, TABLE = 1, 4, 6
 
 
 def oracle(coord, **labels):
-    cloud = Cloud(np.asarray(coord, dtype=float))
-    return cloud.spread(partition_oracle(cloud, **labels))
+    return partition(np.asarray(coord, dtype=float), method="oracle", **labels)
 
 
 def grid(columns, rows, z=0.0, step=0.1):
@@ -97,7 +94,7 @@ def components_by_definition(coord, segment, neighbours):
     linked = [set() for _ in coord]
     for a, row in enumerate(near):
         for b in row:
-            short = distance[a, b] <= LONGEST_LINK * min(middle[a], middle[b])
+            short = distance[a, b] <= MAX_LINK * min(middle[a], middle[b])
             if short and segment[a] == segment[b]:
                 linked[a].add(b), linked[b].add(a)
     region, count = np.full(len(coord), -1), 0
@@ -122,15 +119,6 @@ def test_agrees_with_the_definition_spelt_out(neighbours):
     assert 8 < expected.max() < 150
     pairs = np.unique(np.stack([region, expected]), axis=1)
     assert pairs.shape[1] == expected.max() + 2 == region.max() + 2  # one to one
-
-
-def test_labels_reach_it_by_the_name_of_the_method(two_chairs):
-    coord, segment, instance = two_chairs
-    expected = oracle(coord, segment=segment, instance=instance % 2 + segment % 2)
-    region = partition(
-        coord, method="oracle", segment=segment, instance=instance % 2 + segment % 2, neighbours=8
-    )
-    np.testing.assert_array_equal(region, expected)
 
 
 def test_more_neighbours_than_points_are_all_of_them():
@@ -163,8 +151,8 @@ def test_view_with_two_chairs_one_behind_the_other():
     depth[10:25, 5:20], depth[5:20, 20:35] = 2.0, 2.6
     segment[10:25, 5:20] = segment[5:20, 20:35] = CHAIR
     depth[0, 0], segment[1, 1] = 0, IGNORE
-    view = DepthView(depth, [[36, 0, 19.5], [0, 36, 14.5], [0, 0, 1]])
-    region = view.spread(partition_oracle(view, segment=segment))
+    intrinsic = [[36, 0, 19.5], [0, 36, 14.5], [0, 0, 1]]
+    region = partition_view(depth, intrinsic, method="oracle", segment=segment)
     assert region[0, 0] == region[1, 1] == -1
     assert region.max() == 2
     near, far = region[10:25, 5:20], region[5:20, 20:35]
@@ -187,6 +175,5 @@ def test_wrong_labels_are_named(labels, message):
 
 
 def test_wrong_size_of_a_label_image_is_named():
-    view = DepthView(np.ones((3, 4)), np.eye(3))
     with pytest.raises(ValueError, match=r"got an image of \(4, 3\); depth has \(3, 4\)"):
-        partition_oracle(view, segment=np.zeros((4, 3), int))
+        partition_view(np.ones((3, 4)), np.eye(3), method="oracle", segment=np.zeros((4, 3), int))

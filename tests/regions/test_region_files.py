@@ -143,7 +143,7 @@ def test_a_malicious_pickle_is_refused(wrap, new_format, tmp_path):
     victim = tmp_path / "made by the file"
     path = tmp_path / "evil.pth"
     torch.save(wrap(Evil(victim)), path, _use_new_zipfile_serialization=new_format)
-    with pytest.raises(ValueError, match=r"evil\.pth .*mkdir, which could run a program.*np\.save"):
+    with pytest.raises(ValueError, match=r"evil\.pth.*mkdir"):
         read_regions(path, N)
     assert not victim.exists()
     torch.load(path, weights_only=False)

@@ -5,12 +5,10 @@ import importlib.util
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.regions import METHODS, PRESETS, partition, partition_view, settings_of
+from pointcept_wsegpc.regions import PARTITIONS, partition, partition_view
 from pointcept_wsegpc.regions.cloud import Cloud
-from pointcept_wsegpc.regions.methods import from_data
-from pointcept_wsegpc.regions.scenes.settings import defaults_of
 
-OF_THE_CLOUD = [name for name in METHODS if name not in ("file", "oracle")]
+OF_THE_CLOUD = [name for name in PARTITIONS.names() if name not in ("file", "oracle")]
 CLOUDS = {
     "none": np.zeros((0, 3)),
     "one": np.zeros((1, 3)),
@@ -79,18 +77,25 @@ def test_any_view_gets_contiguous_ids(method):
             assert (region >= 0).mean() > 0.9 and region.max() >= 3
 
 
-def test_every_preset_is_of_settings_that_exist():
-    assert set(PRESETS) <= set(METHODS)
-    for method, presets in PRESETS.items():
-        for preset in presets.values():
-            assert set(preset) - {"fill"} <= set(settings_of(method))
+@pytest.mark.parametrize("name", PARTITIONS.names())
+def test_presets_fit_the_settings(name):
+    entry = PARTITIONS.get(name)
+    for preset in entry.presets:
+        given = {"path": "ids.npy"} if name == "file" else None
+        assert entry.resolve(preset, given).name == name
 
 
 def test_presets_are_what_others_published():
     """WyPR's shape detection and the defaults of ScanNet's segmentator."""
     wypr = {"neighbours": 12, "max_distance": 2.0, "max_angle": 20.0, "min_size": 50, "fill": True}
     segmentator = {"threshold": 0.01, "min_size": 20, "convex": True}
-    assert {"growing": {"wypr": wypr}, "graph": {"segmentator": segmentator}} == PRESETS
+    assert PARTITIONS.get("growing").presets["wypr"] == wypr
+    assert PARTITIONS.get("graph").presets["segmentator"] == segmentator
+
+
+@pytest.mark.parametrize("name", ["growing", "graph"])
+def test_indoor_is_the_default(name):
+    assert PARTITIONS.get(name).resolve("indoor") == PARTITIONS.get(name).resolve()
 
 
 def test_a_preset_gives_way_to_settings():
@@ -105,44 +110,35 @@ def test_a_preset_gives_way_to_settings():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ({"preset": "segmentator"}, "method 'growing' has no preset 'segmentator'; known: wypr"),
-        ({"method": "oracle", "preset": "wypr"}, "'oracle' has no preset 'wypr'; known: none"),
-        ({"angle": 3}, "method 'growing' has no setting 'angle'; known: neighbours, max_dist"),
-        ({"color": np.zeros((3, 3))}, r"color has shape \(3, 3\); coord has \(4, 3\)"),
-    ],
-)
-def test_wrong_arguments_get_one_line(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        partition(np.zeros((4, 3)), **arguments)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"max_angle": "wide"}, "max_angle is 'wide'; give a number"),
-        ({"max_angle": None}, "max_angle is None; give a number"),
+        ({"preset": "segmentator"}, "wypr"),
+        ({"method": "oracle", "preset": "wypr"}, "'wypr'"),
+        ({"angle": 3}, "max_distance"),
+        ({"color": np.zeros((3, 3))}, r"\(3, 3\)"),
+        ({"max_angle": "wide"}, "'wide'"),
+        ({"max_angle": None}, "max_angle is None"),
         ({"max_distance": float("nan")}, "max_distance is nan"),
         ({"max_distance": float("inf")}, "max_distance is inf"),
-        ({"min_size": 2.5}, "min_size is 2.5; give a whole number"),
-        ({"neighbours": True}, "neighbours is True; give a whole number"),
-        ({"method": "graph", "convex": 1}, "convex is 1; give True or False"),
-        ({"min_size": 2**31}, "min_size is 2147483648; give a number up to 2147483647"),
-        ({"method": "graph", "min_size": 10**400}, "min_size is 1000.*; give a number up to"),
-        ({"method": "supervoxel", "rounds": 10**30}, "rounds is 1000.*; give a number up to"),
-        ({"method": "supervoxel+growing", "min_size": 10**30}, "give a number up to"),
+        ({"min_size": 2.5}, "min_size is 2.5"),
+        ({"neighbours": True}, "neighbours is True"),
+        ({"method": "graph", "convex": 1}, "convex is 1"),
+        ({"min_size": 2**31}, "2147483647"),
+        ({"method": "graph", "min_size": 10**400}, "2147483647"),
+        ({"method": "supervoxel", "rounds": 10**30}, "2147483647"),
+        ({"method": "supervoxel+growing", "min_size": 10**30}, "2147483647"),
     ],
 )
-def test_values_of_the_wrong_kind_get_one_line(settings, message):
-    with pytest.raises(ValueError, match=message):
-        partition(np.zeros((4, 3)), **settings)
+def test_wrong_arguments_get_one_line(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        partition(np.zeros((4, 3)), **arguments)
 
 
 def test_the_largest_whole_numbers_are_settings(method):
     """They take neither the time nor the memory that they stand for."""
     coord = np.random.default_rng(9).uniform(0, 1, (60, 3)) * [1, 1, 0.1]
-    names = {"neighbours", "min_size", "rounds"} & set(settings_of(method))
+    fields = vars(PARTITIONS.get(method).resolve().settings)
+    names = {"neighbours", "min_size", "rounds"} & fields.keys()
     assert names
     for name in names:
         largest = {"neighbours": 1000, "rounds": 1000}.get(name, 2**31 - 1)
@@ -162,11 +158,12 @@ def test_numbers_of_numpy_are_numbers():
 
 def test_what_the_data_decide_is_what_the_methods_take():
     coord = np.random.default_rng(7).uniform(0, 1, (3000, 3)) * [1, 1, 0]
-    coord = np.concatenate([coord, coord[:, [2, 0, 1]]])
-    cloud = Cloud(coord)
-    for method in set(METHODS) - {"cgal", "file", "oracle"}:
-        defaults = {**dict.fromkeys(settings_of(method), 0), **defaults_of(method)}
-        found = from_data(cloud, method, **defaults)
-        assert set(found) == {k for k, v in defaults.items() if v is None and k != "faces"}
-        expected = partition(coord, method=method)
-        np.testing.assert_array_equal(partition(coord, method=method, **found), expected)
+    cloud = Cloud(np.concatenate([coord, coord[:, [2, 0, 1]]]))
+    for method in ("growing", "graph", "supervoxel", "supervoxel+growing"):
+        plan = PARTITIONS.get(method).resolve()
+        expected, derived = plan(cloud)
+        left = {key for key, value in vars(plan.settings).items() if value is None}
+        assert set(derived) == left - {"mesh"}
+        region, more = PARTITIONS.get(method).resolve(given=derived)(cloud)
+        assert more == {}
+        np.testing.assert_array_equal(region, expected)

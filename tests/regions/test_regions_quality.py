@@ -9,7 +9,7 @@ from pointcept_wsegpc.metrics import boundary_counts, partition_quality
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.scenes import report, report_text
 from pointcept_wsegpc.regions.scenes.quality import Tally, add_up, boundary_of, measure
-from pointcept_wsegpc.regions.scenes.settings import Settings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 
 def random_scenes(count=3, n=300):
@@ -95,7 +95,7 @@ def record(region, segment=None, settings=None, warnings=()):
     tally = measure(np.asarray(region), segment, seconds=0.1)
     numbers = {"derived": {}, **tally.summary(), "counts": tally.to_json()}
     return {
-        "settings": (settings or Settings()).resolved(),
+        "settings": (settings or RegionSettings()).values(),
         "points": {"spacing": 0.02, **numbers},
         "views": {"views": 1, **numbers},
         "warnings": list(warnings),
@@ -155,9 +155,10 @@ def test_three_scenes_and_the_worst():
 
 
 def test_text_is_complete():
+    wypr = RegionSettings.resolve(preset="wypr")
     records = {
         "train/a": record(FINE, FINE % 4, warnings=["points lie far apart"]),
-        "val/b": record(np.where(FINE < 9, -1, FINE), FINE % 4, Settings(preset="wypr")),
+        "val/b": record(np.where(FINE < 9, -1, FINE), FINE % 4, wypr),
     }
     numbers = report.build(records, ["val/c"])
     json.dumps(numbers, allow_nan=False)

@@ -5,31 +5,32 @@ import math
 
 import numpy as np
 import pytest
+from region_rows import regions_of
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
 from pointcept_wsegpc.regions.supervoxel import (
     CELL_SHIFT,
     SEED_SHARE,
+    SupervoxelSettings,
     components,
     kernels,
-    partition_supervoxel,
     supervoxels,
 )
 from pointcept_wsegpc.regions.supervoxel import elements as supervoxel_elements
 from pointcept_wsegpc.regions.supervoxel.elements import Elements, elements_of, lab
 from pointcept_wsegpc.regions.supervoxel.kernels import place_seeds, principal_axis
 from pointcept_wsegpc.regions.supervoxel.planes import (
-    LEAST_POINTS,
+    MIN_POINTS,
     REFIT_GROWTH,
     RMS_SHARE,
     grow_planes,
-    partition_supervoxel_growing,
 )
 
-METHODS = [partition_supervoxel, partition_supervoxel_growing]
+METHODS = ["supervoxel", "supervoxel+growing"]
 
 
 def patch(rng, n, axis, offset=0.0, noise=0.002, side=2.0):
@@ -70,9 +71,8 @@ def room():
     return coord, normal, np.clip(color + rng.normal(0, 0.05, color.shape), 0, 1)
 
 
-def run(coord, normal=None, color=None, method=partition_supervoxel, **settings):
-    cloud = Cloud(coord, normal, color)
-    return cloud.spread(method(cloud, **settings))
+def run(coord, normal=None, color=None, method="supervoxel", **settings):
+    return partition(coord, normal, color, method, **settings)
 
 
 # --- the rule, spelt out ------------------------------------------------------------------------
@@ -89,15 +89,17 @@ class Oracle:
         low = coord.min(axis=0) - voxel_size / 4
         cells = [tuple(c) for c in np.floor((coord - low) / voxel_size).astype(int)]
         self.voxels = sorted(set(cells))
-        self.voxel = np.array([self.voxels.index(c) for c in cells])
+        number = {cell: v for v, cell in enumerate(self.voxels)}
+        self.voxel = np.array([number[c] for c in cells])
         members = [self.voxel == v for v in range(len(self.voxels))]
         self.feature = [
             (coord[m].mean(0) - low, lab(color[m].mean(0)), axis_by_numpy(normal[m]))
             for m in members
         ]
+        around = [set(itertools.product(*((i - 1, i, i + 1) for i in a))) for a in self.voxels]
         self.near = [
-            [j for j, b in enumerate(self.voxels) if a != b and np.abs(np.subtract(a, b)).max() < 2]
-            for a in self.voxels
+            sorted(number[b] for b in cells if b in number and number[b] != v)
+            for v, cells in enumerate(around)
         ]
         self.voxel_size, self.seed_spacing = voxel_size, seed_spacing
         self.weights = np.array(weights) / sum(weights)
@@ -231,8 +233,7 @@ def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
     points = [coord[owner == s] for s in range(owner.max() + 1)]
     limit = max_distance * RMS_SHARE
     error = [
-        fit(p)[2] / limit / math.sqrt(len(p)) if len(p) >= LEAST_POINTS else math.inf
-        for p in points
+        fit(p)[2] / limit / math.sqrt(len(p)) if len(p) >= MIN_POINTS else math.inf for p in points
     ]
     region, count = np.full(len(points), -1), 0
     for seed in np.argsort(error, kind="stable"):
@@ -240,7 +241,7 @@ def planes_by_numpy(coord, owner, normal, near, max_distance, max_angle):
             continue
         region[seed], members, fitted = count, [seed], len(points[seed])
         center, direction, rms = fit(points[seed])
-        starts = rms <= limit and fitted >= LEAST_POINTS
+        starts = rms <= limit and fitted >= MIN_POINTS
         for i in members if starts else []:  # grows while it is walked
             for j in near[i]:
                 angle = math.degrees(math.acos(min(1.0, abs(normal[j] @ direction))))
@@ -262,8 +263,8 @@ def test_growing_agrees_with_the_rule_spelt_out(room, max_distance, max_angle):
     coord, normal, color = room
     cloud = Cloud(coord, normal, color)
     sizes = {"voxel_size": 0.12, "seed_spacing": 0.4}
-    owner = partition_supervoxel(cloud, **sizes)
-    elements = elements_of(cloud, **sizes)
+    owner = regions_of("supervoxel", cloud, **sizes)
+    elements = elements_of(cloud, SupervoxelSettings(**sizes))
     voxel_owner = np.zeros(len(elements.table), int)
     voxel_owner[elements.index] = owner
     near = [set() for _ in range(owner.max() + 1)]
@@ -275,7 +276,7 @@ def test_growing_agrees_with_the_rule_spelt_out(room, max_distance, max_angle):
     mean = [axis_by_numpy(elements.feature[voxel_owner == s, 6:]) for s in range(len(near))]
     expected = planes_by_numpy(cloud.coord, owner, mean, near, max_distance, max_angle)
     settings = {"max_distance": max_distance, "max_angle": max_angle}
-    region = partition_supervoxel_growing(cloud, **sizes, **settings)
+    region = regions_of("supervoxel+growing", cloud, **sizes, **settings)
     np.testing.assert_array_equal(region, expected)
     assert 3 < region.max() < owner.max() - 10
 
@@ -294,7 +295,7 @@ def test_principal_axis_agrees_with_numpy():
 def test_what_is_no_number_joins_nothing():
     feature = np.zeros((3, 9))
     feature[:, 8], feature[1, 0], feature[2, 0] = 1, np.nan, 1e200
-    far = int(kernels.FARTHEST * kernels.STEPS)
+    far = int(kernels.MAX_SQUARED * kernels.STEPS)
     distance = [kernels.squared_distance(feature, i, feature, 0, 1.0, 0.4, 0.4) for i in range(3)]
     assert distance == [0, far, far]
     flat = np.array([20.0, 0, 0, 0, 9, 0, 0, 9, 0, 0])  # 20 points on the plane z = 0
@@ -344,8 +345,8 @@ def check_connected(elements, region):
 def test_regions_are_contiguous_and_connected(room, method, color_weight):
     cloud = Cloud(*room)
     sizes = {"voxel_size": 0.1, "seed_spacing": 0.5}
-    region = method(cloud, **sizes, color_weight=color_weight)
-    check_connected(elements_of(cloud, **sizes), region)
+    region = regions_of(method, cloud, **sizes, color_weight=color_weight)
+    check_connected(elements_of(cloud, SupervoxelSettings(**sizes)), region)
     assert region.max() > 20
 
 
@@ -380,8 +381,8 @@ def test_the_order_of_many_points_does_not_matter(method):
 @pytest.mark.parametrize("scale", [0.01, 100 / 3])
 def test_scale_does_not_matter(room, method, scale):
     coord, normal, color = room
-    more = {} if method is partition_supervoxel else {"max_distance": 0.03 * scale}
-    less = {} if method is partition_supervoxel else {"max_distance": 0.03}
+    more = {} if method == "supervoxel" else {"max_distance": 0.03 * scale}
+    less = {} if method == "supervoxel" else {"max_distance": 0.03}
     scaled = run(coord * scale, normal, color, method, **more)
     np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
     more |= {"voxel_size": 0.1 * scale, "seed_spacing": 0.5 * scale}
@@ -400,7 +401,7 @@ def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
     shift = np.array([12345.67, -98765.4, 1e4])
     moved = run(coord[order] + shift, normal[order], method=method, **sizes)
     np.testing.assert_array_equal(moved, expected[order])
-    if method is partition_supervoxel:
+    if method == "supervoxel":
         assert 2 <= expected.max() < 40
 
 
@@ -463,7 +464,7 @@ def test_growing_makes_whole_walls_and_leaves_clutter(corner):
     coord, normal = np.concatenate([coord, 1.2 + 0.4 * ball]), np.concatenate([normal, ball])
     sizes = {"voxel_size": 0.06, "seed_spacing": 0.25}
     patches = run(coord, normal, **sizes)
-    region = run(coord, normal, method=partition_supervoxel_growing, **sizes, max_distance=0.02)
+    region = run(coord, normal, method="supervoxel+growing", **sizes, max_distance=0.02)
     largest = [np.bincount(region[:9000][wall == w] + 1)[1:] for w in range(3)]
     assert (
         min(count.max() for count in largest) > 2500
@@ -502,8 +503,9 @@ def test_what_has_no_seed_becomes_a_region_where_it_is_large_enough():
     size = np.array([1] * 35 + [9, 2])
     spacing = np.full(37, 12.0)  # a seed needs ceil(0.05 pi 6^2) = 6 voxels
     elements = Elements(feature, table.astype(np.int32), spacing, np.ones(37), None, size)
-    weights = {"color": 0.4, "distance": 0.2, "normal": 0.4}
-    owner = supervoxels(elements, weights, rounds=2, min_size=3)
+    owner = supervoxels(
+        elements, SupervoxelSettings(None, None, 0.4, 0.2, 0.4, rounds=2, min_size=3)
+    )
     assert set(owner[:30]) == {0, 1, 2}
     assert owner[30:].tolist() == [3] * 5 + [4, -1]
 
@@ -569,7 +571,7 @@ def test_bad_settings(room, method, settings, message):
 @pytest.mark.parametrize("settings", [{"max_distance": 0.0}, {"max_angle": 91.0}])
 def test_bad_settings_of_growing(room, settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
-        run(*room, partition_supervoxel_growing, **settings)
+        run(*room, "supervoxel+growing", **settings)
 
 
 # --- views --------------------------------------------------------------------------------------
@@ -592,8 +594,8 @@ def view():
 def test_view_regions_stop_at_depth_edges(view, method):
     depth, intrinsic, color = view
     cloud = DepthView(depth, intrinsic, color)
-    rows = method(cloud)
-    check_connected(elements_of(cloud, None, None), rows)
+    rows = regions_of(method, cloud)
+    check_connected(elements_of(cloud, SupervoxelSettings()), rows)
     region = cloud.spread(rows)
     assert ((region >= 0) == (depth > 0)).all()
     assert not set(region[depth == 1.5]) & set(region[depth == 2.0])
@@ -601,12 +603,12 @@ def test_view_regions_stop_at_depth_edges(view, method):
 
 def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
     depth, intrinsic, _ = view
-    table = elements_of(DepthView(depth, intrinsic), None, None).table
+    table = elements_of(DepthView(depth, intrinsic), SupervoxelSettings()).table
     z = depth[depth > 0]
     linked = table >= 0
     assert (z[table] == z[:, None])[linked].all()
     flat = np.full((6, 7), 2.0)  # 8 neighbours inside, 5 at sides, 3 in corners; and itself
-    table = elements_of(DepthView(flat, intrinsic), None, None).table
+    table = elements_of(DepthView(flat, intrinsic), SupervoxelSettings()).table
     assert (table >= 0).sum() == 20 * 9 + 18 * 6 + 4 * 4
     np.testing.assert_array_equal(table[:, 0], np.arange(42))
 
@@ -614,7 +616,7 @@ def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
 def test_view_supervoxels_end_at_colour_edges(view):
     depth, intrinsic, color = view
     cloud = DepthView(depth, intrinsic, color)
-    rows = partition_supervoxel(cloud)
+    rows = regions_of("supervoxel", cloud)
     blue = cloud.color[:, 2] > 0.75
     assert 20 < rows.max() < 300
     assert not set(rows[blue]) & set(rows[~blue])
@@ -627,17 +629,17 @@ def test_view_supervoxels_have_pixels_enough_where_they_are_sparse(monkeypatch):
     cloud = DepthView(depth, intrinsic, depth_noise=0.0)
 
     def pixels(row):
-        region = cloud.spread(partition_supervoxel(cloud, seed_spacing=0.12))
+        region = cloud.spread(regions_of("supervoxel", cloud, seed_spacing=0.12))
         assert (region >= 0).mean() > 0.99
         return np.median(np.bincount(region[region >= 0])[np.unique(region[row])])
 
     near = pixels(5)
     assert pixels(60) >= 12
-    monkeypatch.setattr(supervoxel_elements, "LEAST_SEED_PIXELS", 0.0)
+    monkeypatch.setattr(supervoxel_elements, "MIN_SEED_PIXELS", 0.0)
     assert pixels(60) < 12 and pixels(5) == near
 
 
 def test_empty_view():
     cloud = DepthView(np.zeros((4, 5)), np.eye(3))
     for method in METHODS:
-        assert len(method(cloud)) == 0
+        assert len(regions_of(method, cloud)) == 0

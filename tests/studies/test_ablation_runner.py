@@ -1,4 +1,4 @@
-"""The jobs of tools/ablation.py side by side; and, slow, tables that are killed and go on."""
+"""Jobs of tools/studies/ablation.py side by side; and, slow, tables that are killed and go on."""
 
 import dataclasses
 import os
@@ -16,39 +16,15 @@ from tiny_tables import rows_of, tiny
 
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import measured, results
-from ablations.board import Board
+from ablations.commands import REPOSITORY
 from ablations.jobs import Job
 from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
-from main_job.plan import REPOSITORY
-from main_job.steps import Steps, exclusive
 from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.jobs.steps import Steps, exclusive
 
-
-def test_board_says_what_runs_and_what_failed(monkeypatch):
-    said, shown = [], []
-    board = Board(4, said.append)
-    monkeypatch.setattr(board.line, "show", shown.append)
-    board.announce("one", "")
-    board.announce("two", "continues")
-    board.show("one", "epoch 1/2")
-    board.show("two", "epoch 2/2")
-    board.close("one", "no such scene")
-    board.show("two", "scene 3/4")
-    board.close("two")
-    board.show("three", "scene 1/4")
-    board.give_up("four", "one")
-    board.show("three", "scene 2/4")
-    assert [line.split("] ")[-1] for line in said[:2]] == ["1/4 one", "2/4 two: continues"]
-    assert said[2].strip() == "failed: one: no such scene"
-    assert said[3].strip() == "not started: four: needs one, which did not finish"
-    assert shown[1:] == [
-        "0 of 4 done | one: epoch 1/2 | two: epoch 2/2",
-        "0 of 4 done, 1 failed | two: scene 3/4",
-        "1 of 4 done, 1 failed | three: scene 1/4",
-        "1 of 4 done, 1 failed, 1 not started | three: scene 2/4",
-    ]
+TOOLS = REPOSITORY / "tools/studies"
 
 
 class Script(Job):
@@ -78,10 +54,6 @@ def test_failed_job_is_listed_and_the_rest_goes_on(tmp_path):
     assert runner.not_started == [after.name, last.name]
     assert runner.failed[bad.name].startswith("no such thing (log: ")
     assert good.output(tmp_path).is_file() and not after.output(tmp_path).exists()
-    assert [line.strip() for line in said if "not started" in line] == [
-        "not started: after: needs bad, which did not finish",
-        "not started: last: needs after, which did not finish",
-    ]
 
 
 def test_job_that_raises_anything_is_listed(tmp_path):
@@ -179,7 +151,7 @@ def test_an_interrupt_ends_the_children(tmp_path):
 RUNNER = """
 import sys
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {tools!r}]
+sys.path[:0] = [*{tests!r}, {tools!r}]
 from ablations.runner import Runner
 from test_ablation_runner import Script
 Runner(Path({out!r}), 1, [], print).run([Script("long", {{"code": {code!r}}})])
@@ -203,7 +175,7 @@ def is_running(pid):
 def test_children_end_with_a_killed_runner(tmp_path):
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(600)"
-    places = {"tests": str(REPOSITORY / "tests"), "tools": str(REPOSITORY / "tools")}
+    places = {"tests": [str(REPOSITORY / "tests"), str(Path(__file__).parent)], "tools": str(TOOLS)}
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     script = RUNNER.format(**places, out=str(tmp_path / "out"), code=code)
     runner = subprocess.Popen([sys.executable, "-c", script], env=environment, cwd=REPOSITORY)
@@ -232,7 +204,7 @@ def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
     thread.join(60)
     assert not thread.is_alive() and runner.failed == {} and not count.exists()
     assert shared.output(tmp_path).read_text() == "elsewhere"
-    assert sum("waits for another run, which is at it: shared" in line for line in said) == 1
+    assert sum("shared: waits for another run" in line for line in said) == 1
 
 
 def test_jobs_whose_needs_are_absent_are_an_error(tmp_path):
@@ -259,18 +231,11 @@ def test_measured_records_memory_and_passes_all_on(tmp_path):
     assert read_json(usage)["rss_mib"] == 5000
 
 
-def test_memory_of_the_gpu(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 300 * 2**20)
-    measured.record(tmp_path / "usage.json")
-    assert read_json(tmp_path / "usage.json")["cuda_mib"] == 300
-
-
 # ---------------------------------------------------------------------------------------- trainings
 RUN = """
 import sys
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {tools!r}]
+sys.path[:0] = [*{tests!r}, {tools!r}]
 import ablation
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 import test_ablation_runner
@@ -279,7 +244,7 @@ table = test_ablation_runner.two_rows()
 runner = ablation.run_table(study, table, [0], Path({out!r}), workers=2)
 out = Path({out!r})
 result = ablation.table_result(study, table, [0], out, "a command", runner)
-ablation.write_table(result, study, table, [0], out, out)
+ablation.write_table(result, out, study, table, [0], out)
 """
 
 
@@ -291,7 +256,7 @@ def two_rows():
 
 
 def start(root, out):
-    places = {"tests": str(REPOSITORY / "tests"), "tools": str(REPOSITORY / "tools")}
+    places = {"tests": [str(REPOSITORY / "tests"), str(Path(__file__).parent)], "tools": str(TOOLS)}
     code = RUN.format(**places, root=str(root), out=str(out))
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     environment.pop("POINTCEPT_ROOT", None)

@@ -10,17 +10,15 @@ from mmengine.config import Config
 
 from ablations import benchmarks
 from ablations.benchmarks import LARGE
-from main_job.plan import REPOSITORY
+from ablations.commands import REPOSITORY
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.synthetic.benchmark import SIZES
-from pointcept_wsegpc.synthetic.rooms.render import RoomCaster
 from pretraining import images as rendering
 from pretraining import training
 
 SCANNET20 = ClassTable.shipped("scannet20")
-
 SIZE = (24, 32)
 
 
@@ -30,7 +28,7 @@ def rendered():
 
 
 def run_tool(monkeypatch, out, *options):
-    small = ["--steps", "2", "--images", "16", "--batch", "4", "--size", "32x24"]
+    small = ["--steps", "2", "--num-images", "16", "--batch-size", "4", "--size", "32x24"]
     monkeypatch.setattr(sys, "argv", ["pretrain_images.py", "--out", str(out), *small, *options])
     tool = importlib.import_module("pretrain_images")
     monkeypatch.setattr(tool, "HELD_OUT", 8)
@@ -89,18 +87,6 @@ def test_rooms_of_a_single_class(rendered):
     assert len({room.any(0).argmax() for room in classes[1::2]}) == 2
 
 
-def test_shown_classes_are_counted(monkeypatch):
-    """A plane of two patches, one of class 3 in 10 of 100 pixels, one of no class."""
-    caster = RoomCaster.__new__(RoomCaster)
-    caster.patch = np.array([0, 1])
-    caster.cast = lambda origin, direction: (None, np.repeat([0, 1, -1], [10, 80, 10]))
-    rays = np.ones((10, 10, 3))
-    shown = rendering.shown_classes(caster, rays, np.eye(4), np.array([3, -1]))
-    assert np.flatnonzero(shown).tolist() == [3]
-    monkeypatch.setattr(rendering, "SHARE", 0.11)
-    assert not rendering.shown_classes(caster, rays, np.eye(4), np.array([3, -1])).any()
-
-
 def test_crops(rendered):
     rng, image = np.random.default_rng(0), rendered[0][0]
     colors = {tuple(color) for color in image.reshape(-1, 3)}
@@ -122,7 +108,7 @@ def test_mean_average_precision():
     assert np.isnan(training.mean_average_precision(score, np.zeros((4, 3))))
 
 
-@pytest.mark.parametrize(("options", "stages"), [((), 3), (("--stages", "0"), None)])
+@pytest.mark.parametrize(("options", "stages"), [((), 3), (("--num-stages", "0"), None)])
 def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stages):
     out = tmp_path / "weights.pth"
     state = run_tool(monkeypatch, out, *options)
@@ -142,17 +128,11 @@ def test_finished_weights_are_kept_and_say_how_they_were_made(monkeypatch, tmp_p
     run_tool(monkeypatch, out)
     before = out.stat().st_mtime_ns
     settings = read_json(tmp_path / "weights.pth.json")["settings"]
-    assert settings["seed"] == 0 and settings["steps"] == 2 and settings["name"] == "resnet18"
+    assert settings["seed"] == 0 and settings["steps"] == 2 and settings["network"] == "resnet18"
     run_tool(monkeypatch, out)
     assert out.stat().st_mtime_ns == before and "is finished" in capsys.readouterr().out
     with pytest.raises(ValueError, match="was made with other options; delete it"):
         run_tool(monkeypatch, out, "--seed", "1")
-
-
-def test_another_network_of_timm(monkeypatch, tmp_path):
-    out = tmp_path / "weights.pth"
-    run_tool(monkeypatch, out, "--name", "resnet10t")
-    ImageEncoder("resnet10t", weights=str(out), num_stages=3)
 
 
 def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):
@@ -161,35 +141,11 @@ def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):
     options = benchmarks.PRETRAINING[row].split()
     assert options[options.index("--size") + 1] == "320x240"
     out = tmp_path / "weights.pth"
-    run_tool(monkeypatch, out, *options, "--size", "32x24", "--workers", "1", "--images", "8")
+    run_tool(monkeypatch, out, *options, "--size", "32x24", "--workers", "1", "--num-images", "8")
     cfg = Config.fromfile(
         str(REPOSITORY / f"configs/{LARGE.first}.py"), import_custom_modules=False
     )
     ImageEncoder(**{**cfg.model.image_encoder, "weights": str(out)})
-
-
-def test_it_trains_on_a_gpu_where_there_is_one(monkeypatch, tmp_path):
-    moved = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.nn.Module, "to", lambda _, device: moved.append(device))
-    monkeypatch.setattr(training.Training, "run", lambda *_: None)
-    run_tool(monkeypatch, tmp_path / "weights.pth")
-    assert moved == ["cuda"]
-
-
-def test_batches_go_to_the_network(monkeypatch, tmp_path, rendered):
-    """To "meta", which every machine has; nothing can be computed there."""
-    devices = []
-
-    def update(self, *batch):
-        devices.extend(part.device.type for part in batch)
-        return torch.zeros(())
-
-    monkeypatch.setattr(training.Training, "_update", update)
-    net = training.TagNet("resnet18", 1, len(SCANNET20.names)).to("meta")
-    run = training.Training(net, tmp_path / "state", {}, 0.001, 0.01)
-    run.run(*rendered, steps=1, minutes=5, batch=2, seed=0)
-    assert devices == ["meta", "meta"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="about a GPU")

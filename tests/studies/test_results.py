@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations import writers
+from ablations import report as writers
 from ablations.tables import TABLES
 from pointcept_wsegpc.files import read_json
 

@@ -1,15 +1,12 @@
 """Synthetic scans: plausible rooms, consistent geometry, ScanNet's files, determinism."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
+from cli import wsegpc
 from scipy.spatial import cKDTree
 
 from pointcept_wsegpc.captures.scannet.classes import nyu40_to_scannet20
@@ -31,9 +28,8 @@ SMALL = {"seed": 3, "points": 6000, "frames": 8, "color_size": (48, 36), "depth_
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic")
-    names = []
-    made = generate_dataset(root, 2, 1, **SMALL, on_scene=names.append)
-    assert made == names == ["scene0000_00", "scene0001_00", "scene0002_00"]
+    made = generate_dataset(root, 2, 1, **SMALL)
+    assert made == ["scene0000_00", "scene0001_00", "scene0002_00"]
     return root
 
 
@@ -238,23 +234,12 @@ def test_resample_keeps_the_surface():
 
 
 def test_the_command_makes_the_sizes_that_it_is_told_and_fails_in_one_line(tmp_path):
-    repository = Path(__file__).resolve().parents[2]
-    tool = [sys.executable, repository / "tools/make_synthetic.py", "--train", "0", "--val", "0"]
-
-    def run(root, *options):
-        return subprocess.run(
-            [*tool, "--root", root, *options], capture_output=True, text=True,
-            env={**os.environ, "PYTHONPATH": str(repository)},
-        )  # fmt: skip
-
-    assert run(tmp_path / "a", "--color-size", "48x36").returncode == 0
+    none = ["synthesize", "--num-train", 0, "--num-val", 0, "--out"]
+    assert wsegpc(*none, tmp_path / "a", "--color-size", "48x36").exit_code == 0
     made = json.loads((tmp_path / "a/synthetic.json").read_text())
     assert made["color_size"] == [48, 36] and made["depth_size"] == [160, 120]
     (tmp_path / "file").touch()
-    for root, options, message in (
-        (tmp_path / "file", (), "make_synthetic: [Errno"),
-        (tmp_path / "b", ("--frames", "3"), "make_synthetic: frames=3: expected at least 4"),
-    ):
-        failed = run(root, *options)
-        assert failed.returncode == 1 and "Traceback" not in failed.stderr
-        assert failed.stderr.splitlines()[-1].startswith(message)
+    for arguments in ([tmp_path / "file"], [tmp_path / "b", "--frames", 3]):
+        result = wsegpc(*none, *arguments)
+        assert result.exit_code == 1
+        assert result.stderr.splitlines()[-1].startswith("synthesize: ")

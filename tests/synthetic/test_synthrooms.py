@@ -2,19 +2,18 @@
 
 import dataclasses
 import hashlib
-import importlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cli import refused
 
-from pointcept_wsegpc.captures.scannet import scene as scannet
+from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.clouds.normals import face_normals
+from pointcept_wsegpc.commands import synthrooms as synthrooms_command
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
@@ -43,7 +42,7 @@ def tiny(size, train=2, val=1):
     scans = dataclasses.replace(
         size.scans, points=3000, frames=6, color_size=(48, 36), depth_size=(48, 36)
     )
-    prepared = scannet.Settings(stride=1, height=36, width=48)
+    prepared = ScanNetSettings(stride=1, height=36, width=48)
     return dataclasses.replace(size, train=train, val=val, scans=scans, prepared=prepared)
 
 
@@ -51,8 +50,7 @@ def tiny(size, train=2, val=1):
 def made(tmp_path_factory):
     """Root and size of a tiny data set, without regions."""
     root, size = tmp_path_factory.mktemp("rooms") / "tiny", tiny(SMALL)
-    tool = importlib.import_module("make_synthrooms")
-    assert tool.make_scenes(root, size, workers=2).exit_status == 0
+    assert synthrooms_command.make_scenes(root, size, workers=2).exit_status == 0
     return root, size
 
 
@@ -197,7 +195,7 @@ def test_unknown_class():
 
 
 def test_record_of_settings_leaves_out_what_is_plain():
-    assert set(synthetic.Settings().record()) == {
+    assert set(synthetic.SynthesisSettings().record()) == {
         "seed", "points", "frames", "color_size", "depth_size"
     }  # fmt: skip
     record = SMALL.scans.record()
@@ -316,8 +314,7 @@ def test_an_interruption_changes_nothing(made, tmp_path):
     assert digest == synthrooms_check.scene_digest(
         synthrooms.scenes(root, size)["train/scene0001_00"]
     )
-    tool = importlib.import_module("make_synthrooms")
-    outcome = tool.make_scenes(tmp_path, size, workers=1)
+    outcome = synthrooms_command.make_scenes(tmp_path, size, workers=1)
     assert len(outcome.skipped) == 1 and len(outcome.done) == 2
     assert synthrooms_check.checksum(tmp_path, size) == wanted
 
@@ -429,16 +426,12 @@ def test_large_in_a_few_points(tmp_path, monkeypatch):
     """The definition of the large size makes scenes: one of each split, thinned."""
     monkeypatch.setattr(synthrooms_check, "PUBLISHED", {})
     size = tiny(LARGE, train=1, val=1)
-    tool = importlib.import_module("make_synthrooms")
-    assert tool.make_scenes(tmp_path, size, workers=1).exit_status == 0
-    assert tool.partition(tmp_path, size, workers=1).exit_status == 0
+    assert synthrooms_command.make_scenes(tmp_path, size, workers=1).exit_status == 0
+    assert synthrooms_command.partition(tmp_path, size, workers=1).exit_status == 0
     assert "v1 large" in synthrooms_check.verify(tmp_path, size)
     assert size.scans.difficulty != PLAIN
 
 
 def test_the_command_line_refuses_in_one_line(tmp_path):
-    command = [sys.executable, "tools/make_synthrooms.py", tmp_path, "--check-only"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert "make_synthrooms: SynthRooms v1 small" in done.stderr
-    assert "80 scenes missing, such as train/scene0000_00" in done.stderr
+    line = refused("synthrooms", "--out", tmp_path, "--check-only")
+    assert "80 scenes missing, such as train/scene0000_00" in line

@@ -1,1 +1,3 @@
-"""Data that others prepared, converted into prepared scenes (schema.py)."""
+"""Data that others prepared, converted into prepared scenes."""
+
+from . import scene  # noqa: F401  registers the captures

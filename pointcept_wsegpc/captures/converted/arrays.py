@@ -67,7 +67,7 @@ def read_tuple(path):
 
 
 def checked(arrays, path):
-    """Arrays in the types of schema.py; ValueError for lengths or values that cannot be."""
+    """Arrays in the types of a prepared scene; ValueError for lengths or values that cannot be."""
     shapes = {key: array.shape for key, array in arrays.items()}
     for key, shape in shapes.items():
         allowed = ((3,),) if key in TYPES else ((), (1,))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..frames import read_matrix
 from ..scannet.raw import scene_info
 
 # The depth camera that BPNet, OpenScene and WSegPC take all ScanNet scenes to have, (H, W).
@@ -39,15 +40,15 @@ def find_cameras(folder, depth_size):
     own = folder / "intrinsic" / "intrinsic_depth.txt"
     if own.is_file():
         # At the sizes of the sensor, which this layout does not name: ScanNet's.
-        depth, color = read_matrix(own), own.with_name("intrinsic_color.txt")
+        depth, color = read_matrix(own, (3, 3)), own.with_name("intrinsic_color.txt")
         if color.is_file():
-            pair = depth, NOMINAL_SIZE, read_matrix(color), (968, 1296)
+            pair = depth, NOMINAL_SIZE, read_matrix(color, (3, 3)), (968, 1296)
         else:
             pair = depth, NOMINAL_SIZE, depth, NOMINAL_SIZE
         return CameraPair(*pair, "intrinsic/")
     shared = folder.parent / "intrinsics.txt"
     if shared.is_file():
-        matrix = read_matrix(shared)
+        matrix = read_matrix(shared, (3, 3))
         return CameraPair(matrix, depth_size, matrix, depth_size, "intrinsics.txt")
     return CameraPair(NOMINAL, NOMINAL_SIZE, NOMINAL, NOMINAL_SIZE, "nominal")
 
@@ -59,14 +60,3 @@ def _of_info(info, kind):
     matrix[[0, 1], [0, 1]] = float(info[f"fx_{kind}"]), float(info[f"fy_{kind}"])
     matrix[:2, 2] = float(info[f"mx_{kind}"]), float(info[f"my_{kind}"])
     return matrix, (int(info[f"{kind}Height"]), int(info[f"{kind}Width"]))
-
-
-def read_matrix(path):
-    """A matrix (3, 3) of a text file of 3x3 or 4x4 numbers."""
-    try:
-        matrix = np.loadtxt(path)
-        if matrix.shape not in ((3, 3), (4, 4)) or matrix[0, 0] <= 0:
-            raise ValueError(f"its shape is {matrix.shape}")
-    except ValueError as error:
-        raise ValueError(f"{path}: expected 3x3 or 4x4 intrinsics ({error})") from error
-    return matrix[:3, :3]

@@ -16,26 +16,26 @@ import numpy as np
 
 from ... import camera
 from ...camera.resample import resample_color
-from ..frames import BadFrame, FrameLog, View, image_numbers, invert_pose, read_color
+from ..frames import BadFrame, Frames, View, image_numbers, invert_pose, read_color
 
 
-class CorrespondenceFrames:
+class CorrespondenceFrames(Frames):
     """Good frames of a Concerto image folder, every `every`-th; the bad are in `log`.
 
     coord (N, 3) m: the points that the tables number. `size` (H, W).
     """
 
     def __init__(self, folder, coord, every, size):
-        self.folder, self.coord, self.size = Path(folder), coord, tuple(size)
+        super().__init__(size)
+        self.folder, self.coord = Path(folder), coord
         if not (self.folder / "color").is_dir() and any(self.folder.glob("*/color")):
             raise ValueError(
                 f"{self.folder} has a folder per camera (S3DIS); convert that with "
-                "tools/prepare_s3dis.py from 2D-3D-Semantics"
+                "wsegpc prepare s3dis from 2D-3D-Semantics"
             )
         images = sorted(p for p in (self.folder / "color").glob("*.*"))
         self.numbers = image_numbers([path.stem for path in images])
         self.paths = dict(sorted(zip(self.numbers, images, strict=True))[::every])
-        self.log = FrameLog()
 
     def __iter__(self):
         return self.log.good(self.paths, self._view)

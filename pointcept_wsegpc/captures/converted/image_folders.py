@@ -6,6 +6,8 @@
 H x W pixels at the stored size. Pixel centres at integers.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -16,34 +18,38 @@ from ...camera.resample import nearest_index, resample_color, resample_to
 from ..frames import (
     UNREADABLE,
     BadFrame,
-    FrameLog,
+    Frames,
     View,
     image_size,
     invert_pose,
     read_color,
     read_depth_image,
+    read_matrix,
     resample_depth,
 )
 from ..scannet.classes import nyu40_to_scannet20
 from .arrays import read_superpoints
-from .cameras import find_cameras, read_matrix
+from .cameras import find_cameras
 
 NO_COLOR = "a pose or depth but no image"
 NO_NUMBER = "a name that is no number"
 
 
-class ImageFolderFrames:
+class ImageFolderFrames(Frames):
     """Good frames of a scene folder whose number is a multiple of `every`; the bad are in `log`.
 
     The depth camera is the view's camera, scaled to `size` (H, W); colour is resampled onto it.
+    regions: read those of the layout, too; `num_regions` counts the views that have some.
     """
 
-    def __init__(self, folder, every, size, depth_scale=1000.0):
-        self.folder, self.size, self.depth_scale = Path(folder), tuple(size), depth_scale
+    def __init__(self, folder, every: int, size, depth_scale: float = 1000.0, regions=False):
+        super().__init__(size)
+        self.folder, self.depth_scale, self.regions = Path(folder), depth_scale, regions
+        self.num_regions = 0
         self.paths = {f: p for f, p in numbered(self.folder / "color").items() if f % every == 0}
         self._depth_paths = numbered(self.folder / "depth")
         self._pose_paths = numbered(self.folder / "pose")
-        self.log = FrameLog(bad=self._left_out(every))
+        self.log.bad = self._skipped(every)
         self.cameras = None
         depth_size = first_size(self._depth_paths.values())
         if depth_size is not None:
@@ -52,7 +58,7 @@ class ImageFolderFrames:
                 self.cameras.depth, self.cameras.depth_size, self.size
             )
 
-    def _left_out(self, every):
+    def _skipped(self, every):
         """{reason: frames or names} of files that are no frame."""
         images = numbered(self.folder / "color")
         lonely = (set(self._depth_paths) | set(self._pose_paths)) - set(images)
@@ -72,13 +78,21 @@ class ImageFolderFrames:
             raise BadFrame("no pose file")
         if frame not in self._depth_paths:
             raise BadFrame("no depth image")
-        world_to_camera = invert_pose(read_pose(self._pose_paths[frame]))
+        world_to_camera = invert_pose(self._pose(frame))
         depth = read_depth(self._depth_paths[frame], self.size, self.depth_scale)
         intrinsic, color_intrinsic, color_size = self.intrinsics_of(frame)
         color = read_color(self.paths[frame])
         own = resize_intrinsic(color_intrinsic, color_size, color.shape[:2])
         color = resample_color(color, own, intrinsic, self.size)
-        return View(frame, color, depth, intrinsic, world_to_camera)
+        region = read_view_regions(self.folder, frame, self.size) if self.regions else None
+        self.num_regions += region is not None
+        return View(frame, color, depth, intrinsic, world_to_camera, region)
+
+    def _pose(self, frame):
+        try:
+            return read_matrix(self._pose_paths[frame])
+        except ValueError as error:
+            raise BadFrame("unreadable pose") from error
 
     def intrinsics_of(self, frame):
         """Intrinsic of the view, and of the colour camera with its size (H, W)."""
@@ -86,7 +100,7 @@ class ImageFolderFrames:
         if not own.is_file():
             return self.intrinsic, self.cameras.color, self.cameras.color_size
         size = first_size([self._depth_paths[frame]])
-        matrix = read_matrix(own)
+        matrix = read_matrix(own, (3, 3))
         return resize_intrinsic(matrix, size, self.size), matrix, size
 
 
@@ -98,7 +112,7 @@ class LabelFolder:
     def __init__(self, folder):
         self.paths = numbered(Path(folder) / "label")
 
-    def read(self, view, frames):
+    def label_image(self, view, frames) -> np.ndarray | None:
         """Label (H, W) int16 of a view of `ImageFolderFrames`, -1 = none; None without image."""
         try:
             with Image.open(self.paths[view.frame]) as file:
@@ -131,15 +145,6 @@ def numbered(folder):
 def first_size(paths):
     """(H, W) of the first image that can be read; None where none can."""
     return next(filter(None, map(image_size, paths)), None)
-
-
-def read_pose(path):
-    """Camera-to-world (4, 4) of a text file; BadFrame where it holds no 4x4 numbers."""
-    try:
-        values = [float(word) for word in path.read_text(encoding="utf-8").split()]
-        return np.array(values).reshape(4, 4)
-    except ValueError as error:
-        raise BadFrame("unreadable pose") from error
 
 
 def read_depth(path, size, depth_scale):

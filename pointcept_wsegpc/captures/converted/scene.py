@@ -1,158 +1,256 @@
-"""A scene of another layout (layouts.py) to a prepared scene (schema.py).
+"""Data that others prepared, in the layouts that can be converted.
 
-N points, V views, H x W pixels at the stored size.
+wsegpc      RAW/scannet_3d/{train,val}/SCENE.pth (dictionary) · RAW/scannet_2d/SCENE/ ·
+            RAW/scannet_3d/initial_superpoints_wypr/SCENE_superpoint.npz
+openscene   RAW/scannet_3d/{train,val}/SCENE.pth or SCENE_vh_clean_2.pth (tuple) ·
+            RAW/scannet_2d/SCENE/; BPNet's own: RAW/{train,val}/… and RAW/2D/SCENE/
+concerto    RAW/{train,val,test}/SCENE/*.npy · RAW/images/{train,val,test}/SCENE/
+
+N points, V views.
 """
 
-from dataclasses import asdict, dataclass
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
-from ...clouds.normals import estimate_normals, orient_normals, vertex_normals
+from ...clouds.normals import vertex_normals
 from ...clouds.ply import read_mesh
-from ...contracts.scene import link_points, staged, store_points
-from ...contracts.tags import derive_tags
-from ...contracts.views import read_views, write_view_image
-from ...files import write_array, write_json
-from ..frames import FrameLog, store_views
+from ...contracts.scene import SPLITS, read_all_points
+from ..base import (
+    BYTES_PER_POINT,
+    CAPTURES,
+    Capture,
+    LabelledSettings,
+    Scene,
+    report_frames,
+    setting,
+)
 from ..scannet.classes import TABLE
 from ..scannet.raw import axis_alignment
-from ..view_labels import LabelRenderer
 from .arrays import read_dictionary, read_superpoints, read_tuple
 from .correspondence import CorrespondenceFrames
-from .image_folders import ImageFolderFrames, LabelFolder, read_view_regions
+from .image_folders import ImageFolderFrames, LabelFolder, numbered
 
-LABELS = TABLE.label_file
-POINT_READERS = {"wsegpc": read_dictionary, "openscene": read_tuple}
+MESH = "_vh_clean_2"
+SUPERPOINTS = "initial_superpoints_wypr"
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConvertSettings(LabelledSettings):
     """What decides the content of a converted scene; other values mean converting it again."""
 
-    every: int = 20  # frames whose number is a multiple; of Concerto's images every so-manieth
-    height: int = 240  # px, stored size
-    width: int = 320
-    min_tag_points: int = 1  # labelled points that make a class a tag of the scene
-    regions: bool = True  # take the regions that the layout has
-    depth_scale: float = 1000.0  # values of a depth image in a metre
+    stride: int = setting(20, "take frames whose number is a multiple", minimum=1, metavar="N")
+    regions: bool = setting(True, "take the regions that the layout has")
+    depth_scale: float = setting(
+        1000.0, "values of depth images in a metre; Matterport3D: 4000", above=0, metavar="N"
+    )
+    split: tuple[str, ...] = setting(SPLITS, "splits to convert", source=True)
+    points: Path | None = setting(
+        None, "folder of the points, if not in its usual place", source=True
+    )
+    images: Path | None = setting(
+        None, "folder of the images, if not in its usual place", source=True
+    )
+    superpoints: Path | None = setting(
+        None, "folder of SCENE_superpoint.npz, if not in its usual place", source=True
+    )
 
-    @property
-    def size(self):
-        return (self.height, self.width)
+    def __post_init__(self):
+        super().__post_init__()
+        for split in self.split:
+            if Path(split).name != split or split in ("", ".."):
+                raise ValueError(f"--split {split!r}: expected the name of a folder, such as train")
 
 
-class NoFrames(list):
-    """The frames of a scene without images."""
-
-    def __init__(self, size):
-        super().__init__()
-        self.size, self.log = size, FrameLog()
+@dataclass(frozen=True)
+class ConcertoSettings(ConvertSettings):
+    stride: int = setting(1, "take every N-th image", minimum=1, metavar="N")
 
 
-def convert_scene(capture, settings):
-    """Write one prepared scene and return its manifest.
+@dataclass(frozen=True)
+class ConvertedCapture(Capture):
+    """One scene of another layout, and where its prepared scene goes."""
 
-    A scene without any valid frame is kept for 3D. Raises ValueError or OSError, in one line,
-    where the points cannot be used.
-    """
-    TABLE.write(capture.root)
-    with staged(capture) as folder:
-        points, normals = _store_points(capture, folder)
-        frames, entries = _store_views(capture, settings, points, folder)
-        if normals == "estimated":
-            write_array(folder / "normal.npy", _towards_cameras(folder, points))
-        cameras = getattr(frames, "cameras", None)
-        manifest = {
-            "source": {
-                "format": capture.format,
-                "points": str(capture.points),
-                "images": str(capture.images) if capture.images else None,
+    points: Path  # file, or folder of arrays
+    images: Path | None = None
+    regions: Path | None = None
+
+    classes = TABLE
+    format: ClassVar[str]
+
+    @classmethod
+    def find(cls, raw, root, settings):
+        """Captures sorted by split and name, with the superpoints that belong to them."""
+        folder = settings.superpoints or first_folder(raw, f"scannet_3d/{SUPERPOINTS}", SUPERPOINTS)
+        captures = cls.find_points(raw, root, settings)
+        if folder is None:
+            return captures
+        files = [folder / f"{capture.name}_superpoint.npz" for capture in captures]
+        return [
+            replace(capture, regions=path if path.is_file() else None)
+            for capture, path in zip(captures, files, strict=True)
+        ]
+
+    @classmethod
+    def find_points(cls, raw: Path, root: Path, settings: ConvertSettings) -> list[Capture]:
+        """Captures with points, and images where there are any."""
+        raise NotImplementedError
+
+    def points_alone(self, settings: ConvertSettings, points: dict, normals: str) -> Scene:
+        """The Scene without its views: points, superpoints, and what the manifest says of them."""
+        extra = {}
+        if settings.regions and self.regions is not None:
+            extra["region"] = read_superpoints(self.regions, len(points["coord"]))
+        images = str(self.images) if self.images else None
+        return Scene(
+            points,
+            source={"format": self.format, "points": str(self.points), "images": images},
+            about={
+                "normals": normals,
+                "intrinsics": None,
+                "regions": {"points": bool(extra), "views": 0},
             },
-            "settings": asdict(settings),
-            "num_points": len(points["coord"]),
-            "normals": normals,
-            "intrinsics": cameras.source if cameras else None,
-            "tags": derive_tags(points.get(LABELS), TABLE.names, settings.min_tag_points),
-            **entries,
-            "regions": _store_regions(capture, settings, points, folder, entries),
-        }
-        write_json(folder / "manifest.json", manifest)
-    return manifest
+            extra=extra,
+        )
+
+    @classmethod
+    def report(cls, prepared):
+        manifests = [manifest for _, manifest in prepared]
+        lines = report_frames(prepared)
+        if nominal := sum(m["intrinsics"] == "nominal" for m in manifests):
+            lines.append(f"{nominal} scenes have no intrinsics of their own: nominal ones are used")
+        if estimated := sum(m["normals"] == "estimated" for m in manifests):
+            lines.append(f"normals of {estimated} scenes are estimates")
+        if bare := sum(not (m["regions"]["points"] and m["regions"]["views"]) for m in manifests):
+            lines.append(f"{bare} scenes lack regions: partition them")
+        return lines
 
 
-# ---------------------------------------------------------------------------------- points
+class FolderLayout(ConvertedCapture):
+    """One file of points a scene, and scannet_2d: a folder of images a scene."""
+
+    settings = ConvertSettings
+    read_arrays: ClassVar[Callable[[Path], dict]]
+
+    @classmethod
+    def find_points(cls, raw, root, settings):
+        points = settings.points or first_folder(raw, "scannet_3d") or raw
+        images = settings.images or first_folder(raw, "scannet_2d", "2D")
+        captures = []
+        for split in settings.split:
+            for path in sorted((points / split).glob("*.pth")):
+                name = path.stem.removesuffix(MESH)
+                if name in ("", ".", ".."):
+                    raise ValueError(f"{path}: {name!r} is no name of a scene; move it away")
+                folder = images / name if images and (images / name).is_dir() else None
+                captures.append(cls(name, split, root, path, folder))
+        return captures
+
+    def num_views(self, settings):
+        frames = numbered(self.images / "color") if self.images else ()
+        return sum(frame % settings.stride == 0 for frame in frames)
+
+    def num_points(self):
+        return self.points.stat().st_size // BYTES_PER_POINT
+
+    def read(self, settings):
+        points = self.read_arrays(self.points)
+        scene = self.points_alone(settings, points, self._add_normals(points))
+        if self.images is None:
+            return scene
+        size, scale = settings.size, settings.depth_scale
+        frames = ImageFolderFrames(self.images, settings.stride, size, scale, settings.regions)
+        if frames.cameras:
+            scene.about["intrinsics"] = frames.cameras.source
+
+        def finish(views):
+            return {"regions": {**scene.about["regions"], "views": frames.num_regions}}
+
+        labels = LabelFolder(self.images) if (self.images / "label").is_dir() else None
+        alignment = axis_alignment(self.images)
+        return replace(scene, views=frames, labels=labels, axis_alignment=alignment, finish=finish)
+
+    def _add_normals(self, points):
+        """Take missing normals from the mesh beside the file, if that is there; where from."""
+        if "normal" in points:
+            return "given"
+        mesh = self.points.with_name(f"{self.name}{MESH}.ply")
+        if mesh.is_file():
+            vertex, _, face = read_mesh(mesh)
+            if len(vertex) == len(points["coord"]):
+                points["normal"] = vertex_normals(vertex, face)
+                return "mesh"
+        return "estimated"
 
 
-def _store_points(capture, folder):
-    """Put the point arrays into the folder; returns them, and where the normals are from."""
-    if capture.format == "concerto":
-        return link_points(capture.points, folder), "given"
-    points, normals = POINT_READERS[capture.format](capture.points), "given"
-    if "normal" not in points:
-        points["normal"], normals = _normals(capture, points["coord"])
-    store_points(folder, points)
-    return points, normals
+@CAPTURES.register("wsegpc")
+@dataclass(frozen=True)
+class WSegPCCapture(FolderLayout):
+    """The official WSegPC folders."""
+
+    format = "wsegpc"
+    layout = (
+        "scannet_3d/{train,val}/SCENE.pth and scannet_2d/SCENE/{color,depth,pose}; give --points "
+        "and --images where folders have other names"
+    )
+    read_arrays = staticmethod(read_dictionary)
 
 
-def _normals(capture, coord):
-    """Normals (N, 3) of the mesh beside the file, where it is there; else estimates."""
-    mesh = capture.points.with_name(f"{capture.name}_vh_clean_2.ply")
-    if mesh.is_file():
-        vertex, _, face = read_mesh(mesh)
-        if len(vertex) == len(coord):
-            return vertex_normals(vertex, face), "mesh"
-    return estimate_normals(coord), "estimated"
+@CAPTURES.register("openscene")
+@dataclass(frozen=True)
+class OpenSceneCapture(FolderLayout):
+    """BPNet's and OpenScene's folders."""
+
+    format = "openscene"
+    layout = (
+        "scannet_3d/{train,val}/SCENE*.pth and scannet_2d/SCENE/{color,depth,pose}; give --points "
+        "and --images where folders have other names"
+    )
+    read_arrays = staticmethod(read_tuple)
 
 
-def _towards_cameras(folder, points):
-    """Estimated normals (N, 3), turned to where the scene was seen from."""
-    cameras = np.linalg.inv(read_views(folder).world_to_camera)[:, :3, 3]
-    return orient_normals(points["coord"], points["normal"], cameras)
+@CAPTURES.register("concerto")
+@dataclass(frozen=True)
+class ConcertoCapture(ConvertedCapture):
+    """Pointcept's preprocessed scenes with the image folders of its Concerto."""
+
+    settings, format = ConcertoSettings, "concerto"
+    layout = (
+        "{train,val}/SCENE/coord.npy and images/{train,val}/SCENE/{color,pose,…}; give --points "
+        "and --images where folders have other names"
+    )
+
+    @classmethod
+    def find_points(cls, raw, root, settings):
+        points, images = settings.points or raw, settings.images or raw / "images"
+        captures = []
+        for split in settings.split:
+            for path in sorted((points / split).glob("*/coord.npy")):
+                folder = images / split / path.parent.name
+                folder = folder if folder.is_dir() else None
+                captures.append(cls(path.parent.name, split, root, path.parent, folder))
+        return captures
+
+    def num_views(self, settings):
+        images = list((self.images / "color").glob("*")) if self.images else ()
+        return -(-len(images) // settings.stride)
+
+    def read(self, settings):
+        points = read_all_points(self.points)
+        scene = replace(self.points_alone(settings, points, "given"), linked=self.points)
+        if self.images is None:
+            return scene
+        frames = CorrespondenceFrames(self.images, points["coord"], settings.stride, settings.size)
+
+        def finish(views):
+            return {"rendered_depth": {"from": "correspondence", "views": views.frame.tolist()}}
+
+        return replace(scene, views=frames, finish=finish)
 
 
-# ----------------------------------------------------------------------------------- views
-
-
-def _store_views(capture, settings, points, folder):
-    """Write the images and views.npz; returns the frames and the manifest's entries."""
-    if capture.images is None:
-        frames = NoFrames(settings.size)
-        return frames, store_views(folder, frames)
-    if capture.format == "concerto":
-        args = (capture.images, points["coord"], settings.every, settings.size)
-        frames = CorrespondenceFrames(*args)
-        entries = store_views(folder, frames, _labels(capture, points))
-        stored = read_views(folder).frame.tolist() if entries["num_views"] else []
-        return frames, {**entries, "rendered_depth": {"from": "correspondence", "views": stored}}
-    args = (capture.images, settings.every, settings.size, settings.depth_scale)
-    frames = ImageFolderFrames(*args)
-    align = axis_alignment(capture.images)
-    return frames, store_views(folder, frames, _labels(capture, points), align)
-
-
-def _labels(capture, points):
-    """Where the views' label images come from; None where there are no labels at all."""
-    if capture.format != "concerto" and (capture.images / "label").is_dir():
-        return LabelFolder(capture.images)
-    if LABELS in points:
-        return LabelRenderer(points["coord"], points[LABELS])
-    return None
-
-
-def _store_regions(capture, settings, points, folder, entries):
-    """Write the layout's regions of points and views; returns what was written, by name."""
-    stored = {"points": False, "views": 0}
-    if not settings.regions:
-        return stored
-    if capture.regions is not None:
-        region = read_superpoints(capture.regions, len(points["coord"]))
-        write_array(folder / "region.npy", region)
-        stored["points"] = True
-    if capture.images is None or capture.format == "concerto" or not entries["num_views"]:
-        return stored
-    for frame in read_views(folder).frame:
-        region = read_view_regions(capture.images, int(frame), settings.size)
-        if region is not None:
-            write_view_image(folder, frame, "region", region)
-            stored["views"] += 1
-    return stored
+def first_folder(source: Path, *names: str) -> Path | None:
+    """The first of the folders that is there, None if none is."""
+    return next((source / name for name in names if (source / name).is_dir()), None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...camera.resample import resample_color
-from ..frames import BadFrame, FrameLog, View, image_numbers, image_size, invert_pose, read_color
+from ..frames import BadFrame, Frames, View, image_numbers, image_size, invert_pose, read_color
 from .photos import Letterbox, fit_camera, read_depth, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
@@ -16,12 +16,11 @@ UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit 
 NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
 
 
-class FolderFrames:
-    """Good images of a Trajectory every `stride`; what is left out is in `log`, by name.
+class FolderFrames(Frames):
+    """Good images of a Trajectory every `stride`; skipped ones are in `log`, by name.
 
     After an iteration: names {number: image}, rendered (numbers of views without a depth image),
-    compared [(View, rendered depth, None where the View's is that)] of some, places [(3,) m] of the
-    cameras.
+    compared [(View, rendered depth, None where the View's is that)] of some.
 
     A view's number is its image's where all names are numbers, else its place among the images.
 
@@ -32,20 +31,29 @@ class FolderFrames:
     """
 
     def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
-        self.trajectory, self.place, self.size = trajectory, place, size
+        super().__init__(size)
+        self.trajectory, self.place = trajectory, place
         self.depth_scale, self.renderer = depth_scale, renderer
         numbers = image_numbers([path.stem for path in trajectory.images])
         chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
         compare = set(np.linspace(0, max(len(chosen) - 1, 0), FIT_VIEWS).astype(int))
         self.chosen = [(*one, place in compare) for place, one in enumerate(chosen)]
-        self.log = FrameLog()
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
-        self.names, self.rendered, self.compared, self.places = {}, [], [], []
+        self.names, self.rendered, self.compared = {}, [], []
         self._size_of = None  # of the images that a camera without a size belongs to
 
     def __iter__(self):
         return self.log.good(self.chosen, self._view, lambda chosen: chosen[1].name)
+
+    def about(self) -> dict:
+        """What the manifest says of the views that were read."""
+        rendered = {"from": self.renderer.kind, "views": self.rendered} if self.renderer else None
+        return {
+            "images": {str(number): name for number, name in self.names.items()},
+            "depth_scale": self.depth_scale,
+            "rendered_depth": rendered,
+        }
 
     def _view(self, chosen):
         number, image, compare = chosen
@@ -69,7 +77,6 @@ class FolderFrames:
         if compare:
             self.compared.append((view, self._to_compare(view) if shot.depth else None))
         self.names[number] = image.name
-        self.places.append(np.linalg.inv(world_to_camera)[:3, 3])
         return view
 
     def _sized(self, given):

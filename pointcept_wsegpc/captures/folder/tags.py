@@ -13,8 +13,9 @@ import csv
 from pathlib import Path
 
 from ...contracts.classes import CLASSES_FILE, NAMES_FILE, ClassTable, plain, read_class_names
-from ...contracts.tags import resolve_tags
+from ...contracts.tags import TAGS_FILE, resolve_tags, write_scene_tags
 from ...files import read_json
+from ..base import some
 
 TAGS_FILES = ("tags.csv", "tags.json")
 PRESENT, ABSENT = {"1", "x", "yes", "true"}, {"", "0", "no", "false", "-"}
@@ -32,7 +33,7 @@ def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
     path = next((raw / name for name in TAGS_FILES if (raw / name).is_file()), None)
     if path is None:
         raise FileNotFoundError(
-            f"{raw} has no {' or '.join(TAGS_FILES)}; {EXPECTED} (tools/prepare_folder.py "
+            f"{raw} has no {' or '.join(TAGS_FILES)}; {EXPECTED} (`wsegpc prepare scans` "
             "--template DIR writes an example)"
         )
     columns, tags = _read_json(path) if path.suffix == ".json" else _read_csv(path)
@@ -49,6 +50,31 @@ def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return table, {scene: resolve_tags(names, table, path, scene) for scene, names in tags.items()}
+
+
+def write_tags(root: Path, captures: list, table: ClassTable, tags: dict) -> list[str]:
+    """Write class table and tags of the data set; lines that say what they lack.
+
+    Both are read anew every time; but a table by which scenes are labelled stays, or is refused.
+    """
+    labelled = any(root.glob("*/*/segment*.npy"))
+    classes = table.write(root, replace=not labelled).names
+    names = {capture.name for capture in captures}
+    write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
+    lines = [f"{len(classes)} classes: {', '.join(classes)}"]
+    unused = [name for name in classes if not any(name in found for found in tags.values())]
+    if unused:
+        lines.append(f"  {len(unused)} are the tag of no scene: {', '.join(unused)}")
+    unknown = sorted(set(tags) - names)
+    if unknown:
+        lines.append(f"  {len(unknown)} tagged scenes have no folder: {some(unknown)}")
+    untagged = [c.name for c in captures if c.split == "train" and not tags.get(c.name)]
+    if untagged:
+        lines.append(
+            f"  {len(untagged)} training scenes have no tag: {some(untagged)}; stage one "
+            "refuses them: add their tags, or list them in val.txt or test.txt"
+        )
+    return lines
 
 
 def _read_json(path):

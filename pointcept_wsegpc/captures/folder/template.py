@@ -39,7 +39,7 @@ Poses may come in another convention instead of pose/ and intrinsic.txt:
 
 Cloud and poses must share one frame and one unit. Delete kitchen/ when your scenes are in, then:
 
-  python tools/prepare_folder.py --raw my_scans --out data/scans
+  wsegpc prepare scans --raw my_scans --out data/scans
 """
 TAGS = "scene,tags\nkitchen,floor;wall;box\n"
 CLASSES = "floor\nwall\nbox\n"

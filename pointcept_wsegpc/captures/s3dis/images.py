@@ -19,7 +19,7 @@ from ...camera.resample import resample_color
 from ...files import read_json
 from ..frames import (
     BadFrame,
-    FrameLog,
+    Frames,
     View,
     invert_pose,
     read_color,
@@ -88,7 +88,7 @@ def _order(files):
     return head, int(number) if number.isdigit() else -1, number
 
 
-class RoomImages:
+class RoomImages(Frames):
     """Good views of a room at `size` (H, W), those of `chosen`; the bad ones are in `log`.
 
     files: the room's [ImageFiles]; the place in this list is the frame's number. cloud_to_world
@@ -97,10 +97,10 @@ class RoomImages:
     """
 
     def __init__(self, files, size, cloud_to_world=None, chosen=None):
-        self.files, self.size = files, size
+        super().__init__(size)
+        self.files = files
         self.cloud_to_world = np.eye(4) if cloud_to_world is None else cloud_to_world
         self.chosen = range(len(files)) if chosen is None else chosen
-        self.log = FrameLog()
 
     def __iter__(self):
         return self._views(with_color=True)

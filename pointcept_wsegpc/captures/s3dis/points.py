@@ -4,6 +4,8 @@ N points. A raw file holds one object as lines `x y z r g b` (m, 0..255), and it
 the class: `chair_3.txt`.
 """
 
+from __future__ import annotations
+
 import io
 import logging
 import re
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...contracts.classes import IGNORE, ClassTable
-from ...contracts.scene import link_points
+from ...contracts.scene import read_all_points
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
 COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy
@@ -109,12 +111,12 @@ def read_raw_room(folder):
     return points, {"repairs": repairs, "left_out": copies}
 
 
-def link_preprocessed_room(folder, target):
-    """Put the arrays of Pointcept's preprocessing into `target`, as they are; {name: array}.
+def read_preprocessed_room(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of Pointcept's preprocessing, as they are; {name: array}.
 
     Raises one line for arrays that do not fit each other, or labels outside the class table.
     """
-    points = link_points(folder, target, needed=("coord", "color"))
+    points = read_all_points(folder, needed=("coord", "color"))
     coord = points["coord"]
     if coord.ndim != 2 or coord.shape[1] != 3 or not len(coord) or not np.isfinite(coord).all():
         finite = "" if np.isfinite(coord).all() else ", some not finite"

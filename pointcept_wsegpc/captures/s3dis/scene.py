@@ -1,118 +1,202 @@
-"""An S3DIS room with images of 2D-3D-Semantics (s3dis_rooms.py) to a prepared scene (schema.py).
+"""Rooms of S3DIS with their images of 2D-3D-Semantics, on disk, and as points and views.
 
-N points, V views, H x W pixels at the stored size.
+RAW/Area_1/office_1/  Annotations/*.txt, or coord.npy, color.npy, … of Pointcept's preprocessing
+RAW/Area_1/Area_1_alignmentAngle.txt
+IMAGES/area_1/data/   see images.py
+
+Room names repeat in every area, so a prepared scene is named `Area_1-office_1`, as Pointcept names
+it; the area is its split. N points, V views, H x W pixels at the stored size.
 """
 
-from dataclasses import asdict, dataclass
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from ...camera.fit import MAX_DENIED, MIN_VISIBLE, fit_views
-from ...clouds.normals import estimate_normals, orient_normals
-from ...contracts.scene import staged, store_points
-from ...contracts.tags import derive_tags
-from ...contracts.views import read_views
-from ...files import write_array, write_json
-from ..frames import store_views
-from ..view_labels import LabelRenderer
-from .alignment import choose_placement, placements, wall_alignment
-from .images import RoomImages
-from .points import TABLE, link_preprocessed_room, read_raw_room
+from ...camera.fit import MAX_DENIED, MIN_VISIBLE, DepthFit, fit_views
+from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
+from .alignment import choose_placement, placements, read_angles, wall_alignment
+from .images import ImageFiles, RoomImages, find_images
+from .points import TABLE, read_preprocessed_room, read_raw_room
 
+AREAS = tuple(f"Area_{number}" for number in range(1, 7))
+BYTES_PER_LINE = 36  # of a raw file, about
 SAMPLE = 50_000  # points that stand for all of a room where views are compared with them
 TRIAL_VIEWS = 12  # views that decide in which frame the points are
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class Settings:
+class S3DISSettings(LabelledSettings):
     """What decides the content of a prepared scene; other values mean preparing it again."""
 
-    height: int = 256  # px, stored size
-    width: int = 256
-    max_views: int = 100  # of a room: those that see most of its points
-    min_seen: float = 0.01  # of the room's points, that a view must see
-    depth_tolerance: float = 0.05  # m; a point is seen where the depth is its own up to this
-    min_tag_points: int = 1  # labelled points that make a class a tag of the scene
-    aligned: bool | None = None  # are the points an aligned copy? None: find out, room by room
+    height: int = setting(256, "stored height of an image in pixels", minimum=1)
+    width: int = setting(256, "stored width of an image in pixels", minimum=1)
+    max_views: int = setting(100, "keep the N views that see most of the points", minimum=1)
+    min_seen: float = setting(0.01, "share of the points that a view must see", minimum=0)
+    depth_tolerance: float = setting(
+        0.05, "metres between a point and the depth at its pixel, to be seen there", above=0
+    )
+    aligned: bool | None = setting(
+        None,
+        "were the points turned along the walls? auto: detected in the images, room by room",
+        choices={"auto": None, "yes": True, "no": False},
+    )
+    split: tuple[str, ...] = setting(AREAS, "areas to prepare", source=True, choices=AREAS)
+    images: Path | None = setting(
+        None, "folder with area_1 … area_6 of 2D-3D-Semantics; without it: 3D only", source=True
+    )
+    angles: Path | None = setting(
+        None, "folder with Area_x/Area_x_alignmentAngle.txt, if not the raw data's", source=True
+    )
+
+
+@CAPTURES.register("s3dis")
+@dataclass(frozen=True)
+class S3DISCapture(Capture):
+    """One room, its images, and where its prepared scene goes."""
+
+    folder: Path
+    images: tuple[ImageFiles, ...] = ()
+    angle: float | None = None  # degrees, None = unknown
+
+    settings = S3DISSettings
+    layout = "RAW/Area_1/office_1/{Annotations/*.txt or coord.npy}"
+    classes = TABLE
 
     @property
-    def size(self):
-        return (self.height, self.width)
+    def preprocessed(self) -> bool:
+        return (self.folder / "coord.npy").is_file()
 
+    @classmethod
+    def find(cls, raw, root, settings):
+        """Captures of all rooms; an error where images or angles are given but none is found."""
+        captures, without_points, found_images, found_angles = [], [], 0, 0
+        for area in settings.split:
+            of_area = find_images(settings.images, area) if settings.images else {}
+            found_images += len(of_area)
+            by_name = {room.lower(): files for room, files in of_area.items()}
+            degrees = read_angles(settings.angles or raw, area)
+            found_angles += len(degrees)
+            for folder in _room_folders(raw / area):
+                files = tuple(by_name.pop(folder.name.lower(), ()))
+                angle = degrees.get(folder.name)
+                captures.append(cls(f"{area}-{folder.name}", area, root, folder, files, angle))
+            without_points += [f"{area}/{room}" for room in of_area if room.lower() in by_name]
+        areas = ", ".join(settings.split)
+        if captures and settings.images and not found_images:
+            raise FileNotFoundError(
+                f"no image of {areas} in {settings.images}; expected area_1/data/rgb, depth, pose: "
+                "check --images, or leave it out to prepare for 3D only"
+            )
+        if captures and settings.angles and not found_angles:
+            raise FileNotFoundError(
+                f"no angle of {areas} in {settings.angles}; expected "
+                "Area_1/Area_1_alignmentAngle.txt: check --angles"
+            )
+        if without_points:
+            rooms = some(without_points)
+            logger.warning("%d rooms have images but no points: %s", len(without_points), rooms)
+        return captures
 
-def prepare_room(capture, settings):
-    """Write one prepared scene and return its manifest; a room without a usable view has none.
+    def num_views(self, settings):
+        return min(-(-len(self.images) // settings.stride), settings.max_views)
 
-    Raises ValueError or OSError, in one line, where the points cannot be read, or where the images
-    do not show them.
-    """
-    TABLE.write(capture.root)
-    with staged(capture) as folder:
-        points, notes = _store_points(capture, folder)
-        placement, measured, log = survey(capture, settings, points["coord"])
+    def num_points(self):
+        if self.preprocessed:
+            return 0
+        text = sum(path.stat().st_size for path in self.folder.glob("Annotations/*.txt"))
+        return int(text / BYTES_PER_LINE)
+
+    def read(self, settings):
+        if self.preprocessed:
+            points, notes = read_preprocessed_room(self.folder), {}
+        else:
+            points, notes = read_raw_room(self.folder)
+        placement, measured, log = survey(self, settings, points["coord"])
         chosen = choose_views(measured, settings)
-        frames = RoomImages(capture.images, settings.size, placement.cloud_to_world, chosen)
-        alignment = wall_alignment(capture.angle, placement.aligned)
-        labelled = "segment" in points
-        labels = LabelRenderer(points["coord"], points["segment"]) if labelled else None
-        entries = store_views(folder, frames, labels, alignment)
-        if "normal" not in points:
-            normal = estimate_normals(points["coord"])
-            normal = orient_normals(points["coord"], normal, _centres(folder))
-            write_array(folder / "normal.npy", normal)
-        log.bad = _joined(log.bad, frames.log.bad)
-        manifest = {
-            "source": {"points": str(capture.folder), "images": _stems(capture, folder)},
-            "settings": asdict(settings),
-            "num_points": len(points["coord"]),
-            "tags": derive_tags(points.get("segment"), TABLE.names, settings.min_tag_points),
-            "placement": {"name": placement.name, "angle": placement.angle},
-            "agreement": agreement(measured) if measured.frame else None,
-            **notes,
-            **entries,
-            "frames": asdict(log),
-        }
-        write_json(folder / "manifest.json", manifest)
-    return manifest
+        frames = RoomImages(self.images, settings.size, placement.cloud_to_world, chosen)
+
+        def finish(views):
+            joined = replace(log, bad=_joined(log.bad, frames.log.bad))
+            names = {str(frame): self.images[frame].stem for frame in views.frame}
+            return {"images": names, "frames": asdict(joined)}
+
+        return Scene(
+            points,
+            frames,
+            axis_alignment=wall_alignment(self.angle, placement.aligned),
+            source={"points": str(self.folder)},
+            about={
+                "placement": {"name": placement.name, "angle": placement.angle},
+                "agreement": agreement(measured) if measured.frame else None,
+                **notes,
+            },
+            linked=self.folder if self.preprocessed else None,
+            finish=finish,
+        )
+
+    @classmethod
+    def report(cls, prepared):
+        lines, placed = [], Counter()
+        for capture, manifest in prepared:
+            lines.append(f"  {capture.name}: {room_line(manifest)}")
+            for file, line, wrong, right in manifest.get("repairs", ()):
+                lines.append(f"    {file}:{line}: byte {wrong} read as {right!r}; the file stays")
+            for file in manifest.get("left_out", ()):
+                lines.append(f"    {file}: a second copy, skipped")
+            if manifest["num_views"] and capture.angle:  # alignment would have turned it
+                placed[manifest["placement"]["name"]] += 1
+        lines += report_frames(prepared)
+        if len(placed) > 1:
+            counts = ", ".join(f"{count} {how}" for how, count in placed.items())
+            lines.append(f"points are a mixture ({counts}): check that they are of one release")
+        return lines
 
 
-def _store_points(capture, folder):
-    """Put the point arrays into the folder; returns them by name, and notes for the manifest."""
-    if capture.preprocessed:
-        return link_preprocessed_room(capture.folder, folder), {}
-    points, notes = read_raw_room(capture.folder)
-    store_points(folder, points)
-    return points, notes
+def _room_folders(area):
+    folders = sorted(area.iterdir()) if area.is_dir() else ()
+    return [f for f in folders if (f / "Annotations").is_dir() or (f / "coord.npy").is_file()]
 
 
-def _centres(folder):
-    """Camera centres (V, 3) m of the views that were stored."""
-    return np.linalg.inv(read_views(folder).world_to_camera)[:, :3, 3]
+def room_line(manifest: dict) -> str:
+    """Views of a room and how well its poses fit its points."""
+    if manifest["agreement"] is None:
+        return f"{manifest['num_points']} points, no image"
+    line = f"{manifest['num_views']} views, {describe(manifest['agreement'])}"
+    name, angle = manifest["placement"].values()
+    return f"{line}, {name} by {angle:g} degrees" if angle else line
 
 
-def survey(capture, settings, coord):
-    """Compare every image of a room with its points (N, 3).
+def survey(capture: S3DISCapture, settings: S3DISSettings, coord: np.ndarray):
+    """Compare the images of a room with its points (N, 3).
 
-    Returns: Placement, camera.fit.DepthFit, FrameLog. Raises one line where the poses do not fit.
+    Returns: Placement, DepthFit, FrameLog. Raises one line where the poses do not fit.
     """
     sample = coord[:: -(-len(coord) // SAMPLE)]
-    step = max(1, len(capture.images) // TRIAL_VIEWS)
-    trial = RoomImages(capture.images, settings.size, chosen=range(0, len(capture.images), step))
+    frames = range(0, len(capture.images), settings.stride)
+    trial = frames[:: max(1, len(frames) // TRIAL_VIEWS)]
+    trial = RoomImages(capture.images, settings.size, chosen=trial)
+    tolerance = settings.depth_tolerance
+    candidates = placements(coord, capture.angle)
     try:
-        placement = choose_placement(
-            placements(coord, capture.angle), sample, list(trial.depth_views()),
-            settings.depth_tolerance, settings.aligned,
-        )  # fmt: skip
+        views = list(trial.depth_views())
+        placement = choose_placement(candidates, sample, views, tolerance, settings.aligned)
     except ValueError as error:
         raise ValueError(f"{capture.folder}: {error}") from None
-    frames = RoomImages(capture.images, settings.size, placement.cloud_to_world)
-    measured = fit_views(sample, frames.depth_views(), settings.depth_tolerance)
+    images = RoomImages(capture.images, settings.size, placement.cloud_to_world, frames)
+    measured = fit_views(sample, images.depth_views(), tolerance)
     if measured.frame:
         _refuse_absurd(capture, settings, agreement(measured), placement)
-    return placement, measured, frames.log
+    return placement, measured, images.log
 
 
-def agreement(measured):
+def agreement(measured: DepthFit) -> dict:
     """The manifest's numbers of a DepthFit; None where nothing could be measured.
 
     visible: share of the points that a view sees. median_error: median |depth - z| in m of the
@@ -125,7 +209,7 @@ def agreement(measured):
     }
 
 
-def problem(report, tolerance):
+def problem(report: dict, tolerance: float) -> str | None:
     """What is absurd about an `agreement`, in a few words; None where nothing is."""
     if report["visible"] < MIN_VISIBLE:
         return f"the views see {100 * report['visible']:.1f} % of the points"
@@ -136,7 +220,7 @@ def problem(report, tolerance):
     return None
 
 
-def describe(report):
+def describe(report: dict) -> str:
     """The numbers of an `agreement` in words, for a line of a tool."""
     error = report["median_error"]
     depth = "no point in an image" if error is None else f"median |depth - z| {100 * error:.1f} cm"
@@ -154,18 +238,13 @@ def _refuse_absurd(capture, settings, report, placement):
         )
 
 
-def choose_views(measured, settings):
+def choose_views(measured: DepthFit, settings: S3DISSettings) -> list[int]:
     """Frames that see most of the room's points, at most `max_views`, in their own order."""
     least = max(1, settings.min_seen * len(measured.visible))
     seen_by = dict(zip(measured.frame, measured.seen.tolist(), strict=True))
     good = [frame for frame, seen in seen_by.items() if seen >= least]
     good.sort(key=lambda frame: -seen_by[frame])
     return sorted(good[: settings.max_views])
-
-
-def _stems(capture, folder):
-    """{frame: name of its files}, of the views that were stored."""
-    return {str(frame): capture.images[frame].stem for frame in read_views(folder).frame}
 
 
 def _joined(first, second):

@@ -1,1 +1,3 @@
-"""ScanNet v2: .sens streams, meshes and their labels."""
+"""ScanNet v2 as it is downloaded: `.sens` streams, labelled meshes."""
+
+from . import scene  # noqa: F401  registers the capture

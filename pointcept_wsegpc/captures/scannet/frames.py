@@ -4,32 +4,36 @@ import numpy as np
 
 from ... import camera
 from ...camera.resample import resample_color
-from ..frames import BadFrame, FrameLog, View, invert_pose, resample_depth
-from .sens import SensTruncated
+from ..frames import BadFrame, Frames, View, invert_pose, resample_depth
+from .sens import SensReader, SensTruncated
 
 
-class FrameReader:
-    """Good frames of a `SensReader` every `stride`, resized; the bad ones are in `log`.
+class SensFrames(Frames):
+    """Good frames of a .sens file every `stride`, resized; the bad ones are in `log`.
 
     The depth camera is the view's camera: its intrinsic, scaled per axis to `size` (H, W), is
     `intrinsic` (3, 3), and colour is resampled onto its grid. Both cameras are taken to share
-    one pose, as ScanNet's do.
+    one pose, as ScanNet's do. The header is read at once, the frames as they are asked for.
     """
 
-    def __init__(self, reader, stride, size):
-        self.reader, self.stride, self.size = reader, stride, size
-        native = (reader.depth_height, reader.depth_width)
-        self.intrinsic = camera.resize_intrinsic(_matrix3(reader.intrinsic_depth), native, size)
-        self.color_intrinsic = _matrix3(reader.intrinsic_color)
-        self.color_size = (reader.color_height, reader.color_width)
-        self.log = FrameLog()
+    def __init__(self, path, stride: int, size: tuple[int, int]):
+        super().__init__(size)
+        self.path, self.stride = path, stride
+        with SensReader(path) as reader:
+            self.header = reader.header
+        native = (self.header.depth_height, self.header.depth_width)
+        depth_intrinsic = _matrix3(self.header.intrinsic_depth)
+        self.intrinsic = camera.resize_intrinsic(depth_intrinsic, native, size)
+        self.color_intrinsic = _matrix3(self.header.intrinsic_color)
+        self.color_size = (self.header.color_height, self.header.color_width)
 
     def __iter__(self):
-        frames = self.reader.frames(stride=self.stride)
-        try:
-            yield from self.log.good(frames, self._view, lambda frame: frame.index)
-        except SensTruncated as error:
-            self.log.truncated = f"{error.readable} of {error.claimed} frames"
+        with SensReader(self.path) as reader:
+            frames = reader.frames(stride=self.stride)
+            try:
+                yield from self.log.good(frames, self._view, lambda frame: frame.index)
+            except SensTruncated as error:
+                self.log.truncated = f"{error.readable} of {error.claimed} frames"
 
     def _view(self, frame):
         world_to_camera = invert_pose(frame.camera_to_world)
@@ -47,7 +51,7 @@ class FrameReader:
         except ValueError as error:
             raise BadFrame("unreadable depth image") from error
         depth = resample_depth(depth, self.size)
-        return depth.astype(np.float32) / np.float32(self.reader.depth_shift)
+        return depth.astype(np.float32) / np.float32(self.header.depth_shift)
 
 
 def _matrix3(matrix):

@@ -3,6 +3,8 @@
 N vertices (points), F faces.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import zipfile
@@ -96,8 +98,8 @@ class LabelImages:
         self.source, self.label_map = Path(source), label_map
         self._zip = zipfile.ZipFile(source) if self.source.is_file() else None
 
-    def read(self, view, frames):
-        """Label (H, W) int16, IGNORE = none, of a view of the FrameReader `frames`.
+    def label_image(self, view, frames) -> np.ndarray | None:
+        """Label (H, W) int16, IGNORE = none, of a view of the SensFrames `frames`.
 
         None where this frame has no readable label image.
         """

@@ -1,103 +1,145 @@
-"""A raw ScanNet capture (capture.py) to a prepared scene (schema.py).
+"""Raw ScanNet scenes on disk, and as points and views.
 
-N points, V views, H x W pixels at the stored size.
+RAW/scans/SCENE/       SCENE.sens · SCENE_vh_clean_2.ply · SCENE.txt ·
+                       SCENE_vh_clean_2.0.010000.segs.json · SCENE.aggregation.json ·
+                       optional SCENE_2d-label-filt.zip or label-filt/
+RAW/scans_test/SCENE/  the same without labels
+RAW/scannetv2_{train,val,test}.txt · RAW/scannetv2-labels.combined.tsv
+
+N points, V views.
 """
 
-from dataclasses import asdict, dataclass
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
 
 from ...clouds.normals import vertex_normals
-from ...clouds.ply import read_mesh
-from ...contracts.scene import link_points, staged, store_points
-from ...contracts.tags import derive_tags
-from ...files import write_json
-from ..frames import store_views
-from ..view_labels import LabelRenderer
+from ...clouds.ply import count_vertices, read_mesh
+from ...contracts.scene import SPLITS, read_all_points
+from ..base import CAPTURES, Capture, LabelledSettings, Scene, setting, some
 from .classes import TABLE
-from .frames import FrameReader
+from .frames import SensFrames
 from .labels import LabelImages, LabelMap, read_point_labels
+from .raw import axis_alignment
 from .sens import SensReader
 
-LABELS = TABLE.label_file
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ScanNetSettings(LabelledSettings):
     """What decides the content of a prepared scene; other values mean preparing it again."""
 
-    stride: int = 20  # take frames 0, stride, 2 stride, …
-    height: int = 240  # px, stored size
-    width: int = 320
-    min_tag_points: int = 1  # labelled points that make a class a tag of the scene
-    points: str = "mesh"  # or "pointcept": the arrays of a preprocessed folder as they are
+    stride: int = setting(20, "take frames 0, N, 2 N, …", minimum=1, metavar="N")
+    points: str = field(init=False)  # "mesh", or "pointcept": the arrays of a preprocessed folder
+    split: tuple[str, ...] = setting(SPLITS, "splits to prepare", source=True, choices=SPLITS)
+    pointcept: Path | None = setting(
+        None, "folder preprocessed by Pointcept, whose arrays are hard-linked", source=True
+    )
+
+    def __post_init__(self):
+        object.__setattr__(self, "points", "pointcept" if self.pointcept else "mesh")
+        super().__post_init__()
+
+
+@CAPTURES.register("scannet")
+@dataclass(frozen=True)
+class ScanNetCapture(Capture):
+    """One raw scene of ScanNet v2, and where its prepared scene goes."""
+
+    folder: Path
+    pointcept: Path | None = None  # <folder preprocessed by Pointcept>/<split>/<scene>
+
+    settings = ScanNetSettings
+    layout = "RAW/{scans,scans_test}/SCENE/SCENE.sens and RAW/scannetv2_{train,val,test}.txt"
+    classes = TABLE
+
+    def file(self, ending: str) -> Path:
+        """SCENE + ending in the scene's folder."""
+        return self.folder / f"{self.name}{ending}"
 
     @property
-    def size(self):
-        return (self.height, self.width)
+    def sens(self) -> Path:
+        return self.file(".sens")
+
+    @property
+    def mesh(self) -> Path:
+        return self.file("_vh_clean_2.ply")
+
+    @property
+    def segments(self) -> Path:
+        return self.file("_vh_clean_2.0.010000.segs.json")
+
+    @property
+    def aggregation(self) -> Path:
+        return self.file(".aggregation.json")
+
+    @property
+    def label_map(self) -> Path:
+        return self.folder.parent.parent / "scannetv2-labels.combined.tsv"
+
+    @property
+    def label_images(self) -> Path | None:
+        """The zip or folder of label images, None where there is none."""
+        candidates = (self.file("_2d-label-filt.zip"), self.folder / "label-filt")
+        return next((path for path in candidates if path.exists()), None)
+
+    @classmethod
+    def find(cls, raw, root, settings):
+        """Captures that the lists of the splits name."""
+        captures, absent = [], []
+        for split in settings.split:
+            listed = raw / f"scannetv2_{split}.txt"
+            for name in listed.read_text().split() if listed.is_file() else ():
+                folders = (raw / "scans" / name, raw / "scans_test" / name)
+                folder = next((path for path in folders if path.is_dir()), None)
+                if folder is None:
+                    absent.append(name)
+                    continue
+                points = settings.pointcept / split / name if settings.pointcept else None
+                captures.append(cls(name, split, root, folder, points))
+        if absent:
+            logger.warning("%d listed scenes have no folder: %s", len(absent), some(absent))
+        return captures
+
+    def num_views(self, settings):
+        with SensReader(self.sens) as reader:
+            return -(-reader.num_frames // settings.stride)
+
+    def num_points(self):
+        return 0 if self.pointcept else count_vertices(self.mesh)
+
+    def read(self, settings):
+        points = read_all_points(self.pointcept) if self.pointcept else points_from_mesh(self)
+        images = self.label_images
+        frames = SensFrames(self.sens, settings.stride, settings.size)
+
+        def finish(views):
+            if not len(views):
+                raise ValueError(f"{self.sens} has no valid frame ({frames.log}); skipped")
+            return {}
+
+        return Scene(
+            points,
+            frames,
+            LabelImages(images, LabelMap.read(self.label_map)) if images else None,
+            axis_alignment(self.folder),
+            source={"capture": str(self.folder), "points": str(self.pointcept or self.mesh)},
+            linked=self.pointcept,
+            finish=finish,
+        )
 
 
-def prepare_scene(capture, settings):
-    """Write one prepared scene and return its manifest.
-
-    Raises ValueError or OSError, in one line, where the capture cannot be used.
-    """
-    TABLE.write(capture.root)
-    with staged(capture) as folder:
-        points = _store_points(capture, folder)
-        manifest = {
-            "source": {
-                "capture": str(capture.folder),
-                "points": str(capture.pointcept or capture.mesh),
-            },
-            "settings": asdict(settings),
-            "num_points": len(points["coord"]),
-            "tags": derive_tags(points.get(LABELS), TABLE.names, settings.min_tag_points),
-            **_store_views(capture, settings, points, folder),
-        }
-        write_json(folder / "manifest.json", manifest)
-    return manifest
-
-
-# ---------------------------------------------------------------------------------- points
-
-
-def points_from_mesh(capture):
-    """Point arrays of a capture by name; a test scene has no labels."""
+def points_from_mesh(capture: ScanNetCapture) -> dict[str, np.ndarray]:
+    """Point arrays of a capture by name; a test scene has no segment20 and no instance."""
     coord, color, face = read_mesh(capture.mesh)
     points = {"coord": coord, "color": color, "normal": vertex_normals(coord, face)}
     if capture.split == "test" and not capture.segments.is_file():
         return points
     label_map = LabelMap.read(capture.label_map)
-    return points | read_point_labels(capture.segments, capture.aggregation, len(coord), label_map)
-
-
-def _store_points(capture, folder):
-    """Put the point arrays into the folder and return them by name."""
-    if capture.pointcept is None:
-        points = points_from_mesh(capture)
-        store_points(folder, points)
-        return points
-    return link_points(capture.pointcept, folder)
-
-
-# ----------------------------------------------------------------------------------- views
-
-
-def _store_views(capture, settings, points, folder):
-    """Write the images and views.npz; returns the manifest's entries about them."""
-    with SensReader(capture.sens) as reader:
-        frames = FrameReader(reader, settings.stride, settings.size)
-        entries = store_views(
-            folder, frames, _label_source(capture, points), capture.axis_alignment()
-        )
-    if not entries["num_views"]:
-        raise ValueError(f"{capture.sens} has no valid frame ({frames.log}); left out")
-    return entries
-
-
-def _label_source(capture, points):
-    """Where the views' label images come from; None where there are no labels at all."""
-    if capture.label_images:
-        return LabelImages(capture.label_images, LabelMap.read(capture.label_map))
-    if LABELS in points:
-        return LabelRenderer(points["coord"], points[LABELS])
-    return None
+    files = capture.segments, capture.aggregation
+    return points | read_point_labels(*files, len(coord), label_map)

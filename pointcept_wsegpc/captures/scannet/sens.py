@@ -100,8 +100,10 @@ class Frame:
     def _shaped(self, data: bytes, dtype, shape) -> np.ndarray:
         expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if len(data) != expected:
-            raise ValueError(f"frame {self.index}: {len(data)} bytes for an image of {shape}, "
-                             f"expected {expected}")  # fmt: skip
+            raise ValueError(
+                f"frame {self.index}: {len(data)} bytes for an image of {shape}, "
+                f"expected {expected}"
+            )
         return np.frombuffer(data, dtype).reshape(shape)
 
     def _checked(self, image: np.ndarray, shape) -> np.ndarray:
@@ -176,10 +178,9 @@ class SensReader:
         name = self._take(length).decode("utf-8", "replace")
         matrices = np.frombuffer(self._take(4 * 64), "<f4").reshape(4, 4, 4)
         color_code, depth_code, *sizes, shift, count = _SIZES.unpack(self._take(_SIZES.size))
-        return SensHeader(
-            matrices[0], matrices[2], *sizes, name, matrices[1], matrices[3],
-            color_code, depth_code, shift, count,
-        )  # fmt: skip
+        color, color_extrinsic, depth, depth_extrinsic = matrices
+        extrinsics = name, color_extrinsic, depth_extrinsic
+        return SensHeader(color, depth, *sizes, *extrinsics, color_code, depth_code, shift, count)
 
     def _take(self, count: int) -> bytes:
         if self._file.tell() + count > self._size:
@@ -210,10 +211,9 @@ def write_sens(path, header: SensHeader, frames: Iterable[Frame]) -> int:
     with open(partial, "wb") as file:
         file.write(struct.pack("<IQ", VERSION, len(name)) + name)
         file.write(np.stack(matrices).astype("<f4").tobytes())
-        file.write(_SIZES.pack(
-            header.color_compression, header.depth_compression, header.color_width,
-            header.color_height, header.depth_width, header.depth_height, header.depth_shift, 0,
-        ))  # fmt: skip
+        codes = header.color_compression, header.depth_compression
+        sizes = header.color_width, header.color_height, header.depth_width, header.depth_height
+        file.write(_SIZES.pack(*codes, *sizes, header.depth_shift, 0))
         count_position = file.tell() - 8
         for frame in frames:
             pose = np.asarray(frame.camera_to_world, "<f4").tobytes()

@@ -3,26 +3,29 @@
 N points, V views of H x W pixels.
 """
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import time
 from pathlib import Path
 
+import numpy as np
+
 from ...contracts.views import write_view_image
 from ...files import write_array, write_json
-from .. import apply, settings_of
+from .. import Partition
 from ..cloud import Cloud
 from ..depth_view import DepthView
-from ..methods import from_data
 from . import records
 from .inputs import read_frames, read_images, read_inputs
-from .quality import add_up, boundary_of, measure
-from .settings import Settings
+from .quality import Tally, add_up, boundary_of, measure
+from .settings import RegionSettings, of_scene
 
 logger = logging.getLogger(__name__)
 
 
-def extract_regions(scene, settings: Settings):
+def extract_regions(scene: str | Path, settings: RegionSettings) -> dict:
     """Write region.npy and views/*.region.png of a scene; returns what regions.json records.
 
     regions.json is written last: it marks a scene as finished. The old one goes when the old
@@ -34,10 +37,10 @@ def extract_regions(scene, settings: Settings):
     sources = records.sources_of(scene, settings)
     with collected_warnings() as warnings:
         record = {
-            "settings": settings.resolved(),
+            "settings": settings.values(),
             "sources": sources,
-            "points": extract_points(scene, settings),
-            "views": extract_views(scene, settings),
+            "points": extract_points(scene, settings.points),
+            "views": extract_views(scene, settings.views, settings.depth_noise),
             "warnings": warnings,
         }
     write_json(scene / records.NAME, record)
@@ -67,13 +70,15 @@ def collected_warnings():
         methods.propagate = propagate
 
 
-def extract_points(scene, settings):
+def extract_points(scene: Path, partition: Partition) -> dict:
     """Partition the points of a scene into region.npy; returns the numbers."""
-    method, preset, given = settings.of_points()
-    points, given = read_inputs(scene, method, given)
+    partition = of_scene(partition, scene)
+    arrays = partition.method.arrays
+    points = read_inputs(scene, partition.needs, arrays)
+    more = {name: points[name] for name in arrays if name in points}
     started = time.perf_counter()
-    cloud = Cloud(points["coord"], points["normal"], points["color"])
-    region = apply(cloud, method, preset, given, settings.fill)
+    cloud = Cloud(points["coord"], points["normal"], points["color"], **more)
+    region, derived = partition(cloud)
     seconds = time.perf_counter() - started
     cloud.check_unit()
     segment = points.get("segment")
@@ -81,45 +86,40 @@ def extract_points(scene, settings):
     tally = measure(region, segment, boundary, seconds)
     (scene / records.NAME).unlink(missing_ok=True)
     write_array(scene / "region.npy", region)
-    return {
-        "spacing": cloud.spacing,
-        "derived": from_data(cloud, **settings.resolved()["points"]),
-        **tally.summary(),
-        "counts": tally.to_json(),
-    }
+    numbers = {**tally.summary(), "counts": tally.to_json()}
+    return {"spacing": cloud.spacing, "derived": derived, **numbers}
 
 
-def extract_views(scene, settings):
+def extract_views(scene: Path, partition: Partition, depth_noise: float) -> dict:
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
     views = read_frames(scene)
-    tallies, found = [], {}
+    tallies, derived = [], {}
     for frame, intrinsic, size in zip(views.frame, views.intrinsic, views.size, strict=True):
         images = read_images(scene, frame, size)
-        region, tally, found = partition_images(images, intrinsic, settings)
+        region, tally, derived = partition_images(images, intrinsic, partition, depth_noise)
         write_view_image(scene, frame, "region", region)
         tallies.append(tally)
     total = add_up(tallies)
-    return {"views": len(views), "derived": found, **total.summary(), "counts": total.to_json()}
+    numbers = {**total.summary(), "counts": total.to_json()}
+    return {"views": len(views), "derived": derived, **numbers}
 
 
-def partition_images(images, intrinsic, settings):
-    """Regions (H,W) of one view, the Tally of its pixels with depth, and `from_data` of it.
+def partition_images(
+    images: dict, intrinsic: np.ndarray, partition: Partition, depth_noise: float
+) -> tuple[np.ndarray, Tally, dict]:
+    """Regions (H,W) of one view, the Tally of its pixels with depth, and what the data decided.
 
     images: depth (H,W) m, color (H,W,3), and where there are labels label (H,W).
     """
-    method, preset, given = settings.of_views()
     label = images.get("label")
-    if "segment" in settings_of(method):
-        if label is None:
-            raise ValueError(f"method {method!r} needs labels, and a view has no label image")
-        given = {**given, "segment": label}
+    more = {} if label is None or "segment" not in partition.method.arrays else {"segment": label}
     started = time.perf_counter()
-    view = DepthView(images["depth"], intrinsic, images["color"], settings.depth_noise)
-    region = apply(view, method, preset, given, settings.fill)
+    view = DepthView(images["depth"], intrinsic, images["color"], depth_noise, **more)
+    region, derived = partition(view)
     seconds = time.perf_counter() - started
     view.check_unit()
     # Pixels without depth have no region by definition; the partition is not to blame.
     segment = None if label is None else view.select(label)
     boundary = (0, 0) if label is None else boundary_of(view, region, label)
     tally = measure(view.select(region), segment, boundary, seconds)
-    return region, tally, from_data(view, **settings.resolved()["views"])
+    return region, tally, derived

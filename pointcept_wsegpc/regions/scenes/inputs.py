@@ -8,23 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ...clouds.ply import read_ply
 from ...contracts.classes import ClassTable
 from ...contracts.scene import read_points
 from ...contracts.views import read_view_image, read_views, view_path
-from ..methods import settings_of
 
 OPTIONAL = ("normal", "color")  # None where a scene has no such file
 
 
-def read_inputs(scene, method, settings):
-    """Point arrays of a scene by name, and the settings with what the scene has to fill in.
+def read_inputs(
+    scene: Path, needs: tuple[str, ...] = (), uses: tuple[str, ...] = ()
+) -> dict[str, np.ndarray | None]:
+    """Point arrays of a scene by name: coord, normal, color, and what a method needs and uses.
 
-    normal and color are None where the scene has none, normal also where the settings name a mesh:
-    its own take their place. segment is among the arrays where the scene has labels.
+    normal and color are None where the scene has no such file; segment is there where the scene has
+    labels. Raises ValueError where one that is needed is missing, and for arrays that do not fit.
     """
-    names = ["coord", *OPTIONAL, *["instance"] * ("instance" in settings_of(method))]
-    there = [name for name in names if name == "coord" or (scene / f"{name}.npy").is_file()]
+    names = [name for name in dict.fromkeys([*OPTIONAL, *needs, *uses]) if name != "segment"]
+    there = ["coord", *[name for name in names if (scene / f"{name}.npy").is_file()]]
     points = {name: read_array(scene, name) for name in there}
     table = class_table(scene)
     if table and (scene / f"{table.label_file}.npy").is_file():
@@ -32,20 +32,11 @@ def read_inputs(scene, method, settings):
     lengths = {name: len(array) for name, array in points.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
-    points = {**dict.fromkeys(OPTIONAL), **points}
-    if "mesh" in settings:
-        points["normal"] = None
-    settings = from_files(settings, len(points["coord"]), scene.name, scene.parent.name)
-    if "segment" in settings_of(method):
-        if "segment" not in points:
-            raise ValueError(
-                f"method {method!r} needs labels, and {scene} has no "
-                f"{table.label_file if table else 'segment'}.npy; choose another --method for it"
-            )
-        settings["segment"] = points["segment"]
-        if "instance" in points:
-            settings["instance"] = points["instance"]
-    return points, settings
+    for name in needs:
+        if name not in points:
+            what = "labels" if name == "segment" else f"{name}.npy"
+            raise ValueError(f"{scene} has no {what}, which its partition needs; choose another")
+    return {**dict.fromkeys(OPTIONAL), **points}
 
 
 def class_table(scene: Path) -> ClassTable | None:
@@ -137,33 +128,3 @@ def check_integers(label, path, dimensions):
         raise ValueError(
             f"{path} holds {label.dtype} of shape {label.shape}; expected integers {expected}"
         )
-
-
-def from_files(settings, num_points, scene="", split=""):
-    """Settings with {scene} and {split} filled in, and with faces where they name a mesh."""
-    settings = {key: filled_in(value, scene, split) for key, value in settings.items()}
-    if "mesh" in settings:
-        settings["faces"] = read_faces(settings.pop("mesh"), num_points)
-    return settings
-
-
-def filled_in(value, scene, split):
-    """A setting with the names of the scene and of its folder in their places."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("{scene}", scene).replace("{split}", split)
-
-
-def read_faces(path, num_points):
-    """Triangles (F,3) int64 of a `.ply` whose vertices are the points of the scene."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"mesh {path} is missing; check the setting mesh")
-    mesh = read_ply(path)
-    if mesh.face is None:
-        raise ValueError(f"{path} has no faces; expected a mesh: check the setting mesh")
-    if len(mesh.coord) != num_points:
-        raise ValueError(
-            f"{path} has {len(mesh.coord)} vertices, the scene {num_points} points; "
-            "give the mesh that the scene was made from"
-        )
-    return mesh.face

@@ -3,6 +3,8 @@
 A record that is damaged, or of another version, is none: the scene is not finished.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
@@ -10,35 +12,44 @@ import numpy as np
 
 from ...contracts.views import read_views, view_path
 from ...files import read_json
-from .inputs import filled_in
 from .quality import Tally
-from .settings import FILES
+from .settings import RegionSettings, files_of, of_scene
 
 NAME = "regions.json"
+# What reading a record that is damaged, or none, may raise.
+DAMAGE = (
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
-def is_extracted(scene, settings):
+def is_extracted(scene: str | Path, settings: RegionSettings) -> bool:
     """Whether the scene's regions are there, made with the same settings from the same files."""
     return finished_record(scene, settings) is not None
 
 
-def finished_record(scene, settings=None):
+def finished_record(scene: str | Path, settings: RegionSettings | None = None) -> dict | None:
     """The record of a scene whose regions are all there; None where they are not.
 
-    settings: those that they have to be made with (Settings); None: whatever they are.
+    settings: those that they have to be made with; None: whatever they are.
     """
     scene = Path(scene)
     record = read_record(scene)
     if record is None or not has_regions(scene):
         return None
     if settings is not None:
-        same = record["settings"] == settings.resolved()
+        same = record["settings"] == settings.values()
         if not same or changed(record["sources"], sources_of(scene, settings)):
             return None
     return record
 
 
-def read_record(scene):
+def read_record(scene: str | Path) -> dict | None:
     """The record of a scene; None where there is none that makes sense to this version."""
     try:
         record = read_json(Path(scene) / NAME)
@@ -53,8 +64,7 @@ def read_record(scene):
             "views": read_numbers(record["views"], "views"),
             "warnings": warnings,
         }
-    except (OSError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError,
-            ValueError):  # fmt: skip
+    except DAMAGE:
         return None
 
 
@@ -84,18 +94,16 @@ def has_regions(scene):
         return False
 
 
-def sources_of(scene, settings):
+def sources_of(scene: Path, settings: RegionSettings) -> dict[str, list]:
     """{setting: [path, bytes, time of change]} of the files beside a scene that regions are made
     from; for those that are missing, the path alone.
     """
     sources = {}
-    for key in FILES:
-        if key in settings.points:
-            path = Path(filled_in(settings.points[key], scene.name, scene.parent.name))
-            sources[key] = [str(path)]
-            if path.is_file():
-                status = os.stat(path)
-                sources[key] += [status.st_size, status.st_mtime_ns]
+    for key, path in files_of(of_scene(settings.points, scene)).items():
+        sources[key] = [path]
+        if os.path.isfile(path):
+            status = os.stat(path)
+            sources[key] += [status.st_size, status.st_mtime_ns]
     return sources
 
 

@@ -3,12 +3,18 @@
 `build` makes the numbers, ready for JSON; report_text.py puts them into words.
 """
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
+from .. import PARTITIONS
 from .quality import Tally, add_up
 from .records import finished_record
+from .settings import RegionSettings
 
 WORST = 5  # scenes that the report names
 KINDS = {"points": ("scene", "points"), "views": ("view", "pixels")}  # one of them, made of what
@@ -18,25 +24,32 @@ CHECKS = (
     ("unassigned", operator.gt, 0.2, "over a fifth of the {unit} is unassigned", "raise"),
     ("largest", operator.gt, 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
     ("regions", operator.lt, 10, "there are fewer than 10 regions a {one}", "lower"),
-    ("median_size", operator.lt, 10,
-     "half of the regions have fewer than 10 {unit}: shattered", "raise"),
-)  # fmt: skip
+    (
+        "median_size",
+        operator.lt,
+        10,
+        "half of the regions have under 10 {unit}: shattered",
+        "raise",
+    ),
+)
+SHARES = ("unassigned", "largest", "quality", "boundary_recall")
+RANGES = ("regions", *SHARES, "spacing", "points_per_second")  # reported over scenes
 SCENE_ONLY = ("largest", "regions")  # a view of a wall is one region, rightly
-# Settings that make regions larger where they are raised, smaller where they are lowered.
-COARSENESS = ("threshold", "seed_spacing", "max_distance", "max_angle")
 
 
-def read_records(scenes, settings=None):
+def read_records(
+    scenes: dict[str, Path], settings: RegionSettings | None = None
+) -> tuple[dict[str, dict], list[str]]:
     """{name: record} of the finished ones of {name: folder}, and the names of the others.
 
-    settings: what counts as finished (Settings), None: whatever they were made with.
+    settings: what counts as finished; None: whatever they were made with.
     """
     found = {name: finished_record(folder, settings) for name, folder in scenes.items()}
     records = {name: record for name, record in found.items() if record is not None}
     return records, [name for name in scenes if name not in records]
 
 
-def build(records, missing=()):
+def build(records: dict[str, dict], missing: Iterable[str] = ()) -> dict:
     """All numbers of the report; records {scene: record}, missing: scenes without one."""
     settings = []
     for record in records.values():
@@ -65,11 +78,9 @@ def _numbers(entry):
 def _pool(entries):
     """The numbers of all scenes' points, or views, together, and their range over scenes."""
     total = add_up(Tally.from_json(entry["counts"]) for entry in entries)
-    keys = ("regions", "unassigned", "largest", "quality", "boundary_recall", "spacing",
-            "points_per_second")  # fmt: skip
     derived = [entry["derived"] for entry in entries]
     speeds = [e["points_per_second"] for e in entries if "points_per_second" in e]
-    ranges = {key: _range([e[key] for e in entries if key in e]) for key in keys}
+    ranges = {key: _range([e[key] for e in entries if key in e]) for key in RANGES}
     return {
         "number": total.partitions,
         **total.summary(),
@@ -85,7 +96,7 @@ def _range(values):
     return [min(values), max(values)] if values else None
 
 
-def worst_first(records):
+def worst_first(records: dict[str, dict]) -> list[str]:
     """Names of the scenes by majority-vote mIoU where there are labels, else by unassigned share.
 
     Those without labels come last among others; equal ones by name.
@@ -98,14 +109,14 @@ def worst_first(records):
     return sorted(records, key=badness)
 
 
-def three_scenes(records):
+def three_scenes(records: dict[str, dict]) -> list[str]:
     """Names of the worst, the median and the best scene, of those with labels if there are any."""
     names = worst_first(records)
     names = [name for name in names if "quality" in records[name]["points"]] or names
     return list(dict.fromkeys([*names[:1], *names[len(names) // 2 :][:1], *names[-1:]]))
 
 
-def advice(report):
+def advice(report: dict) -> list[str]:
     """One line for everything that looks wrong, with the settings to change."""
     lines = []
     if report["missing"]:
@@ -140,11 +151,12 @@ def remarks(kind, numbers, check, settings):
 
 def remedy(kind, key, change, settings):
     """Which settings to change, and how."""
-    names = [name for name in COARSENESS if name in settings]
+    method = settings["method"]
+    names = PARTITIONS.get(method).coarser if method in PARTITIONS.names() else ()
     if not names:
-        return f"method {settings['method']!r} has no setting for that"
+        return f"method {method!r} has no setting for that"
     flag = "--set" if kind == "points" else "--view-set"
-    hint = f"{change} {' or '.join(names[:2])}"
+    hint = f"{change} {' or '.join(names)}"
     if key in ("unassigned", "regions") and "min_size" in settings:
         hint += " or lower min_size" if change == "raise" else " or min_size"
     hint += f" ({flag})"

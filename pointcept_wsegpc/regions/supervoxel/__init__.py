@@ -7,30 +7,89 @@ After Papon et al., "Voxel Cloud Connectivity Segmentation - Supervoxels for Poi
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-from .elements import elements_of, grid_keys
+from ..cloud import Cloud
+from ..depth_view import DepthView
+from ..growing import check_min_size
+from ..registry import PARTITIONS
+from .elements import SEED_VOXELS, VOXEL_SPACINGS, elements_of, grid_keys
 from .kernels import FIXED, FREE, connected, flow, mean_features, nearest_members, place_seeds
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
-MOST_ROUNDS = 1000  # little changes after the first few
+MAX_ROUNDS = 1000  # little changes after the first few
 CELL_SHIFT = 1 / 16  # where the grid of seeds starts, in cells: no lattice has points on faces
 
 
-def partition_supervoxel(
-    cloud,
-    *,
-    voxel_size: float | None = None,
-    seed_spacing: float | None = None,
-    color_weight: float = 1.0,
-    distance_weight: float = 0.1,
-    normal_weight: float = 1.0,
-    rounds: int = 5,
-    min_size: int = 4,
-) -> np.ndarray:
-    """Supervoxels (M,) of a Cloud or a DepthView.
+@dataclass(frozen=True)
+class SupervoxelSettings:
+    """Settings of supervoxels; ValueError for one out of range. None: a few spacings of points."""
+
+    voxel_size: float | None = None  # metres; of a view the pixels count
+    seed_spacing: float | None = None  # metres between seeds
+    color_weight: float = 1.0
+    distance_weight: float = 0.1
+    normal_weight: float = 1.0  # only the ratios of the weights matter
+    rounds: int = 5
+    min_size: int = 4  # points; smaller ones that touch no others are given up
+
+    def __post_init__(self):
+        check_min_size(self.min_size)
+        for name in ("voxel_size", "seed_spacing"):
+            length = getattr(self, name)
+            if length is not None and not 0 < length < math.inf:
+                raise ValueError(f"{name} is {length}; give a length above 0, in metres")
+        if None not in (self.voxel_size, self.seed_spacing) and self.seed_spacing < self.voxel_size:
+            raise ValueError(
+                f"seed_spacing is {self.seed_spacing}, less than the voxel_size of "
+                f"{self.voxel_size}; raise it"
+            )
+        if not 1 <= self.rounds <= MAX_ROUNDS:
+            raise ValueError(f"rounds is {self.rounds}; give 1 to {MAX_ROUNDS}")
+        for name in ("color", "distance", "normal"):
+            weight = getattr(self, f"{name}_weight")
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"{name}_weight is {weight}; give a weight of at least 0")
+        if not self.color_weight + self.distance_weight + self.normal_weight:
+            raise ValueError("color_weight, distance_weight and normal_weight are all 0; raise one")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights by name, made to sum to 1."""
+        weights = {
+            "color": self.color_weight,
+            "distance": self.distance_weight,
+            "normal": self.normal_weight,
+        }
+        total = sum(weights.values())
+        return {name: weight / total for name, weight in weights.items()}
+
+
+def derived(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> dict[str, float]:
+    """The lengths of a cloud, where the settings leave them to it; in a view they vary by pixel."""
+    if isinstance(cloud, DepthView):
+        return {}
+    values, voxel_size = {}, settings.voxel_size
+    if voxel_size is None:
+        voxel_size = VOXEL_SPACINGS * cloud.spacing or 1.0  # 1.0: there is one point
+        values["voxel_size"] = voxel_size
+    if settings.seed_spacing is None:
+        values["seed_spacing"] = SEED_VOXELS * voxel_size
+    return values
+
+
+@PARTITIONS.register(
+    "supervoxel",
+    settings=SupervoxelSettings,
+    derived=derived,
+    coarser=("seed_spacing",),
+    on_cloud=True,
+)
+def partition_supervoxel(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> np.ndarray:
+    """Supervoxels of a cloud or view: small patches of like colour and direction.
 
     A cloud is made into voxels of voxel_size metres, which are next to each other where they share
     a face, an edge or a corner; of a view, pixels are, unless a depth edge lies between. Seeds are
@@ -39,55 +98,32 @@ def partition_supervoxel(
     goes to the nearest of those that reach it, by the root of
         color_weight dE^2 + distance_weight (d / seed spacing)^2 + normal_weight (1 - |cos|)^2,
     where dE is the CIELAB difference in hundreds, 0 without colours, d the distance in metres, and
-    cos between the normals. Only the ratios of the weights matter.
+    cos between the normals.
 
     Supervoxels are connected and cross no gap. Fewer than min_size points that are connected to no
     others are -1. A connected part without a seed, which needs some elements around it, is one
-    supervoxel.
+    supervoxel. Returns (M,).
     """
-    check_settings(voxel_size, seed_spacing, rounds, min_size)
-    weights = check_weights(color_weight, distance_weight, normal_weight)
     if len(cloud) == 0:
         return np.empty(0, np.int32)
-    elements = elements_of(cloud, voxel_size, seed_spacing)
-    return supervoxels(elements, weights, rounds, min_size)[elements.index]
+    elements = elements_of(cloud, settings)
+    return supervoxels(elements, settings)[elements.index]
 
 
-def check_settings(voxel_size, seed_spacing, rounds, min_size):
-    for name, length in {"voxel_size": voxel_size, "seed_spacing": seed_spacing}.items():
-        if length is not None and not 0 < length < math.inf:
-            raise ValueError(f"{name} is {length}; give a length above 0, in metres")
-    if not 1 <= rounds <= MOST_ROUNDS:
-        raise ValueError(f"rounds is {rounds}; give 1 to {MOST_ROUNDS}")
-    if min_size < 1:
-        raise ValueError(f"min_size is {min_size}; give a number of points, at least 1")
-
-
-def check_weights(color_weight, distance_weight, normal_weight):
-    """The weights by name, made to sum to 1."""
-    weights = {"color": color_weight, "distance": distance_weight, "normal": normal_weight}
-    for name, weight in weights.items():
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"{name}_weight is {weight}; give a weight of at least 0")
-    if not any(weights.values()):
-        raise ValueError("color_weight, distance_weight and normal_weight are all 0; raise one")
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
-
-
-def supervoxels(elements, weights, rounds, min_size):
+def supervoxels(elements, settings):
     """Supervoxel (E,) int32 of every element, contiguous from 0; -1 = none."""
     feature, table, spacing, pitch = elements[:4]
+    weights = settings.weights
     color, normal = weights["color"], weights["normal"]
     part = components(table)
-    stray = (np.bincount(part, elements.size) < min_size)[part]
+    stray = (np.bincount(part, elements.size) < settings.min_size)[part]
     with np.errstate(over="ignore"):  # inf: more than there are
         needed = np.ceil(SEED_SHARE * math.pi * (0.5 * spacing / pitch) ** 2)
     seed = seeds_of_cells(feature[:, :3], spacing)
     seed = place_seeds(seed[~stray[seed]], needed, feature, table, spacing, color, normal)
     seed = np.unique(seed)  # two may have moved to one element
     space = math.sqrt(weights["distance"]) / spacing[seed]
-    owner = cluster(feature, table, seed, space, color, normal, rounds)
+    owner = cluster(feature, table, seed, space, color, normal, settings.rounds)
     left = (owner < 0) & ~stray  # whole parts, since a seed is spread over all of its part
     owner[left] = len(seed) + np.unique(part[left], return_inverse=True)[1]
     return owner

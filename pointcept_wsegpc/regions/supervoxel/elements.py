@@ -20,9 +20,9 @@ from .kernels import mean_features
 VOXEL_SPACINGS = 2.0
 SEED_VOXELS = 4.0  # default spacing of seeds in voxels
 SEED_PIXELS = 12.0  # and in pixels at their median size
-LEAST_SEED_PIXELS = 6.0  # pixels between seeds where pixels are large
+MIN_SEED_PIXELS = 6.0  # pixels between seeds where pixels are large
 NORMAL_NEIGHBOURS = 12  # of a point, for its normal where none is given
-LARGEST_GRID = 2**56  # cells
+MAX_GRID = 2**56  # cells
 # sRGB to CIE XYZ, relative to the white of D65.
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 XYZ /= XYZ.sum(axis=1, keepdims=True)
@@ -37,22 +37,16 @@ class Elements(NamedTuple):
     size: np.ndarray  # (E,) rows per element
 
 
-def elements_of(cloud, voxel_size, seed_spacing):
+def elements_of(cloud, settings):
     """The voxels of a Cloud or the pixels of a DepthView."""
     if isinstance(cloud, DepthView):
-        return pixel_elements(cloud, seed_spacing)
-    return voxel_elements(cloud, voxel_size, seed_spacing)
+        return pixel_elements(cloud, settings.seed_spacing)
+    return voxel_elements(cloud, settings.voxel_size, settings.seed_spacing)
 
 
 def voxel_elements(cloud, voxel_size, seed_spacing):
     """Elements of a Cloud: its voxels, next to each other if they share a face, edge or corner."""
     normal = cloud.planes(NORMAL_NEIGHBOURS)[0]
-    voxel_size = voxel_size or VOXEL_SPACINGS * cloud.spacing or 1.0  # 1.0: there is one point
-    seed_spacing = seed_spacing or SEED_VOXELS * voxel_size
-    if seed_spacing < voxel_size:
-        raise ValueError(
-            f"seed_spacing is {seed_spacing}, less than the voxel_size of {voxel_size}; raise it"
-        )
     # The grid starts a quarter of a voxel below the lowest coordinates: so it moves with the
     # cloud, and points on a lattice lie inside voxels, not on their faces.
     coord = cloud.coord - cloud.coord.min(axis=0)
@@ -77,7 +71,7 @@ def grid_keys(position):
     """
     cell = np.floor(position)
     sides = cell.max(axis=0) + 3  # an empty cell at either end
-    if not sides.max() < LARGEST_GRID or not sides.prod() < LARGEST_GRID:
+    if not sides.max() < MAX_GRID or not sides.prod() < MAX_GRID:
         sides = " x ".join(f"{side:.6g}" for side in sides)
         raise ValueError(
             f"the cloud spans {sides} voxels; give a larger voxel_size or leave out far points"
@@ -120,7 +114,7 @@ def pixel_elements(view, seed_spacing):
     step = np.minimum(step[:, None], step[table])
     table = np.where(np.abs(depth[table] - depth[:, None]) > step, np.int32(-1), table)
     seed_spacing = seed_spacing or SEED_PIXELS * np.median(pitch)
-    doublings = np.ceil(np.log2(np.maximum(LEAST_SEED_PIXELS * pitch / seed_spacing, 1.0)))
+    doublings = np.ceil(np.log2(np.maximum(MIN_SEED_PIXELS * pitch / seed_spacing, 1.0)))
     color = np.zeros_like(view.coord) if view.color is None else lab(view.color)
     feature = np.concatenate([view.coord, color, view.planes(NORMAL_NEIGHBOURS)[0]], axis=1)
     index, size = np.arange(len(view)), np.ones(len(view), np.int64)

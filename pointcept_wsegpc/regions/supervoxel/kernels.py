@@ -16,10 +16,10 @@ import numpy as np
 from numba import njit
 
 STEPS = 2.0**32  # integer distances: steps per 1
-FARTHEST = 2.0**62 / STEPS
+MAX_SQUARED = 2.0**62 / STEPS
 FREE = np.iinfo(np.int64).max  # distance of an element that has no supervoxel yet
 FIXED = -1  # and of one that no other supervoxel can take
-MOST_SQUARINGS = 30
+MAX_SQUARINGS = 30
 FEATURES = 9
 
 
@@ -30,7 +30,7 @@ def principal_axis(xx, xy, xz, yy, yz, zz):
     """
     if not xx + yy + zz > 0.0:
         return 0.0, 0.0, 0.0
-    for _ in range(MOST_SQUARINGS):
+    for _ in range(MAX_SQUARINGS):
         trace = xx + yy + zz
         scale = 1.0 / (trace * trace)
         xx, xy, xz, yy, yz, zz = (
@@ -99,8 +99,8 @@ def squared_distance(a, i, b, j, space, color, normal):
     p, q, r = a[i, 3] - b[j, 3], a[i, 4] - b[j, 4], a[i, 5] - b[j, 5]
     bend = 1.0 - abs(a[i, 6] * b[j, 6] + a[i, 7] * b[j, 7] + a[i, 8] * b[j, 8])
     total = x * x + y * y + z * z + color * (p * p + q * q + r * r) + normal * bend * bend
-    if not total < FARTHEST:
-        total = FARTHEST
+    if not total < MAX_SQUARED:
+        total = MAX_SQUARED
     return np.int64(math.floor(total * STEPS + 0.5))
 
 

@@ -7,34 +7,25 @@ plane of all points of its supervoxels, and a supervoxel is judged by all of its
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-from .. import growing
-from . import check_settings, check_weights, supervoxels
+from ...clouds.planes import fit_plane
+from ..cloud import Cloud
+from ..depth_view import DepthView
+from ..growing import check_growth, flattest_first
+from ..growing import derived as of_growing
+from ..registry import PARTITIONS
+from . import SupervoxelSettings, supervoxels
+from . import derived as of_supervoxels
 from .elements import elements_of
 from .kernels import mean_features
 
 RMS_SHARE = 1 / 3  # RMS distance of points of which nearly all are within the distance: 3 sigma
-LEAST_POINTS = 10  # of a supervoxel that a plane may start from; fewer determine none well
+MIN_POINTS = 10  # of a supervoxel that a plane may start from; fewer determine none well
 REFIT_GROWTH = 1.1  # the plane is fitted anew each time it has this many times the points
-
-
-@njit(cache=True)
-def fit_plane(moments):
-    """Plane n . x = d of the least squares of moments (10,), as n, d and the RMS distance to it."""
-    center = moments[1:4] / moments[0]
-    matrix = np.empty((3, 3))
-    k = 4
-    for i in range(3):
-        for j in range(i, 3):
-            matrix[i, j] = matrix[j, i] = moments[k] / moments[0] - center[i] * center[j]
-            k += 1
-    values, vectors = np.linalg.eigh(matrix)
-    x, y, z = vectors[0, 0], vectors[1, 0], vectors[2, 0]
-    offset = x * center[0] + y * center[1] + z * center[2]
-    return x, y, z, offset, math.sqrt(max(values[0], 0.0))
 
 
 @njit(cache=True)
@@ -42,7 +33,7 @@ def thicknesses(moments):
     """RMS distance (S,) of the points of every supervoxel to their plane."""
     thickness = np.empty(len(moments))
     for s in range(len(moments)):
-        thickness[s] = fit_plane(moments[s])[4]
+        thickness[s] = fit_plane(moments[s])[6]
     return thickness
 
 
@@ -76,8 +67,9 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
         region[seed], queue[0], head, size = count, seed, 0, 1
         total = moments[seed].copy()
         refit = total[0] * REFIT_GROWTH
-        x, y, z, offset, rms = fit_plane(total)
-        starts = total[0] >= LEAST_POINTS and rms <= tolerance[seed]
+        cx, cy, cz, x, y, z, rms, _ = fit_plane(total)
+        offset = x * cx + y * cy + z * cz
+        starts = total[0] >= MIN_POINTS and rms <= tolerance[seed]
         while starts and head < size:
             i = queue[head]
             head += 1
@@ -95,53 +87,64 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
                 total += moments[j]
                 if total[0] >= refit:
                     refit = total[0] * REFIT_GROWTH
-                    x, y, z, offset = fit_plane(total)[:4]
+                    cx, cy, cz, x, y, z, _, _ = fit_plane(total)
+                    offset = x * cx + y * cy + z * cz
         count += 1
     return region
 
 
-def partition_supervoxel_growing(
-    cloud,
-    *,
-    voxel_size: float | None = None,
-    seed_spacing: float | None = None,
-    color_weight: float = 1.0,
-    distance_weight: float = 0.1,
-    normal_weight: float = 1.0,
-    rounds: int = 5,
-    min_size: int = 4,
-    max_distance: float | None = None,
-    max_angle: float = 20.0,
-) -> np.ndarray:
-    """Regions (M,) of a Cloud or a DepthView: supervoxels, and the planes that they make up.
+@dataclass(frozen=True)
+class SupervoxelGrowingSettings(SupervoxelSettings):
+    """Those of supervoxels and of planes grown from them; ValueError for one out of range."""
 
-    The first seven settings are those of `partition_supervoxel`. Planes start from supervoxels of
-    LEAST_POINTS or more, the flattest first, by the standard error of its plane: RMS distance of
-    its points by the square root of their number. A supervoxel that is next to a member joins if
-    the RMS distance of its points to the plane is at most a third of max_distance, so that nearly
-    all are within it, and its mean normal within max_angle degrees of the plane's. What grows into
-    no plane stays a region of its own. max_distance None: the cloud decides.
+    max_distance: float | None = None  # metres from the region's plane; None: the cloud decides
+    max_angle: float = 20.0  # degrees from the plane's normal
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_growth(self.max_distance, self.max_angle)
+
+
+def derived(cloud: Cloud | DepthView, settings: SupervoxelGrowingSettings) -> dict[str, float]:
+    """What a cloud or view decides of supervoxels and of growing."""
+    return {**of_supervoxels(cloud, settings), **of_growing(cloud, settings)}
+
+
+@PARTITIONS.register(
+    "supervoxel+growing",
+    settings=SupervoxelGrowingSettings,
+    derived=derived,
+    coarser=("seed_spacing", "max_distance"),
+    on_cloud=True,
+)
+def partition_supervoxel_growing(
+    cloud: Cloud | DepthView, settings: SupervoxelGrowingSettings
+) -> np.ndarray:
+    """Planes grown from the supervoxels of a cloud or view; clutter keeps its supervoxels.
+
+    Planes start from supervoxels of MIN_POINTS or more, the flattest first, by the standard error
+    of its plane: RMS distance of its points by the square root of their number. A supervoxel that
+    is next to a member joins if the RMS distance of its points to the plane is at most a third of
+    max_distance, so that nearly all are within it, and its mean normal within max_angle degrees of
+    the plane's. What grows into no plane stays a region of its own. Returns (M,).
     """
-    check_settings(voxel_size, seed_spacing, rounds, min_size)
-    weights = check_weights(color_weight, distance_weight, normal_weight)
-    max_distance = cloud.max_distance if max_distance is None else max_distance
-    growing.check_settings(max_distance, max_angle, min_size)
     if len(cloud) == 0:
         return np.empty(0, np.int32)
-    elements = elements_of(cloud, voxel_size, seed_spacing)
-    owner = supervoxels(elements, weights, rounds, min_size)
+    elements = elements_of(cloud, settings)
+    owner = supervoxels(elements, settings)
     count = int(owner.max()) + 1
     group = owner[elements.index]
     moments = moments_of(cloud.coord - cloud.coord.mean(axis=0), group, count)
-    tolerance = sums(group, cloud.tolerance(max_distance), count) / moments[:, 0] * RMS_SHARE
+    allowed = cloud.tolerance(settings.max_distance)
+    tolerance = sums(group, allowed, count) / moments[:, 0] * RMS_SHARE
     error = thicknesses(moments) / (tolerance * np.sqrt(moments[:, 0]))
     region = grow_planes(
         moments,
         mean_features(elements.feature, owner, count)[:, 6:],
         *adjacency(elements.table, owner, count),
-        growing.flattest_first(np.where(moments[:, 0] < LEAST_POINTS, np.inf, error)),
+        flattest_first(np.where(moments[:, 0] < MIN_POINTS, np.inf, error)),
         tolerance,
-        math.cos(math.radians(max_angle)),
+        math.cos(math.radians(settings.max_angle)),
     )
     return np.append(region, np.int32(-1))[group]
 

@@ -24,8 +24,15 @@ def toilet(rng) -> Model:
     paint = make_paint(rng, "white", "white", "plaster")
     model = Model("toilet")
     oval, center = (1.0, 1.3), (0, 0.2 + 1.3 * w)
-    bowl = [(0.6 * w, 0), (0.55 * w, 0.15), (w, seat - 0.06), (w, seat), (0.7 * w, seat),
-            (0.55 * w, seat - 0.12), (0.12 * w, seat - 0.2)]  # fmt: skip
+    bowl = [
+        (0.6 * w, 0),
+        (0.55 * w, 0.15),
+        (w, seat - 0.06),
+        (w, seat),
+        (0.7 * w, seat),
+        (0.55 * w, seat - 0.12),
+        (0.12 * w, seat - 0.2),
+    ]
     model.add(shapes.lathe(bowl, center, oval), paint)
     model.add(shapes.box((-0.6 * w, 0.05, 0), (0.6 * w, 0.3, seat - 0.03)), paint)
     model.add(shapes.box((-0.22, 0, seat - 0.04), (0.22, 0.19, seat + 0.34)), paint)  # tank
@@ -40,8 +47,10 @@ def toilet(rng) -> Model:
 def bathtub(rng) -> Model:
     w, d, z = rng.uniform(1.4, 1.7), rng.uniform(0.7, 0.82), rng.uniform(0.45, 0.58)
     model = Model("bathtub")
-    model.add(shapes.basin((-w / 2, 0, 0), (w / 2, d, z), 0.07, 0.12, 0.08),
-              make_paint(rng, "white", "white", "plaster"))  # fmt: skip
+    model.add(
+        shapes.basin((-w / 2, 0, 0), (w / 2, d, z), 0.07, 0.12, 0.08),
+        make_paint(rng, "white", "white", "plaster"),
+    )
     tap = make_paint(rng, "grey")
     model.add(shapes.rod((-w / 2 + 0.04, d / 2, z), (-w / 2 + 0.04, d / 2, z + 0.16), 0.02), tap)
     spout = (-w / 2 + 0.17, d / 2, z + 0.12)
@@ -61,8 +70,14 @@ def bowl_sink(rng, z: float = 0.0) -> Model:
     """A bowl with a tap whose underside is at height z: stands on a counter, or on a pedestal."""
     r, h, paint = rng.uniform(0.2, 0.26), rng.uniform(0.14, 0.2), make_paint(rng, "white", "grey")
     center, oval = (0, 0.26), (1.1, 0.85)
-    profile = [(0.5 * r, z), (0.9 * r, z + 0.4 * h), (r, z + h), (0.9 * r, z + h),
-               (0.75 * r, z + 0.45 * h), (0.1 * r, z + 0.2 * h)]  # fmt: skip
+    profile = [
+        (0.5 * r, z),
+        (0.9 * r, z + 0.4 * h),
+        (r, z + h),
+        (0.9 * r, z + h),
+        (0.75 * r, z + 0.45 * h),
+        (0.1 * r, z + 0.2 * h),
+    ]
     model, tap = Model(_pick(rng, "sink", "bathroom sink")), make_paint(rng, "grey", "white")
     model.add(shapes.lathe(profile, center, oval), paint)
     model.add(shapes.box((-0.16, 0, z + 0.5 * h), (0.16, 0.1, z + h)), paint)

@@ -137,8 +137,10 @@ def desk(rng) -> Model:
         low = 0.05 + i * (z - 0.1) / 3
         front = (x0 + 0.02, d - 0.03, low), (x1 - 0.02, d - 0.01, low + (z - 0.16) / 3)
         model.add(shapes.box(*front), body)
-        model.add(shapes.rod((x0 + 0.12, d + 0.005, low + 0.1), (x1 - 0.12, d + 0.005, low + 0.1),
-                             0.01), top)  # fmt: skip
+        model.add(
+            shapes.rod((x0 + 0.12, d + 0.005, low + 0.1), (x1 - 0.12, d + 0.005, low + 0.1), 0.01),
+            top,
+        )
     model.seats = [(0.18, d - 0.12, np.pi)]
     model.top = np.array([[-w / 2 + 0.05, 0.05, z], [w / 2 - 0.05, d - 0.05, z]])
     return model

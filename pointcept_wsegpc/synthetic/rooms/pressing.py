@@ -100,5 +100,6 @@ def _front(thing: Model, model: Model, turn: np.ndarray) -> float:
 def _is_free(box: np.ndarray, boxes: list[np.ndarray], size: np.ndarray) -> bool:
     if (box[0, :2] < -0.01).any() or (box[1] > size + 0.01).any():
         return False
-    return not any((np.minimum(box[1], o[1]) - np.maximum(box[0], o[0]) > 0.005).all()
-                   for o in boxes)  # fmt: skip
+    return not any(
+        (np.minimum(box[1], o[1]) - np.maximum(box[0], o[0]) > 0.005).all() for o in boxes
+    )

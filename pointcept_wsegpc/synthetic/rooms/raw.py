@@ -75,8 +75,12 @@ def write_annotation(folder: Path, name: str, room: Room, mesh: ScanMesh, rng) -
     stem = f"{name}_vh_clean_2.0.010000.segs.json"
     segs = {"params": {}, "sceneId": name, "segIndices": mesh.segment.tolist()}
     (folder / stem).write_text(json.dumps(segs))
-    whole = {"sceneId": f"scannet.{name}", "appId": "synthetic", "segGroups": groups,
-             "segmentsFile": f"scannet.{stem}"}  # fmt: skip
+    whole = {
+        "sceneId": f"scannet.{name}",
+        "appId": "synthetic",
+        "segGroups": groups,
+        "segmentsFile": f"scannet.{stem}",
+    }
     (folder / f"{name}.aggregation.json").write_text(json.dumps(whole))
 
 

@@ -20,8 +20,9 @@ CEILING = np.array([0.82, 0.80, 0.76])  # colour where a ray leaves the room; it
 def grid_faces(rows: int, cols: int) -> np.ndarray:
     """Triangles (2·(rows−1)·(cols−1), 3) of a grid of vertices numbered row by row."""
     index = np.arange(rows * cols, dtype=np.int32).reshape(rows, cols)
-    a, b, c, d = (part.ravel() for part in
-                  (index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]))  # fmt: skip
+    a, b, c, d = (
+        part.ravel() for part in (index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:])
+    )
     return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 

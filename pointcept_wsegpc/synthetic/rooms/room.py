@@ -121,8 +121,11 @@ def _furnish(layout: Layout, classes: list[str]) -> None:
         if name in classes:
             for _ in range(rng.integers(1, 3)):
                 layout.opening(build(rng))
-    hosts = {name: layout.against_wall(build(rng))
-             for name, build in AGAINST_WALL.items() if name in classes}  # fmt: skip
+    hosts = {
+        name: layout.against_wall(build(rng))
+        for name, build in AGAINST_WALL.items()
+        if name in classes
+    }
     if "shower curtain" in classes:
         layout.shower(hosts.get("bathtub"))
     if "curtain" in classes:

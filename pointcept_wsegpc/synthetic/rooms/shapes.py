@@ -179,6 +179,8 @@ def drape(path, z0: float, z1: float, folds: float, depth: float) -> list[np.nda
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], -1)
     wave = depth * np.sin(2 * np.pi * folds * at)[:, None] * normal
-    rows = [np.column_stack([xy + wave * swing, np.full(len(at), z)])
-            for z, swing in ((z1, 0.6), ((z0 + z1) / 2, 1.0), (z0, 1.2))]  # fmt: skip
+    rows = [
+        np.column_stack([xy + wave * swing, np.full(len(at), z)])
+        for z, swing in ((z1, 0.6), ((z0 + z1) / 2, 1.0), (z0, 1.2))
+    ]
     return [np.stack(rows, 1)]

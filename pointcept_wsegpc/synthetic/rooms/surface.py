@@ -74,8 +74,13 @@ def scan_mesh(
     if difficulty.fusion:
         coord, color = fuse(coord, color, difficulty.fusion)
     color = (255 * color.clip(0, 1) ** (1 / 1.1)).astype(np.uint8)
-    return ScanMesh((coord + error).astype(np.float32), color, faces,
-                    segment.astype(np.int32), patch_object[owner].astype(np.int32))  # fmt: skip
+    return ScanMesh(
+        (coord + error).astype(np.float32),
+        color,
+        faces,
+        segment.astype(np.int32),
+        patch_object[owner].astype(np.int32),
+    )
 
 
 def resample(patch: np.ndarray, spacing: float) -> np.ndarray:

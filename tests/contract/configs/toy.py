@@ -16,7 +16,6 @@ data = dict(
 )
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ModelHook"),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
     dict(type="SemSegEvaluator"),

@@ -7,16 +7,18 @@ millimetres. STREAM is lowres_wide, vga_wide or wide.
 
 import numpy as np
 
+from ...frames import read_numbers
 from .base import (
+    POSES,
     STREAM_FOLDERS,
     Camera,
+    PoseFormat,
     Shot,
     Trajectory,
     image_folder,
     list_images,
     natural_key,
     pinhole,
-    read_numbers,
 )
 from .tum import match
 
@@ -25,30 +27,35 @@ STREAMS = STREAM_FOLDERS[-3:]
 MAX_DIFFERENCE, ROUNDING = 0.05, 0.0021
 
 
-def is_there(scene):
-    return any(scene.glob("*.traj"))
+@POSES.register("arkit")
+class ARKitPoses(PoseFormat):
+    files = "*.traj (ARKitScenes)"
 
+    @staticmethod
+    def is_there(scene):
+        return any(scene.glob("*.traj"))
 
-def read(scene):
-    path = min(scene.glob("*.traj"), key=natural_key)
-    stamps, poses = read_traj(path)
-    folder = image_folder(scene, STREAMS)
-    images = list_images(folder)
-    depths = _by_time(list_images(image_folder(scene, ("lowres_depth",))))
-    pincams = _by_time(scene.glob(f"{folder.name}_intrinsics/*.pincam") if folder else [])
-    found, used = Trajectory(images), set()
-    for image in images:
-        stamp = _time(image)
-        nearest = match(stamps, stamp, MAX_DIFFERENCE)
-        pincam = _nearest(pincams, stamp)
-        if nearest is None or pincam is None:
-            continue
-        used.add(nearest)
-        depth = _nearest(depths, stamp)
-        found.shots[image] = Shot(poses[nearest], read_pincam(pincam), depth)
-    if len(stamps) <= 1.5 * len(images):  # of other streams there are fewer images than poses
-        found.unmatched = [f"{stamps[i]:.3f}" for i in range(len(stamps)) if i not in used]
-    return found
+    @staticmethod
+    def read_trajectory(scene):
+        path = min(scene.glob("*.traj"), key=natural_key)
+        stamps, poses = read_traj(path)
+        folder = image_folder(scene, STREAMS)
+        images = list_images(folder)
+        depths = _by_time(list_images(image_folder(scene, ("lowres_depth",))))
+        pincams = _by_time(scene.glob(f"{folder.name}_intrinsics/*.pincam") if folder else [])
+        found, used = Trajectory(images), set()
+        for image in images:
+            stamp = _time(image)
+            nearest = match(stamps, stamp, MAX_DIFFERENCE)
+            pincam = _nearest(pincams, stamp)
+            if nearest is None or pincam is None:
+                continue
+            used.add(nearest)
+            depth = _nearest(depths, stamp)
+            found.shots[image] = Shot(poses[nearest], read_pincam(pincam), depth)
+        if len(stamps) <= 1.5 * len(images):  # of other streams there are fewer images than poses
+            found.unmatched = [f"{stamps[i]:.3f}" for i in range(len(stamps)) if i not in used]
+        return found
 
 
 def read_traj(path):

@@ -1,9 +1,17 @@
-"""What every pose convention is read into: images, and for each its camera and where that stood.
+"""Pose conventions: the registry, and what each is read into: images, cameras, where these stood.
+
+A convention of one's own is a class with `files`, `is_there` and `read_trajectory`:
+
+    @POSES.register("mine")
+    class MyPoses(PoseFormat): ...
 
 Pixel centres are at integer coordinates; a camera looks along +z, x right, y down.
 """
 
+from __future__ import annotations
+
 import re
+import struct
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +19,16 @@ from pathlib import Path
 import numpy as np
 
 from ....files import read_json
+from ....registry import Registry
+from ...frames import read_numbers
+
+POSES = Registry("pose format")
 
 IMAGE_FOLDERS = ("color", "images", "image", "rgb")
 STREAM_FOLDERS = (*IMAGE_FOLDERS, "lowres_wide", "vga_wide", "wide")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 DEPTH_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
-LEAST_FOCAL = 2.0  # px; smaller ones are in image widths
+MIN_FOCAL = 2.0  # px; smaller ones are in image widths
 INTRINSIC_FILES = ("intrinsic.txt", "camera.json", "intrinsic.json")
 
 
@@ -33,7 +45,7 @@ class Camera:
 
     def __post_init__(self):
         fx, fy = self.intrinsic[0, 0], self.intrinsic[1, 1]
-        if not (np.isfinite(self.intrinsic).all() and min(fx, fy) > LEAST_FOCAL):
+        if not (np.isfinite(self.intrinsic).all() and min(fx, fy) > MIN_FOCAL):
             raise ValueError(f"focal lengths of {fx:g} and {fy:g}; expected those in pixels")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"a camera with images of {self.size[1]} x {self.size[0]} pixels")
@@ -66,18 +78,71 @@ class Trajectory:
     depth_scale: float = 1000.0
 
 
-def natural_key(text):
+class PoseFormat:
+    """One convention of poses in a scene's folder.
+
+    files: what it looks like, for messages.
+    """
+
+    files: str
+
+    @staticmethod
+    def is_there(scene: Path) -> bool:
+        """Whether the folder has poses of this convention."""
+        raise NotImplementedError
+
+    @staticmethod
+    def read_trajectory(scene: Path) -> Trajectory:
+        """The images of the folder with their poses; ValueError names a file that is odd."""
+        raise NotImplementedError
+
+
+def read_trajectory(scene: Path, name: str = "auto") -> tuple[str | None, Trajectory]:
+    """(name of the pose format, Trajectory) of a scene's folder.
+
+    A folder without images gives an empty trajectory and the name None. Raises one line where
+    images have no poses, where the files of several formats are there and none was chosen, and
+    where a file cannot be read.
+    """
+    formats = {known: POSES.get(known) for known in POSES.names()}
+    found = [known for known, poses in formats.items() if poses.is_there(scene)]
+    expected = " or ".join(poses.files for poses in formats.values())
+    if name != "auto":
+        if name not in found:
+            raise FileNotFoundError(f"{scene} has no {name} poses; expected {expected}")
+        found = [name]
+    if not found:
+        images = list_images(image_folder(scene, STREAM_FOLDERS))
+        if images:
+            raise FileNotFoundError(f"{scene} has {len(images)} images, no poses: add {expected}")
+        return None, Trajectory([])
+    if len(found) > 1:
+        raise ValueError(
+            f"{scene} has poses of {' and '.join(found)}; choose with --pose-format {found[0]}"
+        )
+    try:
+        return found[0], formats[found[0]].read_trajectory(scene)
+    except (KeyError, IndexError, TypeError, AttributeError, struct.error, ValueError) as error:
+        if isinstance(error, ValueError) and str(scene) in str(error):
+            raise  # it names its file
+        raise ValueError(
+            f"{scene}: its {found[0]} poses cannot be read ({type(error).__name__}: {error}); "
+            "write them again"
+        ) from error
+
+
+def natural_key(text) -> tuple:
     """Sorts 'frame 2' before 'frame 10', and no two names alike: '02' before '2'."""
     parts = re.split(r"(\d+)", str(text))
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(text)
 
 
-def plain_form(name):
+def plain_form(name) -> str:
     """A file's name in the one Unicode form in which names are compared; macOS writes another."""
     return unicodedata.normalize("NFC", str(name))
 
 
-def list_images(folder, suffixes=IMAGE_SUFFIXES):
+def list_images(folder: Path | None, suffixes=IMAGE_SUFFIXES) -> list[Path]:
     """Image files below a folder in natural order, hidden ones left out; [] without the folder."""
     if folder is None or not folder.is_dir():
         return []
@@ -89,12 +154,12 @@ def list_images(folder, suffixes=IMAGE_SUFFIXES):
     return sorted(files, key=lambda path: natural_key(path.relative_to(folder)))
 
 
-def image_folder(scene, names=IMAGE_FOLDERS):
+def image_folder(scene: Path, names=IMAGE_FOLDERS) -> Path | None:
     """The first of the folders that there is, else None."""
     return next((scene / name for name in names if (scene / name).is_dir()), None)
 
 
-def depth_of(image, images, folder):
+def depth_of(image: Path, images: Path, folder: Path | None) -> Path | None:
     """The depth image that has the name in `folder` that the image has in `images`, else None."""
     if folder is None:
         return None
@@ -103,31 +168,18 @@ def depth_of(image, images, folder):
     return next((path for path in candidates if path.is_file()), None)
 
 
-def matrix4(values, path):
-    """A 4x4 matrix of 16 or 12 numbers, row by row; ValueError names the file."""
-    values = np.asarray(values, dtype=np.float64).ravel()
-    if len(values) not in (12, 16):
-        raise ValueError(f"{path}: expected 4x4 numbers, got {len(values)}")
-    matrix = np.eye(4)
-    matrix[: len(values) // 4] = values.reshape(-1, 4)
-    return matrix
+def shots_of(scene: Path) -> dict[Path, Path | None]:
+    """The images of a scene's folder in their order, each with its depth image or None."""
+    folder, depths = image_folder(scene), image_folder(scene, ("depth",))
+    return {image: depth_of(image, folder, depths) for image in list_images(folder)}
 
 
-def read_numbers(path):
-    """All numbers of a text file, `#` begins a comment; ValueError names the file."""
-    lines = (line.partition("#")[0] for line in path.read_text(encoding="utf-8").splitlines())
-    try:
-        return [float(word) for line in lines for word in line.replace(",", " ").split()]
-    except ValueError as error:
-        raise ValueError(f"{path}: expected numbers ({error})") from None
-
-
-def pinhole(fx, fy, cx, cy):
+def pinhole(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
     """The intrinsic (3, 3) of focal lengths and principal point in px."""
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
 
 
-def read_intrinsic(path):
+def read_intrinsic(path: Path) -> Camera:
     """The camera in a file: Open3D's JSON, a matrix, or `fx fy cx cy [k1 k2 p1 p2 k3]`."""
     if path.suffix == ".json":
         return open3d_camera(read_json(path))
@@ -143,13 +195,13 @@ def read_intrinsic(path):
     )
 
 
-def open3d_camera(intrinsic):
+def open3d_camera(intrinsic: dict) -> Camera:
     """Camera of Open3D's PinholeCameraIntrinsic, whose matrix is written column by column."""
     matrix = np.reshape(intrinsic["intrinsic_matrix"], (3, 3)).T
     return Camera(matrix.astype(np.float64), (int(intrinsic["height"]), int(intrinsic["width"])))
 
 
-def find_intrinsic(scene):
+def find_intrinsic(scene: Path) -> Camera:
     """The camera of a scene whose poses come without one; FileNotFoundError says what to write."""
     path = next((scene / name for name in INTRINSIC_FILES if (scene / name).is_file()), None)
     if path is None:

@@ -8,7 +8,17 @@ import struct
 
 import numpy as np
 
-from .base import Camera, Shot, Trajectory, depth_of, image_folder, list_images, pinhole, plain_form
+from .base import (
+    POSES,
+    Camera,
+    PoseFormat,
+    Shot,
+    Trajectory,
+    image_folder,
+    pinhole,
+    plain_form,
+    shots_of,
+)
 
 FOLDERS = ("sparse/0", "sparse", ".")
 # name: (id in binary files, parameters, whether one focal length stands for both)
@@ -28,27 +38,31 @@ MODELS = {
 PINHOLES = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 
 
-def is_there(scene):
-    return _model_folder(scene) is not None
+@POSES.register("colmap")
+class ColmapPoses(PoseFormat):
+    files = "sparse/0/ (COLMAP)"
 
+    @staticmethod
+    def is_there(scene):
+        return _model_folder(scene) is not None
 
-def read(scene):
-    folder = _model_folder(scene)
-    suffix = "bin" if (folder / "images.bin").is_file() else "txt"
-    reading = {"bin": (_cameras_bin, _images_bin), "txt": (_cameras_txt, _images_txt)}[suffix]
-    cameras = reading[0](folder / f"cameras.{suffix}")
-    below = image_folder(scene)
-    images, depths = list_images(below), image_folder(scene, ("depth",))
-    by_name = {plain_form(path.relative_to(below).as_posix()): path for path in images}
-    found = Trajectory(images)
-    for name, quaternion, translation, camera in reading[1](folder / f"images.{suffix}"):
-        image = by_name.get(plain_form(name))
-        if image is None:
-            found.unmatched.append(name)
-        else:
-            pose = _camera_to_world(quaternion, translation)
-            found.shots[image] = Shot(pose, cameras[camera], depth_of(image, below, depths))
-    return found
+    @staticmethod
+    def read_trajectory(scene):
+        folder = _model_folder(scene)
+        suffix = "bin" if (folder / "images.bin").is_file() else "txt"
+        reading = {"bin": (_cameras_bin, _images_bin), "txt": (_cameras_txt, _images_txt)}[suffix]
+        cameras = reading[0](folder / f"cameras.{suffix}")
+        images, below = shots_of(scene), image_folder(scene)
+        by_name = {plain_form(path.relative_to(below).as_posix()): path for path in images}
+        found = Trajectory(list(images))
+        for name, quaternion, translation, camera in reading[1](folder / f"images.{suffix}"):
+            image = by_name.get(plain_form(name))
+            if image is None:
+                found.unmatched.append(name)
+            else:
+                pose = _camera_to_world(quaternion, translation)
+                found.shots[image] = Shot(pose, cameras[camera], images[image])
+        return found
 
 
 def _model_folder(scene):

@@ -9,14 +9,16 @@ import math
 import numpy as np
 
 from ....files import read_json
+from ...frames import matrix4
 from .base import (
     IMAGE_SUFFIXES,
+    POSES,
     Camera,
+    PoseFormat,
     Shot,
     Trajectory,
     image_folder,
     list_images,
-    matrix4,
     natural_key,
     pinhole,
 )
@@ -27,30 +29,35 @@ DISTORTION = ("k1", "k2", "p1", "p2", "k3")
 MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE")
 
 
-def is_there(scene):
-    return (scene / FILE).is_file()
+@POSES.register("nerfstudio")
+class NerfstudioPoses(PoseFormat):
+    files = "transforms.json (Nerfstudio)"
 
+    @staticmethod
+    def is_there(scene):
+        return (scene / FILE).is_file()
 
-def read(scene):
-    data = read_json(scene / FILE)
-    found = Trajectory([])
-    if data.get("integer_depth_scale"):  # instant-ngp: metres of one value
-        found.depth_scale = 1 / float(data["integer_depth_scale"])
-    for frame in data["frames"]:
-        image = _image(scene, frame["file_path"])
-        if image is None:
-            found.unmatched.append(str(frame["file_path"]))
-            continue
-        pose = matrix4(frame["transform_matrix"], scene / FILE) @ FROM_OPENGL
-        depth = scene / frame["depth_file_path"] if frame.get("depth_file_path") else None
-        found.shots[image] = Shot(pose, _camera(scene, {**data, **frame}, image), depth)
-    folder = next((path.parent for path in found.shots), None) or image_folder(scene)
-    known = {path.resolve() for path in found.shots}
-    others = [path for path in list_images(folder) if path.resolve() not in known]
-    depths = {shot.depth for shot in found.shots.values()}
-    others = [path for path in others if path not in depths]
-    found.images = sorted([*found.shots, *others], key=natural_key)
-    return found
+    @staticmethod
+    def read_trajectory(scene):
+        data = read_json(scene / FILE)
+        found = Trajectory([])
+        if data.get("integer_depth_scale"):  # instant-ngp: metres of one value
+            found.depth_scale = 1 / float(data["integer_depth_scale"])
+        for frame in data["frames"]:
+            image = _image(scene, frame["file_path"])
+            if image is None:
+                found.unmatched.append(str(frame["file_path"]))
+                continue
+            pose = matrix4(frame["transform_matrix"], scene / FILE) @ FROM_OPENGL
+            depth = scene / frame["depth_file_path"] if frame.get("depth_file_path") else None
+            found.shots[image] = Shot(pose, _camera(scene, {**data, **frame}, image), depth)
+        folder = next((path.parent for path in found.shots), None) or image_folder(scene)
+        known = {path.resolve() for path in found.shots}
+        others = [path for path in list_images(folder) if path.resolve() not in known]
+        depths = {shot.depth for shot in found.shots.values()}
+        others = [path for path in others if path not in depths]
+        found.images = sorted([*found.shots, *others], key=natural_key)
+        return found
 
 
 def _image(scene, name):

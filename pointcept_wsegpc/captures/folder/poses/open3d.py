@@ -7,42 +7,38 @@ is missing, camera.json (PinholeCameraIntrinsic) or intrinsic.txt has it.
 import numpy as np
 
 from ....files import read_json
-from .base import (
-    Shot,
-    Trajectory,
-    depth_of,
-    find_intrinsic,
-    image_folder,
-    list_images,
-    open3d_camera,
-)
+from .base import POSES, PoseFormat, Shot, Trajectory, find_intrinsic, open3d_camera, shots_of
 
 
-def is_there(scene):
-    return (scene / "trajectory.json").is_file()
+@POSES.register("open3d")
+class Open3DPoses(PoseFormat):
+    files = "trajectory.json (Open3D)"
 
+    @staticmethod
+    def is_there(scene):
+        return (scene / "trajectory.json").is_file()
 
-def read(scene):
-    below, depths = image_folder(scene), image_folder(scene, ("depth",))
-    images = list_images(below)
-    path = scene / "trajectory.json"
-    entries = read_json(path)["parameters"]
-    if images and len(entries) != len(images):
-        raise ValueError(
-            f"{path} has {len(entries)} cameras, there are {len(images)} images; an Open3D "
-            "trajectory has one for each, in their order: add or remove what is missing"
-        )
-    shared = None
-    found = Trajectory(images)
-    for image, entry in zip(images, entries, strict=False):
-        if "intrinsic" in entry:
-            camera = open3d_camera(entry["intrinsic"])
-        else:
-            camera = shared = shared or find_intrinsic(scene)
-        pose = _inverse(np.reshape(entry["extrinsic"], (4, 4)).T)
-        found.shots[image] = Shot(pose, camera, depth_of(image, below, depths))
-    found.unmatched = [f"camera {i}" for i in range(len(images), len(entries))]
-    return found
+    @staticmethod
+    def read_trajectory(scene):
+        images = shots_of(scene)
+        path = scene / "trajectory.json"
+        entries = read_json(path)["parameters"]
+        if images and len(entries) != len(images):
+            raise ValueError(
+                f"{path} has {len(entries)} cameras, there are {len(images)} images; an Open3D "
+                "trajectory has one for each, in their order: add or remove what is missing"
+            )
+        shared = None
+        found = Trajectory(list(images))
+        for (image, depth), entry in zip(images.items(), entries, strict=False):
+            if "intrinsic" in entry:
+                camera = open3d_camera(entry["intrinsic"])
+            else:
+                camera = shared = shared or find_intrinsic(scene)
+            pose = _inverse(np.reshape(entry["extrinsic"], (4, 4)).T)
+            found.shots[image] = Shot(pose, camera, depth)
+        found.unmatched = [f"camera {i}" for i in range(len(images), len(entries))]
+        return found
 
 
 def _inverse(extrinsic):

@@ -4,37 +4,40 @@ color/NAME.jpg · depth/NAME.png · pose/NAME.txt, 4x4 camera-to-world ·
 intrinsic/intrinsic_{color,depth}.txt, or intrinsic.txt for both
 """
 
+from ...frames import read_matrix
 from .base import (
+    POSES,
+    PoseFormat,
     Shot,
     Trajectory,
-    depth_of,
     find_intrinsic,
-    image_folder,
-    list_images,
-    matrix4,
     plain_form,
     read_intrinsic,
-    read_numbers,
+    shots_of,
 )
 
 
-def is_there(scene):
-    return (scene / "pose").is_dir()
+@POSES.register("scannet")
+class ScanNetPoses(PoseFormat):
+    files = "pose/*.txt (ScanNet)"
 
+    @staticmethod
+    def is_there(scene):
+        return (scene / "pose").is_dir()
 
-def read(scene):
-    below, depths = image_folder(scene), image_folder(scene, ("depth",))
-    images = list_images(below)
-    poses = {plain_form(path.stem): path for path in sorted((scene / "pose").glob("*.txt"))}
-    camera, depth_camera = _cameras(scene)
-    found = Trajectory(images)
-    for image in images:
-        path = poses.pop(plain_form(image.stem), None)
-        if path is not None:
-            pose = matrix4(read_numbers(path), path)
-            found.shots[image] = Shot(pose, camera, depth_of(image, below, depths), depth_camera)
-    found.unmatched = sorted(path.name for path in poses.values())
-    return found
+    @staticmethod
+    def read_trajectory(scene):
+        images = shots_of(scene)
+        poses = {plain_form(path.stem): path for path in sorted((scene / "pose").glob("*.txt"))}
+        camera, depth_camera = _cameras(scene)
+        found = Trajectory(list(images))
+        for image, depth in images.items():
+            path = poses.pop(plain_form(image.stem), None)
+            if path is not None:
+                pose = read_matrix(path)
+                found.shots[image] = Shot(pose, camera, depth, depth_camera)
+        found.unmatched = sorted(path.name for path in poses.values())
+        return found
 
 
 def _cameras(scene):

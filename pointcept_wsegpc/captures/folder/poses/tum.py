@@ -6,40 +6,54 @@ rgb.txt and depth.txt with `timestamp path` lines. Depth images have 5000 values
 
 import numpy as np
 
-from .base import DEPTH_SUFFIXES, Shot, Trajectory, find_intrinsic, image_folder, list_images
+from .base import (
+    DEPTH_SUFFIXES,
+    POSES,
+    PoseFormat,
+    Shot,
+    Trajectory,
+    find_intrinsic,
+    image_folder,
+    list_images,
+)
 
 FILES = ("groundtruth.txt", "trajectory.txt")
 MAX_DIFFERENCE = 0.02  # s, as the benchmark's own tools have it
 
 
-def is_there(scene):
-    return any((scene / name).is_file() for name in FILES)
+@POSES.register("tum")
+class TUMPoses(PoseFormat):
+    files = "groundtruth.txt or trajectory.txt (TUM)"
+
+    @staticmethod
+    def is_there(scene):
+        return any((scene / name).is_file() for name in FILES)
+
+    @staticmethod
+    def read_trajectory(scene):
+        images = _stamped(scene, "rgb.txt", list_images(image_folder(scene)))
+        depth_images = list_images(image_folder(scene, ("depth",)), DEPTH_SUFFIXES)
+        depths = _stamped(scene, "depth.txt", depth_images)
+        path = next(scene / name for name in FILES if (scene / name).is_file())
+        stamps, poses = read_poses(path)
+        camera = find_intrinsic(scene)
+        found, used = Trajectory([image for _, image in images], depth_scale=5000.0), set()
+        depth_stamps = np.array([stamp for stamp, _ in depths])
+        for stamp, image in images:
+            nearest = match(stamps, stamp, MAX_DIFFERENCE)
+            if nearest is None:
+                continue
+            used.add(nearest)
+            depth = match(depth_stamps, stamp, MAX_DIFFERENCE)
+            depth = None if depth is None else depths[depth][1]
+            found.shots[image] = Shot(poses[nearest], camera, depth)
+        # Motion capture has several poses between two images: no fault where images are hit.
+        if len(stamps) <= 1.5 * len(images):
+            found.unmatched = [f"{stamps[i]:.6f}" for i in range(len(stamps)) if i not in used]
+        return found
 
 
-def read(scene):
-    images = _stamped(scene, "rgb.txt", list_images(image_folder(scene)))
-    depth_images = list_images(image_folder(scene, ("depth",)), DEPTH_SUFFIXES)
-    depths = _stamped(scene, "depth.txt", depth_images)
-    path = next(scene / name for name in FILES if (scene / name).is_file())
-    stamps, poses = read_trajectory(path)
-    camera = find_intrinsic(scene)
-    found, used = Trajectory([image for _, image in images], depth_scale=5000.0), set()
-    depth_stamps = np.array([stamp for stamp, _ in depths])
-    for stamp, image in images:
-        nearest = match(stamps, stamp, MAX_DIFFERENCE)
-        if nearest is None:
-            continue
-        used.add(nearest)
-        depth = match(depth_stamps, stamp, MAX_DIFFERENCE)
-        depth = None if depth is None else depths[depth][1]
-        found.shots[image] = Shot(poses[nearest], camera, depth)
-    # A motion capture system has several poses between two images: no fault where images are hit.
-    if len(stamps) <= 1.5 * len(images):
-        found.unmatched = [f"{stamps[i]:.6f}" for i in range(len(stamps)) if i not in used]
-    return found
-
-
-def read_trajectory(path):
+def read_poses(path) -> tuple[np.ndarray, np.ndarray]:
     """Timestamps (P,) s and camera-to-world matrices (P, 4, 4) of a trajectory file."""
     from scipy.spatial.transform import Rotation
 

@@ -29,25 +29,15 @@ class DefaultDataset(Dataset):
     SEGMENT = "segment"
 
     def __init__(
-        self,
-        split="train",
-        data_root="data/dataset",
-        transform=None,
-        test_mode=False,
-        cache=False,
-        ignore_index=-1,
-        loop=1,
-    ):
+        self, split="train", data_root="data/dataset", transform=None, loop=1, ignore_index=-1,
+        test_mode=False, cache=False,
+    ):  # fmt: skip
         if test_mode:
             raise NotInStandIn("test_mode=True (test-time augmentation) is")
         if cache:
             raise NotInStandIn("cache=True (scenes in shared memory) is")
-        self.data_root = data_root
-        self.split = split
-        self.transform = Compose(transform)
-        self.test_mode = test_mode
-        self.ignore_index = ignore_index
-        self.loop = loop
+        self.data_root, self.split, self.loop, self.test_mode = data_root, split, loop, test_mode
+        self.transform, self.ignore_index = Compose(transform), ignore_index
         self.data_list = self.get_data_list()
         if not self.data_list:
             raise FileNotFoundError(
@@ -60,23 +50,25 @@ class DefaultDataset(Dataset):
 
     def get_data_list(self) -> list[str]:
         splits = [self.split] if isinstance(self.split, str) else self.split
-        return [scene for split in splits for scene in self._scenes(split)]
+        return [scene for split in splits for scene in self._scenes(Path(self.data_root, split))]
 
-    def _scenes(self, split: str) -> list[str]:
-        path = Path(self.data_root, split)
+    def _scenes(self, path: Path) -> list[str]:
         if path.is_file():
             return [str(Path(self.data_root, scene)) for scene in json.loads(path.read_text())]
         return sorted(str(scene) for scene in path.glob("*"))  # sorted: the same on every disk
 
+    def _folder(self, idx: int) -> Path:
+        return Path(self.data_list[idx % len(self.data_list)])
+
     def get_data_name(self, idx: int) -> str:
-        return Path(self.data_list[idx % len(self.data_list)]).name
+        return self._folder(idx).name
 
     def get_split_name(self, idx: int) -> str:
-        return Path(self.data_list[idx % len(self.data_list)]).parent.name
+        return self._folder(idx).parent.name
 
     def get_data(self, idx: int) -> dict:
         """The arrays of one scene, before any transform."""
-        folder = Path(self.data_list[idx % len(self.data_list)])
+        folder = self._folder(idx)
         data = {f.stem: np.load(f) for f in folder.glob("*.npy") if f.stem in self.VALID_ASSETS}
         if "coord" not in data:
             raise FileNotFoundError(f"{folder} has no coord.npy: prepare the scene again")

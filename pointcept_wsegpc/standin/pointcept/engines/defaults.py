@@ -71,10 +71,3 @@ def start_method(workers: int) -> str | None:
 def worker_init_fn(worker_id: int, num_workers: int, rank: int, seed: int | None) -> None:
     """Give each loader worker of each rank a seed of its own."""
     set_seed(None if seed is None else num_workers * rank + worker_id + seed)
-
-
-def create_ddp_model(model, **kwargs):
-    """The model itself: one process needs no wrapper."""
-    if comm.get_world_size() > 1:
-        raise NotInStandIn("DistributedDataParallel is")
-    return model

@@ -12,14 +12,13 @@ from torch.utils.data import DataLoader, Sampler
 
 from pointcept.datasets import build_dataset, collate_fn, point_collate_fn
 from pointcept.models import build_model
-from pointcept.utils import comm
 from pointcept.utils.events import EventStorage
 from pointcept.utils.logger import get_root_logger
 from pointcept.utils.optimizer import build_optimizer
 from pointcept.utils.registry import Registry
 from pointcept.utils.scheduler import build_scheduler
 
-from .defaults import create_ddp_model, start_method, worker_init_fn
+from .defaults import start_method, worker_init_fn
 from .hooks import build_hooks
 
 TRAINERS = Registry("trainers")
@@ -29,9 +28,7 @@ class EpochSampler(Sampler):
     """Random order from seed and epoch alone, so that a resumed training continues in it."""
 
     def __init__(self, size: int, seed: int):
-        self.size = size
-        self.seed = seed
-        self.epoch = 0
+        self.size, self.seed, self.epoch = size, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -76,47 +73,28 @@ class Trainer:
 
     def train(self) -> None:
         with EventStorage() as self.storage:
-            self.before_train()
+            self.call_hooks("before_train")
             for epoch in range(self.start_epoch, self.max_epoch):
                 self.epoch = epoch
                 self.run_epoch()
-            self.after_train()
+            self.call_hooks("after_train")
+            self.writer.close()
 
     def run_epoch(self) -> None:
         self.train_loader.sampler.set_epoch(self.epoch)
         self.model.train()
         # As in Pointcept, workers start on the new epoch here: ahead of every before_epoch.
         batches = enumerate(self.train_loader)
-        self.before_epoch()
+        self.call_hooks("before_epoch")
         for index, batch in batches:
             self.comm_info.update(iter=index, input_dict=batch)
-            self.before_step()
+            self.call_hooks("before_step")
             self.run_step()
-            self.after_step()
-        self.after_epoch()
-
-    def before_train(self) -> None:
-        self._call_hooks("before_train")
-
-    def before_epoch(self) -> None:
-        self._call_hooks("before_epoch")
-
-    def before_step(self) -> None:
-        self._call_hooks("before_step")
-
-    def after_step(self) -> None:
-        self._call_hooks("after_step")
-
-    def after_epoch(self) -> None:
-        self._call_hooks("after_epoch")
+            self.call_hooks("after_step")
+        self.call_hooks("after_epoch")
         self.storage.reset_histories()
 
-    def after_train(self) -> None:
-        comm.synchronize()
-        self._call_hooks("after_train")
-        self.writer.close()
-
-    def _call_hooks(self, moment: str) -> None:
+    def call_hooks(self, moment: str) -> None:
         for hook in self.hooks:
             getattr(hook, moment)()
 
@@ -158,7 +136,7 @@ class Trainer:
         model = build_model(self.cfg.model)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         self.logger.info(f"Num params: {trained}")
-        return create_ddp_model(model.to(self.device))
+        return model.to(self.device)
 
     def build_train_loader(self) -> DataLoader:
         dataset = build_dataset(self.cfg.data.train)

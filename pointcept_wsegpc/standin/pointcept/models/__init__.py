@@ -1,6 +1,5 @@
 """Segmentors; backbones come from plugins."""
 
-from .builder import MODELS, build_model
-from .default import DefaultSegmentor, DefaultSegmentorV2
-
-__all__ = ["MODELS", "DefaultSegmentor", "DefaultSegmentorV2", "build_model"]
+from .builder import MODELS as MODELS
+from .builder import build_model as build_model
+from .default import DefaultSegmentor as DefaultSegmentor

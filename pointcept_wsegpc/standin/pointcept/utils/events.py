@@ -6,7 +6,7 @@ from collections import defaultdict
 
 
 class AverageMeter:
-    """Latest value, total and mean of what was put in since the last reset; arrays are welcome."""
+    """Latest value and mean of what was put in since the last reset; arrays are welcome."""
 
     def __init__(self):
         self.reset()
@@ -34,9 +34,6 @@ class EventStorage:
         if name not in self._history:
             raise KeyError(f"Nothing was put under {name!r}; there is {sorted(self._history)}")
         return self._history[name]
-
-    def histories(self) -> dict[str, AverageMeter]:
-        return self._history
 
     def reset_histories(self) -> None:
         for meter in self._history.values():

@@ -7,7 +7,6 @@ from torch.optim import lr_scheduler
 from pointcept.utils.registry import Registry
 
 SCHEDULERS = Registry("schedulers")
-SCHEDULERS.register_module(module=lr_scheduler.OneCycleLR)
 
 
 @SCHEDULERS.register_module()
@@ -19,15 +18,6 @@ class PolyLR(lr_scheduler.LambdaLR):
             return (1 - step / (total_steps + 1)) ** power
 
         super().__init__(optimizer, factor, last_epoch)
-
-
-@SCHEDULERS.register_module()
-class MultiStepLR(lr_scheduler.MultiStepLR):
-    """Multiply by ``gamma`` at each milestone, given as a share of the training."""
-
-    def __init__(self, optimizer, milestones, total_steps: int, gamma=0.1, last_epoch: int = -1):
-        steps = [int(share * total_steps) for share in milestones]
-        super().__init__(optimizer, steps, gamma, last_epoch)
 
 
 def build_scheduler(cfg, optimizer):

@@ -1,18 +1,6 @@
 """Hooks of the trainer."""
 
-from .builder import HOOKS, build_hooks
-from .default import HookBase, ModelHook
-from .evaluator import SemSegEvaluator
-from .misc import CheckpointLoader, CheckpointSaver, InformationWriter, IterationTimer
-
-__all__ = [
-    "HOOKS",
-    "CheckpointLoader",
-    "CheckpointSaver",
-    "HookBase",
-    "InformationWriter",
-    "IterationTimer",
-    "ModelHook",
-    "SemSegEvaluator",
-    "build_hooks",
-]
+from . import misc as misc
+from .builder import HOOKS as HOOKS
+from .builder import build_hooks as build_hooks
+from .default import HookBase as HookBase

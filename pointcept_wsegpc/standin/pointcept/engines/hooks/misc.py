@@ -1,4 +1,4 @@
-"""Timing, logging and checkpoints."""
+"""Timing, logging, checkpoints, evaluation (N points, C classes)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .builder import HOOKS
@@ -32,11 +33,9 @@ class IterationTimer(HookBase):
         self.trainer.storage.put_scalar("data_time", time.perf_counter() - self.start)
 
     def after_step(self):
-        now = time.perf_counter()
-        storage, info = self.trainer.storage, self.trainer.comm_info
+        storage, info, now = self.trainer.storage, self.trainer.comm_info, time.perf_counter()
         storage.put_scalar("batch_time", now - self.start)
-        self.start = now
-        self.remaining -= 1
+        self.start, self.remaining = now, self.remaining - 1
         data, batch = storage.history("data_time"), storage.history("batch_time")
         remaining = timedelta(seconds=round(self.remaining * batch.avg))
         if "iter_info" in info:
@@ -67,10 +66,9 @@ class InformationWriter(HookBase):
         )
 
     def after_step(self):
-        trainer = self.trainer
+        trainer, lr = self.trainer, self.trainer.optimizer.param_groups[0]["lr"]
         values = {k: v.item() for k, v in trainer.comm_info["model_output_dict"].items()}
         self.keys = list(values)
-        lr = trainer.optimizer.param_groups[0]["lr"]
         trainer.writer.add_scalar("params/lr", lr, self.step)
         for key, value in values.items():
             trainer.storage.put_scalar(key, value)
@@ -97,11 +95,13 @@ class CheckpointSaver(HookBase):
         self.save_freq = save_freq
 
     def after_epoch(self):
-        trainer = self.trainer
+        trainer, epoch = self.trainer, self.trainer.epoch + 1
         folder = Path(trainer.cfg.save_path, "model")
-        is_best = trainer.cfg.evaluate and self._is_best()
-        last = folder / "model_last.pth"
-        epoch = trainer.epoch + 1
+        last, copies = folder / "model_last.pth", []
+        if trainer.cfg.evaluate and self._is_best():
+            copies.append(folder / "model_best.pth")
+        if self.save_freq and epoch % self.save_freq == 0:
+            copies.append(folder / f"epoch_{epoch}.pth")
         checkpoint = {
             "epoch": epoch,
             "state_dict": trainer.model.state_dict(),
@@ -113,15 +113,13 @@ class CheckpointSaver(HookBase):
         trainer.logger.info(f"Saving checkpoint to: {last}")
         torch.save(checkpoint, f"{last}.tmp")
         os.replace(f"{last}.tmp", last)
-        if is_best:
-            self._copy(last, folder / "model_best.pth")
-        if self.save_freq and epoch % self.save_freq == 0:
-            self._copy(last, folder / f"epoch_{epoch}.pth")
+        for target in copies:
+            shutil.copyfile(last, f"{target}.tmp")
+            os.replace(f"{target}.tmp", target)
 
     def _is_best(self) -> bool:
-        trainer = self.trainer
-        name = trainer.comm_info["current_metric_name"]
-        value = trainer.comm_info["current_metric_value"]
+        trainer, info = self.trainer, self.trainer.comm_info
+        name, value = info["current_metric_name"], info["current_metric_value"]
         is_best = bool(value > trainer.best_metric_value)
         if is_best:
             trainer.best_metric_value = value
@@ -129,28 +127,20 @@ class CheckpointSaver(HookBase):
         trainer.logger.info(f"Currently Best {name}: {trainer.best_metric_value:.4f}")
         return is_best
 
-    @staticmethod
-    def _copy(source: Path, target: Path) -> None:
-        shutil.copyfile(source, f"{target}.tmp")
-        os.replace(f"{target}.tmp", target)
-
 
 @HOOKS.register_module()
 class CheckpointLoader(HookBase):
     """Load ``cfg.weight`` into the model; with ``cfg.resume`` go on after its epoch.
 
-    In parameter names the first ``keywords`` becomes ``replacement``. As in Pointcept, a missing
-    file is logged and training starts from scratch, unless it was to be resumed.
+    As in Pointcept, a missing file is logged and training starts from scratch, unless it was to be
+    resumed.
     """
 
-    def __init__(self, keywords="", replacement=None, strict=False):
-        self.keywords = keywords
-        self.replacement = keywords if replacement is None else replacement
+    def __init__(self, strict=False):
         self.strict = strict
 
     def before_train(self):
-        trainer = self.trainer
-        weight = trainer.cfg.weight
+        trainer, weight = self.trainer, self.trainer.cfg.weight
         if not weight or not os.path.isfile(weight):
             if trainer.cfg.resume:
                 raise FileNotFoundError(f"resume=True, but there is no checkpoint {weight}")
@@ -158,24 +148,69 @@ class CheckpointLoader(HookBase):
             return
         trainer.logger.info(f"Loading weight at: {weight}")
         checkpoint = torch.load(weight, map_location=trainer.device, weights_only=False)
-        state = {self._rename(key): value for key, value in checkpoint["state_dict"].items()}
+        # One of several GPUs has "module." in front of every key.
+        state = {k.removeprefix("module."): v for k, v in checkpoint["state_dict"].items()}
         result = trainer.model.load_state_dict(state, strict=self.strict)
         trainer.logger.info(f"Missing keys: {result.missing_keys}")
         trainer.logger.info(f"Unexpected keys: {result.unexpected_keys}")
         if trainer.cfg.resume:
-            self._resume(checkpoint)
+            trainer.logger.info(f"Resuming train at eval epoch: {checkpoint['epoch']}")
+            trainer.start_epoch = checkpoint["epoch"]
+            trainer.best_metric_value = checkpoint["best_metric_value"]
+            for part in ("optimizer", "scheduler", "scaler"):
+                if getattr(trainer, part):
+                    getattr(trainer, part).load_state_dict(checkpoint[part])
 
-    def _rename(self, key: str) -> str:
-        # Renaming sees "module." in front of every key, as it is in a multi-GPU checkpoint.
-        key = "module." + key.removeprefix("module.")
-        return key.replace(self.keywords, self.replacement, 1).removeprefix("module.")
 
-    def _resume(self, checkpoint: dict) -> None:
-        trainer = self.trainer
-        trainer.logger.info(f"Resuming train at eval epoch: {checkpoint['epoch']}")
-        trainer.start_epoch = checkpoint["epoch"]
-        trainer.best_metric_value = checkpoint["best_metric_value"]
-        trainer.optimizer.load_state_dict(checkpoint["optimizer"])
-        trainer.scheduler.load_state_dict(checkpoint["scheduler"])
-        if trainer.scaler:
-            trainer.scaler.load_state_dict(checkpoint["scaler"])
+@HOOKS.register_module()
+class SemSegEvaluator(HookBase):
+    """Mean IoU over all classes after each epoch; it is also what chooses the best checkpoint.
+
+    A batch that carries ``inverse`` (point to voxel) and ``origin_segment`` is scored on the
+    original points. A class that occurs neither in labels nor in predictions counts as IoU 0.
+    """
+
+    def after_epoch(self):
+        if self.trainer.cfg.evaluate:
+            self.eval()
+
+    def after_train(self):
+        self.trainer.logger.info(f"Best mIoU: {self.trainer.best_metric_value:.4f}")
+
+    def eval(self):
+        trainer, classes = self.trainer, self.trainer.cfg.data.num_classes
+        trainer.logger.info(">>>>>>>>>>>>>>>> Start Evaluation >>>>>>>>>>>>>>>>")
+        trainer.model.eval()
+        confusion, losses = np.zeros((classes, classes), np.int64), []  # rows: true classes
+        for batch in trainer.val_loader:
+            pred, segment, loss = self._predict(batch)
+            valid = segment != trainer.cfg.data.ignore_index
+            pairs = segment[valid] * classes + pred[valid]
+            confusion += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+            losses.append(loss)
+            trainer.logger.info(f"Test: [{len(losses)}/{len(trainer.val_loader)}] Loss {loss:.4f} ")
+        hit, target, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+        iou, accuracy = hit / np.maximum(target + predicted - hit, 1), hit / np.maximum(target, 1)
+        scores = {"mIoU": iou.mean(), "mAcc": accuracy.mean()}
+        scores["allAcc"] = hit.sum() / max(target.sum(), 1)
+        values = "/".join(f"{score:.4f}" for score in scores.values())
+        trainer.logger.info(f"Val result: {'/'.join(scores)} {values}.")
+        for i, name in enumerate(trainer.cfg.data.names):
+            numbers = f"{iou[i]:.4f}/{accuracy[i]:.4f}"
+            trainer.logger.info(f"Class_{i}-{name} Result: iou/accuracy {numbers}")
+        for name, score in {"loss": float(np.mean(losses)), **scores}.items():
+            trainer.writer.add_scalar(f"val/{name}", score, trainer.epoch + 1)
+        trainer.logger.info("<<<<<<<<<<<<<<<<< End Evaluation <<<<<<<<<<<<<<<<<")
+        metric = {"current_metric_value": float(scores["mIoU"]), "current_metric_name": "mIoU"}
+        trainer.comm_info.update(metric)
+
+    @torch.no_grad()
+    def _predict(self, batch: dict) -> tuple[np.ndarray, np.ndarray, float]:
+        """Predicted and true class (N,) of each point, and the loss."""
+        device = self.trainer.device
+        batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
+        output = self.trainer.model(batch)
+        pred, segment = output["seg_logits"].argmax(1), batch["segment"]
+        if "inverse" in batch:
+            pred, segment = pred[batch["inverse"]], batch["origin_segment"]
+        return pred.cpu().numpy(), segment.cpu().numpy(), output["loss"].item()

@@ -1,0 +1,324 @@
+"""Raw captures to prepared scenes: what a capture is, and the one way in which it is prepared.
+
+A capture of a new kind writes `find` and `read` alone; everything else has a default:
+
+    @CAPTURES.register("boxes")
+    @dataclass(frozen=True)
+    class BoxCapture(Capture):
+        folder: Path
+
+        @classmethod
+        def find(cls, raw, root, settings):
+            return [cls(path.name, "train", root, path) for path in sorted(raw.iterdir())]
+
+        def read(self, settings):
+            return Scene({"coord": np.load(self.folder / "coord.npy")}, views=[View(...), ...])
+
+N points, V views, H x W pixels at the stored size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..clouds.normals import estimate_normals, orient_normals
+from ..contracts.classes import ClassTable
+from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
+from ..contracts.tags import derive_tags
+from ..contracts.views import Views
+from ..files import write_array
+from ..registry import Registry
+from .frames import Frames, View, store_views
+from .view_labels import LabelRenderer
+
+CAPTURES = Registry("capture")
+
+# Stored bytes of a pixel (its JPEG, depth, region and label) and of a point (all arrays), about.
+BYTES_PER_PIXEL = 2.0
+BYTES_PER_POINT = 12 + 3 + 12 + 8 + 8 + 4
+
+
+# ------------------------------------------------------------------------------- settings
+
+
+def setting(default: Any, help: str, **metadata: Any) -> Any:
+    """A field of a settings class, and all that a command needs to make an option of it.
+
+    metadata: `source` (True: it says where raw data lie or which to take, not what a scene holds),
+    `minimum`, `above` (bounds of a number), `choices` (values, {word: value}, or a function that
+    returns them), `metavar`.
+    """
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+def choices_of(field) -> dict[str, Any] | None:
+    """{word: value} of a setting that has choices, else None."""
+    choices = field.metadata.get("choices")
+    choices = choices() if callable(choices) else choices
+    return choices if choices is None or isinstance(choices, dict) else {str(c): c for c in choices}
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What decides the content of a prepared scene; other values mean preparing it again."""
+
+    height: int = setting(240, "stored height of an image in pixels", minimum=1)
+    width: int = setting(320, "stored width of an image in pixels", minimum=1)
+    stride: int = setting(1, "take every N-th image", minimum=1, metavar="N")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)"""
+        return (self.height, self.width)
+
+    def __post_init__(self):
+        for each in fields(self):
+            _check(each, getattr(self, each.name))
+
+
+@dataclass(frozen=True)
+class LabelledSettings(ViewSettings):
+    """Settings of scenes whose tags are derived from point labels."""
+
+    min_tag_points: int = setting(
+        1, "labelled points that make a class a tag of the scene", minimum=1, metavar="N"
+    )
+
+
+def _check(field, value):
+    """Raise ValueError, in an option's words, for a value that a setting does not allow."""
+    option, facts = f"--{field.name.replace('_', '-')}", field.metadata
+    if (choices := choices_of(field)) is not None:
+        for one in value if isinstance(value, tuple) else (value,):
+            if one not in choices.values():
+                raise ValueError(f"{option} {one}: expected one of {', '.join(choices)}")
+    low, above = facts.get("minimum"), facts.get("above")
+    if low is not None and not low <= value < math.inf:
+        raise ValueError(f"{option} {value}: expected a number of at least {low}")
+    if above is not None and not above < value < math.inf:
+        raise ValueError(f"{option} {value}: expected a number above {above}")
+
+
+# ------------------------------------------------------------------------- scenes, captures
+
+
+@dataclass
+class Scene:
+    """What is read of one raw scene. Only the points are needed.
+
+    points: {name: (N, ...)}: coord float32 m; where there are any color uint8, normal float32,
+        labels, instance. Normals that are missing are estimated.
+    views: iterable of View at the settings' size, or Frames, which count bad frames. Read once.
+    labels: label images of the views, see `store_views`; None: rendered from the points' labels.
+    axis_alignment: world-to-gravity (4, 4), None = identity.
+    source, about: entries of the manifest: where the scene is from, and whatever is worth knowing.
+    linked: folder of .npy files which `points` were read from: they are hard-linked as they are.
+    estimated: (N,) bool, normals that are estimates: they are turned to the cameras.
+    extra: other arrays to store, {file name without .npy: array}, such as region.
+    finish: called with the stored Views; returns further entries for the manifest, and raises
+        ValueError where the views are of no use.
+    """
+
+    points: dict[str, np.ndarray]
+    views: Iterable[View] = ()
+    labels: Any = None
+    axis_alignment: np.ndarray | None = None
+    source: dict = field(default_factory=dict)
+    about: dict = field(default_factory=dict)
+    linked: Path | None = None
+    estimated: np.ndarray | None = None
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    finish: Callable[[Views], dict] | None = None
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One raw scene, and where its prepared scene goes: root/split/name.
+
+    name: may have folders, 08/000123. Class attributes: `settings`, the class of its settings;
+    `layout`, what `find` expects to see, for an error; `classes`, the table of its point labels,
+    from which tags come, None: it has none; `template`, writes an example of raw data to a folder.
+    """
+
+    name: str
+    split: str
+    root: Path  # of the prepared data set
+
+    settings: ClassVar[type[ViewSettings]] = ViewSettings
+    layout: ClassVar[str] = "raw scenes"
+    classes: ClassVar[ClassTable | None] = None
+    template: ClassVar[Callable[[Path], Path] | None] = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.split}/{self.name}"
+
+    @property
+    def target(self) -> Path:
+        return self.root / self.split / self.name
+
+    @classmethod
+    def find(cls, raw: Path, root: Path, settings: ViewSettings) -> list[Capture]:
+        """All captures in the folder `raw`; what is missing of them is logged as a warning.
+
+        root: of the prepared data set. All paths are absolute. May return none.
+        """
+        raise NotImplementedError
+
+    def read(self, settings: ViewSettings) -> Scene:
+        """The scene; ValueError or OSError, in one line, where it cannot be used."""
+        raise NotImplementedError
+
+    def num_views(self, settings: ViewSettings) -> int:
+        """Views that the prepared scene will have, about, without reading images."""
+        return 0
+
+    def num_points(self) -> int:
+        """Points whose arrays will be written, about, without reading them; 0 for hard links."""
+        return 0
+
+    @classmethod
+    def begin(cls, raw: Path, root: Path, captures: list[Capture]) -> list[str]:
+        """Write what the data root holds besides scenes, before the first; lines that say so."""
+        return []
+
+    @classmethod
+    def report(cls, prepared: list[tuple[Capture, dict]]) -> list[str]:
+        """Closing lines on captures and the manifests of their scenes, which are all there."""
+        return report_frames(prepared)
+
+
+def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
+    """Lines on frames that were kept and skipped, and scenes without any."""
+    manifests = {capture.name: manifest for capture, manifest in prepared}
+    bad = Counter()
+    for manifest in manifests.values():
+        bad.update({reason: len(names) for reason, names in manifest["frames"]["bad"].items()})
+    kept = sum(manifest["num_views"] for manifest in manifests.values())
+    lines = [f"{kept} frames kept" + "".join(f", {n} skipped: {w}" for w, n in sorted(bad.items()))]
+    lines += ["  manifest.json of each scene names them"] * bool(bad)
+    for name, manifest in manifests.items():
+        if cut := manifest["frames"]["truncated"]:
+            lines.append(f"  {name} is truncated: {cut} are there")
+    if unlabelled := sum(len(manifest["unlabelled"]) for manifest in manifests.values()):
+        lines.append(f"{unlabelled} frames have no readable label image; stored without labels")
+    flat = [name for name, manifest in manifests.items() if not manifest["num_views"]]
+    if flat:
+        lines.append(f"{len(flat)} scenes have no view, so 3D alone: {some(flat)}")
+    return lines
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """The first of the names, for a line."""
+    return ", ".join(names[:most]) + ", …" * (len(names) > most)
+
+
+# ----------------------------------------------------------------------------- preparing
+
+
+def find_captures(kind: str, raw, root, settings: ViewSettings | None = None) -> list[Capture]:
+    """All captures of a registered kind in the folder `raw`, whose scenes will go below `root`.
+
+    Raises one line where there is none, for an output inside the raw data, and where two captures
+    would become one scene.
+    """
+    cls = CAPTURES.get(kind)
+    settings = settings or cls.settings()
+    sources = {
+        f.name: getattr(settings, f.name)
+        for f in fields(settings)
+        if f.metadata.get("source") and isinstance(getattr(settings, f.name), Path)
+    }
+    root, raw, *paths = outside(root, raw, *sources.values())
+    settings = replace(settings, **dict(zip(sources, paths, strict=True)))
+    captures = cls.find(raw, root, settings)
+    if not captures:
+        splits = getattr(settings, "split", ())
+        named = f" of split {'/'.join(splits)}" if splits else ""
+        raise FileNotFoundError(f"no scene{named} in {raw}; expected {cls.layout}: check --raw")
+    twice = [key for key, n in Counter(capture.key for capture in captures).items() if n > 1]
+    if twice:
+        raise ValueError(f"{raw} has two scenes {twice[0]!r}; rename one, or move it away")
+    return captures
+
+
+def prepare(capture: Capture, settings: ViewSettings) -> dict:
+    """Write the prepared scene of a capture, whole or not at all; returns its manifest.
+
+    Raises ValueError or OSError, in one line, where the capture cannot be used.
+    """
+    if capture.classes is not None:
+        capture.classes.write(capture.root)
+    with staged(capture.root, capture.split, capture.name) as folder:
+        scene = capture.read(settings)
+        _check_points(capture, scene.points)
+        frames = scene.views
+        if not isinstance(frames, Frames):
+            frames = Frames(settings.size, frames, name=lambda view: view.frame)
+        table = capture.classes
+        segment, labels = scene.points.get(table.label_file) if table else None, scene.labels
+        if segment is not None:
+            segment = table.clean(segment, f"{capture.key}: {table.label_file}")
+        if labels is None and segment is not None:
+            labels = LabelRenderer(scene.points["coord"], segment)
+        views, entries = store_views(folder, frames, labels, scene.axis_alignment)
+        further = scene.finish(views) if scene.finish else {}
+        _store_points(folder, scene, views)
+        enough = getattr(settings, "min_tag_points", 1)
+        tags = derive_tags(segment, table.names, enough) if table else None
+        about = {"num_points": len(scene.points["coord"]), "tags": tags}
+        return write_manifest(
+            folder,
+            source=scene.source,
+            settings=settings,
+            **{**about, **entries, **scene.about, **further},
+        )
+
+
+def _check_points(capture, points):
+    lengths = {key: len(array) for key, array in points.items()}
+    if "coord" not in points or not lengths["coord"] or points["coord"].shape[1:] != (3,):
+        raise ValueError(f"{capture.key} has no points; expected coord (N, 3): get it again")
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{capture.key}: arrays differ in length: {lengths}; get it again")
+
+
+def _store_points(folder, scene, views):
+    """Write or link the arrays of the points, their normals complete."""
+    points, estimated = dict(scene.points), scene.estimated
+    if "normal" not in points:
+        points["normal"] = estimate_normals(points["coord"])
+        estimated = np.ones(len(points["coord"]), dtype=bool)
+    if estimated is not None and estimated.any():
+        cameras = np.linalg.inv(views.world_to_camera)[:, :3, 3]
+        faced = orient_normals(points["coord"], points["normal"], cameras)
+        points["normal"] = np.where(estimated[:, None], faced, points["normal"])
+    if scene.linked is not None:
+        link_points(scene.linked, folder)
+        points = {key: points[key] for key in points.keys() - scene.points.keys()}
+    store_points(folder, points)
+    for name, array in scene.extra.items():
+        write_array(folder / f"{name}.npy", array)
+
+
+def estimate_bytes(captures: Iterable[Capture], settings: ViewSettings) -> int:
+    """Bytes that the prepared scenes will take, about.
+
+    A capture that cannot be looked at counts as nothing: it will fail with its own line.
+    """
+    total = 0.0
+    for capture in captures:
+        try:
+            views, points = capture.num_views(settings), capture.num_points()
+        except (OSError, ValueError):
+            continue
+        total += views * settings.height * settings.width * BYTES_PER_PIXEL
+        total += points * BYTES_PER_POINT
+    return int(total)

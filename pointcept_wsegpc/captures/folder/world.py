@@ -1,0 +1,81 @@
+"""The cloud of an own scan as prepared points: metres, z up, near the origin, one point a spacing.
+
+N points as scanned, M prepared points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...clouds.normals import complete_normals, vertex_normals
+from ...clouds.voxels import thin
+
+FAR = 1000.0  # m from the origin, where float32 coordinates get coarse: the origin is moved
+GREY = 127  # of points without colour
+# The world's up axis, as the rows of a rotation into a world where it is z.
+UP = {
+    "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "x": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
+    "-z": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "-x": ((0, 1, 0), (0, 0, -1), (-1, 0, 0)),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The way from the capture's world to the prepared scene's: metres, z up, near the origin."""
+
+    scale: float
+    rotation: np.ndarray  # (3, 3)
+    origin: np.ndarray  # (3,) m, after scale and rotation, what becomes 0
+
+    @classmethod
+    def of(cls, coord: np.ndarray, scale: float, up: str) -> World:
+        """For the cloud (N, 3); the origin moves, by whole metres, only for a cloud far from it.
+
+        A cloud in a wrong unit is large rather than far: it stays, so that one factor mends it.
+        """
+        rotation = np.array(UP[up], dtype=np.float64)
+        finite = coord[np.isfinite(coord).all(axis=1)]
+        low, placed, high = scale * np.quantile(finite, (0.01, 0.5, 0.99), axis=0)
+        far = np.abs(placed).max() > max(FAR, (high - low).max())
+        return cls(scale, rotation, np.rint(placed @ rotation.T) if far else np.zeros(3))
+
+    def points(self, coord: np.ndarray) -> np.ndarray:
+        return self.scale * (coord @ self.rotation.T) - self.origin
+
+    def pose(self, camera_to_world: np.ndarray) -> np.ndarray:
+        """The pose (4, 4) of a camera after the move; the camera itself does not grow."""
+        moved = np.array(camera_to_world, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # a lost pose stays non-finite
+            moved[:3, :3] = self.rotation @ moved[:3, :3]
+            moved[:3, 3] = self.points(moved[:3, 3])
+        return moved
+
+    def alignment(self, given: np.ndarray) -> np.ndarray:
+        """World-to-gravity (4, 4) of the prepared world, from that of the capture's metres."""
+        back = np.eye(4)
+        back[:3, :3], back[:3, 3] = self.rotation.T, self.rotation.T @ self.origin
+        return given @ back
+
+
+def prepared_points(cloud, world: World, spacing: float) -> tuple[dict, np.ndarray, np.ndarray]:
+    """A cloud, as clouds.read has it, as points.
+
+    Returns: {coord, color, normal} of M points, inverse (N,), which normals are estimates (M,).
+    """
+    coord = world.points(cloud.coord)
+    index, inverse = thin(coord, spacing)
+    coord = coord[index].astype(np.float32)
+    color = np.full(coord.shape, GREY, np.uint8) if cloud.color is None else cloud.color[index]
+    normal = cloud.normal
+    if normal is None and cloud.face is not None:
+        normal = vertex_normals(cloud.coord, cloud.face)
+    if normal is not None:
+        normal = normal[index] @ world.rotation.T
+    normal, estimated = complete_normals(coord, normal)
+    return {"coord": coord, "color": color, "normal": normal}, inverse, estimated

@@ -1,0 +1,159 @@
+"""What the command lines of the sub-commands are made of: types, options, the command itself."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from ..jobs.scenes import JobOptions, parse_shard
+from .errors import end_in_one_line
+
+INTERRUPTED = 130  # exit status at Ctrl-C, as of a shell
+
+
+class PathType(click.ParamType):
+    """An absolute path; a leading ~ is the home folder. Symbolic links stay."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        return Path(os.path.abspath(Path(value).expanduser()))
+
+
+class Size(click.ParamType):
+    """'320x240' -> (240, 320): width and height in pixels -> (H, W)."""
+
+    name = "WxH"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        sides = value.lower().split("x")
+        if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+            self.fail(f"{value!r}: expected WxH in pixels, such as 320x240", param, ctx)
+        return int(sides[1]), int(sides[0])
+
+
+class KeyValue(click.ParamType):
+    """'max_angle=15' -> ('max_angle', '15')."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        key, separator, text = value.partition("=")
+        if not separator:
+            self.fail(f"{value!r}: expected KEY=VALUE, such as max_angle=15", param, ctx)
+        return key, text
+
+
+class Shard(click.ParamType):
+    """'2/8' -> (2, 8)."""
+
+    name = "i/n"
+
+    def convert(self, value, param, ctx):
+        try:
+            return value if isinstance(value, tuple) else parse_shard(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+PATH, SIZE, KEY_VALUE = PathType(), Size(), KeyValue()
+COUNT = click.IntRange(min=1)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+LENGTH = click.FloatRange(min=0, max=float("inf"), max_open=True)
+
+
+class Command(click.Command):
+    """A sub-command: its function returns the exit status; wrong input ends it in one line.
+
+    examples: lines that --help shows as they are. resumes: what an interrupted user should know.
+    An option that may be repeated also takes several values after its name.
+    """
+
+    def __init__(self, *args, examples="", resumes="the same command goes on", **more):
+        more["context_settings"] = {"show_default": True, "max_content_width": 100}
+        super().__init__(*args, **more)
+        self.examples, self.resumes = examples, resumes
+
+    def format_epilog(self, ctx, formatter):
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip("\n").splitlines():
+                    formatter.write(f"  {line}\n")
+
+    def parse_args(self, ctx, args):
+        repeated = [option for option in self.params if getattr(option, "multiple", False)]
+        return super().parse_args(ctx, spread(args, {n for o in repeated for n in o.opts}))
+
+    def invoke(self, ctx):
+        try:
+            with end_in_one_line(self.name):
+                status = super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(f"\n{self.name}: interrupted; {self.resumes}", err=True)
+            status = INTERRUPTED
+        except SystemExit as end:  # with the line that says what was wrong
+            click.echo(end.code, err=True)
+            status = 1
+        ctx.exit(status or 0)
+
+
+def subcommand(name: str, examples: str, **more) -> Callable:
+    """Make a function the sub-command of that name; its docstring is the help."""
+    return click.command(name, cls=Command, examples=examples, **more)
+
+
+def spread(arguments: Iterable[str], names: set[str]) -> list[str]:
+    """`--split a b` as `--split a --split b`, for the options of these names."""
+    result, option, first = [], None, False
+    for word in arguments:
+        if word.startswith("-"):
+            option, first = (word if word in names else None), True
+        elif option and not first:
+            result.append(option)
+        else:
+            first = False
+        result.append(word)
+    return result
+
+
+def job_options(function: Callable) -> Callable:
+    """--workers, --shard and --scheduler, which the function gets as `jobs`, a JobOptions."""
+
+    @functools.wraps(function)
+    def with_jobs(*args, workers, shard, scheduler, **more):
+        return function(*args, jobs=JobOptions(workers, shard, scheduler), **more)
+
+    for option in (
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS|FILE",
+            help="Work on the Dask cluster of this scheduler instead of on this machine.",
+        ),
+        click.option(
+            "--shard",
+            type=Shard(),
+            default="1/1",
+            show_default=False,
+            help="Do the i-th of n equal shares of the scenes, i from 1; one per machine.",
+        ),
+        click.option("--workers", type=COUNT, default=1, help="Processes."),
+    ):
+        with_jobs = option(with_jobs)
+    return with_jobs
+
+
+def split_option(help: str = "Default: every split that is there.", **more) -> Callable:
+    return click.option("--split", multiple=True, metavar="A [B …]", help=help, **more)
+
+
+def data_root(function: Callable) -> Callable:
+    """The positional DATA_ROOT, a data root of prepared scenes."""
+    return click.argument("data_root", type=PATH)(function)

@@ -1,0 +1,121 @@
+"""`wsegpc check`: is a prepared data root fit for training, and why not."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import click
+
+from ..checks.findings import group_problems, is_wasted, render, worst_first
+from ..checks.root import HELD_OUT, Schedule, check_tags, class_table, estimate, find_scenes
+from ..checks.scene import Settings, check_scene
+from ..contracts.scene import read_points
+from ..contracts.views import read_views
+from ..files import atomic_path, write_json
+from ..jobs.scenes import JobOptions
+from ..visualize.overlay import draw_overlay
+from .arguments import COUNT, PATH, data_root, job_options, split_option, subcommand
+from .output import claim
+
+REPORT_FOLDER = "checks-report"  # in the data root
+ROWS = 20  # scenes that are printed; report.txt has all
+
+EXAMPLES = """
+wsegpc check data/scannet_wsegpc --workers 8
+wsegpc check data/scans --classes classes.txt --depth-tolerance 0.05
+"""
+
+
+@subcommand("check", EXAMPLES, resumes="nothing is written yet")
+@data_root
+@split_option()
+@click.option(
+    "--classes",
+    help="Class table: scannet20, s3dis, names with commas, or a file with one a line. Default: "
+    "DATA_ROOT/classes.txt, else the table that holds most of the tags.",
+)
+@click.option("--num-views", type=COUNT, default=6, help="Views of a sample.")
+@click.option("--depth-tolerance", default=0.04, help="Of links, in metres.")
+@click.option("--sample-views", type=COUNT, default=24, help="Views read in each scene.")
+@click.option("--figures", type=click.IntRange(min=0), default=3, help="Worst scenes drawn.")
+@click.option(
+    "--seconds-per-step",
+    type=float,
+    default=Schedule.seconds,
+    help="For the estimated hours; the default is an assumption.",
+)
+@click.option("--out", type=PATH, help=f"Report folder; default DATA_ROOT/{REPORT_FOLDER}.")
+@job_options
+def command(
+    data_root,
+    split,
+    classes,
+    num_views,
+    depth_tolerance,
+    sample_views,
+    figures,
+    seconds_per_step,
+    out,
+    jobs,
+):
+    """Say whether a prepared data root is fit for training.
+
+    Writes report.txt, report.json and figures of projected points, nothing else. Ends with status
+    1 where a training would be wasted.
+    """
+    out = out or data_root / REPORT_FOLDER
+    scenes = find_scenes(data_root, split)
+    scenes = {name: scenes[name] for name in jobs.share(scenes)}
+    table = class_table(classes, data_root)
+    settings = Settings(table, num_views, depth_tolerance, max_views=sample_views)
+    drawings = [figure_of(name) for name in scenes]
+    claim(out, "check", ["report.json", "report.txt", *drawings])
+    report = check(data_root, scenes, settings, seconds_per_step, jobs)
+    write_json(out / "report.json", report)
+    with atomic_path(out / "report.txt") as temporary:
+        Path(temporary).write_text(render(report), encoding="utf-8")
+    click.echo(render(report, ROWS))
+    for line in draw(scenes, report["scenes"], figures, depth_tolerance, out):
+        click.echo(line)
+    click.echo(f"report and figures: {out}")
+    return 1 if is_wasted(report) else 0
+
+
+def figure_of(scene: str) -> str:
+    return f"{scene.replace('/', '-')}.png"
+
+
+def draw(scenes: dict, records: dict, count: int, tolerance: float, out: Path) -> list[str]:
+    """Figures of the `count` scenes that fit worst; returns lines that say what was not drawn."""
+    drawable = {name: record for name, record in records.items() if record.get("checked_views")}
+    remarks = []
+    for name in worst_first(drawable)[:count]:
+        try:
+            points = read_points(scenes[name], ("coord", "color"))
+            path, views = out / figure_of(name), read_views(scenes[name])
+            draw_overlay(path, scenes[name], points, views, tolerance)
+        except (ImportError, OSError, ValueError) as error:
+            remarks.append(f"no figure of {name}: {error}")
+    return remarks
+
+
+def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: JobOptions) -> dict:
+    """The report on the scenes {split/scene: folder}, as JSON holds it."""
+    outcome = jobs.run(functools.partial(check_scene, settings=settings), scenes, title="check")
+    for name, reason in outcome.failed.items():
+        problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
+        outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
+    records = dict(sorted(outcome.done.items()))
+    tags = check_tags(root, list(find_scenes(root)), records, settings.table).record()
+    training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
+    schedule = Schedule(seconds=seconds, num_views=settings.num_views)
+    return {
+        "root": str(root),
+        "names": list(settings.table.names),
+        "settings": {"depth_tolerance": settings.tolerance, "sample_views": settings.max_views},
+        "scenes": records,
+        "tags": {key: value for key, value in tags.items() if key != "problems"},
+        "estimate": estimate(training, schedule),
+        "problems": group_problems(records, tags["problems"]),
+    }

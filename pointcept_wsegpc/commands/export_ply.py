@@ -1,0 +1,65 @@
+"""`wsegpc export-ply`: labels as .ply files in the classes' colours, on every point as scanned."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import click
+
+from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
+from ..contracts.scene import scene_dirs
+from ..visualize.ply import write_labelled
+from .arguments import PATH, data_root, job_options, subcommand
+from .output import claim
+
+EXAMPLES = """
+wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --out exp/scans/ply
+"""
+
+
+@subcommand("export-ply", EXAMPLES, resumes="the same command writes all again")
+@data_root
+@click.option("--store", type=PATH, required=True, help="Folder with the labels, SCENE.npz.")
+@click.option("--out", type=PATH, required=True, help="Folder to write SCENE.ply into.")
+@click.option(
+    "--classes",
+    help="Class table: a shipped one, names with commas, or a file (.json, or names one a line); "
+    f"default DATA_ROOT/{CLASSES_FILE}.",
+)
+@job_options
+def command(data_root, store, out, classes, jobs):
+    """Write labels as .ply files for any viewer.
+
+    Works with pseudo-labels and with what `wsegpc predict` wrote, for scenes of any origin. A file
+    has the properties label (-1: none) and, of pseudo-labels, confidence; its header names the
+    classes. Points, faces and coordinates are those of the scan where it is still there and labels
+    lead back to it, else those of the prepared scene.
+    """
+    table = given_table(classes) if classes else ClassTable.read(data_root)
+    labelled = find_labelled(data_root, store)
+    claim(out, "export-ply", [f"{name}.ply" for name in labelled])
+    write = functools.partial(write_labelled, table=table, out=out)
+    outcome = jobs.run(write, labelled, title="write")
+    click.echo(outcome.summary())
+    for name, note in sorted(outcome.done.items()):
+        if note:
+            click.echo(f"  {name}: {note}")
+    click.echo(f"labelled scans: {out}")
+    return outcome.exit_status
+
+
+def find_labelled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
+    """{scene: (its folder, its labels)} of all scenes that have labels."""
+    splits = sorted(path.name for path in root.glob("*/") if not path.name.startswith("."))
+    pairs = {
+        scene.name: (scene, store / f"{scene.name}.npz")
+        for scene in scene_dirs(root, splits or "train")
+    }
+    labelled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
+    if not labelled:
+        raise FileNotFoundError(
+            f"no label of a scene of {root} in {store}; write them with "
+            "`wsegpc export-labels`, `predict` or `train-scans`"
+        )
+    return labelled

@@ -1,0 +1,164 @@
+"""`wsegpc sweep-regions`: what a setting of a partition does to one cloud, as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import click
+import numpy as np
+
+from ..clouds.normals import vertex_normals
+from ..regions import PARTITIONS, Partition
+from ..regions.cloud import Cloud
+from ..regions.scenes.inputs import OPTIONAL, read_inputs
+from ..regions.scenes.quality import measure
+from ..regions.scenes.report_text import caption
+from ..regions.scenes.settings import of_scene, with_absolute_paths
+from ..regions.settings import kinds_of, settings_from_text
+from ..visualize.regions import Scene, draw_grid, normals_inwards
+from .arguments import KEY_VALUE, PATH, PathType, subcommand
+from .regions import setting_options
+
+EXAMPLES = """
+wsegpc sweep-regions data/train/scene0000_00 --vary max_angle=10,20,40 --out angles.png
+wsegpc sweep-regions room.ply --method graph --vary threshold=0.01,0.1 min_size=5,50,500
+wsegpc sweep-regions room.ply --vary method=growing,growing:wypr,supervoxel
+"""
+
+
+class Png(PathType):
+    """The path of a figure; told before the work starts where none can be written."""
+
+    def convert(self, value, param, ctx):
+        path = super().convert(value, param, ctx)
+        if path.suffix.lower() != ".png" or path.is_dir():
+            self.fail(f"{value!r}: the figure is a .png; give such a name", param, ctx)
+        return path
+
+
+@subcommand("sweep-regions", EXAMPLES, resumes="no figure is written")
+@click.argument("cloud", type=PATH)
+@click.option(
+    "--vary",
+    type=KEY_VALUE,
+    multiple=True,
+    required=True,
+    metavar="KEY=A,B,C …",
+    help="A setting and its values; None is what the method takes by itself. method=A,B:PRESET "
+    "compares methods.",
+)
+@setting_options
+@click.option("--out", type=Png(), default="sweep.png")
+def command(cloud, vary, method, preset, given, fill, out):
+    """Show what a setting of a partition does to one cloud: a panel for every value.
+
+    CLOUD is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Each
+    setting that varies is one row of the figure, the others stay as --set and --preset say.
+    Normals that the cloud does not have are estimated, or come from the faces of the mesh.
+    """
+    path, base = cloud, (method, preset, dict(given), fill)
+    varied = [(key, [choice(path, base, key, v) for v in text.split(",")]) for key, text in vary]
+    partitions = [partition for _, values in varied for _, partition in values]
+    points = read_points(path, partitions)
+    more = {key: array for key, array in points.items() if key not in ("coord", *OPTIONAL)}
+    normal = points["normal"]
+    cloud = Cloud(points["coord"], normal, points["color"], **more)
+    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
+    rows = []
+    for key, values in varied:
+        title = f"{path.name}\n{method * (key != 'method')}"
+        row = [(scene.in_colors(points["color"]), title)]
+        for value, partition in values:
+            title, numbers, region = sweep(cloud, key, value, partition)
+            click.echo(f"{title:<28} {caption(numbers)}")
+            row.append((scene.in_regions(region), f"{title}\n{caption(numbers)}"))
+        rows.append(row)
+    cloud.check_unit()
+    draw_grid(out, rows)
+    click.echo(f"written: {out}")
+
+
+def choice(path: Path, base: tuple, key: str, value: str) -> tuple[str | None, Partition]:
+    """One value of what varies, None for the default, and the partition of this cloud with it."""
+    method, preset, settings, fill = base
+    if key == "method":
+        method, _, preset = value.partition(":")
+    else:
+        settings = settings | {key: value}
+    entry = PARTITIONS.get(method)
+    settings = settings_from_text(entry.settings, settings)
+    default = value.strip().lower() == "none"
+    if default and key in kinds_of(entry.settings):
+        del settings[key]
+    partition = entry.resolve(preset or None, with_absolute_paths(entry, settings), fill)
+    return None if default else value, of_scene(partition, path.with_suffix(""))
+
+
+def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray | None]:
+    """Arrays of a scene or a .ply by name, with all that the partitions take."""
+    needs = tuple({name: None for partition in partitions for name in partition.needs})
+    uses = tuple({name: None for partition in partitions for name in partition.method.arrays})
+    if not is_ply(path):
+        return read_inputs(path, needs, uses)
+    points = {**dict.fromkeys(OPTIONAL), **read_ply(path)}
+    for partition in partitions:
+        if any(points.get(name) is None for name in partition.needs):
+            needs = " and ".join(partition.needs)
+            raise ValueError(
+                f"method {partition.name!r} needs {needs}, and {path} has none; take a scene"
+            )
+    return points
+
+
+def is_ply(path):
+    return path.suffix.lower() == ".ply"
+
+
+def read_ply(path):
+    """coord (N,3), and color, normal (N,3) where the file or its faces give them, of a .ply."""
+    from plyfile import PlyData, PlyParseError
+
+    try:
+        ply = PlyData.read(str(path))
+        vertex = ply["vertex"].data
+        coord = np.stack([vertex[axis].astype(np.float64) for axis in "xyz"], axis=1)
+    except (PlyParseError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: expected vertices with x y z ({error})") from error
+    points = {"coord": coord}
+    for key, names in {"color": ("red", "green", "blue"), "normal": ("nx", "ny", "nz")}.items():
+        if set(names) <= set(vertex.dtype.names):
+            points[key] = np.stack([vertex[name] for name in names], axis=1)
+    if "normal" not in points and "face" in ply and len(ply["face"].data):
+        try:
+            points["normal"] = vertex_normals(coord, triangles(ply["face"].data, len(coord)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}; mend its faces, or leave them out") from error
+    return points
+
+
+def triangles(face, num_points):
+    """Triangles (F,3) of the polygons of a .ply, each a fan from its first corner."""
+    names = [name for name in ("vertex_indices", "vertex_index") if name in face.dtype.names]
+    if not names:
+        raise ValueError("expected faces with vertex_indices")
+    polygons = [np.asarray(polygon, np.int64) for polygon in face[names[0]]]
+    fans = [np.empty((0, 3), np.int64)]
+    for sides in {len(polygon) for polygon in polygons} - {0, 1, 2}:
+        corner = np.stack([polygon for polygon in polygons if len(polygon) == sides])
+        fans += [corner[:, [0, i, i + 1]] for i in range(1, sides - 1)]
+    fans = np.concatenate(fans)
+    if fans.size and not 0 <= fans.min() <= fans.max() < num_points:
+        raise ValueError(f"faces name the points {fans.min()} to {fans.max()} of {num_points}")
+    return fans
+
+
+def sweep(cloud: Cloud, key: str, value: str | None, partition: Partition) -> tuple:
+    """(title, numbers, region) of one value of a setting that varies."""
+    started = perf_counter()
+    region, derived = partition(cloud)
+    segment, seconds = cloud.array("segment"), perf_counter() - started
+    shown = {**partition.values(), **derived}.get(key) if key != "method" else value
+    title = f"{key}={shown:.3g}" if isinstance(shown, float) else f"{key}={shown}"
+    numbers = measure(region, segment, seconds=seconds).summary()
+    return title + " (default)" * (value is None), numbers, region

@@ -1,0 +1,88 @@
+"""`wsegpc train-scans`: stage one on own scans, from tags to pseudo-labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from ..contracts.classes import CLASSES_FILE
+from ..contracts.scene import scene_dirs
+from ..contracts.tags import TAGS_FILE
+from ..files import read_json
+from ..jobs.process import interrupt_at_sigterm, num_cores, run
+from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
+from .arguments import COUNT, PATH, data_root, subcommand
+from .output import claim
+from .trainings import option_value, resume_options, wsegpc
+
+CONFIGS = "scans"  # folder of the configs
+CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
+DATA_ROOT = "WSEGPC_DATA_ROOT"  # environment variable that the configs read
+
+EXAMPLES = "wsegpc train-scans data/scans --out exp/scans"
+
+
+@subcommand("train-scans", EXAMPLES)
+@data_root
+@click.option("--out", type=PATH, default="exp/scans", help="Folder of the results.")
+@click.option("--seed", default=1463, help="Of the first training.")
+@click.option("--workers", type=COUNT, help="Of the regions; default: one per core.")
+@click.option("--options", multiple=True, metavar="KEY=VALUE …", help="Of both trainings' configs.")
+def command(data_root, out, seed, workers, options):
+    """Run stage one on your own prepared scans: regions, CMG, then CMG + RPC.
+
+    Run it again to continue where it stopped; what is finished is reused. Pseudo-labels end in
+    OUT/wsegpc-cmg-rpc/pseudo_labels; `wsegpc export-ply` makes them visible. One process: for
+    several GPUs, train the same configs with Pointcept's launcher.
+    """
+    interrupt_at_sigterm()
+    run_all(data_root, out, seed, workers or num_cores(), options)
+
+
+def run_all(
+    root: Path,
+    out: Path,
+    seed: int,
+    workers: int,
+    options: Sequence[str] = (),
+    say: Callable[[str], None] = click.echo,
+) -> None:
+    """Regions and both trainings of the scenes in `root`, into `out`."""
+    for path in (root, out):
+        option_value(path)
+    scenes = scene_dirs(root, "train")
+    claim(out, "train-scans", [f"{name}{end}" for name in (CMG, RPC) for end in ("", ".log")])
+    claim(out, "train-scans", ["steps.json", "regions.log"])
+    with exclusive(out / ".lock") as lock:
+        steps = Steps(out / "steps.json", 3, say)
+        regions = [*wsegpc("regions", workers=workers), str(root)]
+        steps.run(
+            "partition into regions",
+            [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
+            root / "train",
+            lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
+        )
+        train(root, out, options, steps, lock, CMG, seed=seed)
+        first, seed = last_checkpoint(out / CMG), continued_seed(seed)
+        train(root, out, options, steps, lock, RPC, seed=seed, weight=first)
+        say(f"pseudo-labels: {out / RPC / 'pseudo_labels'}")
+
+
+def train(
+    root: Path, out: Path, given: Sequence[str], steps: Steps, lock: int, name: str, **options
+) -> None:
+    """A step that trains a config into its folder; it resumes."""
+    folder = out / name
+    given = [*given, *(f"{key}={value}" for key, value in {"save_path": folder, **options}.items())]
+
+    def action(resume):
+        more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
+        command = [*wsegpc("train", config_file=f"{CONFIGS}/{name}"), "--options", *given, *more]
+        log = out / f"{name}.log"
+        run(command, log, num_cores(), keep_open=(lock,), **{DATA_ROOT: str(root)})
+
+    tags = (root / TAGS_FILE).read_text(encoding="utf-8")
+    classes = (root / CLASSES_FILE).read_text(encoding="utf-8")
+    steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)

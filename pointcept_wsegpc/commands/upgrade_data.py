@@ -1,0 +1,150 @@
+"""Label stores, data roots and checkpoints of an earlier release.
+
+N points, C classes, V views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..contracts.classes import (
+    CLASSES_FILE,
+    NAMES_FILE,
+    ClassTable,
+    read_class_names,
+    shipped_names,
+)
+from ..contracts.label_store import LabelStore
+from ..contracts.tags import TAGS_FILE, read_scene_tags
+from ..files import atomic_path, read_json, write_arrays
+from .old_names import METRICS
+
+OLD_MANIFEST, OLD_RUN, OLD_METRICS = "manifest.json", "run.json", "measures"
+# Of an old manifest: what decided the labels.
+PROVENANCE = ("weights", "network", "use_tags", "region_vote", "source", "confidence")
+
+
+# ---------------------------------------------------------------------------- label stores
+
+
+def is_old_store(folder: Path) -> bool:
+    """Whether an earlier release wrote a label store here, finished or not."""
+    for name, key in ((OLD_MANIFEST, "coverage"), (OLD_RUN, "weights")):
+        if (folder / name).is_file() and key in read_json(folder / name):
+            return True
+    return False
+
+
+def upgrade_store(old: Path, out: Path) -> LabelStore:
+    """Write the labels of an old store as a new one; the old one stays as it is.
+
+    Raises ValueError where its export was never finished, or where a file is not as the manifest
+    says; FileExistsError where `out` holds anything else.
+    """
+    if not (old / OLD_MANIFEST).is_file():
+        raise ValueError(f"{old} was never finished ({OLD_RUN} alone); export its labels again")
+    manifest = read_json(old / OLD_MANIFEST)
+    scenes = sorted(path.stem for path in old.glob("*.npz"))
+    if len(scenes) != manifest["scenes"]:
+        raise ValueError(
+            f"{old} has labels of {len(scenes)} scenes, its {OLD_MANIFEST} says "
+            f"{manifest['scenes']}; export them again"
+        )
+    provenance = {key: manifest[key] for key in PROVENANCE if key in manifest}
+    store = LabelStore(out, manifest["names"], provenance).open(scenes)
+    for scene in scenes:
+        with np.load(old / f"{scene}.npz") as stored:
+            label, confidence = stored["label"], stored["confidence"]
+        store.write(scene, label, confidence, metrics=_old_metrics(old, scene))
+    quality = {
+        key: {METRICS.get(name, name): value for name, value in manifest[key].items()}
+        for key in ("miou", "iou")
+        if manifest.get(key)
+    }
+    store.finish(quality, {"config": manifest.get("config", ""), "upgraded": str(old)})
+    return store
+
+
+def _old_metrics(old: Path, scene: str) -> dict[str, np.ndarray]:
+    path = old / OLD_METRICS / f"{scene}.npz"
+    if not path.is_file():
+        return {}
+    with np.load(path) as stored:
+        return {METRICS.get(name, name): stored[name] for name in stored.files}
+
+
+# ------------------------------------------------------------------------------ data roots
+
+
+def is_data_root(folder: Path) -> bool:
+    return any(folder.glob("[!.]*/*/coord.npy"))
+
+
+def upgrade_root(root: Path, table: ClassTable | None = None) -> Iterator[str]:
+    """Add the class table and a size for each view; lines that say what was done.
+
+    table: of the classes; default: the one that fits labels and tags. Points, images, labels and
+    regions stay as they are. Raises ValueError, before anything is written, where no table fits.
+    """
+    scenes = sorted(path.parent for path in root.glob("[!.]*/*/coord.npy"))
+    if not (root / CLASSES_FILE).is_file() or table is not None:
+        table = table or fitting_table(root, scenes)
+        table.write(root)
+        yield f"{root / CLASSES_FILE}: {len(table)} classes, labels in {table.label_file}.npy"
+    sized = [scene for scene in scenes if give_sizes(scene / "views.npz")]
+    if sized:
+        yield f"a size for each view in {len(sized)} of {len(scenes)} scenes"
+
+
+def fitting_table(root: Path, scenes: list[Path]) -> ClassTable:
+    """The class table of a data root, by its own list of names, else by labels and tags."""
+    files = {path.stem for scene in scenes for path in scene.glob("segment*.npy")}
+    if (root / NAMES_FILE).is_file():
+        return ClassTable(read_class_names(root / NAMES_FILE))
+    tags = read_scene_tags(root / TAGS_FILE) if (root / TAGS_FILE).is_file() else {}
+    named = {name for names in tags.values() for name in names}
+    for table in map(ClassTable.shipped, shipped_names()):
+        if table.label_file in files and all(table.find(name) for name in named):
+            return table
+    labels = f"labels in {', '.join(sorted(files))}" if files else "no labels"
+    raise ValueError(
+        f"{root} has {labels} and tags of {len(named)} classes, which fit no shipped class table; "
+        "say which they are of with --classes"
+    )
+
+
+def give_sizes(path: Path) -> bool:
+    """Write one size (H, W) for each view, where views.npz has one for all; whether it had."""
+    if not path.is_file():
+        return False
+    with np.load(path) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    if arrays["size"].ndim == 2:
+        return False
+    arrays["size"] = np.tile(arrays["size"].reshape(1, 2), (len(arrays["frame"]), 1))
+    write_arrays(path, **arrays)
+    return True
+
+
+# ----------------------------------------------------------------------------- checkpoints
+
+
+def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
+    """Write a checkpoint whose entries have their new names; lines that say which changed."""
+    import torch
+
+    from ..models.checkpoint import read_checkpoint, upgrade_state
+
+    checkpoint = read_checkpoint(old)
+    if not isinstance(checkpoint.get("state_dict"), dict):
+        raise ValueError(f"{old} has no state_dict; expected the checkpoint of a training")
+    state = upgrade_state(checkpoint["state_dict"])
+    pairs = zip(checkpoint["state_dict"], state, strict=True)
+    renamed = [f"{key} is now {new}" for key, new in pairs if new != key]
+    if renamed:
+        with atomic_path(out) as temporary:
+            torch.save({**checkpoint, "state_dict": state}, temporary)
+    return renamed

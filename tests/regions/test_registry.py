@@ -1,0 +1,282 @@
+"""One door for partitions: types of settings, what views get, and a method from outside."""
+
+import json
+import logging
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.files import read_json
+from pointcept_wsegpc.regions import PARTITIONS, partition, partition_view
+from pointcept_wsegpc.regions.scenes.records import is_extracted
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
+from pointcept_wsegpc.regions.settings import kinds_of, settings_from_text
+
+# What somebody's package holds: a partition of a few lines, filed by one decorator.
+CUBES = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointcept_wsegpc.regions import PARTITIONS
+
+
+@dataclass(frozen=True)
+class CubeSettings:
+    size: float = 0.5  # metres
+
+    def __post_init__(self):
+        if not self.size > 0:
+            raise ValueError(f"size is {self.size}; give a length above 0, in metres")
+
+
+@PARTITIONS.register(
+    "cubes", settings=CubeSettings, presets={"fine": {"size": 0.2}}, coarser=("size",)
+)
+def cubes(coord, normal, color, size):
+    """Cubes of one size.
+
+    By the corner nearest to the origin.
+    """
+    return np.unique(np.floor(coord / size), axis=0, return_inverse=True)[1].reshape(-1) * 3 - 3
+'''
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """A folder with an installed package that names its module as a plugin."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "their_cubes.py").write_text(CUBES)
+    about = folder / "their_cubes-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-cubes\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[pointcept_wsegpc.plugins]\ncubes = their_cubes\n")
+    return folder
+
+
+def wsegpc(plugin, *arguments):
+    path = os.pathsep.join([str(plugin), str(Path(__file__).resolve().parents[2])])
+    command = [sys.executable, "-m", "pointcept_wsegpc", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_method_from_outside_works_in_every_command(plugin, prepared_root, tmp_path):
+    """Methods are listed; a scene is partitioned and reported on; a setting is swept."""
+    scene = min(prepared_root.glob("train/*"))
+    root = tmp_path / "root"
+    copied = shutil.copytree(scene, root / "train/a", ignore=shutil.ignore_patterns("*region*"))
+    shutil.copy(prepared_root / "classes.json", root)
+    listed = wsegpc(plugin, "regions", root, "--list-methods").stdout
+    assert "\ncubes: Cubes of one size\n" in listed and "--preset fine: size=0.2" in listed
+    arguments = ("--method", "cubes", "--set", "size=0.8", "--workers", 2, "--report")
+    done = wsegpc(plugin, "regions", root, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = read_json(copied / "regions.json")
+    expected = {"method": "cubes", "size": 0.8, "fill": False}
+    assert record["settings"]["points"] == expected
+    assert record["settings"]["views"] == {"method": "cubes", "size": 0.5, "fill": False,
+                                           "depth_noise": 0.0015}  # fmt: skip
+    coord, region = np.load(copied / "coord.npy"), np.load(copied / "region.npy")
+    cell = np.unique(np.floor(coord.astype(float) / 0.8), axis=0, return_inverse=True)[1].ravel()
+    np.testing.assert_array_equal(region, cell - 1)  # ids below 0 are unassigned, others compact
+    assert "cubes  size=0.8" in done.stdout
+    sweep = ("sweep-regions", copied, "--vary", "size=0.3,1.5", "--method", "cubes")
+    done = wsegpc(plugin, *sweep, "--out", tmp_path / "sweep.png")
+    assert done.returncode == 0 and "size=0.3" in done.stdout and (tmp_path / "sweep.png").exists()
+
+
+# ------------------------------------------------------------------- any function, in this process
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """A registry that forgets what the test registers."""
+    monkeypatch.setattr(PARTITIONS, "_entries", dict(PARTITIONS._entries))
+
+
+def test_a_function_of_arrays_sees_clean_points_in_their_order(registered):
+    seen = {}
+
+    @PARTITIONS.register("mine", needs=("strength",), uses=("instance",))
+    def mine(coord, normal, color, strength, instance=None):
+        seen.update(coord=coord, normal=normal, color=color, strength=strength, instance=instance)
+        return np.arange(len(coord)) // 2 * 10 - 10
+
+    rng = np.random.default_rng(0)
+    coord = rng.uniform(0, 1, (40, 3))
+    coord[3], coord[7] = np.nan, coord[5]
+    strength = np.arange(40)
+    color = rng.integers(0, 256, (40, 3)).astype(np.uint8)
+    region = partition(coord, None, color, "mine", strength=strength)
+    kept = np.delete(np.arange(40), [3, 7])
+    np.testing.assert_array_equal(seen["coord"], coord[kept])
+    np.testing.assert_array_equal(seen["strength"], kept)
+    np.testing.assert_allclose(seen["color"], color[kept] / 255)
+    np.testing.assert_allclose(np.linalg.norm(seen["normal"], axis=1), 1)
+    assert seen["instance"] is None
+    assert region[3] == -1 and region[7] == region[5]
+    np.testing.assert_array_equal(region[kept], np.arange(38) // 2 - 1)
+    with pytest.raises(ValueError, match="needs strength"):
+        partition(coord, method="mine")
+    assert not PARTITIONS.get("mine").can_views(PARTITIONS.get("mine").resolve().settings)
+
+
+@pytest.mark.parametrize("ids", [np.zeros(3, int), np.zeros(4), np.zeros((4, 1), int), None])
+def test_a_wrong_result_is_named(registered, ids):
+    PARTITIONS.register("mine")(lambda coord, normal, color: ids)
+    with pytest.raises(ValueError, match="'mine' returned"):
+        partition(np.random.default_rng(0).uniform(size=(4, 3)), method="mine")
+
+
+def test_a_function_of_arrays_partitions_views(registered):
+    @PARTITIONS.register("near")
+    def near(coord, normal, color):
+        return (coord[:, 2] < 1.5).astype(int)
+
+    depth = np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 2.0]])
+    region = partition_view(depth, np.eye(3), method="near")
+    np.testing.assert_array_equal(region, [[1, 0, -1], [1, 0, 0]])
+
+
+@dataclass(frozen=True)
+class Every:
+    """A setting of each type."""
+
+    whole: int
+    number: float | None = None
+    switch: bool = False
+    path: Path | None = None
+    key: str | int | None = None
+
+
+def test_text_becomes_values_by_type():
+    text = {"whole": "12", "number": "1e-2", "switch": "True", "path": "/x/{scene}", "key": "7"}
+    values = {"whole": 12, "number": 0.01, "switch": True, "path": "/x/{scene}", "key": 7}
+    assert settings_from_text(Every, text) == values
+    text = {"whole": "1.5", "number": "none", "switch": "yes", "path": "None", "key": "sp"}
+    values = {"whole": "1.5", "number": None, "switch": "yes", "path": None, "key": "sp"}
+    assert settings_from_text(Every, text) == values
+    assert settings_from_text(Every, {"other": "3"}) == {"other": "3"}
+
+
+def test_settings_of_another_type_are_no_settings():
+    @dataclass
+    class Odd:
+        sizes: list
+
+    with pytest.raises(TypeError, match="sizes"):
+        kinds_of(Odd)
+
+
+def test_needed_settings_and_types_are_checked(registered):
+    PARTITIONS.register("mine", settings=Every)(lambda coord, normal, color, **_: 0)
+    entry = PARTITIONS.get("mine")
+    assert entry.resolve(given={"whole": np.int64(3), "path": Path("a")}).settings == Every(
+        3, path="a"
+    )
+    for given, named in (
+        ({}, "whole"),
+        ({"whole": 1.0}, "whole is 1.0"),
+        ({"whole": 1, "switch": "yes"}, "switch is 'yes'"),
+        ({"whole": 1, "key": 1.5}, "key is 1.5"),
+        ({"whole": 1, "number": 1e31}, r"1e\+30"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            entry.resolve(given=given)
+
+
+# --------------------------------------------------------------------------- settings of data sets
+
+
+def points(method, **settings):
+    return {"method": method, "points": settings}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"method": "growin"}, "'growing'"),
+        ({"preset": "wipr"}, "wypr"),
+        (points("growing", max_angel=3), "max_angle"),
+        ({"views": {"x": 3}}, "'x'"),
+        ({"views": {"max_angle": 500}}, "max_angle is 500"),
+        ({"views": {"depth_noise": -1}}, "depth_noise is -1"),
+        ({"views": {"depth_noise": "much"}}, "depth_noise is 'much'"),
+        (points("graph", mesh="{scene}.ply", threshold=-1), "threshold is -1"),
+        (points("oracle", segment=3), "segment"),
+        (points("graph", faces=3), "faces"),
+        (points("growing", mesh="{scene}.ply"), "mesh"),
+        ({"method": "graph", "views": {"mesh": "{scene}.ply"}}, "cannot partition views"),
+        (points("file"), "path"),
+        (points("file", path="regions.npy"), r"\{scene\}"),
+        ({"view_method": "file", "views": {"path": "{scene}.npy"}}, "cannot partition views"),
+        ({"method": "graph", "view_preset": "segmentator"}, "cannot partition views"),
+        ({"fill": "yes"}, "fill is 'yes'"),
+    ],
+)
+def test_what_no_scene_could_be_partitioned_with_is_refused(options, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        RegionSettings.resolve(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_presets_and_defaults_are_recorded_by_value():
+    wypr = {"neighbours": 12, "max_distance": 2.0, "max_angle": 20.0, "min_size": 50}
+    by_name = RegionSettings.resolve(preset="wypr")
+    values = by_name.values()
+    assert values["points"] == {"method": "growing", **wypr, "fill": True}
+    assert values["views"] == {**values["points"], "depth_noise": 0.0015}
+    assert json.loads(json.dumps(values)) == values
+    assert by_name == RegionSettings.resolve(points=wypr, views=wypr, fill=True)
+    assert by_name != RegionSettings.resolve(preset="wypr", fill=False)
+    text = {name: str(value) for name, value in wypr.items()}
+    assert by_name == RegionSettings.from_text(points=text, views=text, fill=True)
+    noise = RegionSettings.from_text(views={"depth_noise": "0.003"})
+    assert noise.depth_noise == 0.003 and noise.values()["views"]["depth_noise"] == 0.003
+
+
+def test_views_do_without_what_only_points_can_do(caplog):
+    caplog.set_level(logging.WARNING)
+    settings = RegionSettings.resolve("graph", "segmentator")
+    assert settings.points == PARTITIONS.get("graph").resolve("segmentator")
+    assert settings.views == PARTITIONS.get("graph").resolve()
+    assert "segmentator" in caplog.messages[-1]
+    of_file = RegionSettings.resolve("file", points={"path": "{scene}.npy"})
+    assert of_file.views.name == "growing" and "'file'" in caplog.messages[-1]
+    caplog.clear()
+    for options in ({"preset": "wypr"}, {"method": "graph"}, {"view_method": "graph"}):
+        RegionSettings.resolve(**options)
+    assert not caplog.messages
+
+
+def test_paths_are_absolute_and_reach_workers(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for given, path in {
+        "../{split}/{scene}.npy": f"{tmp_path.parent}/{{split}}/{{scene}}.npy",
+        "~/{scene}.npy": "/home/somebody/{scene}.npy",
+        Path("/a/{scene}.npy"): "/a/{scene}.npy",
+    }.items():
+        settings = RegionSettings.resolve("file", points={"path": given})
+        assert settings.values()["points"]["path"] == path
+        assert pickle.loads(pickle.dumps(settings)) == settings
+        assert not is_extracted(tmp_path, settings)
+
+
+def test_a_missing_package_is_told_before_the_start(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "CGAL"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "CGAL", None)
+    for options in ({"method": "cgal"}, {"view_method": "cgal"}):
+        with pytest.raises(ImportError, match="pip install cgal"):
+            RegionSettings.resolve(**options)

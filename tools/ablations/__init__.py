@@ -1,1 +1,0 @@
-"""The parts of tools/ablation.py: tables, data sets, jobs, their runner, results."""

@@ -1,1 +1,0 @@
-"""The cases of tools/benchmark.py, and the plain textbook versions that ours is compared with."""

@@ -1,1 +1,0 @@
-"""The parts of tools/quickstart.py: plan, steps, child processes, report."""

@@ -1,0 +1,1 @@
+"""The parts of tools/studies/ablation.py: tables, data sets, jobs, their runner, results."""

@@ -1,0 +1,140 @@
+"""From the rows of a table to jobs: configurations, and which job needs which."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pointcept_wsegpc.jobs.steps import continued_seed
+
+from .benchmarks import Benchmark
+from .commands import REPOSITORY
+from .data import fingerprint
+from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
+from .rows import Row
+from .tables import PARTITIONS
+
+EXPORTER = "WSegPCPseudoLabelExporter"
+PLACES = ("save_path", "weight", "resume")  # of a configuration: not what it trains
+
+
+@dataclass(frozen=True)
+class Study:
+    """Jobs of rows on a benchmark."""
+
+    benchmark: Benchmark
+    _read: dict = field(default_factory=dict)  # configurations as their files say them
+
+    def jobs(self, row: Row, seed: int | None) -> dict[str, Job]:
+        """What a row needs, by role, in an order in which it can be done.
+
+        Roles: regions, first, second (parts of stage one), val (its labels of unseen scenes),
+        truth, stage_two, predict (of unseen scenes). Only those that the row has.
+        """
+        title = f"{row.label}, seed {seed}"
+        regions = self.regions(row)
+        jobs: dict[str, Job] = {"regions": regions} if regions else {}
+        jobs["first"] = self._first(row, seed, title)
+        jobs["second"] = self._second(row, seed, title, jobs)
+        if row.stage_two:
+            unseen = {"split": "val"}
+            jobs["val"] = Export(f"{title}: labels of val", unseen, {"model": jobs["second"]})
+            labels = jobs["second"]
+            if row.stage_two == "truth":
+                labels = jobs["truth"] = Truth("ground truth as labels", self._truth())
+            jobs["stage_two"] = self._stage_two(seed, title, labels)
+            where = {**unseen, "root": self.benchmark.data_root}
+            model = {"model": jobs["stage_two"]}
+            jobs["predict"] = Predict(f"{title}: stage two labels val", where, model)
+        return jobs
+
+    def config_hash(self, row: Row) -> str:
+        """What a row's results depend on besides the seed, in 12 hex digits."""
+        return digest({role: job.name for role, job in self.jobs(row, None).items()})
+
+    def regions(self, row: Row) -> Partition | None:
+        """The partition that a row needs to be made; None where it is that of the data root."""
+        benchmark = self.benchmark
+        if row.partition in (None, benchmark.partition):
+            return None
+        method, preset = PARTITIONS[row.partition] or (None, None)
+        settings = {
+            "source": benchmark.data_root,
+            "method": method,
+            "preset": preset,
+            "data": self.fingerprint,
+        }
+        return Partition(f"regions: {row.partition}", settings)
+
+    def config(self, name: str, *changes: dict) -> dict:
+        """A configuration with differences {dotted key: value}, on the benchmark's data."""
+        cfg = copy.deepcopy(self._base(name))
+        root = self.benchmark.data_root
+        roots = {f"data.{part}.data_root": root for part in ("train", "val") if part in cfg.data}
+        for difference in ({"evaluate": False}, roots, self.benchmark.more, *changes):
+            cfg.merge_from_dict(copy.deepcopy(difference))
+        if cfg.epoch % cfg.eval_epoch:
+            raise ValueError(f"epoch = {cfg.epoch} is no multiple of eval_epoch {cfg.eval_epoch}")
+        return {key: value for key, value in cfg.to_dict().items() if key not in PLACES}
+
+    def _base(self, name):
+        from mmengine.config import Config
+
+        if name not in self._read:  # a table asks for the same few a hundred times
+            path = REPOSITORY / "configs" / f"{name}.py"
+            if not path.is_file():
+                raise FileNotFoundError(
+                    f"{path}, of the data set {self.benchmark.name}, is no file"
+                )
+            self._read[name] = Config.fromfile(str(path), import_custom_modules=False)
+        return self._read[name]
+
+    # Jobs ---------------------------------------------------------------------------------
+
+    def _first(self, row, seed, title):
+        benchmark = self.benchmark
+        config = self.config(benchmark.first, benchmark.stage_one, row.both, {"seed": seed})
+        config["hooks"] = [hook for hook in config["hooks"] if hook["type"] != EXPORTER]
+        return Training(f"{title}: part 1 of stage one", self._settings(config))
+
+    def _second(self, row, seed, title, needs):
+        benchmark = self.benchmark
+        own = {"seed": continued_seed(seed)}
+        config = self.config(benchmark.second, benchmark.stage_one, row.both, row.second, own)
+        used = {"weight": needs["first"]}
+        if "regions" in needs:
+            used["regions"] = needs["regions"]
+        self._label_same_views(config)
+        return Training(f"{title}: part 2 of stage one", self._settings(config), used)
+
+    def _label_same_views(self, config):
+        """In 2D, labels are measured on the views of the unchanged configuration."""
+        views = self.config(self.benchmark.second)["data"]["train"]["num_views"]
+        if config["data"]["train"]["num_views"] != views:
+            exporter = next(hook for hook in config["hooks"] if hook["type"] == EXPORTER)
+            exporter["dataset"] = {**config["data"]["train"], "mode": "eval", "num_views": views}
+
+    def _stage_two(self, seed, title, labels):
+        config = self.config(self.benchmark.stage_two, {"seed": seed})
+        config["data"]["train"].pop("store", None)
+        return Training(f"{title}: stage two", self._settings(config), {"labels": labels})
+
+    def _truth(self):
+        names = list(self.config(self.benchmark.stage_two)["data"]["names"])
+        root = self.benchmark.data_root
+        return {"root": root, "names": names, "data": self.fingerprint}
+
+    def _settings(self, config):
+        settings = {"config": config, "data": self.fingerprint}
+        weights = config["model"].get("image_encoder", {}).get("weights", "none")
+        if (REPOSITORY / weights).is_file():
+            content = (REPOSITORY / weights).read_bytes()
+            settings["weights"] = hashlib.sha256(content).hexdigest()[:12]
+        return settings
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the benchmark's data; "" where there are none."""
+        return fingerprint(self.benchmark)

@@ -1,0 +1,1 @@
+"""The cases of tools/studies/benchmark.py, and the textbook versions that ours is compared with."""

@@ -11,8 +11,9 @@ class EpochSeeded:
     """Mix-in of a data set: `set_epoch` reaches loader workers that live through all epochs.
 
     The numbers live in shared memory because Pointcept's workers are persistent: they hold a copy
-    of the data set from before the first epoch. `WSegPCReproducibleSampling` calls `set_epoch`; where a
-    config lacks that hook, samples are drawn from the worker's own generators, as Pointcept's are.
+    of the data set from before the first epoch. `WSegPCReproducibleSampling` calls `set_epoch`;
+    where a config lacks that hook, samples are drawn from the generators of the worker, as
+    Pointcept does it.
     """
 
     def init_seeding(self):

@@ -97,9 +97,12 @@ def refuses_old(names: Mapping[str, str | tuple[str, ...]]) -> Callable[[type], 
 def refuse_types(registry, names: Mapping[str, str]) -> None:
     """Register old type names, so that building one says the new name in a TypeError."""
     for old, new in names.items():
-        line = message(old, new)
+        registry.register_module(old, module=_refused(message(old, new)))
 
-        def refuse(self, *args, line=line, **kwargs):
-            raise TypeError(line)
 
-        registry.register_module(old, module=type(old, (), {"__init__": refuse}))
+def _refused(text):
+    class Renamed:
+        def __init__(self, *args, **kwargs):
+            raise TypeError(text)
+
+    return Renamed

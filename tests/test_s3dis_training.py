@@ -219,9 +219,8 @@ def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
     cut = sample(rooms, "Area_1-office_1")
     assert len(whole["coord"]) > 240 and 1 <= len(cut["coord"]) <= 120
     # Nothing but points goes, and links end at those that are left.
-    assert (cut["point_tags"] == whole["point_tags"]).all() and cut["image"].shape == whole[
-        "image"
-    ].shape
+    assert (cut["point_tags"] == whole["point_tags"]).all()
+    assert cut["image"].shape == whole["image"].shape
     assert ((cut["link_point"] >= 0) & (cut["link_point"] < len(cut["coord"]))).all()
     assert cut["teacher_row"].max() < len(cut["teacher_coord"]) <= 120
     with_limit = dataset(root, max_voxels=120, mode="eval")[1]

@@ -36,17 +36,17 @@ def thin(coord: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _group(scaled):
     """`voxelize` of coordinates (N, 3) in units of the grid."""
-    finite = np.isfinite(scaled).all(axis=1)
-    cell = np.floor(scaled if finite.all() else scaled[finite]).astype(np.float64)
-    cell = (cell - cell.min(axis=0, initial=np.inf if len(cell) else 0)).astype(np.int64)
+    if not np.isfinite(scaled).all():
+        row = np.flatnonzero(np.isfinite(scaled).all(axis=1))
+        grid, first, of_row = _group(scaled[row])
+        inverse = np.full(len(scaled), -1, np.int64)
+        inverse[row] = of_row
+        return grid, row[first], inverse
+    cell = np.floor(scaled).astype(np.int64)
+    cell -= cell.min(axis=0) if len(cell) else 0
     key = _joint_key(_joint_key(cell[:, 0], cell[:, 1]), cell[:, 2])
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    grid, inverse = cell[first].astype(np.int32), inverse.reshape(-1)
-    if finite.all():
-        return grid, first, inverse
-    of_point = np.full(len(scaled), -1, np.int64)
-    of_point[finite] = inverse
-    return grid, np.flatnonzero(finite)[first], of_point
+    return cell[first].astype(np.int32), first, inverse.reshape(-1)
 
 
 def _joint_key(first, second):

@@ -15,7 +15,7 @@ A training sample is a dict of tensors; everything is concatenated by Pointcept'
     point_tags (1, C) after structure removal · image_tags (1, C) of the scenes
     view_tags (V, C) of each view, its scene's where it has none · view_tagged (V,) has its own
     link_view, link_point, link_row, link_col (L,) · link_offset (1,) · name
-    segment (N,) with with_labels=True alone
+    segment (N,) with with_labels=True alone · stored_probs (N, C) with stored_labels alone
 A scene that no image shows has V = 0, and everything of its views is empty.
 An evaluation sample has coord, grid_coord, feat, offset, image, view_size, view_offset, scene_tags
 (1, C), name, inverse (original point -> voxel), origin_region, and where labels exist segment,
@@ -35,6 +35,7 @@ from torch.utils.data import Dataset
 
 from ..clouds.voxels import crop_to_voxels, voxelize
 from ..contracts.classes import IGNORE, ROLES, ClassTable
+from ..contracts.label_store import LabelStore
 from ..contracts.scene import read_points, read_region, scene_dirs, scene_key
 from ..contracts.tags import (
     TAGS_FILE,
@@ -58,6 +59,7 @@ from .training import (
     point_pixel_links,
     point_views,
     read_image,
+    stored_probs,
     view_arrays,
 )
 from .visibility import LINK_VISIBILITY, surface_of
@@ -88,6 +90,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
             for.
         mix3d_prob: probability of mixing a second, other scene in.
         with_labels: read the point labels in training, too: for full supervision only.
+        stored_labels: folder of a label store of these scenes (an earlier round, an imported
+            prediction): its class probabilities reach the student's voxels as stored_probs, which
+            the model's label_source reads.
         max_voxels: what the student or the teacher sees of a sample in training, both scenes of a
             mix together, has no more voxels than this, at least 2: a larger cloud is cut down
             around a random point, see clouds/voxels.py.
@@ -114,6 +119,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         structure_removal: Mapping[str, float] | None = None,
         mix3d_prob: float = 0.0,
         with_labels: bool = False,
+        stored_labels: str | Path | None = None,
         max_voxels: int | None = None,
         loop: int = 1,
     ):
@@ -157,6 +163,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.with_labels = with_labels
         self.max_voxels = max_voxels
         self.loop = loop if mode == "train" else 1
+        self.store = LabelStore.load(stored_labels) if stored_labels else None
+        if self.store:
+            self.store.check(self.names, self.scene_keys)
         self.tags_file = Path(tags_file or root / TAGS_FILE)
         self.scene_tags = read_scene_tags(self.tags_file, self.table)
         self.view_tags = read_view_tags(self.tags_file.with_name(VIEW_TAGS_FILE), self.table)
@@ -199,6 +208,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
         )
         if self.with_labels:
             sample["segment"] = np.concatenate([part.points["segment"] for part in parts])[index]
+        if self.store:
+            stored = np.concatenate([part.points["stored_probs"] for part in parts])
+            sample["stored_probs"] = stored[index]
         by_depth = self.link_visibility == "depth"
         sample.update(point_pixel_links(parts, index, self.depth_tolerance, by_depth))
         sample.update(image_views(parts, *self.image_jitter, rng))
@@ -209,6 +221,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         """One source scene: its points after structure removal, its tags, its chosen views."""
         scene, key = self.scenes[index], self.scene_keys[index]
         points = self._read_points(scene, self.with_labels)
+        if self.store:
+            points["stored_probs"] = stored_probs(self.store, key, len(points["coord"]))
         views, tags = read_views(scene), self.tag_vector(key)
         hides = self.link_visibility == "zbuffer"
         surface = surface_of(points, self.grid_size) if hides else None  # what is removed hides on

@@ -12,8 +12,8 @@ class EpochSeeded:
 
     The numbers live in shared memory because Pointcept's workers are persistent: they hold a copy
     of the data set from before the first epoch. `WSegPCReproducibleSampling` calls `set_epoch`;
-    where a config lacks that hook, samples are drawn from the generators of the worker, as
-    Pointcept does it.
+    where a config lacks that hook, samples are drawn from the worker's own generators, as
+    Pointcept's are.
     """
 
     def init_seeding(self):

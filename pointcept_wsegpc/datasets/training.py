@@ -16,6 +16,7 @@ import numpy as np
 from ..camera.zbuffer import PointRenderer
 from ..clouds.ids import compact_ids, join_ids
 from ..clouds.voxels import nearest_half, voxelize
+from ..contracts.label_store import LabelStore
 from ..contracts.views import Views, read_view_image
 from ..transforms.images import jitter_image
 from ..transforms.scenes import scatter_scenes
@@ -23,7 +24,11 @@ from ..transforms.views import concatenate_links, point_features
 from .visibility import seen_points
 
 Arrays = dict[str, np.ndarray]
-NOT_FED = ("region", "segment")  # of a part's point arrays, those that no network reads
+NOT_FED = (
+    "region",
+    "segment",
+    "stored_probs",
+)  # of a part's point arrays, those that no network reads
 
 
 @dataclass
@@ -196,6 +201,25 @@ def image_views(parts: Sequence[Part], student_image_jitter, teacher_image_jitte
         "image_region": join_pixels(region),
         **view_arrays([image.shape[:2] for image in color]),
     }
+
+
+def stored_probs(store: LabelStore, scene: str, num_points: int) -> np.ndarray:
+    """Class probabilities (N, C) float32 of a scene's points in a label store, zeros for none.
+
+    What the vote saw where the store has it, else the confidence of each point's label. Raises as
+    `LabelStore.read` does, and ValueError where the file disagrees with itself.
+    """
+    keys = ("label", "confidence", "region", "region_probs", "point_probs")
+    stored = store.read(scene, num_points, keys)
+    probs = np.zeros((num_points, len(store.manifest["names"])), np.float32)
+    if "region_probs" not in stored:
+        known = np.flatnonzero(stored["label"] >= 0)
+        probs[known, stored["label"][known]] = stored["confidence"][known]
+        return probs
+    inside = stored["region"] >= 0
+    alone = stored.get("point_probs", 0)  # the points outside any region, in their order
+    probs[inside], probs[~inside] = stored["region_probs"][stored["region"][inside]], alone
+    return probs
 
 
 def read_image(scene: Path, views: Views, view: int, kind: str) -> np.ndarray:

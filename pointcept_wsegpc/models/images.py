@@ -66,8 +66,8 @@ def read_views(
     """
     if len(stacks) == 1:
         return read(0, view)
-    place = [(number, at) for number, s in enumerate(stacks) for at in range(len(s.views))]
-    place = torch.tensor(_in_order(stacks, [place[i:] for i in _starts(stacks)]))
+    places = [[(number, at) for at in range(len(s.views))] for number, s in enumerate(stacks)]
+    place = torch.tensor(_in_order(stacks, places))
     stack, at = place.to(view.device, non_blocking=True)[view].T
     result = None
     for number in range(len(stacks)):
@@ -75,8 +75,3 @@ def read_views(
         values = read(number, torch.where(mine, at, 0))
         result = values if result is None else torch.where(mine[:, None], values, result)
     return result
-
-
-def _starts(stacks):
-    ends = torch.tensor([len(stack.views) for stack in stacks]).cumsum(0).tolist()
-    return [0, *ends[:-1]]

@@ -566,7 +566,7 @@ def test_from_the_template_to_prepared_scenes(tmp_path, run_tool):
         "1 training scenes have no tag: broken; stage one refuses them",
         "3 done, 0 already finished, 1 failed",
         "failed train/broken: ",
-        "has no cloud; expected a .ply",
+        "has no cloud; expected a .",
         "7 frames kept",
         "1 scenes have no view, so 3D alone: leer",
         "mm off the cloud's",

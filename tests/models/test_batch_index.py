@@ -71,11 +71,8 @@ class Waits(torch.utils._python_dispatch.TorchDispatchMode):
         name = function.__name__
         if name.startswith(WAITS):
             self.seen.append(name)
-        if name.startswith("index") and any(
-            i is not None and i.dtype == torch.bool
-            for i in (args[1] if len(args) > 1 else ())
-            if isinstance(args[1], (list, tuple))
-        ):
+        indices = args[1] if len(args) > 1 and isinstance(args[1], (list, tuple)) else ()
+        if any(isinstance(i, torch.Tensor) and i.dtype == torch.bool for i in indices):
             self.seen.append(f"{name} by a mask")
         if name.startswith("repeat_interleave") and not (kwargs or {}).get("output_size"):
             self.seen.append(name)

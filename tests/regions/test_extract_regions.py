@@ -234,7 +234,7 @@ def test_warnings_name_the_scene_once(tmp_path, workers, caplog, capfd):
         if name == "scene0000_00":
             np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
         shutil.move(scene, tmp_path / "root/train" / name)
-    SCANNET20.write(tmp_path / "root")
+    ClassTable.shipped("scannet20").write(tmp_path / "root")
     done = regions(tmp_path / "root", "--workers", workers)
     assert done.exit_code == 0, done.stderr
     said = caplog.text + capfd.readouterr().err  # of this process, of its workers

@@ -75,6 +75,7 @@ def test_a_method_from_outside_works_in_every_command(plugin, prepared_root, tmp
     scene = min(prepared_root.glob("train/*"))
     root = tmp_path / "root"
     copied = shutil.copytree(scene, root / "train/a", ignore=shutil.ignore_patterns("*region*"))
+    shutil.copy(prepared_root / "classes.json", root)
     listed = wsegpc(plugin, "regions", root, "--list-methods").stdout
     assert "\ncubes: Cubes of one size\n" in listed and "--preset fine: size=0.2" in listed
     arguments = ("--method", "cubes", "--set", "size=0.8", "--workers", 2, "--report")

@@ -1,4 +1,4 @@
-"""What tools/ablation.py writes: numbers of rows, files; and its command line."""
+"""What tools/studies/ablation.py writes: numbers of rows, files; and its command line."""
 
 import dataclasses
 import json

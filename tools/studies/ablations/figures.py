@@ -71,9 +71,7 @@ def draw_rooms(study: Study, table: Table, seeds, out: Path, path: Path) -> bool
             root = REPOSITORY / study.benchmark.data_root
             classes, scenes = ClassTable.read(root), scene_dirs(root, "train")[:ROOMS]
             tags = read_scene_tags(root / TAGS_FILE, classes)
-            drawn = [
-                scene_row(scene, tags.get(scene.name, []), stores, classes) for scene in scenes
-            ]
+            drawn = [scene_row(s, tags.get(s.name, []), stores, classes) for s in scenes]
             figures.draw_scenes(path, drawn, classes)
             return True
     return False

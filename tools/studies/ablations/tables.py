@@ -32,7 +32,7 @@ FULL_SUPERVISION = {  # what sets configs/*/supervised.py apart from wsegpc-cam.
     **NO_GUIDANCE,
     "model.cam_3d_weight": 0.0,
     "model.supervised_weight": 1.0,
-    "data.train.labels": True,
+    "data.train.with_labels": True,
     "data.train.structure_removal": {"_delete_": True},
 }
 

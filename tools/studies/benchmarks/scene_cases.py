@@ -28,9 +28,7 @@ def sample_case(sizes, cache):
     config.update(data_root=str(root), num_views=sizes.views, structure_removal=None)
     dataset = build_dataset(config)
     scene = dataset.scenes[0]
-    plain = TextbookDataset(
-        scene, dataset.tags_file, config, IMAGENET_MEAN, IMAGENET_STD, dataset.names
-    )
+    plain = TextbookDataset(scene, dataset.tags_file, config, dataset.names)
 
     def ours():
         for seed in range(SEEDS):

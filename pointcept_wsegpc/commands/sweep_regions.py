@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from ..clouds.normals import vertex_normals
+from ..clouds.ply import read_ply
 from ..regions import PARTITIONS, Partition
 from ..regions.cloud import Cloud
 from ..regions.scenes.inputs import OPTIONAL, read_inputs
@@ -16,7 +17,7 @@ from ..regions.scenes.quality import measure
 from ..regions.scenes.report_text import caption
 from ..regions.scenes.settings import of_scene, with_absolute_paths
 from ..regions.settings import kinds_of, settings_from_text
-from ..visualize.regions import Scene, draw_grid, normals_inwards
+from ..visualize.regions import Scene, draw_grid
 from .arguments import KEY_VALUE, PATH, PathType, subcommand
 from .regions import setting_options
 
@@ -62,9 +63,8 @@ def command(cloud, vary, method, preset, given, fill, out):
     partitions = [partition for _, values in varied for _, partition in values]
     points = read_points(path, partitions)
     more = {key: array for key, array in points.items() if key not in ("coord", *OPTIONAL)}
-    normal = points["normal"]
-    cloud = Cloud(points["coord"], normal, points["color"], **more)
-    scene = Scene(points["coord"], normals_inwards(cloud) if normal is None else normal)
+    cloud = Cloud(points["coord"], points["normal"], points["color"], **more)
+    scene = Scene(points["coord"], points["normal"])
     rows = []
     for key, values in varied:
         title = f"{path.name}\n{method * (key != 'method')}"
@@ -101,7 +101,7 @@ def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray
     uses = tuple({name: None for partition in partitions for name in partition.method.arrays})
     if not is_ply(path):
         return read_inputs(path, needs, uses)
-    points = {**dict.fromkeys(OPTIONAL), **read_ply(path)}
+    points = {**dict.fromkeys(OPTIONAL), **read_cloud(path)}
     for partition in partitions:
         if any(points.get(name) is None for name in partition.needs):
             needs = " and ".join(partition.needs)
@@ -115,42 +115,13 @@ def is_ply(path):
     return path.suffix.lower() == ".ply"
 
 
-def read_ply(path):
+def read_cloud(path: Path) -> dict[str, np.ndarray]:
     """coord (N,3), and color, normal (N,3) where the file or its faces give them, of a .ply."""
-    from plyfile import PlyData, PlyParseError
-
-    try:
-        ply = PlyData.read(str(path))
-        vertex = ply["vertex"].data
-        coord = np.stack([vertex[axis].astype(np.float64) for axis in "xyz"], axis=1)
-    except (PlyParseError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: expected vertices with x y z ({error})") from error
-    points = {"coord": coord}
-    for key, names in {"color": ("red", "green", "blue"), "normal": ("nx", "ny", "nz")}.items():
-        if set(names) <= set(vertex.dtype.names):
-            points[key] = np.stack([vertex[name] for name in names], axis=1)
-    if "normal" not in points and "face" in ply and len(ply["face"].data):
-        try:
-            points["normal"] = vertex_normals(coord, triangles(ply["face"].data, len(coord)))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}; mend its faces, or leave them out") from error
-    return points
-
-
-def triangles(face, num_points):
-    """Triangles (F,3) of the polygons of a .ply, each a fan from its first corner."""
-    names = [name for name in ("vertex_indices", "vertex_index") if name in face.dtype.names]
-    if not names:
-        raise ValueError("expected faces with vertex_indices")
-    polygons = [np.asarray(polygon, np.int64) for polygon in face[names[0]]]
-    fans = [np.empty((0, 3), np.int64)]
-    for sides in {len(polygon) for polygon in polygons} - {0, 1, 2}:
-        corner = np.stack([polygon for polygon in polygons if len(polygon) == sides])
-        fans += [corner[:, [0, i, i + 1]] for i in range(1, sides - 1)]
-    fans = np.concatenate(fans)
-    if fans.size and not 0 <= fans.min() <= fans.max() < num_points:
-        raise ValueError(f"faces name the points {fans.min()} to {fans.max()} of {num_points}")
-    return fans
+    cloud = read_ply(path)
+    if cloud.normal is None and cloud.face is not None:
+        cloud.normal = vertex_normals(cloud.coord, cloud.face)
+    arrays = {"coord": cloud.coord, "color": cloud.color, "normal": cloud.normal}
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def sweep(cloud: Cloud, key: str, value: str | None, partition: Partition) -> tuple:

@@ -63,9 +63,8 @@ def command(cloud, vary, method, preset, given, fill, out):
     partitions = [partition for _, values in varied for _, partition in values]
     points = read_points(path, partitions)
     more = {key: array for key, array in points.items() if key not in ("coord", *OPTIONAL)}
-    normal = points["normal"]
-    cloud = Cloud(points["coord"], normal, points["color"], **more)
-    scene = Scene(points["coord"], normal)
+    cloud = Cloud(points["coord"], points["normal"], points["color"], **more)
+    scene = Scene(points["coord"], points["normal"])
     rows = []
     for key, values in varied:
         title = f"{path.name}\n{method * (key != 'method')}"
@@ -102,11 +101,7 @@ def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray
     uses = tuple({name: None for partition in partitions for name in partition.method.arrays})
     if not is_ply(path):
         return read_inputs(path, needs, uses)
-    cloud = read_ply(path)
-    if cloud.normal is None and cloud.face is not None:
-        cloud.normal = vertex_normals(cloud.coord, cloud.face)
-    arrays = {"coord": cloud.coord, "color": cloud.color, "normal": cloud.normal}
-    points = {**dict.fromkeys(OPTIONAL), **arrays}
+    points = {**dict.fromkeys(OPTIONAL), **read_cloud(path)}
     for partition in partitions:
         if any(points.get(name) is None for name in partition.needs):
             needs = " and ".join(partition.needs)
@@ -118,6 +113,15 @@ def read_points(path: Path, partitions: list[Partition]) -> dict[str, np.ndarray
 
 def is_ply(path):
     return path.suffix.lower() == ".ply"
+
+
+def read_cloud(path: Path) -> dict[str, np.ndarray]:
+    """coord (N,3), and color, normal (N,3) where the file or its faces give them, of a .ply."""
+    cloud = read_ply(path)
+    if cloud.normal is None and cloud.face is not None:
+        cloud.normal = vertex_normals(cloud.coord, cloud.face)
+    arrays = {"coord": cloud.coord, "color": cloud.color, "normal": cloud.normal}
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def sweep(cloud: Cloud, key: str, value: str | None, partition: Partition) -> tuple:

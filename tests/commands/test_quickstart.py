@@ -10,7 +10,7 @@ from pointcept_wsegpc.commands import quickstart
 from pointcept_wsegpc.commands import quickstart_report as report
 from pointcept_wsegpc.commands.quickstart import Plan, make_plan, run_plan, run_training
 from pointcept_wsegpc.commands.trainings import relative
-from pointcept_wsegpc.contracts.classes import IGNORE
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.jobs.steps import Steps, continued_seed
 
 # ------------------------------------------------------------------------------------- steps
@@ -89,6 +89,7 @@ def test_path_that_options_cannot_carry_is_refused(name, tmp_path):
 
 
 def test_prediction_miou_is_pooled_over_scenes(tmp_path):
+    ClassTable.shipped("scannet20").write(tmp_path)
     segments = {"a": [0, 0, 1, IGNORE], "b": [1, 1, 1, 1]}
     labels = {"a": [0, 1, 1, 5], "b": [1, 1, 1, IGNORE]}
     for scene, segment in segments.items():

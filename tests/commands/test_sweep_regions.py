@@ -58,14 +58,13 @@ def test_ply_files(tmp_path):
         assert (tmp_path / "sweep.png").is_file() and "quality" not in done.stdout
         if name == "mesh.ply":  # the other has no normals: regions of its own along the edge
             assert done.stdout.count(" 2 regions, 0 % unassigned, largest 60 %\n") == 2
-    points = sweep_regions.read_points(tmp_path / "mesh.ply", [])
+    points = sweep_regions.read_cloud(tmp_path / "mesh.ply")
     assert set(points) == {"coord", "color", "normal"}
     assert (points["color"][surface == raw_scan.FLOOR] == (255, 0, 0)).all()
     assert np.abs(points["normal"][surface == raw_scan.FLOOR][:, 2]).min() == 1
-    points = sweep_regions.read_points(tmp_path / "points.ply", [])
-    assert points["color"] is None and points["normal"] is None
+    assert set(sweep_regions.read_cloud(tmp_path / "points.ply")) == {"coord"}
     write_points(tmp_path / "normals.ply", coord, nx=0 * surface, ny=0 * surface, nz=2 + surface)
-    assert set(sweep_regions.read_points(tmp_path / "normals.ply", [])) == {"coord", "normal"}
+    assert set(sweep_regions.read_cloud(tmp_path / "normals.ply")) == {"coord", "normal"}
 
 
 def write_polygons(path, coord, polygons, name="vertex_indices"):
@@ -80,7 +79,7 @@ def test_polygons_become_triangles(tmp_path):
     coord = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [9, 9, 9]])
     polygons = [[0, 1, 2, 3], [0, 3, 5], [0, 5, 4], [2, 3], []]
     write_polygons(tmp_path / "a.ply", coord, polygons)
-    normal = sweep_regions.read_points(tmp_path / "a.ply", [])["normal"]
+    normal = sweep_regions.read_cloud(tmp_path / "a.ply")["normal"]
     diagonal = [0.5**0.5, 0, 0.5**0.5]
     expected = [diagonal, [0, 0, 1], [0, 0, 1], diagonal, [1, 0, 0], [1, 0, 0], [0, 0, 0]]
     np.testing.assert_allclose(normal, expected, atol=1e-6)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from main_job.report import scene_row, stage_two_miou
 from PIL import Image
 from pointcept.datasets import build_dataset
 from small import dataset_config
@@ -10,13 +9,14 @@ from small import dataset_config
 from pointcept_wsegpc.checks.root import check_tags, class_table, find_scenes
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
+from pointcept_wsegpc.commands.quickstart_report import scene_row, stage_two_miou
 from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable, likely_table
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags, write_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
-from pointcept_wsegpc.regions.scenes.settings import Settings as RegionSettings
+from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 from pointcept_wsegpc.visualize.colors import label_colors
 from pointcept_wsegpc.visualize.ply import write_labelled
 from pointcept_wsegpc.visualize.regions import draw_report
@@ -70,7 +70,9 @@ def test_checks(root):
 
 
 def test_regions_and_their_figure(prepared_root, root, tmp_path):
-    settings = RegionSettings(points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20})
+    settings = RegionSettings.resolve(
+        points={"min_size": 30, "max_distance": 0.1}, views={"min_size": 20}
+    )
     scene = scene_dirs(root, "train")[0]
     before = extract_regions(
         scene_copy(prepared_root, scene, tmp_path), settings

@@ -217,6 +217,20 @@ def split(rows, samples, key):
     return rows.split([len(s[key]) for s in samples])
 
 
+def test_the_logged_terms_add_up_with_several_processes(batch, monkeypatch):
+    """Guidance is a sum over scenes: its term has the factor that averaging will take away."""
+    alone = losses_of(make_model(), batch)
+    monkeypatch.setattr("pointcept_wsegpc.models.wsegpc.world_size", lambda: 3)
+    result = losses_of(make_model(), batch)
+    terms = {
+        key for key in result if key.startswith(("cam", "guid")) or key in ("rpc_3d", "rpc_2d")
+    }
+    assert result["loss"] == pytest.approx(sum(result[term] for term in terms), rel=1e-5)
+    for term in terms:
+        factor = 3 if term.startswith("guidance") else 1
+        assert result[term] == pytest.approx(factor * alone[term], rel=1e-6)
+
+
 @pytest.fixture(params=["alone", "mixed"])
 def any_samples(request, samples, mixed_samples):
     return samples if request.param == "alone" else mixed_samples

@@ -21,13 +21,7 @@ CONFIG = REPOSITORY / "configs/quickstart/wsegpc-cmg-rpc.py"
 
 NAMES = {
     "models": (MODELS, ["WSegPC", "WSegPCMinkUNet"]),
-    "datasets": (
-        DATASETS,
-        [
-            "WSegPCMultiViewDataset",
-            "WSegPCPseudoLabelDataset",
-        ],
-    ),
+    "datasets": (DATASETS, ["WSegPCMultiViewDataset", "WSegPCPseudoLabelDataset"]),
     "transforms": (
         TRANSFORMS,
         ["WSegPCHueSaturation", "WSegPCScaleColor", "WSegPCProjectDisplacement"],

@@ -522,12 +522,7 @@ def slow_labels(model, sample, network="teacher", use_tags=True, region_vote=Tru
 class TestExporter:
     @pytest.mark.parametrize(
         "settings",
-        [
-            {},
-            {"network": "student"},
-            {"use_tags": False},
-            {"region_vote": False},
-        ],
+        [{}, {"network": "student"}, {"use_tags": False}, {"region_vote": False}],
         ids=str,
     )
     def test_labels_of_the_original_points(self, prepared_root, tmp_path, settings):

@@ -11,12 +11,7 @@ from benchmarks.rand_index import adjusted_rand_index
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.depth_view import DepthView
-from pointcept_wsegpc.regions.graph import (
-    WEIGHT_STEP,
-    join_segments,
-    lightest_first,
-    weigh_edges,
-)
+from pointcept_wsegpc.regions.graph import WEIGHT_STEP, join_segments, lightest_first, weigh_edges
 
 SEGMENTATOR = {"threshold": 0.01, "min_size": 20, "convex": True}
 

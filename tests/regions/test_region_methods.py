@@ -94,8 +94,7 @@ def test_a_preset_gives_way_to_settings():
     coord = np.random.default_rng(6).uniform(0, 1, (1000, 3)) * [1, 1, 0.3]
     wypr = partition(coord, preset="wypr")
     np.testing.assert_array_equal(
-        wypr,
-        partition(coord, neighbours=12, max_distance=2, max_angle=20, min_size=50, fill=True),
+        wypr, partition(coord, neighbours=12, max_distance=2, max_angle=20, min_size=50, fill=True)
     )
     assert (partition(coord, preset="wypr", fill=False) == -1).any()
     assert (partition(coord, preset="wypr", min_size=1001) == -1).all()

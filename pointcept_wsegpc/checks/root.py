@@ -25,7 +25,7 @@ def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, 
     root = Path(root).expanduser().resolve()
     folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
     scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
-    if splits is not None:
+    if splits:
         scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""

@@ -285,8 +285,9 @@ def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
         scene, point = point_numbers(sample["feat"])
         coord = original(root_copy, "coord", scene, point)
         columns = ("link_view", "link_point", "link_row", "link_col")
-        links = {tuple(row) for row in torch.stack([sample[k] for k in columns], 1).tolist()}
-        assert len(links) == len(sample["link_view"])
+        rows = torch.stack([sample[k] for k in columns], 1).tolist()
+        links = {(view, voxel): (row, col) for view, voxel, row, col in rows}
+        assert len(links) == len(rows)
         names = sample["name"].split("+")
         of_view = np.repeat(names, np.diff(np.linspace(0, V, len(names) + 1).astype(int)))
         for v, name in enumerate(of_view):
@@ -296,10 +297,8 @@ def test_links_hit_their_points_at_their_depth(root_copy, mix3d):
             depth = read_view_image(scenes[number], views.frame[f], "depth")
             for i in np.flatnonzero(scene == number):
                 row, col, z = slow_project(coord[i], views.intrinsic[f], views.world_to_camera[f])
-                linked = [link for link in links if link[:2] == (v, i)]
-                if linked:
-                    [(_, _, r, c)] = linked
-                    links.remove(linked[0])
+                if (v, i) in links:
+                    r, c = links.pop((v, i))
                     assert abs(row - r) <= 0.501 and abs(col - c) <= 0.501
                     assert depth[r, c] > 0 and abs(depth[r, c] - z) <= TOLERANCE + 1e-4
                 elif z > 0 and -0.499 < row < 35.499 and -0.499 < col < 47.499:

@@ -66,6 +66,7 @@ TABLES = {
     "Kinds of structures, now roles": renames.ROLES,
     "Keys of samples and batches": renames.BATCH_KEYS,
     "Entries of checkpoints": renames.STATE_KEYS,
+    "Settings in manifests of scenes": renames.SETTINGS,
     "Metrics of label stores": METRICS,
     "Files of label stores": STORE_FILES,
 }

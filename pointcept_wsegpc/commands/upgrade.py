@@ -83,7 +83,7 @@ def rewrite(file: Path) -> list[str]:
     """Rewrite one config where it has old names; what needs a hand, a line each."""
     old = file.read_text(encoding="utf-8")
     try:
-        done = upgrade_config(old)
+        done = upgrade_config(old, file.parent)
     except SyntaxError as error:
         raise ValueError(f"{file} is no config that Python can read ({error})") from error
     if done.text != old:

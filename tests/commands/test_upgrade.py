@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 from cli import refused, wsegpc
 
 from pointcept_wsegpc import renames
+from pointcept_wsegpc.captures.base import Capture
+from pointcept_wsegpc.captures.converted.scene import ConvertSettings
 from pointcept_wsegpc.commands import old_names
 from pointcept_wsegpc.commands.configs import configs_folder
 from pointcept_wsegpc.commands.upgrade_config import upgrade_config
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import is_prepared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -90,17 +94,27 @@ def old_root(tmp_path):
     np.save(scene / "segment20.npy", np.array([0, 1]))
     cameras = {"intrinsic": np.zeros((3, 3, 3)), "world_to_camera": np.zeros((3, 4, 4))}
     np.savez(scene / "views.npz", frame=np.arange(3), size=np.array([36, 48]), **cameras)
+    settings = {"height": 36, "width": 48, "min_tag_points": 1, "every": 2}
+    manifest = {"settings": settings | {"regions": True, "depth_scale": 1000.0}, "num_points": 2}
+    (scene / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "root/scene_tags.json").write_text('{"a": ["wall", "floor"]}')
     return tmp_path / "root"
 
 
-def test_a_data_root_gets_its_class_table_and_a_size_for_each_view(old_root):
+def test_a_data_root_is_complete_and_prepared_with_the_same_settings(old_root):
+    capture = Capture("a", "train", old_root)
+    settings = ConvertSettings(height=36, width=48, stride=2)
+    with pytest.raises(ValueError, match=r"every.*stride.*wsegpc upgrade"):
+        is_prepared(capture, settings)
     before = contents(old_root)
     assert wsegpc("upgrade", old_root).exit_code == 0
     assert ClassTable.read(old_root) == ClassTable.shipped("scannet20")
     with np.load(old_root / "train/a/views.npz") as views:
         assert views["size"].tolist() == [[36, 48]] * 3
-    changed = {old_root / "classes.json", old_root / "train/a/views.npz"}
+    assert is_prepared(capture, settings)
+    assert not is_prepared(capture, replace(settings, stride=3))
+    scene = old_root / "train/a"
+    changed = {old_root / "classes.json", scene / "views.npz", scene / "manifest.json"}
     assert {
         path for path, data in contents(old_root).items() if before.get(path) != data
     } == changed
@@ -134,6 +148,7 @@ def test_a_checkpoint(tmp_path):
 
 OLD_CONFIG = """\
 _base_ = ["../_base_/plugin.py", "../synthetic/wsegpc-full.py"]  # für später
+from pointcept_wsegpc.labels import S3DIS_NAMES
 threshold = 3  # nobody's key
 model = dict(
     type="WSegPC",
@@ -142,7 +157,12 @@ model = dict(
     image_encoder=dict(name="threshold", stages=2),
     backbone={"type": "WSegPC-MinkUNet", "stem_kernel": 5},
 )
-data = dict(train=dict(mix3d=0.5, structures={"floor": ("floor", 0.5), "wall": ("wall", 0.25)}))
+scenes = dict(type="WSegPCS3DISDataset")
+data = dict(
+    train=dict(mix3d=0.5, structures={"floor": ("floor", 0.5), "wall": ("wall", 0.25)}),
+    val=dict(structures=dict(_delete_=True, ceiling=("ceiling", 1 / 2))),
+    test=dict(structures=dict()),
+)
 hooks = [
     dict(type="PseudoLabelExporter", every=5),
     {"type": "PseudoLabelExporter",
@@ -152,6 +172,9 @@ hooks = [
 """
 NEW_CONFIG = """\
 _base_ = ["../_base_/plugin.py", "../quickstart/supervised.py"]  # für später
+from pointcept_wsegpc.contracts.classes import ClassTable
+S3DIS_NAMES = ClassTable.shipped("s3dis").names
+del ClassTable
 threshold = 3  # nobody's key
 model = dict(
     type="WSegPC",
@@ -160,7 +183,12 @@ model = dict(
     image_encoder=dict(name="threshold", num_stages=2),
     backbone={"type": "WSegPCMinkUNet", "stem_kernel_size": 5},
 )
-data = dict(train=dict(mix3d_prob=0.5, structure_removal={'ground': 0.5, 'wall': 0.25}))
+scenes = dict(type="WSegPCMultiViewDataset", depth_tolerance=0.05)
+data = dict(
+    train=dict(mix3d_prob=0.5, structure_removal={"ground": 0.5, "wall": 0.25}),
+    val=dict(structure_removal=dict(_delete_=True, ceiling=1 / 2)),
+    test=dict(structure_removal=dict()),
+)
 hooks = [
     dict(type="WSegPCPseudoLabelExporter", every_epochs=5),
     {"type": "WSegPCPseudoLabelExporter",
@@ -181,11 +209,32 @@ def test_a_config_is_rewritten_and_its_old_text_kept(tmp_path):
 
 def test_what_has_no_new_key_is_left_for_a_hand(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("kind = f()\ndata = dict(train=dict(segment_key='x', structures=kind))\n")
+    path.write_text(
+        "kind = f()\n"
+        "data = dict(train=dict(segment_key='x', structures=kind))\n"
+        "data['train']['mix3d'] = 0.5\n"
+        "common = dict(num_pairs=9)\n"
+        "saver = dict(type='CheckpointSaver', every=3)\n"
+    )
     result = wsegpc("upgrade", path)
     assert result.exit_code == 1
-    assert "by hand: line 2: segment_key" in result.stdout and "structures" in result.stdout
+    by_hand = re.findall(r"by hand: line (\d): (\w+)", result.stdout)
+    assert by_hand == [
+        ("2", "segment_key"),
+        ("2", "structures"),
+        ("3", "mix3d"),
+        ("4", "num_pairs"),
+    ]
     assert not path.with_name("mine.py.orig").exists()
+
+
+def test_a_base_that_is_there_keeps_its_name(tmp_path):
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic/wsegpc-cam.py").write_text("")
+    text = '_base_ = ["./synthetic/wsegpc-cam.py", "./synthetic/wsegpc-full.py"]'
+    assert upgrade_config(text, tmp_path).text == text.replace(
+        "synthetic/wsegpc-full", "quickstart/supervised"
+    )
 
 
 def test_what_is_nothing_of_ours(tmp_path):

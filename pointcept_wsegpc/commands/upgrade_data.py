@@ -148,7 +148,10 @@ def give_sizes(path: Path) -> bool:
 
 
 def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
-    """Write a checkpoint whose entries have their new names; lines that say which changed."""
+    """Write a checkpoint whose entries have their new names; lines that say which changed.
+
+    Raises FileExistsError where `out` is anything but this very checkpoint, upgraded before.
+    """
     import torch
 
     from ..models.checkpoint import read_checkpoint, upgrade_state
@@ -159,7 +162,11 @@ def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
     state = upgrade_state(checkpoint["state_dict"])
     pairs = zip(checkpoint["state_dict"], state, strict=True)
     renamed = [f"{key} is now {new}" for key, new in pairs if new != key]
-    if renamed:
+    if renamed and out.exists():
+        there = read_checkpoint(out) if out.is_file() else {}
+        if list(there.get("state_dict") or ()) != list(state):
+            raise FileExistsError(f"{out} is there already; choose another file with --out")
+    elif renamed:
         with atomic_path(out) as temporary:
             torch.save({**checkpoint, "state_dict": state}, temporary)
     return renamed

@@ -144,6 +144,11 @@ def test_a_checkpoint(tmp_path):
     saved = torch.load(new)
     assert saved["state_dict"].keys() == {f"{now}.weight", "a"} and saved["epoch"] == 3
     assert old.read_bytes() == before
+    assert wsegpc("upgrade", old).exit_code == 0
+    torch.save({"state_dict": {"mine": torch.ones(1)}}, tmp_path / "mine.pth")
+    mine = (tmp_path / "mine.pth").read_bytes()
+    assert "mine.pth" in refused("upgrade", old, "--out", tmp_path / "mine.pth")
+    assert (tmp_path / "mine.pth").read_bytes() == mine
 
 
 OLD_CONFIG = """\
@@ -205,6 +210,11 @@ def test_a_config_is_rewritten_and_its_old_text_kept(tmp_path):
     assert path.read_text(encoding="utf-8") == NEW_CONFIG
     assert path.with_name("mine.py.orig").read_text(encoding="utf-8") == OLD_CONFIG
     assert "nothing to rename" in wsegpc("upgrade", path).stdout
+    path.write_text(OLD_CONFIG, encoding="utf-8")  # as if killed before it was rewritten
+    assert wsegpc("upgrade", path).exit_code == 0 and path.read_text("utf-8") == NEW_CONFIG
+    path.write_text(OLD_CONFIG.replace("0.9", "0.8"), encoding="utf-8")
+    assert "mine.py.orig" in refused("upgrade", path)
+    assert path.with_name("mine.py.orig").read_text("utf-8") == OLD_CONFIG
 
 
 def test_what_has_no_new_key_is_left_for_a_hand(tmp_path):
@@ -258,10 +268,14 @@ def test_our_configs_have_no_old_key(path):
 # Names that mean something else as well: `test_our_configs_have_no_old_key` looks for these.
 WORDS = {"labels", "structures", "mix3d", "image_mean", "image_std", "temperature", "threshold",
          "adaptive", "inference", "stages", "every", "tags", "points", "folder", "synthetic",
-         "floor", "2D", "3D"}  # fmt: skip
+         "floor", "poses", "read_class_names", "2D", "3D"}  # fmt: skip
 TOLD = (
     *("docs/upgrade.md", "docs/results/", "pointcept_wsegpc/renames.py", "tests/test_renames.py"),
-    *("pointcept_wsegpc/commands/old_names.py", "tests/commands/test_upgrade.py"),
+    *(
+        "pointcept_wsegpc/commands/old_names.py",
+        "pointcept_wsegpc/commands/upgrade",
+        "tests/commands/test_upgrade.py",
+    ),
     "tests/models/test_checkpoint.py",
 )
 
@@ -275,8 +289,10 @@ def old_words():
     tools = {key.split()[0] for key in old_names.TOOLS if key.startswith("tools/")}
     doors = {"tools/train.py", "tools/predict.py", "tools/export_ply.py", "tools/quickstart.py",
              "tools/sweep_regions.py"}  # fmt: skip
-    said = {"lower reference", "upper reference", "so-manieth", "found out", "is fetched"}
-    return names | (options - kept) | (tools - doors) | said
+    logged = {f"{name}_{of}" for name in ("kept", "confidence") for of in ("2d", "3d")}
+    logged |= {"mIoU_tags", "pseudo_label/3D", "pseudo_label/2D", "3D_per_point"}
+    said = {"lower reference", "upper reference", "so-manieth", "found out", "is fetched", "booked"}
+    return names | (options - kept) | (tools - doors) | logged | said
 
 
 def test_no_old_name_is_left():

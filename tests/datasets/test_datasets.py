@@ -754,7 +754,7 @@ def test_stage_two_takes_its_labels_from_the_store(prepared_root, store, root_co
 
 def test_a_data_root_behind_a_link(prepared_root, store, tmp_path):
     (tmp_path / "linked").symlink_to(prepared_root)
-    assert labelled(tmp_path / "linked", store)[1]["name"] == "scene0001_00"
+    assert labeled(tmp_path / "linked", store)[1]["name"] == "scene0001_00"
     for scene, root in (("linked", prepared_root), (prepared_root, "linked")):
         key = scene_key(tmp_path / scene / "train/08/000123", tmp_path / root)
         assert key == "08/000123"

@@ -48,7 +48,7 @@ def iou(confusion: np.ndarray) -> np.ndarray:
 def mean_iou(confusion: np.ndarray) -> float:
     """Mean IoU over the classes that occur in the target; NaN when none does.
 
-    A class that is only ever predicted, wrongly, lowers the IoU of the classes it was taken for,
+    A class that is only ever predicted, wrongly, lowers the IoU of the true classes,
     and does not count a second time as a zero.
     """
     occurs = np.asarray(confusion).sum(1) > 0

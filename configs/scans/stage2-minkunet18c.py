@@ -1,4 +1,4 @@
-# Stage two on own scans: the Mink U-Net on their pseudo-labels, for scans without tags.
+# Stage two on your own scans: the Mink U-Net on their pseudo-labels, for scans without tags.
 _base_ = ["../_base_/stage2.py"]
 
 import os
@@ -11,7 +11,7 @@ names = list(ClassTable.read(data_root).names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
-evaluate = False  # own scans have no point labels
+evaluate = False  # your scans have no point labels
 
 model = dict(backbone=dict(num_classes=len(names)))
 data = dict(

@@ -1,4 +1,4 @@
-"""Frames as views of one pinhole camera and one size: what all captures share.
+"""Frames as views of one pinhole camera and one size; shared by all captures.
 
 V views, H x W pixels at the stored size, N points. Pixel centers are at integer coordinates.
 """
@@ -149,7 +149,7 @@ def resample_depth(depth, size):
 
 
 def image_numbers(stems):
-    """The numbers that images are named by; their places where some are no numbers or twice."""
+    """The numbers that name the images; their positions if some are not numbers or occur twice."""
     numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
     usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
     return numbers if usable else list(range(len(stems)))

@@ -1,4 +1,4 @@
-"""How well the colors of projected points go with the images: poses without measured depth.
+"""How well the colors of projected points match the images: checks poses without measured depth.
 
 Where depth was rendered from the cloud it agrees with the points under any poses; photographs do
 not. N points, V views of H x W pixels; meters, pixel centers at integers.
@@ -70,7 +70,7 @@ def check_photos(
     views: Views,
     likely_size: bool,
 ) -> bool:
-    """Add, diagnosed, that points and photographs do not go together; returns whether they do."""
+    """Add a diagnosis where points do not match the photographs; returns whether they match."""
     cameras = cameras.some(TRIAL_VIEWS)
     size = dict(zip(views.frame.tolist(), views.size, strict=True))
     images = [read_view_image(scene, f, "color", size[int(f)]) for f in cameras.frame]
@@ -102,7 +102,7 @@ def check_photos(
 
 
 def _explain(coord, color, cameras, images, views, likely_size):
-    """(the mistake without which points and photographs agree best, how well); None if none."""
+    """(the mistake whose removal makes photographs fit best, how well); None if none."""
     best = None
     for explanation in explanations(views, likely_size):
         if explanation.key == "depth-unit":

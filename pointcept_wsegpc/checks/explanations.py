@@ -40,7 +40,7 @@ class Explanation:
 
 
 def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation]:
-    """All known mistakes of a scene with these schema.Views (all of them, in their order).
+    """All known mistakes of a scene with these Views (all of them, in their order).
 
     likely_size: whether the cloud has the size of a room in meters. If so, that points and poses
     are in another unit is out of question (made small enough, any scene fits within a tolerance);

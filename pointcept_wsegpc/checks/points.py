@@ -1,4 +1,4 @@
-"""The point arrays of a prepared scene: there, of one length, in meters, with labels in range.
+"""Checks the point arrays of a scene: present, of equal length, in meters, labels in range.
 
 N points.
 """

@@ -1,4 +1,4 @@
-"""Checks of a data root as a whole: which scenes, their tags, size and expected hours."""
+"""Checks of a whole data root: its scenes, their tags, its size and the training time to expect."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check_tags(
     try:
         tags = read_scene_tags(path)
     except (OSError, ValueError) as error:
-        fix = "write it by hand, {scene: [class names]}, or run the prepare tool again"
+        fix = "write it by hand, {scene: [class names]}, or run `wsegpc prepare` again"
         findings.add("tags-file", " ".join(str(error).split()), fix)
         return findings
     splits = {scene: split for split, _, scene in (name.partition("/") for name in scenes)}

@@ -1,4 +1,4 @@
-"""The views of a prepared scene: all images there, of one size, with depth that is depth.
+"""Checks the views of a scene: all images present and of the right size, with usable depth.
 
 V views of H x W pixels.
 """
@@ -31,7 +31,7 @@ def check_views(
 ) -> tuple[Views | None, list[int]]:
     """Add what is wrong with the views of a scene folder.
 
-    Returns schema.Views or None, and the frames (at most `limit`, evenly spread) that have whole
+    Returns Views or None, and the frames (at most `limit`, evenly spread) that have whole
     depth and color images and a possible camera.
     """
     scene = Path(scene)

@@ -1,4 +1,4 @@
-"""What can be wrong with the arrays of a cloud, dealt with once: NaN, duplicates, lengths, ranges.
+"""Cleaning of a cloud's arrays, in one place: NaN, duplicates, lengths, ranges.
 
 N points given, M distinct finite ones of them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 MAX_COORD = 1e30  # meters; beyond, a coordinate is as good as infinite: its powers overflow
-MIN_FLOAT, MAX_FLOAT = -0.01, 1.01  # of floats in 0..1 that somebody has computed with
+MIN_FLOAT, MAX_FLOAT = -0.01, 1.01  # tolerance for rounding of floats in 0..1
 # Multipliers of a hash of three numbers, without order or meaning.
 ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 

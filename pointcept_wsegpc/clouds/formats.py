@@ -1,4 +1,4 @@
-"""What every format of point clouds has in common. N points, F faces."""
+"""What all point cloud formats share. N points, F faces."""
 
 from __future__ import annotations
 

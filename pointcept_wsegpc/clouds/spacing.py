@@ -17,7 +17,7 @@ DISC_NEIGHBOURS, DISC_OF_FEW = 4, 0.02
 def spacing(coord: np.ndarray, sample: int = 1000) -> float:
     """Median distance in m from points (N, 3) to their nearest neighbours; 0 for fewer than 2.
 
-    About `sample` of the points are asked, all are possible neighbours.
+    About `sample` points are queried against all points.
     """
     if len(coord) < 2:
         return 0.0

@@ -32,7 +32,7 @@ COMMANDS = {
     "synthesize": "Make synthetic rooms in ScanNet's raw layout.",
     "synthrooms": "Make or check SynthRooms, the open benchmark.",
     "quickstart": "Run the whole path on synthetic rooms.",
-    "upgrade": "Bring stores, data roots and configs of an earlier release along.",
+    "upgrade": "Upgrade stores, data roots and configs of an earlier release.",
 }
 
 

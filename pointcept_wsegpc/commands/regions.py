@@ -36,7 +36,7 @@ def setting_options(function: Callable) -> Callable:
     """How the points are partitioned; shared with `wsegpc sweep-regions`."""
     options = (
         click.option("--method", default=DEFAULT),
-        click.option("--preset", help="Settings of the method known by a name."),
+        click.option("--preset", help="Named settings of the method; see --list-methods."),
         click.option(
             "--set",
             "given",
@@ -50,7 +50,7 @@ def setting_options(function: Callable) -> Callable:
             "--fill/--no-fill",
             default=None,
             show_default=False,
-            help="Give what is unassigned the nearest region; default: as the preset says.",
+            help="Give unassigned points the nearest region; default: as the preset says.",
         ),
     )
     for option in reversed(options):
@@ -95,7 +95,7 @@ def list_methods(ctx, _, value):
 @click.option(
     "--report-only",
     is_flag=True,
-    help="Extract nothing; report on what is there, whatever its settings.",
+    help="Extract nothing; report on the existing regions, whatever their settings.",
 )
 @click.option(
     "--list-methods",
@@ -103,7 +103,7 @@ def list_methods(ctx, _, value):
     expose_value=False,
     is_eager=True,
     callback=list_methods,
-    help="List the methods, their settings and presets, and end.",
+    help="List the methods, their settings and presets, then stop.",
 )
 @job_options
 def command(

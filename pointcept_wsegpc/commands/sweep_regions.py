@@ -29,7 +29,7 @@ wsegpc sweep-regions room.ply --vary method=growing,growing:wypr,supervoxel
 
 
 class Png(PathType):
-    """The path of a figure; told before the work starts where none can be written."""
+    """The path of a figure; refused before the work starts if it cannot be written."""
 
     def convert(self, value, param, ctx):
         path = super().convert(value, param, ctx)

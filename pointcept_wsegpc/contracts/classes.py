@@ -22,7 +22,7 @@ import numpy as np
 
 from ..files import read_json, write_json
 
-NO_LABEL = (255, -100)  # what others write where there is no label
+NO_LABEL = (255, -100)  # what other data sets write for no label
 
 IGNORE = -1  # on points; Pointcept's ignore_index
 IGNORE_PIXEL = 65535  # the same in 16-bit label and region images
@@ -40,7 +40,7 @@ def plain(name: str) -> str:
 
 
 def same(name: str) -> str:
-    """What two spellings of one name have in common: letter case and spaces do not count."""
+    """A name in the form that is compared: ignores letter case and spaces."""
     return " ".join(plain(name).casefold().split())
 
 

@@ -44,7 +44,7 @@ def outside(root, *given) -> list[Path | None]:
 
 @contextlib.contextmanager
 def staged(root: Path, split: str, name: str) -> Iterator[Path]:
-    """A folder out of sight that becomes the scene <root>/<split>/<name>, whole, or vanishes.
+    """A hidden folder that becomes the scene <root>/<split>/<name> once complete, or vanishes.
 
     Raises FileExistsError where another folder has that place, ValueError for a name that leaves
     the split's folder.
@@ -82,7 +82,7 @@ def link_points(source: Path, folder: Path) -> None:
 
 
 def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any) -> dict:
-    """Write what a scene was made of, by which code, with which settings; returns it.
+    """Write the manifest: source, code version and settings of a scene; returns it.
 
     Comes last: a scene with a manifest is finished. settings: a dataclass, see `recorded`.
     """
@@ -92,7 +92,7 @@ def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any)
 
 
 def recorded(settings: Any) -> dict:
-    """The fields of settings (a dataclass) that decide a scene's content, as JSON has them.
+    """The fields of settings (a dataclass) that determine a scene's content, for JSON.
 
     Fields with metadata {"source": True}, which say where the raw data lie, do not.
     """
@@ -162,7 +162,7 @@ def _below(folder, holding):
 
 
 def scene_key(scene: str | Path, root: str | Path) -> str:
-    """What tags and label stores know a scene by: its folder, relative to that of its split.
+    """The key of a scene in tags and label stores: its folder, relative to that of its split.
 
     >>> scene_key("/data/train/08/000123", "/data")
     '08/000123'

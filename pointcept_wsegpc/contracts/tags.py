@@ -36,7 +36,7 @@ def derive_tags(
 def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
     """Complete the tags file of a data set from the manifests of its prepared scenes.
 
-    Entries that the file already has stay as they are, whoever wrote them. Returns the path, how
+    Existing entries are kept as they are. Returns the path, how
     many scenes were added, and the scenes whose entry differs from their point labels.
     """
     path, added = Path(root) / TAGS_FILE, 0

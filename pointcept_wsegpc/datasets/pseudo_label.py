@@ -18,7 +18,7 @@ from ..contracts.label_store import LabelStore
 from ..contracts.scene import scene_dirs, scene_key
 from .seeding import EpochSeeded
 
-GROUND_TRUTH = ("segment", "instance")  # what names of files with ground truth begin with
+GROUND_TRUTH = ("segment", "instance")  # prefix of files with ground truth
 
 
 @DATASETS.register_module("WSegPCPseudoLabelDataset")

@@ -2,7 +2,7 @@
 
 N voxels, C input channels, D output channels, K kernel cells (k ** 3), M pairs.
 
-A sparse convolution is a list of pairs (source voxel, kernel cell, target voxel). The list is found
+A sparse convolution is a list of pairs (source voxel, kernel cell, target voxel). The list is built
 once from sorted voxel keys. A layer gathers the source rows, multiplies the rows of each cell by
 that cell's matrix and sums per target; its backward is the same with the ends swapped.
 """

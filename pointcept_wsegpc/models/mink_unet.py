@@ -88,7 +88,7 @@ class MinkUNet(nn.Module):
     """Mink U-Net as a Pointcept backbone.
 
     arch: "14A", "18A", "18C" or "34C". ``planes`` (eight widths) and ``layers`` (eight block
-    counts), in the order encoder 2, 4, 8, 16 then decoder 8, 4, 2, 1, replace what the arch says.
+    counts), in the order encoder 2, 4, 8, 16 then decoder 8, 4, 2, 1, replace those of the arch.
     num_classes: 0 returns features; otherwise a linear classifier follows them.
     backend: "auto", "spconv" or "torch", see sparse_conv.py; weights are exchangeable.
     """

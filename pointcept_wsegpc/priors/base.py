@@ -1,4 +1,4 @@
-"""2D predictors: what gives class scores for the images of a scene, and whose classes they are.
+"""2D predictors: class scores for the images of a scene, and the mapping of their classes.
 
 Shapes: H x W pixels, K classes of the predictor, C of the data set's class table.
 """
@@ -20,7 +20,7 @@ PREDICTORS = Registry("2D predictor")
 
 
 class Predictor(Protocol):
-    """Class scores of images, of whatever origin: files on disk or a network."""
+    """Source of class scores of images: files on disk or a network."""
 
     names: Sequence[str]  # the K classes, in the order of the scores
 

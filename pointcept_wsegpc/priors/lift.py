@@ -77,7 +77,7 @@ class Fusion:
         point, u, v = self._visible(scores.shape[1:], intrinsic, world_to_camera, depth)
         probs = bilinear(scores, u, v) * self.present
         mass = probs.sum(1)
-        sees = mass > 0  # not where the network says nothing, or what is not a number
+        sees = mass > 0  # skip pixels without a prediction, and NaN
         point, probs, mass = point[sees], probs[sees], mass[sees, None]
         if self.masked:
             probs = probs / mass

@@ -85,7 +85,7 @@ def write_prior(
         tags = None if scene_tags is None else scene_tags[scene.name]
         probs, seen, skipped = lift_scene(scene, predictor, table, tags, **settings)
         label = np.where(seen > 0, probs.argmax(1), IGNORE)
-        nowhere = np.full(len(label), -1)  # the vote of regions is for whoever reads the prior
+        nowhere = np.full(len(label), -1)  # region voting is left to the reader of the prior
         store.write(
             key,
             label,

@@ -1,8 +1,8 @@
-"""What a partition method gets to see of a cloud. N points given, M distinct finite ones of them.
+"""The cloud as a partition method sees it. N points given, M distinct finite ones of them.
 
 A method is a function of a Cloud and of its own settings that returns a region per row, (M,) with
 -1 = unassigned. It never meets a NaN, a duplicate, a normal of length 0 or a color of unknown
-range: those are dealt with here, once. `depth_view.DepthView` is the same for the pixels of a view.
+range: those are handled here, once. `depth_view.DepthView` is the same for the pixels of a view.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_NEIGHBOURS = 1000  # what a table is made for
 # this share of the side of the square that a point covers, told by its 8 nearest. Random points
 # have 0.47, a grid has 1.
 MIN_SHARE, FOR_SHARE = 0.4, 8
-MAX_MIN_SIZE = 1000  # a region given up has cost as many steps, and so has each of its points
+MAX_MIN_SIZE = 1000  # an abandoned region has cost this many steps, and so has each of its points
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Cloud:
 
     coord (N,3) in meters; normal (N,3) of any length, or None; color (N,3), uint8, or floats in
     0..1 or 0..255, or None; arrays by name: what else a method asks for, of all N points or whole,
-    such as labels (N,) or faces (F,3). Points with a NaN or infinite coordinate are left out. Of
+    such as labels (N,) or faces (F,3). Points with a NaN or infinite coordinate are skipped. Of
     points at one and the same place the first stands for all.
     """
 
@@ -155,7 +155,7 @@ class Cloud:
         return array[self.rows]
 
     def spread(self, region):
-        """Regions (N,) int32 of all points from those of the rows (M,); -1 for what was left out.
+        """Regions (N,) int32 of all points from those of the rows (M,); -1 for skipped points.
 
         Points at one place share their region.
         """

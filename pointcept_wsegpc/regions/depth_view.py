@@ -1,4 +1,4 @@
-"""What a partition method gets to see of a view: its depth image lifted to 3D, on the pixel grid.
+"""The view as a partition method sees it: its depth image lifted to 3D, on the pixel grid.
 
 H x W pixels, M of them with depth. Pixel centers are at integer coordinates.
 """

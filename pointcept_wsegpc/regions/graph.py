@@ -6,7 +6,7 @@ segmentator introduced. N points given, M rows of a Cloud or a DepthView, E edge
 
 Its segments, as in `*.segs.json`, are those of partition_graph with threshold 0.01, min_size 20 and
 convex, given the faces of its mesh and no normals. What differs: ties; points at one place, which
-are one here; faces without area, left out here; and what stays below min_size for want of edges,
+are one here; faces without area, skipped here; and what stays below min_size for want of edges,
 which is a segment there and unassigned here. With given normals or without faces it is the same
 rule on something else.
 """
@@ -155,7 +155,7 @@ def read_faces(path: str, num_points: int) -> np.ndarray:
 
 
 def rows_of_faces(cloud, faces):
-    """Rows (F',3) at the corners of the faces (F,3), without those that touch a left-out point."""
+    """Rows (F',3) at the corners of the faces (F,3), without those that touch a skipped point."""
     faces = np.asarray(faces)
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
         raise ValueError(

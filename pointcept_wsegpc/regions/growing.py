@@ -36,7 +36,7 @@ class GrowingSettings:
     neighbours: int = 12  # of a point; of a pixel they are the eight around it
     max_distance: float | None = None  # meters from the region's plane
     max_angle: float = 20.0  # degrees from the plane's normal
-    min_size: int | None = None  # points; smaller regions are given up
+    min_size: int | None = None  # points; smaller regions are discarded
 
     def __post_init__(self):
         check_growth(self.max_distance, self.max_angle)
@@ -90,7 +90,7 @@ def partition_growing(cloud: Cloud | DepthView, settings: GrowingSettings) -> np
     Seeds are taken from the flattest place on (`local_planes`). A point joins if it is within
     max_distance meters of the region's plane and its normal within max_angle degrees of the
     plane's. It is reached through a member that has it among its nearest neighbours, so lone points
-    may stay out. Regions below min_size points are given up. Returns (M,).
+    may stay out. Regions below min_size points are discarded. Returns (M,).
     """
     normal, unevenness = cloud.planes(settings.neighbours)
     table = cloud.neighbours(settings.neighbours)

@@ -1,7 +1,7 @@
 """The compiled core of region growing: least-squares planes, and growth over a neighbour table.
 
 N points, K entries of a neighbour table: k nearest neighbours in a cloud (growing.py), the
-8-neighbourhood of the pixel grid in a view (views.py). The points of a plane are held as ten
+8-neighbourhood of the pixel grid in a view (depth_view.py). The points of a plane are held as ten
 running moments (count, three first, six second), so that it grows by additions alone and a refit
 costs one 3x3 eigenproblem.
 

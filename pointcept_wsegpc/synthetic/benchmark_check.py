@@ -1,7 +1,7 @@
 """Whether a SynthRooms data root holds what everybody else's holds.
 
 Two answers. The checksum hashes the arrays that decide results: points rounded to millimeters,
-colors, labels, poses, depth and label images; color images are left out, because a JPEG's bytes
+colors, labels, poses, depth and label images; color images are skipped, because a JPEG's bytes
 are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
 millions of values some always lie at its edge: another ray caster or mathematics library may see a
 vertex more or less. So the census, points of each class and views of each split, is compared as

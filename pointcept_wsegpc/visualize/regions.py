@@ -83,7 +83,7 @@ def regions_beside(ids, count):
 
 
 class Scene:
-    """Points as one figure shows them, in as many colorings as wanted.
+    """Points as one figure shows them, in any number of colorings.
 
     coord (N,3) meters, z up; normal (N,3) out of the surfaces: those seen from behind are
     skipped. None: estimated, and turned to the middle of the cloud, as those of a room are.
@@ -145,7 +145,7 @@ def draw_grid(path, rows, legend=()):
         draw.rectangle((x, top + y + 3, x + 14, top + y + 17), tuple(map(int, color)))
         draw.text((x + 20, top + y), name, "black", font)
     with atomic_path(Path(path)) as temporary:
-        # 256 colors: a third of the bytes, and nobody sees it.
+        # 256 colors: a third of the bytes, without a visible difference.
         canvas.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", optimize=True)
 
 

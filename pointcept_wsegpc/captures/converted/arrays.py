@@ -1,4 +1,4 @@
-"""Point arrays of other people's scenes, in the names, types and label values of ours.
+"""Point arrays of other people's scenes, under our names, types and label values.
 
 N points.
 """

@@ -1,4 +1,4 @@
-"""Which intrinsics the images of a scene have, where a layout says it, and where it does not.
+"""Intrinsics of a scene's images, from whatever the layout has, else nominal ones.
 
 H x W pixels; pixel centers at integers.
 """

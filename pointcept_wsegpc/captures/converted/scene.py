@@ -40,7 +40,7 @@ SUPERPOINTS = "initial_superpoints_wypr"
 
 @dataclass(frozen=True)
 class ConvertSettings(LabeledSettings):
-    """What decides the content of a converted scene; other values mean converting it again."""
+    """Settings that determine a converted scene; other values mean converting it again."""
 
     stride: int = setting(20, "take frames whose number is a multiple", minimum=1, metavar="N")
     regions: bool = setting(True, "take the regions that the layout has")

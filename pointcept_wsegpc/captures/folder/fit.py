@@ -1,4 +1,4 @@
-"""What is said where the cameras of an own scan do not fit its cloud. M points, H x W pixels."""
+"""Whether the cameras of a user's scan fit its cloud, and errors if not. M points, H x W pixels."""
 
 import numpy as np
 

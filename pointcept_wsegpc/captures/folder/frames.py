@@ -1,4 +1,4 @@
-"""Posed images of an own scan as views of one pinhole camera and one size.
+"""Posed images of a user's scan as views of one pinhole camera and one size.
 
 H x W pixels at the stored size. Pixel centers at integer coordinates.
 """
@@ -111,5 +111,5 @@ class FolderFrames(Frames):
 
 
 def image_sizes(images):
-    """Sizes (H, W) of image files, each once, the unreadable left out."""
+    """Sizes (H, W) of image files, each once; unreadable files are skipped."""
     return sorted({size for path in images if (size := image_size(path))})

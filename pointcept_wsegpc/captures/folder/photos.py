@@ -10,7 +10,7 @@ from ...camera.resample import nearest_index
 from ..frames import BadFrame, read_depth_image
 from .poses.base import Camera
 
-MAX_METERS = 65.0  # m, the most that a prepared depth image holds
+MAX_METERS = 65.0  # m, maximum depth that a prepared depth image can hold
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
 
 

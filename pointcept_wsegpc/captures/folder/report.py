@@ -1,4 +1,4 @@
-"""What the owner of scans is told once they are prepared."""
+"""The report printed after a user's scans are prepared."""
 
 from __future__ import annotations
 

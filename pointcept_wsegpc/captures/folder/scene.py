@@ -1,4 +1,4 @@
-"""Own scans: a folder per scene, in whatever format it was taken.
+"""Users' scans: a folder per scene, in whatever format it was taken.
 
     RAW/SCENE/         one cloud or mesh (clouds/) · images and their poses (poses/) · optional
                        depth images, axis_alignment.txt (4x4, world to a frame along the walls)
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FolderSettings(ViewSettings):
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     spacing: float = setting(
         0.02,
@@ -61,7 +61,7 @@ class FolderSettings(ViewSettings):
 @CAPTURES.register("scans")
 @dataclass(frozen=True)
 class FolderCapture(Capture):
-    """One own scan, and where its prepared scene goes."""
+    """One scan of the user's, and where its prepared scene goes."""
 
     folder: Path
 

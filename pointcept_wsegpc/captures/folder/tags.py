@@ -1,4 +1,4 @@
-"""Tags and classes of own scans, as people write them.
+"""Tags and classes of users' scans, as people write them.
 
 tags.csv or tags.json; optional classes.txt, or classes.json (contracts/classes.py).
 
@@ -23,11 +23,11 @@ EXPECTED = "expected the header scene,tags or scene,CLASS,CLASS,…"
 
 
 def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
-    """(class table, {scene: [class names]}) of a folder of own scans, names in NFC.
+    """(class table, {scene: [class names]}) of a folder of scans, names in NFC.
 
     The table is classes.json, else the names of classes.txt, else the columns of a table, else all
     tags in alphabetical order. Tags match it in any letter case and by synonym. Raises one line
-    for a missing or odd file, and for a tag that is no class.
+    for a missing or malformed file, and for a tag that is not a class.
     """
     raw = Path(raw)
     path = next((raw / name for name in TAGS_FILES if (raw / name).is_file()), None)

@@ -1,4 +1,4 @@
-"""An example of a folder of own scans, to look at and to fill: one tiny room, and what to write.
+"""An example folder of scans to copy and fill in: one tiny room, and a README of the layout.
 
 N points, H x W pixels.
 """

@@ -1,4 +1,4 @@
-"""The cloud of an own scan as prepared points: meters, z up, near the origin, one point a spacing.
+"""The cloud of a user's scan as prepared points: meters, z up, near the origin, thinned.
 
 N points as scanned, M prepared points.
 """

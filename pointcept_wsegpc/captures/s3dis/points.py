@@ -67,7 +67,7 @@ def read_object(path):
 
 
 def object_files(folder):
-    """Sorted object files of a room, and the names of those left out as second copies."""
+    """Sorted object files of a room, and the names of those skipped as second copies."""
     files = sorted(Path(folder).glob("*.txt"))
     names = {path.stem for path in files}
     copies = [path for path in files if _original(path.stem) in names]

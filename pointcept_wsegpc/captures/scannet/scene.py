@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ScanNetSettings(LabeledSettings):
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     stride: int = setting(20, "take frames 0, N, 2 N, …", minimum=1, metavar="N")
     points: str = field(init=False)  # "mesh", or "pointcept": the arrays of a preprocessed folder

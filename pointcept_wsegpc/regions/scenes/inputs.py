@@ -1,4 +1,4 @@
-"""What a partition method needs of a prepared scene and of files beside it.
+"""The inputs of a partition method, from a prepared scene and files beside it.
 
 N points, F faces, V views of H x W pixels. What is damaged gets one line that names the file.
 """
@@ -79,7 +79,7 @@ def read_array(scene, name):
 
 
 def read_frames(scene):
-    """The posed views of a scene, as `schema.read_views` has them."""
+    """The posed views of a scene, as contracts/views.py reads them."""
     path = scene / "views.npz"
     with readable(path):
         views = read_views(scene)
@@ -106,7 +106,7 @@ def read_images(scene, frame, size):
 
 @contextlib.contextmanager
 def readable(path):
-    """Whatever reading a damaged file raises, as one line that names the path.
+    """Turn whatever reading a damaged file raises into one line that names the path.
 
     Damage can make the readers raise anything.
     """

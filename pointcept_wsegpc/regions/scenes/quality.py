@@ -1,4 +1,4 @@
-"""Numbers about partitions: how many regions, how large, how true to the labels, how fast.
+"""Statistics of partitions: number and size of regions, agreement with the labels, speed.
 
 N points (or pixels), R regions, C classes.
 """

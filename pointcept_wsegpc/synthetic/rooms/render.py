@@ -75,7 +75,7 @@ class RoomCaster:
         return np.where(hit["primID"] < 0, np.inf, hit["tfar"]), hit["primID"]
 
     def is_occluded(self, origin: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Whether something lies between two points, a centimeter at either end left out, (R,)."""
+        """Whether something lies between two points, ignoring a centimeter at either end, (R,)."""
         direction = np.asarray(target) - np.asarray(origin)
         length = np.linalg.norm(direction, axis=-1, keepdims=True)
         unit = direction / np.maximum(length, 1e-9)

@@ -1,7 +1,7 @@
 """The mesh that a scan of a synthetic room would be reconstructed to.
 
 V vertices, F faces, S segments. Patches are resampled to an even vertex spacing, what no camera
-position sees is left out, faces are turned to the side that was seen, and vertices get the small
+position sees is dropped, faces are turned to the side that was seen, and vertices get the small
 errors of a reconstruction.
 """
 

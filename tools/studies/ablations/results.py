@@ -1,4 +1,4 @@
-"""What came out of a table: numbers of every row, over its seeds. All metrics in %.
+"""Results of a table: the metrics of every row over its seeds, in %.
 
 The result is one dictionary that JSON can hold; report.py and figures.py take it.
 """
@@ -81,7 +81,7 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
 
 
 def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
-    """Everything about one row; seeds whose stage one has not finished are left out."""
+    """Everything about one row; seeds whose stage one has not finished are skipped."""
     found = {seed: seed_result(study, row, seed, out) for seed in seeds}
     found = {seed: result for seed, result in found.items() if result is not None}
     metrics = {
@@ -211,7 +211,7 @@ def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]
     """Every comparison's differences, seed by seed, of the trainings' metrics that its rows have.
 
     Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
-    the same. Comparisons whose rows have no seed in common are left out.
+    the same. Comparisons whose rows have no seed in common are skipped.
     """
     found = {row["label"]: row for row in rows}
     results = []

@@ -16,7 +16,7 @@ class Row:
     stage_two: labels that a stage two is trained on, for which the stage one is also evaluated on
         unseen scenes: "pseudo" (the row's own), "truth" (ground truth); None: no stage two.
     paper: {"3D": mIoU, "2D": mIoU, "stage two": mIoU} in % on ScanNet.
-    without: metrics that would say nothing about the row, and are left out.
+    without: metrics that say nothing about the row, and are skipped.
     """
 
     label: str

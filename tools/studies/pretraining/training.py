@@ -77,7 +77,7 @@ def held_out(net: TagNet, images, classes) -> tuple[float, float]:
 
 
 def mean_average_precision(score: np.ndarray, classes: np.ndarray) -> float:
-    """Mean over the classes of the precision at every positive; classes without any left out.
+    """Mean over the classes of the precision at every positive; classes without any are skipped.
 
     score, classes (B, C). What a random order would reach is about the share of positives.
     """

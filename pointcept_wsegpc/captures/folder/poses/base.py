@@ -1,6 +1,6 @@
-"""Pose conventions: the registry, and what each is read into: images, cameras, where these stood.
+"""Pose conventions: the registry, and what each is read into: images, cameras and their poses.
 
-A convention of one's own is a class with `files`, `is_there` and `read_trajectory`:
+Your own convention is a class with `files`, `is_there` and `read_trajectory`:
 
     @POSES.register("mine")
     class MyPoses(PoseFormat): ...
@@ -93,7 +93,7 @@ class PoseFormat:
 
     @staticmethod
     def read_trajectory(scene: Path) -> Trajectory:
-        """The images of the folder with their poses; ValueError names a file that is odd."""
+        """The images of the folder with their poses; ValueError names a malformed file."""
         raise NotImplementedError
 
 
@@ -143,7 +143,7 @@ def plain_form(name) -> str:
 
 
 def list_images(folder: Path | None, suffixes=IMAGE_SUFFIXES) -> list[Path]:
-    """Image files below a folder in natural order, hidden ones left out; [] without the folder."""
+    """Image files below a folder in natural order, hidden ones skipped; [] without the folder."""
     if folder is None or not folder.is_dir():
         return []
     files = [

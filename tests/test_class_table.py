@@ -104,7 +104,7 @@ def test_labels_and_reports(root, tmp_path):
     assert manifest["names"] == list(TABLE.names)
     assert manifest["quality"]["miou"]["3d"] == 1 == stage_two_miou(root, "train", tmp_path)
     stored = tmp_path / "store" / f"{name}.npz"
-    assert write_labelled((path, stored), TABLE, tmp_path) is None
+    assert write_labelled((path, stored, tmp_path / f"{name}.ply"), TABLE) is None
     header = (tmp_path / f"{name}.ply").read_bytes()[:4000].decode("latin-1")
     assert "label 36 otherfurniture" in header
     row = scene_row(path, [], {"ours": tmp_path}, TABLE)

@@ -26,6 +26,7 @@ NAMES = {
         [
             "WSegPCMultiViewDataset",
             "WSegPCPseudoLabelDataset",
+            "WSegPCSceneDataset",
         ],
     ),
     "transforms": (

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contracts import scene as contract
 from ..contracts.classes import ClassTable, given_table
-from ..contracts.scene import SCENE_LAYOUT
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
 
@@ -23,21 +23,15 @@ def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, 
     Raises FileNotFoundError in one line where there is none.
     """
     root = Path(root).expanduser().resolve()
-    folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
-    scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
-    if splits is not None:
-        scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
+    folders = contract.find_scenes(root, splits, *PARTS, "views")
+    scenes = {contract.split_key(folder, root): folder for folder in folders}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(
-            f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
-            "`wsegpc prepare` wrote"
+            f"no scene{which} in {root}; expected {contract.SCENE_LAYOUT}: give the data root that "
+            "a `wsegpc prepare` wrote"
         )
     return scenes
-
-
-def _looks_like_scene(folder):
-    return any((folder / part).exists() for part in (*PARTS, "views"))
 
 
 def class_table(text: str | None, root: str | Path) -> ClassTable:

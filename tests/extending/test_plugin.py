@@ -1,0 +1,146 @@
+"""Somebody else's data set, partition, predictor, loss, encoder and backbone, outside the package.
+
+plugin/ is what a user writes. It goes through the whole path with a wheel that is installed
+read-only, in a folder of its own. N points.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
+from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.tags import read_scene_tags
+from pointcept_wsegpc.contracts.views import read_view_image, read_views
+from pointcept_wsegpc.files import read_json
+
+PLUGIN = Path(__file__).parent / "plugin"
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHIFT = 17  # id of a class of the toy data set, less that of ScanNet's 20
+NO_LABEL = 255
+
+
+def raw_scene(scene, path):
+    """Write a prepared scene of ScanNet's classes as a raw one of the toy data set: labels (N,)."""
+    points, views = read_points(scene, ("coord", "segment20")), read_views(scene)
+    images = {
+        kind: [read_view_image(scene, frame, kind) for frame in views.frame.tolist()]
+        for kind in ("color", "depth")
+    }
+    label = points["segment20"].astype(np.int64)
+    label = np.where((label >= 0) & (label < 20), label + SHIFT, NO_LABEL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        coord=points["coord"],
+        label=label,
+        image=images["color"],
+        depth=images["depth"],
+        camera_to_world=np.linalg.inv(views.world_to_camera),
+        intrinsic=views.intrinsic[0],
+    )
+    return np.where(label == NO_LABEL, IGNORE, label)
+
+
+def usual_colors(scenes, names):
+    """{class: mean RGB of the pixels that show it} of prepared scenes."""
+    pixels = {}
+    for scene in scenes:
+        for frame in read_views(scene).frame.tolist():
+            label = read_view_image(scene, frame, "label")
+            color = read_view_image(scene, frame, "color")
+            for number in np.unique(label[label >= 0]).tolist():
+                pixels.setdefault(number, []).append(color[label == number])
+    return {
+        names[number + SHIFT]: np.concatenate(seen).mean(0).tolist()
+        for number, seen in pixels.items()
+    }
+
+
+@pytest.fixture
+def run(tmp_path, wheel_site, wheel_environment):
+    """Function: a command of the installed wheel in the user's folder; what it says."""
+    site, folder = tmp_path / "plugin", tmp_path / "work"
+    shutil.copytree(PLUGIN / "toy_plugin", site / "toy_plugin")
+    shutil.copytree(PLUGIN / "configs", folder / "configs/toy")
+    (folder / "configs/wsegpc").symlink_to(wheel_site / "pointcept_wsegpc/configs")
+    commands = wheel_environment(site, WSEGPC_PLUGINS="toy_plugin", OMP_NUM_THREADS="1")
+    configs = {k: v for k, v in commands.items() if k != "WSEGPC_PLUGINS"}
+
+    def run(name, *words):
+        words = [sys.executable, "-m", "pointcept_wsegpc", name, *map(str, words)]
+        # A config names the modules that it needs.
+        env = configs if "-c" in words else commands
+        result = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return result.stdout
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_users_plugin_from_raw_data_to_stage_two(prepared_root, tmp_path, run):
+    work, root = tmp_path / "work", tmp_path / "work/data/toy"
+    drives = {"train": ("08", "09", "10"), "val": ("11",)}
+    scenes = [
+        (scene, f"{split}/{drive}/000123")
+        for split, names in drives.items()
+        for scene, drive in zip(scene_dirs(prepared_root, split), names, strict=False)
+    ]
+    truth = {name: raw_scene(scene, tmp_path / f"raw/{name}.npz") for scene, name in scenes}
+    run("prepare", "toy", "--raw", tmp_path / "raw", "--out", root, "--size", "48x36")
+    table = ClassTable.read(root)
+    assert len(table) == 37
+    tags = read_scene_tags(root / "scene_tags.json", table)
+    for name, label in truth.items():
+        scene = root / name
+        stored = table.clean(np.load(scene / "semantic.npy"), scene)
+        np.testing.assert_array_equal(stored, label)
+        assert not (scene / "color.npy").exists()
+        if name.startswith("train/"):
+            seen = np.unique(label[label != IGNORE])
+            assert [table.index(tag) for tag in tags[name.removeprefix("train/")]] == seen.tolist()
+
+    run("regions", root, "--method", "cubes", "--set", "size=0.7", "--workers", 2, "--report")
+    region = np.load(root / "train/08/000123/region.npy")
+    coord = np.load(root / "train/08/000123/coord.npy")
+    cubes = np.unique(np.floor(coord / 0.7), axis=0)
+    assert region.max() + 1 == len(cubes) and region.min() == 0
+    report = read_json(root / "regions-report/report.json")
+    assert set(truth) == set(report["scenes"])
+    run("check", root, "--figures", 1)
+
+    (work / "palette.json").write_text(
+        json.dumps(usual_colors([s for s, _ in scenes], table.names))
+    )
+    run("prior", root, "--predictor", "palette", "--set", "path=palette.json", "sharpness=50",
+        "--store", "exp/prior")  # fmt: skip
+    keys = [name.removeprefix("train/") for name in truth if name.startswith("train/")]
+    prior = LabelStore.load(work / "exp/prior")
+    assert sorted(prior.manifest["scenes"]) == keys
+    for key in keys:
+        label = truth[f"train/{key}"]
+        lifted = prior.read(key, len(label))["label"]
+        known = (lifted != IGNORE) & (label != IGNORE)
+        assert known.mean() > 0.3 and (lifted == label)[known].mean() > 0.5
+        assert {table.names[i] for i in np.unique(lifted[lifted >= 0])} <= set(tags[key])
+
+    run("train", "-c", "configs/toy/stage1.py", "--options", "save_path=exp/stage1")
+    one = "exp/stage1/config.py", "--weight", "exp/stage1/model/model_last.pth"
+    run("export-labels", "-c", *one, "--store", "exp/student", "--network", "student")
+    for store in ("exp/stage1/pseudo_labels", "exp/student"):
+        LabelStore.load(work / store).check(table.names, keys)
+    run("export-ply", root, "--store", "exp/student", "--out", "exp/ply")
+    assert (work / "exp/ply/08/000123.ply").is_file()
+
+    run("train", "-c", "configs/toy/stage2.py", "--options", "save_path=exp/stage2")
+    two = "exp/stage2/config.py", "--weight", "exp/stage2/model/model_last.pth"
+    run("predict", "-c", *two, "--split", "val", "--out", "exp/predictions")
+    with np.load(work / "exp/predictions/11/000123.npz") as stored:
+        assert len(stored["label"]) == len(truth["val/11/000123"])

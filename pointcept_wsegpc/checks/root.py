@@ -23,7 +23,7 @@ def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, 
     Raises FileNotFoundError in one line where there is none.
     """
     root = Path(root).expanduser().resolve()
-    folders = contract.find_scenes(root, splits, *PARTS, "views")
+    folders = contract.find_scenes(root, splits or None, *PARTS, "views")
     scenes = {contract.split_key(folder, root): folder for folder in folders}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""

@@ -74,6 +74,14 @@ def test_register_lists_every_module_that_registers():
     assert listed == found
 
 
+def test_unpickling_a_config_imports_what_it_names(tmp_path, monkeypatch):
+    (tmp_path / "model_of_a_user.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    config = Config({"custom_imports": {"imports": ["model_of_a_user"]}})
+    pickle.loads(pickle.dumps(config))
+    assert sys.modules.pop("model_of_a_user")
+
+
 def test_a_pickled_config_is_the_config():
     config = Config.fromfile(str(CONFIG))
     again = pickle.loads(pickle.dumps(config))

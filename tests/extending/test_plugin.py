@@ -5,6 +5,7 @@ read-only, in a folder of its own. N points.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli import wsegpc
 
+from pointcept_wsegpc.checks import root
+from pointcept_wsegpc.commands import regions
 from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
+from pointcept_wsegpc.regions import PARTITIONS
+from pointcept_wsegpc.regions.scenes.settings import of_scene
 
 PLUGIN = Path(__file__).parent / "plugin"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -68,6 +74,29 @@ def run(tmp_path, wheel_site, wheel_environment):
         return result.stdout
 
     return run
+
+
+def test_scenes_in_folders_have_one_name_in_every_command(tmp_path):
+    ClassTable(["floor"], label_file="semantic").write(tmp_path)
+    names = ["train/08/000123", "train/09/000123"]
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+        np.save(tmp_path / name / "coord.npy", np.zeros((5, 3), np.float32))
+        np.save(tmp_path / name / "semantic.npy", np.full(5, int(name[7])))
+    (tmp_path / "train/unprepared").mkdir()
+    scenes, others = regions.find_scenes(tmp_path, ())
+    assert list(scenes) == list(root.find_scenes(tmp_path)) == names
+    assert others == ["train/unprepared"]
+    partition = PARTITIONS.get("file").resolve(given={"path": "/x/{split}/{scene}.npy"})
+    paths = [of_scene(partition, scene).settings.path for scene in scenes.values()]
+    assert paths == [f"/x/{name}.npy" for name in names]
+    store = LabelStore(tmp_path / "store", ["floor"], {}).open(["08/000123", "09/000123"])
+    for key in ("08/000123", "09/000123"):
+        store.write(key, np.zeros(5), np.ones(5))
+    store.finish()
+    out = tmp_path / "ply"
+    assert wsegpc("export-ply", tmp_path, "--store", store.path, "--out", out).exit_code == 0
+    assert sorted(path.parent.name for path in out.glob("*/000123.ply")) == ["08", "09"]
 
 
 @pytest.mark.slow
@@ -128,3 +157,14 @@ def test_a_users_plugin_from_raw_data_to_stage_two(prepared_root, tmp_path, run)
     run("predict", "-c", *two, "--split", "val", "--out", "exp/predictions")
     with np.load(work / "exp/predictions/11/000123.npz") as stored:
         assert len(stored["label"]) == len(truth["val/11/000123"])
+
+
+def test_the_page_shows_these_files_and_each_is_short():
+    page = (REPOSITORY / "docs/extending.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    files = {path: path.read_text(encoding="utf-8") for path in PLUGIN.rglob("*.py")}
+    for block in shown:
+        assert any(block.strip() in text for text in files.values()), block
+    for path, text in files.items():
+        assert any(block.strip() in text for block in shown), path
+        assert len(text.splitlines()) < 40, path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +18,15 @@ LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
 
 
-def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, Path]:
-    """{split/scene: folder} of a data root, unfinished and broken ones included.
+def find_scenes(root: str | Path, splits: Sequence[str] = ()) -> dict[str, Path]:
+    """{split/scene: folder} of a data root or of some of its splits, broken ones included.
 
     Raises FileNotFoundError in one line where there is none.
     """
     root = Path(root).expanduser().resolve()
     folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
     scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
-    if splits is not None:
+    if splits:
         scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""

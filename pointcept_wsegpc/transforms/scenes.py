@@ -24,8 +24,8 @@ def structure_regions(
     """Region ids of one structure: for each of its sides, the region with most points near it.
 
     Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; role: "ground" (bottom),
-        "ceiling" (top) or "wall" (the four sides); min_share: share of the points near the sides that
-        these regions must hold together. Supervoxels hold less: a piece is not a floor.
+        "ceiling" (top) or "wall" (the four sides); min_share: share of the points near the sides
+        that these regions must hold together. Supervoxels hold less: a piece is not a floor.
     Returns: sorted list of ids, empty where there is no such structure.
     """
     low, high = coord.min(0), coord.max(0)

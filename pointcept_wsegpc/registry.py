@@ -1,4 +1,4 @@
-"""Names for things that users may add: one small registry a kind, and the plugins that fill them.
+"""Registries for whatever users may add, one per kind, and the plugins that fill them.
 
 A registry object stands in a file below its entries, which import it to register themselves:
 
@@ -29,7 +29,7 @@ class Registry:
         self._entries: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     def register(self, name: str, **facts: Any) -> Callable:
-        """Decorator: file an object under ``name``; raises ValueError where another has it."""
+        """Decorator: register an object under ``name``; raises ValueError where another has it."""
 
         def file(entry):
             known, _ = self._entries.setdefault(name, (entry, facts))
@@ -69,7 +69,7 @@ class Registry:
 
 @functools.cache
 def load_plugins() -> None:
-    """Import the modules of users, once a process.
+    """Import the modules of users, once per process.
 
     Installed packages name theirs in the entry-point group ``PLUGINS``, the environment variable
     ``MODULES`` names others. Raises ImportError that names the plugin where its import fails.

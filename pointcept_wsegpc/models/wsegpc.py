@@ -49,11 +49,11 @@ class WSegPC(nn.Module):
             "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py. A frozen
             image encoder learns from none, its head from "cam".
         guidance_3d_weight, guidance_2d_weight: the paper's alpha. guidance_warmup_iters: length of
-            its ramp, in iterations, that is training forwards.
+            its ramp, in training iterations.
         guidance_temperature: of the contrastive guidance, Eq. 1.
         max_pairs, max_pairs_per_view, min_pairs_per_view: point-pixel pairs of a scene, of a view,
-            and how many links a view must have more than, to take part.
-        consistency: form of it: "region-point" (Eq. 2-8), "point-point" or "region", see
+            and the number of links that a view must exceed to take part.
+        consistency: its form: "region-point" (Eq. 2-8), "point-point" or "region", see
             losses/consistency.py.
         rpc_3d_weight, rpc_2d_weight: the paper's beta; 0 switches the branch's term off.
         rpc_warmup_iters: iterations of its ramp.
@@ -145,7 +145,7 @@ class WSegPC(nn.Module):
         return self.teacher if name == "teacher" else self.student
 
     def start_stage(self) -> None:
-        """Forget the schedule of an earlier stage whose weights were loaded, not its weights."""
+        """Reset the schedule of an earlier stage whose weights were loaded; keep the weights."""
         self.iteration.zero_()
         self.threshold_3d.count.zero_()
         self.threshold_2d.count.zero_()

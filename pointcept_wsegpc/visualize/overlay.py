@@ -1,4 +1,4 @@
-"""Figures of points projected into views: right poses show in one look, and so do wrong ones.
+"""Figures of points projected into views: right and wrong poses are visible at a glance.
 
 N points, V views of H x W pixels.
 """

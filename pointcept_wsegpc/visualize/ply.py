@@ -78,7 +78,7 @@ def _read_labels(path):
 
 
 def _scan(scene):
-    """(the scan of a prepared scene, None), or (None, why its prepared points have to do)."""
+    """(the scan of a prepared scene, None), or (None, why the prepared points are used)."""
     if not (scene / INVERSE).is_file():
         return None, None  # prepared point by point
     source = Path(read_json(scene / "manifest.json")["source"]["points"])

@@ -114,7 +114,7 @@ class Scene:
         ids = np.full(self._shown.shape, -1)
         ids[self._shown >= 0] = region[self._shown[self._shown >= 0]]
         colors = region_colors(ids)
-        # An id that is not seen has no color.
+        # An id that is not visible has no color.
         return self.in_labels(np.where(region < len(colors) - 1, region, -1), colors, select=False)
 
     def in_labels(self, label, colors, select=True):

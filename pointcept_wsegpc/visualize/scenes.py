@@ -59,8 +59,8 @@ def view_rotation(coord: np.ndarray) -> np.ndarray:
 def visible_points(coord: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Which point each pixel of an image (2H, 2W) shows, (H, W) = PANEL; -1 for none.
 
-    From so far that it is orthographic. Surfaces seen from behind are skipped, so that one looks
-    past the near walls.
+    The camera is far enough to be orthographic. Surfaces seen from behind are skipped, so that the
+    near walls do not hide the room.
     """
     rotation, size = view_rotation(coord), (2 * PANEL[0], 2 * PANEL[1])
     front = np.flatnonzero(normal @ rotation[2] < 0.05)

@@ -244,7 +244,7 @@ def test_structure_against_a_loop(regions, is_found):
             expected = sorted({best for best, _, _ in found})
             if sum(held for _, held, _ in found) < 0.2 * sum(total for _, _, total in found):
                 expected = []
-            assert structure_regions(coord, region, role, least=0.2) == expected
+            assert structure_regions(coord, region, role, min_share=0.2) == expected
             outcomes.add(bool(expected))
     assert outcomes == is_found
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def repair_bytes(data):
-    """Text whose corrupt bytes are mended, and what was mended: (bytes, [(line, wrong, right)]).
+    """Text with its corrupt bytes repaired, and the repairs: (bytes, [(line, wrong, right)]).
 
     Some files of the release hold bytes whose bit 0x20 was lost: a digit or a space became a
     control byte. Setting the bit gives the character back. Lines count from 1.
@@ -86,7 +86,7 @@ def class_of(name):
 
 
 def read_raw_room(folder):
-    """Point arrays of a raw room, and notes on what was not as it should be.
+    """Point arrays of a raw room, and notes on repairs and skipped files.
 
     Returns: {coord (N, 3) float32, color (N, 3) uint8, segment (N,) int16, instance (N,) int16};
         {"repairs": [[file, line, wrong byte, character]], "left_out": [file]}.

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class S3DISSettings(LabeledSettings):
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     height: int = setting(256, "stored height of an image in pixels", minimum=1)
     width: int = setting(256, "stored width of an image in pixels", minimum=1)
@@ -92,7 +92,7 @@ class S3DISCapture(Capture):
         if captures and settings.images and not found_images:
             raise FileNotFoundError(
                 f"no image of {areas} in {settings.images}; expected area_1/data/rgb, depth, pose: "
-                "check --images, or leave it out to prepare for 3D only"
+                "check --images, or omit it to prepare for 3D only"
             )
         if captures and settings.angles and not found_angles:
             raise FileNotFoundError(
@@ -210,7 +210,7 @@ def agreement(measured: DepthFit) -> dict:
 
 
 def problem(report: dict, tolerance: float) -> str | None:
-    """What is absurd about an `agreement`, in a few words; None where nothing is."""
+    """What is implausible about an `agreement`, in a few words; None if nothing is."""
     if report["visible"] < MIN_VISIBLE:
         return f"the views see {100 * report['visible']:.1f} % of the points"
     if report["median_error"] > tolerance:

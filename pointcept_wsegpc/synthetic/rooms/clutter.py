@@ -1,4 +1,4 @@
-"""Small things: ScanNet's otherfurniture class, and props that its 20 classes leave out."""
+"""Small things: ScanNet's otherfurniture class, and props outside its 20 classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much harder than the plain ones synthetic rooms and their scans are."""
+"""Difficulty settings of synthetic rooms and their scans."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What makes regions leak across objects and looks deceive; the defaults add nothing.
+    """Settings that make regions leak and appearance mislead; the defaults add nothing.
 
     touching: chance that a piece of furniture is pushed to its wall and against its neighbour, and
         takes on the neighbour's height and depth where these are alike.

@@ -71,7 +71,7 @@ class Model:
         return own.placed(self.position, self.yaw)
 
     def in_own_frame(self) -> Model:
-        """The same object, back where it was built."""
+        """The same object, moved back to its own frame."""
         return self.placed(-rotation_z(-self.yaw) @ self.position, -self.yaw)
 
 

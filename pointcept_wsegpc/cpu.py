@@ -33,7 +33,7 @@ def patch() -> bool:
     _tame_spconv(torch)
     missing = [name for name in STUBBED if importlib.util.find_spec(name) is None]
     sys.meta_path.append(StubFinder(missing))
-    # True without CUDA, but Pointcept's trainer asks for these anyhow.
+    # True without CUDA, but Pointcept's trainer uses these anyway.
     for message in (".*pin_memory.*", ".*CUDA is not available.*"):
         warnings.filterwarnings("ignore", message=message)
     return had_cuda

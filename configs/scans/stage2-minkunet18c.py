@@ -1,4 +1,4 @@
-# Stage two on own scans: the Mink U-Net on their pseudo-labels, for scans without tags.
+# Stage two on your own scans: the Mink U-Net on their pseudo-labels, for scans without tags.
 _base_ = ["../_base_/stage2.py"]
 
 import os
@@ -11,14 +11,14 @@ names = list(ClassTable.read(data_root).names)
 scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 
 epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
-evaluate = False  # own scans have no point labels
+evaluate = False  # your scans have no point labels
 
 model = dict(backbone=dict(num_classes=len(names)))
 data = dict(
     num_classes=len(names),
     names=names,
     train=dict(store="exp/wsegpc/scans/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root),
-    # Labelled by wsegpc predict: --split val, test or train.
+    # Labeled by wsegpc predict: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )

@@ -1,4 +1,4 @@
-# CMG and region-point consistency on own scans, from the weights of wsegpc-cmg: half as long.
+# CMG and region-point consistency on your own scans, from the weights of wsegpc-cmg: half as long.
 _base_ = ["./wsegpc-cmg.py"]
 
 import os

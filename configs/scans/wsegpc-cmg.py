@@ -1,4 +1,4 @@
-# CMG on own scans, as wsegpc prepare scans prepares them: the first part of stage one. Class
+# CMG on your own scans, as wsegpc prepare scans prepares them: the first part of stage one. Class
 # names come from the data root, which is data/scans unless WSEGPC_DATA_ROOT names another.
 _base_ = ["../scannet/wsegpc-cmg.py"]
 
@@ -14,7 +14,7 @@ scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
 # Own data sets are small. About 8000 iterations, however many scenes there are, but no fewer passes
 # than on ScanNet. Nobody has tuned this.
 epoch = 50 * max(4, round(8000 * 4 / 50 / scenes))
-evaluate = False  # own scans have no point labels
+evaluate = False  # your scans have no point labels
 
 model = dict(num_classes=len(names), guidance_warmup_iters=800)
 data = dict(

@@ -1,6 +1,6 @@
-"""Raw captures to prepared scenes: what a capture is, and the one way in which it is prepared.
+"""Raw captures to prepared scenes: what a capture is, and how every capture is prepared.
 
-A capture of a new kind writes `find` and `read` alone; everything else has a default:
+A new kind of capture only has to define `find` and `read`; everything else has a default:
 
     @CAPTURES.register("boxes")
     @dataclass(frozen=True)
@@ -40,7 +40,7 @@ from .view_labels import LabelRenderer
 
 CAPTURES = Registry("capture")
 
-# Stored bytes of a pixel (its JPEG, depth, region and label) and of a point (all arrays), about.
+# Approximate bytes stored per pixel (JPEG, depth, region, label) and per point (all arrays).
 BYTES_PER_PIXEL = 2.0
 BYTES_PER_POINT = 12 + 3 + 12 + 8 + 8 + 4
 
@@ -49,9 +49,9 @@ BYTES_PER_POINT = 12 + 3 + 12 + 8 + 8 + 4
 
 
 def setting(default: Any, help: str, **metadata: Any) -> Any:
-    """A field of a settings class, and all that a command needs to make an option of it.
+    """A field of a settings class, with all that a command needs to offer it as an option.
 
-    metadata: `source` (True: it says where raw data lie or which to take, not what a scene holds),
+    metadata: `source` (True: says where raw data are or which to take; does not change a scene),
     `minimum`, `above` (bounds of a number), `choices` (values, {word: value}, or a function that
     returns them), `metavar`.
     """
@@ -67,7 +67,7 @@ def choices_of(field) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class ViewSettings:
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     height: int = setting(240, "stored height of an image in pixels", minimum=1)
     width: int = setting(320, "stored width of an image in pixels", minimum=1)
@@ -84,11 +84,11 @@ class ViewSettings:
 
 
 @dataclass(frozen=True)
-class LabelledSettings(ViewSettings):
+class LabeledSettings(ViewSettings):
     """Settings of scenes whose tags are derived from point labels."""
 
     min_tag_points: int = setting(
-        1, "labelled points that make a class a tag of the scene", minimum=1, metavar="N"
+        1, "labeled points that make a class a tag of the scene", minimum=1, metavar="N"
     )
 
 
@@ -111,14 +111,14 @@ def _check(field, value):
 
 @dataclass
 class Scene:
-    """What is read of one raw scene. Only the points are needed.
+    """One raw scene as it was read. Only the points are required.
 
     points: {name: (N, ...)}: coord float32 m; where there are any color uint8, normal float32,
         labels, instance. Normals that are missing are estimated.
     views: iterable of View at the settings' size, or Frames, which count bad frames. Read once.
     labels: label images of the views, see `store_views`; None: rendered from the points' labels.
     axis_alignment: world-to-gravity (4, 4), None = identity.
-    source, about: entries of the manifest: where the scene is from, and whatever is worth knowing.
+    source, about: entries of the manifest: where the scene is from, and other facts about it.
     linked: folder of .npy files which `points` were read from: they are hard-linked as they are.
     estimated: (N,) bool, normals that are estimates: they are turned to the cameras.
     extra: other arrays to store, {file name without .npy: array}, such as region.
@@ -177,11 +177,11 @@ class Capture:
         raise NotImplementedError
 
     def num_views(self, settings: ViewSettings) -> int:
-        """Views that the prepared scene will have, about, without reading images."""
+        """Approximate number of views of the prepared scene, without reading images."""
         return 0
 
     def num_points(self) -> int:
-        """Points whose arrays will be written, about, without reading them; 0 for hard links."""
+        """Approximate number of points to be written, without reading them; 0 for hard links."""
         return 0
 
     @classmethod
@@ -207,8 +207,8 @@ def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
     for name, manifest in manifests.items():
         if cut := manifest["frames"]["truncated"]:
             lines.append(f"  {name} is truncated: {cut} are there")
-    if unlabelled := sum(len(manifest["unlabelled"]) for manifest in manifests.values()):
-        lines.append(f"{unlabelled} frames have no readable label image; stored without labels")
+    if unlabeled := sum(len(manifest["unlabelled"]) for manifest in manifests.values()):
+        lines.append(f"{unlabeled} frames have no readable label image; stored without labels")
     flat = [name for name, manifest in manifests.items() if not manifest["num_views"]]
     if flat:
         lines.append(f"{len(flat)} scenes have no view, so 3D alone: {some(flat)}")
@@ -216,7 +216,7 @@ def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
 
 
 def some(names: list[str], most: int = 5) -> str:
-    """The first of the names, for a line."""
+    """The first few names, for a message."""
     return ", ".join(names[:most]) + ", …" * (len(names) > most)
 
 
@@ -309,9 +309,9 @@ def _store_points(folder, scene, views):
 
 
 def estimate_bytes(captures: Iterable[Capture], settings: ViewSettings) -> int:
-    """Bytes that the prepared scenes will take, about.
+    """Approximate size of the prepared scenes in bytes.
 
-    A capture that cannot be looked at counts as nothing: it will fail with its own line.
+    A capture that cannot be read counts as 0: it will fail later, with its own message.
     """
     total = 0.0
     for capture in captures:

@@ -1,1 +1,1 @@
-"""Whether a prepared data root is fit for a training, before a GPU is spent on it."""
+"""Checks that a prepared data root is fit for training, to run before any GPU time is spent."""

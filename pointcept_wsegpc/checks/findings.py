@@ -23,7 +23,7 @@ class Problem:
     """One thing that is wrong. `wasted`: a training would fail on it, or learn nothing from it."""
 
     key: str  # the same for all scenes that have it; the report counts by it
-    found: str  # what was got and what was expected, of one scene
+    found: str  # what was found and what was expected, in one scene
     fix: str
     wasted: bool = True
 
@@ -56,7 +56,7 @@ def is_wasted(report: dict) -> bool:
 
 
 def group_problems(scenes: dict[str, dict], others: list[dict]) -> list[dict]:
-    """Problems of {scene: record} and of the root, one entry for a kind, the grave ones first.
+    """Problems of {scene: record} and of the root, one entry per kind, errors first.
 
     Each has key, wasted, found (of the first scene), fix, and the names of its scenes.
     """
@@ -72,7 +72,7 @@ def group_problems(scenes: dict[str, dict], others: list[dict]) -> list[dict]:
 
 
 def render(report: dict, rows: int | None = None) -> str:
-    """The report as text; `rows`: at most so many scenes in its table, those that fit worst."""
+    """The report as text; `rows`: maximum number of scenes in its table, worst fit first."""
     scenes, lines = report["scenes"], [f"data root {report['root']}", ""]
     by_split = defaultdict(int)
     for name in scenes:

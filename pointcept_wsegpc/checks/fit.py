@@ -1,6 +1,6 @@
-"""How well the points of a scene lie where its depth images see a surface, and why they do not.
+"""How well the points of a scene lie on the surfaces that its depth images see, and why not.
 
-N points, V views of H x W pixels. Coordinates in metres, pixel centres at integers.
+N points, V views of H x W pixels. Coordinates in meters, pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .findings import Findings
 GOOD, BAD = 0.75, 0.5  # quality of a fit; below BAD, links are worth nothing
 MAX_POINTS = 500_000  # compared; every n-th of a larger cloud
 TRIAL_POINTS, TRIAL_VIEWS = 6000, 6  # compared with each explanation
-CLEARER = 0.25  # an explanation must be better by so much than none
+CLEARER = 0.25  # by this much an explanation must beat no explanation
 SURE = 0.85  # no other explanation need be tried
 LISTED = 5
 OVERLAY = "look at the overlay figures"
@@ -55,7 +55,7 @@ class Cameras:
 
     @property
     def footprints(self):
-        """(V,) m that a slanted surface may be off, for each metre of its depth."""
+        """(V,) m that a slanted surface may be off, for each meter of its depth."""
         return FOOTPRINT / self.focal
 
     def some(self, count):
@@ -176,7 +176,7 @@ def _add_doubts(findings, cameras, fit, bad):
 def diagnose(
     coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float, likely_size: bool
 ) -> Explanation | None:
-    """The known mistake without which points and depth agree best; None if none explains it."""
+    """The mistake whose removal makes points and depth agree best; None if none explains it."""
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, cameras = coord[::step], cameras.some(TRIAL_VIEWS)
     best, quality = None, max(BAD, CLEARER + measure_fit(coord, cameras, tolerance).total)

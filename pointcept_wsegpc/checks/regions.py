@@ -1,4 +1,4 @@
-"""Regions of a prepared scene: as many as points, of useful sizes; region images of the views.
+"""Checks regions of a scene: one id per point, useful sizes; and the region images of its views.
 
 N points, R regions.
 """

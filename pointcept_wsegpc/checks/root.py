@@ -1,14 +1,15 @@
-"""Checks of a data root as a whole: which scenes, their tags, size and expected hours."""
+"""Checks of a whole data root: its scenes, their tags, its size and the training time to expect."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contracts import scene as contract
 from ..contracts.classes import ClassTable, given_table
-from ..contracts.scene import SCENE_LAYOUT
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
 
@@ -17,27 +18,21 @@ LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
 
 
-def find_scenes(root: str | Path, splits: list[str] | None = None) -> dict[str, Path]:
-    """{split/scene: folder} of a data root, unfinished and broken ones included.
+def find_scenes(root: str | Path, splits: Sequence[str] = ()) -> dict[str, Path]:
+    """{split/scene: folder} of a data root or of some of its splits, broken ones included.
 
     Raises FileNotFoundError in one line where there is none.
     """
     root = Path(root).expanduser().resolve()
-    folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
-    scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
-    if splits:
-        scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
+    folders = contract.find_scenes(root, splits or None, *PARTS, "views")
+    scenes = {contract.split_key(folder, root): folder for folder in folders}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(
-            f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
-            "`wsegpc prepare` wrote"
+            f"no scene{which} in {root}; expected {contract.SCENE_LAYOUT}: give the data root that "
+            "a `wsegpc prepare` wrote"
         )
     return scenes
-
-
-def _looks_like_scene(folder):
-    return any((folder / part).exists() for part in (*PARTS, "views"))
 
 
 def class_table(text: str | None, root: str | Path) -> ClassTable:
@@ -61,7 +56,7 @@ def check_tags(
     try:
         tags = read_scene_tags(path)
     except (OSError, ValueError) as error:
-        fix = "write it by hand, {scene: [class names]}, or run the prepare tool again"
+        fix = "write it by hand, {scene: [class names]}, or run `wsegpc prepare` again"
         findings.add("tags-file", " ".join(str(error).split()), fix)
         return findings
     splits = {scene: split for split, _, scene in (name.partition("/") for name in scenes)}
@@ -113,20 +108,20 @@ def _check_coverage(findings, tags, splits):
 
 def _compare_labels(findings, tags, records):
     """Tags against the classes of the point labels, where there are labels."""
-    labelled = {
-        name.partition("/")[2]: set(record["labelled"])
+    labeled = {
+        name.partition("/")[2]: set(record["labeled"])
         for name, record in records.items()
-        if "labelled" in record
+        if "labeled" in record
     }
-    compared = [n for n in labelled if n in tags]
-    differing = [n for n in compared if set(tags[n]) != labelled[n]]
+    compared = [n for n in labeled if n in tags]
+    differing = [n for n in compared if set(tags[n]) != labeled[n]]
     findings.metrics.update(tags_compared=len(compared), tags_differing=len(differing))
     if differing:
         first = differing[0]
-        extra, lacking = set(tags[first]) - labelled[first], labelled[first] - set(tags[first])
+        extra, lacking = set(tags[first]) - labeled[first], labeled[first] - set(tags[first])
         parts = [f"+{name}" for name in sorted(extra)] + [f"-{name}" for name in sorted(lacking)]
         what = (
-            f"tags of {len(differing)} of {len(compared)} labelled scenes differ from their labels "
+            f"tags of {len(differing)} of {len(compared)} labeled scenes differ from their labels "
             f"({first}: {' '.join(parts[:LISTED])}{' …' * (len(parts) > LISTED)})"
         )
         findings.add(

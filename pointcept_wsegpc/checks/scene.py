@@ -64,10 +64,10 @@ def _check_manifest(findings, scene):
         manifest = json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
         rendered = manifest.get("rendered_depth") if isinstance(manifest, dict) else "nowhere"
         if not isinstance(rendered, (dict, type(None))):
-            raise ValueError("not as the prepare tools write it")
+            raise ValueError("not as `wsegpc prepare` writes it")
         return manifest
     except FileNotFoundError:
-        what = "manifest.json is missing: the scene was not made by a prepare tool"
+        what = "manifest.json is missing: the scene was not made by `wsegpc prepare`"
         findings.add("missing-manifest", what, f"{PREPARE}, or add one", wasted=False)
     except ValueError as error:
         findings.add("manifest", f"manifest.json cannot be used: {error}", PREPARE)
@@ -75,7 +75,7 @@ def _check_manifest(findings, scene):
 
 
 def _check_links(findings, scene, points, views, frames, rendered, settings):
-    """What needs points and views together: their fit, visibility, and colours.
+    """What needs points and views together: their fit, visibility, and colors.
 
     rendered: frames whose depth comes from the points themselves, so says nothing about poses.
     """

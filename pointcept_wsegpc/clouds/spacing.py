@@ -1,4 +1,4 @@
-"""How far apart the points of a cloud are. N points; metres."""
+"""How far apart the points of a cloud are. N points; meters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.spatial import cKDTree
 
-# Outside of these the unit of a cloud is likely not the metre.
+# Outside of these the unit of a cloud is likely not the meter.
 LIKELY_SPACING = (0.0005, 0.5)  # from a point to its nearest neighbour
 LIKELY_EXTENT = (0.5, 300.0)  # the longest side of the bounding box
 
@@ -17,7 +17,7 @@ DISC_NEIGHBOURS, DISC_OF_FEW = 4, 0.02
 def spacing(coord: np.ndarray, sample: int = 1000) -> float:
     """Median distance in m from points (N, 3) to their nearest neighbours; 0 for fewer than 2.
 
-    About `sample` of the points are asked, all are possible neighbours.
+    About `sample` points are queried against all points.
     """
     if len(coord) < 2:
         return 0.0

@@ -1,4 +1,4 @@
-"""Voxels of a cloud: N points, M voxels. Coordinates and edges in metres."""
+"""Voxels of a cloud: N points, M voxels. Coordinates and edges in meters."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def crop_to_voxels(
 def nearest_half(coord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Positions (N // 2,) int64, ascending, of the points (N, 3) nearest to a random one of them.
 
-    The same on every CPU: of points equally far the first stay, and no sum is left to an order of
-    NumPy's choice.
+    The same on every CPU: of points equally far the first stay, and no sum
+    depends on NumPy's summation order.
     """
     x, y, z = (coord - coord[rng.integers(len(coord))]).astype(np.float64).T
     nearest = np.argsort(x * x + y * y + z * z, kind="stable")

@@ -1,4 +1,4 @@
-"""What the command lines of the sub-commands are made of: types, options, the command itself."""
+"""Building blocks of the sub-commands' command lines: types, options, the command itself."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ LENGTH = click.FloatRange(min=0, max=float("inf"), max_open=True)
 class Command(click.Command):
     """A sub-command: its function returns the exit status; wrong input ends it in one line.
 
-    examples: lines that --help shows as they are. resumes: what an interrupted user should know.
+    examples: lines that --help shows as they are. resumes: what to tell a user who interrupted it.
     An option that may be repeated also takes several values after its name.
     """
 

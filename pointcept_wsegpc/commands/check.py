@@ -1,4 +1,4 @@
-"""`wsegpc check`: is a prepared data root fit for training, and why not."""
+"""`wsegpc check`: check that a data root is fit for training, and explain what is wrong."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ wsegpc check data/scans --classes classes.txt --depth-tolerance 0.05
 @split_option()
 @click.option(
     "--classes",
-    help="Class table: scannet20, s3dis, names with commas, or a file with one a line. Default: "
-    "DATA_ROOT/classes.txt, else the table that holds most of the tags.",
+    help="Class table: a shipped one, names with commas, or a file (.json, or names one a line); "
+    "default DATA_ROOT/classes.json.",
 )
-@click.option("--num-views", type=COUNT, default=6, help="Views of a sample.")
-@click.option("--depth-tolerance", default=0.04, help="Of links, in metres.")
-@click.option("--sample-views", type=COUNT, default=24, help="Views read in each scene.")
+@click.option("--num-views", type=COUNT, default=6, help="Views per training sample.")
+@click.option("--depth-tolerance", default=0.04, help="Depth tolerance of the links, in meters.")
+@click.option("--sample-views", type=COUNT, default=24, help="Views read per scene.")
 @click.option("--figures", type=click.IntRange(min=0), default=3, help="Worst scenes drawn.")
 @click.option(
     "--seconds-per-step",
     type=float,
     default=Schedule.seconds,
-    help="For the estimated hours; the default is an assumption.",
+    help="Seconds per step, for the estimated hours; the default is an assumption.",
 )
 @click.option("--out", type=PATH, help=f"Report folder; default DATA_ROOT/{REPORT_FOLDER}.")
 @job_options
@@ -92,7 +92,7 @@ def draw(scenes: dict, records: dict, count: int, tolerance: float, out: Path) -
     remarks = []
     for name in worst_first(drawable)[:count]:
         try:
-            points = read_points(scenes[name], ("coord", "color"))
+            points = read_points(scenes[name], ("coord",), ("color",))
             path, views = out / figure_of(name), read_views(scenes[name])
             draw_overlay(path, scenes[name], points, views, tolerance)
         except (ImportError, OSError, ValueError) as error:

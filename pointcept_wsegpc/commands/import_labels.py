@@ -6,7 +6,7 @@ import click
 from tqdm import tqdm
 
 from ..contracts.classes import ClassTable
-from ..contracts.scene import scene_dirs
+from ..contracts.scene import scene_dirs, scene_key
 from ..labels.official import convert_pseudo_labels
 from .arguments import PATH, data_root, split_option, subcommand
 
@@ -24,12 +24,13 @@ def command(data_root, raw, store, split, key):
 
     Nothing is written beside the source. The layout is described in docs/data.md.
     """
-    scenes = {path.name: path for path in scene_dirs(data_root, split)}
+    root = data_root.resolve()
+    scenes = {scene_key(path, root): path for path in scene_dirs(root, split)}
     with tqdm(total=len(scenes), desc="convert", unit="scene") as bar:
         manifest = convert_pseudo_labels(
             raw, store, ClassTable.read(data_root), scenes, key, lambda _: bar.update()
         )
-    labeled = f"{manifest['coverage']:.1%} of their points labelled"
+    labeled = f"{manifest['coverage']:.1%} of their points labeled"
     click.echo(f"{len(manifest['scenes'])} scenes, {labeled}")
     for value in manifest["quality"].get("miou", {}).values():
         click.echo(f"mIoU of the points against the labels of the scenes: {100 * value:.1f} %")

@@ -84,7 +84,7 @@ def capture_command(kind: str) -> Command:
         click.Option(["--out"], type=PATH, help="Data root to write; outside the raw data."),
         click.Option(
             ["--template"], type=PATH, hidden=cls.template is None, metavar="DIR",
-            help="Write an example into DIR, and end.",
+            help="Write an example into DIR, then stop.",
         ),
     ]  # fmt: skip
     jobs = list(reversed(run.__click_params__))
@@ -136,7 +136,7 @@ def settings_of(cls: type[ViewSettings], options: dict) -> ViewSettings:
 
 
 def prepare_all(kind: str, raw: Path, root: Path, settings: ViewSettings, jobs: JobOptions) -> int:
-    """Find, prepare, report; the exit status."""
+    """Find, prepare and report; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     cls: type[Capture] = CAPTURES.get(kind)
     found = find_captures(kind, raw, root, settings)
@@ -161,7 +161,7 @@ def prepare_all(kind: str, raw: Path, root: Path, settings: ViewSettings, jobs: 
 
 
 def check_space(needed: int, root: Path, what: str) -> None:
-    """Print the bytes that `what` will take; OSError where the disk has less."""
+    """Print the bytes that `what` will take; OSError if the disk is too small."""
     existing = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     click.echo(f"{what} to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")

@@ -176,7 +176,7 @@ def run_child(
     """A step that is one command over all scenes, which goes on by itself if interrupted."""
     arguments = command[3:]  # what follows `python -m pointcept_wsegpc`
     log = plan.out / f"{arguments[0]}.log"
-    parallel = [*command, "--workers", str(num_cores())]  # no part of what decides the result
+    parallel = [*command, "--workers", str(num_cores())]  # does not affect the result
     steps.run(name, arguments, output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
 
 

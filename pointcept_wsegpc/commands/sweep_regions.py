@@ -29,7 +29,7 @@ wsegpc sweep-regions room.ply --vary method=growing,growing:wypr,supervoxel
 
 
 class Png(PathType):
-    """The path of a figure; told before the work starts where none can be written."""
+    """The path of a figure; refused before the work starts if it cannot be written."""
 
     def convert(self, value, param, ctx):
         path = super().convert(value, param, ctx)
@@ -54,7 +54,7 @@ class Png(PathType):
 def command(cloud, vary, method, preset, given, fill, out):
     """Show what a setting of a partition does to one cloud: a panel for every value.
 
-    CLOUD is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Each
+    CLOUD is a prepared scene or a .ply file of points or of a mesh, in meters with z up. Each
     setting that varies is one row of the figure, the others stay as --set and --preset say.
     Normals that the cloud does not have are estimated, or come from the faces of the mesh.
     """

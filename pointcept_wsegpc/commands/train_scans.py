@@ -1,4 +1,4 @@
-"""`wsegpc train-scans`: stage one on own scans, from tags to pseudo-labels."""
+"""`wsegpc train-scans`: stage one on your own scans, from tags to pseudo-labels."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ EXAMPLES = "wsegpc train-scans data/scans --out exp/scans"
 @subcommand("train-scans", EXAMPLES)
 @data_root
 @click.option("--out", type=PATH, default="exp/scans", help="Folder of the results.")
-@click.option("--seed", default=1463, help="Of the first training.")
-@click.option("--workers", type=COUNT, help="Of the regions; default: one per core.")
-@click.option("--options", multiple=True, metavar="KEY=VALUE …", help="Of both trainings' configs.")
+@click.option("--seed", default=1463, help="Seed of the first training.")
+@click.option("--workers", type=COUNT, help="Processes for regions; default: one per core.")
+@click.option("--options", multiple=True, metavar="KEY=VALUE …", help="Overrides of both configs.")
 def command(data_root, out, seed, workers, options):
     """Run stage one on your own prepared scans: regions, CMG, then CMG + RPC.
 

@@ -1,4 +1,4 @@
-"""Commands of trainings and of what follows them, as child processes run them; how they go on."""
+"""Command lines of trainings and of the steps after them, run as child processes; how to resume."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .output import remove_training
 
 
 def relative(path: Path) -> str:
-    """As seen from the current folder, where every command runs: short, and free of its name."""
+    """The path relative to the current folder, where every command runs; short."""
     return os.path.relpath(path)
 
 

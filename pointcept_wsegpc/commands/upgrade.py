@@ -39,15 +39,14 @@ def list_names(ctx, _, value):
 @click.option("--classes", help="Class table of a data root, where none fits its labels and tags.")
 @click.option(
     "--list", is_flag=True, expose_value=False, is_eager=True, callback=list_names,
-    help="List all old names with their new ones, and end.",
+    help="List all old names with their new ones, then stop.",
 )  # fmt: skip
 def command(path, out, classes):
-    """Bring what an earlier release wrote along: PATH is a label store, data root, config or
-    checkpoint.
+    """Upgrade files of an earlier release: PATH is a label store, data root, config or checkpoint.
 
     Stores and checkpoints are written anew beside the old ones, which stay. A data root gets what
     it lacks. A config, or every config in a folder, is rewritten where it has old names, and the
-    old text is kept as NAME.py.orig. Says what changed, and what needs a hand.
+    old text is kept as NAME.py.orig. Says what changed, and what must be changed by hand.
     """
     if path.is_dir() and is_old_store(path):
         store = upgrade_store(path, out or path.with_name(f"{path.name}.upgraded"))
@@ -69,7 +68,7 @@ def command(path, out, classes):
 
 
 def upgrade_configs(path: Path) -> int:
-    """Rewrite a config, or all in a folder; 1 where something needs a hand."""
+    """Rewrite a config, or all in a folder; 1 where something must be changed by hand."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path] * path.is_file()
     if not files:
         raise FileNotFoundError(
@@ -81,18 +80,18 @@ def upgrade_configs(path: Path) -> int:
 
 def rewrite(file: Path) -> list[str]:
     """Rewrite one config where it has old names; what needs a hand, a line each."""
-    old = file.read_text(encoding="utf-8")
+    old = file.read_bytes().decode()  # line ends as they are
     try:
-        done = upgrade_config(old)
+        done = upgrade_config(old, file.parent)
     except SyntaxError as error:
         raise ValueError(f"{file} is no config that Python can read ({error})") from error
     if done.text != old:
         kept = file.with_name(f"{file.name}.orig")
-        if kept.exists():
+        if kept.exists() and kept.read_bytes() != old.encode():
             raise FileExistsError(f"{kept} is there already; move it away and run this again")
-        kept.write_text(old, encoding="utf-8")
-        with atomic_path(file) as temporary:
-            Path(temporary).write_text(done.text, encoding="utf-8")
+        for path, text in ((kept, old), (file, done.text)):
+            with atomic_path(path) as temporary:
+                Path(temporary).write_bytes(text.encode())
     for line in done.renamed:
         click.echo(f"{file}: {line}")
     for line in done.by_hand:

@@ -1,7 +1,7 @@
 """The on-disk contracts: prepared scene, views, regions, tags.
 
 Every file that one stage writes and another reads goes through this module, and every write is
-atomic (files.py). Shapes: N points, V views of H x W pixels, C classes.
+atomic (files/). Shapes: N points, V views of H x W pixels, C classes.
 
     <root>/<split>/<scene>/  coord.npy (N, 3) float32 m · color.npy (N, 3) uint8
                              normal.npy (N, 3) float32 · optional segment*.npy

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..files import read_json, write_json
 
-NO_LABEL = (255, -100)  # what others write where there is no label
+NO_LABEL = (255, -100)  # what other data sets write for no label
 
 IGNORE = -1  # on points; Pointcept's ignore_index
 IGNORE_PIXEL = 65535  # the same in 16-bit label and region images
@@ -40,7 +40,7 @@ def plain(name: str) -> str:
 
 
 def same(name: str) -> str:
-    """What two spellings of one name have in common: letter case and spaces do not count."""
+    """A name in the form that is compared: ignores letter case and spaces."""
     return " ".join(plain(name).casefold().split())
 
 
@@ -169,9 +169,7 @@ class ClassTable:
     @classmethod
     def of_scene(cls, scene: str | Path) -> ClassTable:
         """The table of the data root that a scene's folder is in, however deep."""
-        scene = Path(scene).expanduser().resolve()
-        roots = scene.parents[1:]  # <root>/<split>/<scene>
-        return cls.read(next((r for r in roots if (r / CLASSES_FILE).is_file()), roots[0]))
+        return cls.read(root_of(scene))
 
     def write(self, root: str | Path, replace: bool = False) -> ClassTable:
         """Put the table into a data root; returns the one that is there then.
@@ -203,24 +201,14 @@ class ClassTable:
         return cls.read(SHIPPED / f"{name}.json")
 
 
+def root_of(scene: str | Path) -> Path:
+    """The data root that a scene's folder is in, however deep: where its class table lies."""
+    roots = Path(scene).expanduser().resolve().parents[1:]  # <root>/<split>/<scene>
+    return next((root for root in roots if (root / CLASSES_FILE).is_file()), roots[0])
+
+
 def shipped_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.json")))
-
-
-def likely_table(root: str | Path) -> ClassTable | None:
-    """The table that a data root of an earlier version was made with, for `wsegpc upgrade`.
-
-    That of its classes.txt, else the shipped one whose label file its scenes have; None where
-    nothing says so. Whoever uses it says which one it is.
-    """
-    root = Path(root)
-    if (root / NAMES_FILE).is_file():
-        return ClassTable(read_class_names(root / NAMES_FILE))
-    files = {path.stem for path in root.glob("*/*/segment*.npy")}
-    for table in map(ClassTable.shipped, ("scannet20", "s3dis", "scannet200", "nyu40")):
-        if table.label_file in files:
-            return table
-    return None
 
 
 def given_table(text: str) -> ClassTable:

@@ -1,7 +1,7 @@
 """The files of a label store (label_store.py): which are its own, and what they hold.
 
 A file of a store is a regular .npz, reached without symbolic links, that names the store and the
-scene. Everything else is somebody else's.
+scene. All other files are foreign and never touched.
 Shapes: N original points, R regions, P points outside any region, C classes.
 """
 
@@ -20,7 +20,7 @@ from .classes import IGNORE
 STORE_FILE = "store.json"
 METRICS = "metrics"
 FORMAT = "label store 1"
-# What a killed write leaves behind (files.atomic_path): tolerated, and never removed.
+# Left behind by a killed write (files.atomic_path): tolerated, and never removed.
 LEFTOVER = re.compile(r"\..+\.(npz\.[a-z0-9_]{8}\.npz|json\.[a-z0-9_]{8}\.json)")
 
 
@@ -61,7 +61,7 @@ def owner(path: Path) -> tuple[str, str] | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return str(stored["store"]), str(stored["scene"])
-    except Exception:  # of bytes that anybody may have written, anything may be raised
+    except Exception:  # arbitrary bytes can raise anything
         return None
 
 
@@ -153,7 +153,7 @@ def _refuse_old(folder):
 
 
 def checked_arrays(scene, label, confidence, voted, num_classes):
-    """Arrays of one scene in the types of the file; ValueError where they do not go together."""
+    """Arrays of one scene in the file's types; ValueError if they do not match."""
     arrays = {"label": np.asarray(label), "confidence": np.asarray(confidence, np.float16)}
     label, shapes = arrays["label"], {"confidence": arrays["label"].shape}
     if label.ndim != 1 or label.min(initial=IGNORE) < IGNORE or label.max(initial=0) >= num_classes:

@@ -48,8 +48,8 @@ logger = logging.getLogger(__name__)
 class LabelStore:
     """Writer and reader of one store. Make a new object and `open` it, or `load` what is there.
 
-    Args: path, the folder; names, the class table; provenance, which decides the labels (hash of
-    the weights, settings, prior, round, ...) as JSON can hold it.
+    Args: path, the folder; names, the class table; provenance, what the labels depend on (hash of
+    the weights, settings, prior, round, ...), JSON-serializable.
 
     Of several processes one opens the store, with all scenes, before the others `load` it; then
     each writes scenes of its own, and one finishes the store.
@@ -142,8 +142,8 @@ class LabelStore:
     def finish(self, quality: Mapping | None = None, about: Mapping | None = None) -> dict:
         """Mark the store as finished and return its manifest, with points and coverage.
 
-        quality: of the labels, where ground truth exists, as the caller counted it; about: facts
-        that do not decide the labels. Both as JSON can hold them.
+        quality: of the labels, where ground truth exists, as the caller counted it; about: other
+        facts. Both JSON-serializable.
         """
         if (read_manifest(self.path) or {}).get("id") != self.manifest["id"]:
             raise ValueError(f"{self.path} has become another store; run the export again")

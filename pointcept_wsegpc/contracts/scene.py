@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import __version__
 from ..files import link_or_copy, read_json, write_array, write_json
+from ..renames import SETTINGS, message
 from .label_files import check_key
 
 SPLITS = ("train", "val", "test")
@@ -43,7 +44,7 @@ def outside(root, *given) -> list[Path | None]:
 
 @contextlib.contextmanager
 def staged(root: Path, split: str, name: str) -> Iterator[Path]:
-    """A folder out of sight that becomes the scene <root>/<split>/<name>, whole, or vanishes.
+    """A hidden folder that becomes the scene <root>/<split>/<name> once complete, or vanishes.
 
     Raises FileExistsError where another folder has that place, ValueError for a name that leaves
     the split's folder.
@@ -81,7 +82,7 @@ def link_points(source: Path, folder: Path) -> None:
 
 
 def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any) -> dict:
-    """Write what a scene was made of, by which code, with which settings; returns it.
+    """Write the manifest: source, code version and settings of a scene; returns it.
 
     Comes last: a scene with a manifest is finished. settings: a dataclass, see `recorded`.
     """
@@ -91,7 +92,7 @@ def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any)
 
 
 def recorded(settings: Any) -> dict:
-    """The fields of settings (a dataclass) that decide a scene's content, as JSON has them.
+    """The fields of settings (a dataclass) that determine a scene's content, for JSON.
 
     Fields with metadata {"source": True}, which say where the raw data lie, do not.
     """
@@ -107,12 +108,15 @@ def is_prepared(capture: Any, settings: Any) -> bool:
     """Whether the capture's scene (its `target`) is there, made with the same settings.
 
     A setting that its manifest does not know was added later: the scene is as with its default.
+    Raises ValueError for a setting under its name of an earlier version.
     """
     path = capture.target / MANIFEST
     if not path.is_file():
         return False
     defaults = {field.name: field.default for field in _content(settings)}
     found = read_json(path).get("settings")
+    for old in SETTINGS.keys() & (found or {}):
+        raise ValueError(f"{path}: {message(old, SETTINGS[old], 'DATA_ROOT')}")
     return isinstance(found, dict) and {**defaults, **found} == recorded(settings)
 
 
@@ -136,29 +140,41 @@ def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> l
 
 
 def find_scenes(
-    root: str | Path, splits: str | Iterable[str] | None = None, holding: str = "coord.npy"
+    root: str | Path, splits: str | Iterable[str] | None = None, *holding: str
 ) -> list[Path]:
-    """As `scene_dirs`, of folders that hold a file of that name; an empty data set has none."""
+    """As `scene_dirs`, of folders that hold anything of these names, by default coord.npy.
+
+    An empty data set has none.
+    """
     splits = ["[!.]*"] if splits is None else _listed(splits)
-    folders = (folder for split in splits for folder in Path(root).glob(split))
-    return sorted(scene for folder in folders for scene in _below(folder, holding))
+    folders = (folder for split in splits for folder in Path(root).glob(f"{split}/[!.]*"))
+    return sorted(scene for folder in folders for scene in scenes_below(folder, *holding))
 
 
 def _listed(splits):
     return [splits] if isinstance(splits, str) else list(splits)
 
 
-def _below(folder, holding):
-    """Folders below a folder that hold a file of that name; none of them inside another."""
+def scenes_below(folder: str | Path, *holding: str) -> Iterator[Path]:
+    """Folders that hold anything of these names: a folder itself, or those below it, at any depth.
+
+    None of them is inside another.
+    """
+    names = set(holding or ("coord.npy",))
     for path, folders, files in os.walk(folder, followlinks=True):
-        if holding in files and path != str(folder):
+        if names & {*folders, *files}:
             folders.clear()
             yield Path(path)
         folders[:] = [name for name in folders if not name.startswith(".")]
 
 
+def split_key(scene: str | Path, root: str | Path) -> str:
+    """A scene's folder relative to the data root, as commands name it: train/08/000123."""
+    return Path(scene).relative_to(Path(root).expanduser().resolve()).as_posix()
+
+
 def scene_key(scene: str | Path, root: str | Path) -> str:
-    """What tags and label stores know a scene by: its folder, relative to that of its split.
+    """The key of a scene in tags and label stores: its folder, relative to that of its split.
 
     >>> scene_key("/data/train/08/000123", "/data")
     '08/000123'
@@ -170,12 +186,16 @@ def scene_key(scene: str | Path, root: str | Path) -> str:
 
 
 def read_points(
-    scene: str | Path, keys: Iterable[str] = ("coord", "color", "normal")
+    scene: str | Path,
+    keys: Iterable[str] = ("coord", "color", "normal"),
+    optional: Iterable[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Named point arrays of a scene folder; all must have one length."""
-    arrays = {}
-    for key in keys:
+    """Named point arrays of a scene folder, optional ones where there are; all of one length."""
+    arrays, optional = {}, tuple(optional)
+    for key in (*keys, *optional):
         path = Path(scene) / f"{key}.npy"
+        if key in optional and not path.is_file():
+            continue
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; a prepared scene holds {SCENE_LAYOUT}")
         arrays[key] = np.load(path)

@@ -18,7 +18,7 @@ VIEW_TAGS_FILE = "view_tags.json"
 def derive_tags(
     segment: np.ndarray | None, names: Sequence[str], min_points: int = 1
 ) -> list[str] | None:
-    """The `names` of classes with at least `min_points` labelled points; None without labels.
+    """The `names` of classes with at least `min_points` labeled points; None without labels.
 
     segment (N,) with -1 = none, or None.
     """
@@ -36,7 +36,7 @@ def derive_tags(
 def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
     """Complete the tags file of a data set from the manifests of its prepared scenes.
 
-    Entries that the file already has stay as they are, whoever wrote them. Returns the path, how
+    Existing entries are kept as they are. Returns the path, how
     many scenes were added, and the scenes whose entry differs from their point labels.
     """
     path, added = Path(root) / TAGS_FILE, 0
@@ -54,7 +54,7 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    scenes = find_scenes(root, holding=MANIFEST)
+    scenes = find_scenes(root, None, MANIFEST)
     tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 

@@ -1,8 +1,8 @@
 """Multi-view scenes with scene-level tags: the training and evaluation samples of stage one.
 
 Shapes: N student voxels, M teacher voxels, V views, P pixels of all views, L links, C classes, D
-feature channels, and K source scenes in a sample (2 under Mix3D, else 1). Coordinates in metres,
-pixel centres at integers. Views may differ in size: their pixels stand one view after the other,
+feature channels, and K source scenes in a sample (2 under Mix3D, else 1). Coordinates in meters,
+pixel centers at integers. Views may differ in size: their pixels stand one view after the other,
 row-major within.
 
 A training sample is a dict of tensors; everything is concatenated by Pointcept's collate:
@@ -68,14 +68,14 @@ from .visibility import LINK_VISIBILITY, surface_of
 @DATASETS.register_module("WSegPCMultiViewDataset")
 @refuses_old(DATASET_KEYS)
 class MultiViewDataset(EpochSeeded, Dataset):
-    """Prepared scenes with V views each and tags, from which alone stage one trains.
+    """Prepared scenes with V views each and tags, the only supervision of stage one.
 
     Args:
         names: class names, in order, that the data root's class table must have; None: any.
         split, data_root: which prepared scenes.
         mode: "train" (student and teacher) or "eval" (as they are, labels where present).
-        tags_file: scene tags; default <data_root>/scene_tags.json. Where there is a view_tags.json
-            beside it, its tags of single views replace those of the scene.
+        tags_file: scene tags; default <data_root>/scene_tags.json. If view_tags.json exists beside
+            it, its tags of single views replace those of the scene.
         num_views: V. grid_size: voxel edge in m.
         depth_tolerance: of the point-pixel links, in m. link_visibility: what hides a point from a
             view: "depth" (the view's depth image), "zbuffer" (the points themselves) or "none".
@@ -86,8 +86,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             applied once for the teacher and once more on top for the student.
         teacher_image_jitter, student_image_jitter: (brightness, contrast, saturation, hue).
         structure_removal: {role: probability}, see transforms/scenes.py; the class table says which
-            classes have the role "ground", "wall" or "ceiling". A role that none has is not looked
-            for.
+            classes have the role "ground", "wall" or "ceiling". A role without classes is skipped.
         mix3d_prob: probability of mixing a second, other scene in.
         with_labels: read the point labels in training, too: for full supervision only.
         stored_labels: folder of a label store of these scenes (an earlier round, an imported
@@ -260,8 +259,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _evaluation_sample(self, index):
         scene, key = self.scenes[index], self.scene_keys[index]
-        labelled = (scene / f"{self.table.label_file}.npy").is_file()
-        points = self._read_points(scene, labelled)
+        labeled = (scene / f"{self.table.label_file}.npy").is_file()
+        points = self._read_points(scene, labeled)
         grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
         views = read_views(scene)
         chosen = sample_views(len(views), self.num_views)
@@ -279,7 +278,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             **view_arrays(views.size[chosen]),
             "scene_tags": (self.tag_vector(key) if key in self.scene_tags else every)[None],
         }
-        if labelled:
+        if labeled:
             segment = points["segment"]
             sample.update(segment=segment[first], origin_segment=segment)
             sample["image_segment"] = self._image_segment(scene, views, chosen)

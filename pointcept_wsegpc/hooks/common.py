@@ -1,4 +1,4 @@
-"""Small things that several hooks need."""
+"""Helpers shared by several hooks."""
 
 import numpy as np
 import torch

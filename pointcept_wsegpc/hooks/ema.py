@@ -20,9 +20,9 @@ from .common import unwrap
 class WSegPCEMATeacher(HookBase):
     """Follow the student with decay `decay`; place it after `CheckpointLoader`.
 
-    A teacher that no checkpoint brought starts as a copy of the student. The update hangs on the
-    optimizer itself, so gradient accumulation makes one of it, and a step that AMP skips, none
-    (a fused optimizer, which looks for overflows itself, counts as stepping).
+    A teacher that no checkpoint contains starts as a copy of the student. The update follows the
+    optimizer's step: once per accumulated gradient, and not at all where AMP skips the step
+    (a fused optimizer, which checks for overflow itself, counts as stepping).
     """
 
     def __init__(self, decay: float = 0.999):
@@ -46,8 +46,8 @@ class WSegPCEMATeacher(HookBase):
 def check_hand_over(model: nn.Module, weight: str | Path, resume: bool) -> set[str]:
     """Names of the model's entries that a checkpoint really filled.
 
-    Pointcept's loader only logs what it did not find. Raises where the file is missing, a part of
-    the student is, or, on resume, anything is.
+    Pointcept's loader only logs what it did not find. Raises if the file or a part of the student
+    is missing or, on resume, anything is.
     """
     if not Path(weight).is_file():
         advice = (
@@ -71,7 +71,7 @@ def check_hand_over(model: nn.Module, weight: str | Path, resume: bool) -> set[s
 
 
 def describe_hand_over(model: nn.Module, loaded: set[str], cfg: Any) -> Iterator[str]:
-    """Log lines: where the weights come from and what starts anew."""
+    """Log lines: where the weights come from and what is newly initialized."""
     wanted = set(model.state_dict())
     if not loaded:
         yield "Hand-over: no weight given, everything starts anew"

@@ -1,4 +1,4 @@
-"""How far a training is, for the process that waits for it."""
+"""Reports the progress of a training to the process that waits for it."""
 
 from __future__ import annotations
 

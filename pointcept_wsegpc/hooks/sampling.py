@@ -20,7 +20,7 @@ class WSegPCReproducibleSampling(HookBase):
     def before_train(self):
         sampler = self.trainer.train_loader.sampler
         if isinstance(sampler, RandomSampler):
-            # Without a generator of its own it draws from the global one, which whatever else runs
+            # Without its own generator it draws from the global one, which whatever else runs
             # between two epochs moves on.
             sampler.generator = torch.Generator()
         elif isinstance(sampler, DistributedSampler):

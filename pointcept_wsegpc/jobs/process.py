@@ -1,6 +1,6 @@
-"""Child processes: their output in a log, their progress on one line, their end with their parent.
+"""Child processes: output to a log, progress on one line, ended with their parent.
 
-A child says how far it is through `report_progress`: one line of JSON in the file that `run` names
+A child reports its progress by `report_progress`: one line of JSON in the file that `run` names
 in its environment, rewritten at every step.
 """
 
@@ -96,9 +96,9 @@ def run(
 def report_progress(
     what: str, done: int, total: int, seconds_left: float | None = None, about: str = ""
 ) -> None:
-    """Tell the process that waits for this one how far it is; nothing where none does.
+    """Report progress to the parent process, if one is waiting.
 
-    what: the unit that is counted. about: more that is worth a look, such as the loss.
+    what: the unit that is counted. about: further values to show, such as the loss.
     """
     if path := os.environ.get(PROGRESS_FILE):
         report = {"what": what, "done": done, "total": total}
@@ -144,7 +144,7 @@ def interrupt_at_sigterm() -> None:
 
 
 def end(child: subprocess.Popen) -> None:
-    """Interrupt a child, and kill it if it does not heed."""
+    """Interrupt a child, and kill it if it does not stop."""
     child.send_signal(signal.SIGINT)
     try:
         child.wait(timeout=15)

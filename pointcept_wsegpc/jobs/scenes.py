@@ -16,12 +16,12 @@ from .dask import cluster_attempts
 from .process import report_progress
 from .workers import DONE, FAILED, HELD, LOST, Attempt, in_process, pooled
 
-MAX_LISTED = 20  # failures that the summary spells out
+MAX_LISTED = 20  # failures listed in the summary
 
 
 @dataclass
 class Outcome:
-    """What became of every job of this shard, by name."""
+    """The outcome of every job of this shard, by name."""
 
     done: dict[str, object] = field(default_factory=dict)  # name -> what the job returned
     skipped: list[str] = field(default_factory=list)  # finished by an earlier run
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """How a command was asked to go about its scenes.
+    """How a command works through its scenes.
 
     scheduler: address or scheduler file of a Dask cluster; then `workers` does not count.
     """

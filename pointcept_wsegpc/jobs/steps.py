@@ -1,4 +1,4 @@
-"""Steps that are announced, timed, remembered and reused; trainings that go on."""
+"""Steps that are announced, timed, recorded and reused; resumed trainings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ..files import read_json, write_json
 from .process import Busy
 
-SEED_STEP = 1_000_000  # more than anybody counts seeds to
+SEED_STEP = 1_000_000  # above any seed in use
 
 
 class Steps:

@@ -1,4 +1,4 @@
-"""Labels from class probabilities: one vote and one tag mask for all who label."""
+"""Labels from class probabilities: voting and tag masking, shared by everything that labels."""
 
 import torch
 

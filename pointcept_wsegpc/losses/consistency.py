@@ -75,7 +75,7 @@ def voters(
     num_regions: int | None = None,
     num_alone: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Who decides a label: the R regions by their averages, then the A points outside of them.
+    """The voters: the R regions by their averages, then the A points outside of them.
 
     num_regions, num_alone: R and A; where they are not given, the call waits for a GPU.
     Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
@@ -92,7 +92,7 @@ def voters(
 def _supervise(teacher_probs, region, threshold, num_regions, num_alone):
     """Eq. 3, 5, 7: the labels of the voters that pass; counted point by point in the threshold.
 
-    Returns: label (R + A,), -1 where nothing is learnt; points (R + A,) of each voter; the voter
+    Returns: label (R + A,), -1 where nothing is learned; points (R + A,) of each voter; the voter
     (N,) of every point; stats, as `region_point_consistency` returns them.
     """
     table, row = voters(teacher_probs, region, num_regions, num_alone)

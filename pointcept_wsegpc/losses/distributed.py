@@ -1,4 +1,4 @@
-"""What losses need of distributed training: averaged gradients must equal the joint batch's."""
+"""Sums and means over processes, so that averaged gradients equal those of the joint batch."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .images import Stack, stack_views
 
 @dataclass(frozen=True)
 class BatchIndex:
-    """Who belongs to whom in a batch; made once per batch, with one transfer to the host.
+    """Index of a batch: its samples, scenes, regions, links; built with one transfer to the host.
 
     Tensors on the batch's device, int64; all indices and ids count over the whole batch:
         point_sample (N,), view_sample (V,): the sample of a student voxel, of a view

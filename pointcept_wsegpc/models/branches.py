@@ -19,14 +19,14 @@ from .images import Stack
 
 
 class Points(NamedTuple):
-    """What the 3D branch says of a batch."""
+    """Output of the 3D branch for a batch."""
 
     features: torch.Tensor  # (N, D)
     logits: torch.Tensor  # (N, C), the class activation
 
 
 class Images(NamedTuple):
-    """What the 2D branch says of a batch, in stacks of views of one size."""
+    """Output of the 2D branch for a batch, in stacks of views of one size."""
 
     features: list[Stack]  # (v, D, h, w)
     logits: list[Stack]  # (v, C, H, W), the class activation at the images' own size

@@ -1,4 +1,4 @@
-"""Files of weights: what a training left behind, or what others published."""
+"""Weight files: checkpoints of a training, or published weights."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Links(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What one branch has at pairs; fields that no guidance reads are None."""
+    """Outputs of one branch at pairs; fields that no guidance reads are None."""
 
     features: torch.Tensor | None = None  # (P, D)
     logits: torch.Tensor | None = None  # (P, C)

@@ -1,4 +1,4 @@
-"""The views of a batch as stacks of one size each, since images of several sizes fill no array.
+"""The views of a batch as stacks of one size each: one array cannot hold several sizes.
 
 Shapes: V views, in stacks of v views of H x W pixels; P pixels of all views, a view after the other
 and row-major within each; L pairs; C channels.

@@ -2,7 +2,7 @@
 
 N voxels, C input channels, D output channels, K kernel cells (k ** 3), M pairs.
 
-A sparse convolution is a list of pairs (source voxel, kernel cell, target voxel). The list is found
+A sparse convolution is a list of pairs (source voxel, kernel cell, target voxel). The list is built
 once from sorted voxel keys. A layer gathers the source rows, multiplies the rows of each cell by
 that cell's matrix and sums per target; its backward is the same with the ends swapped.
 """
@@ -54,7 +54,7 @@ class KernelMap(NamedTuple):
 def submanifold_map(indices, spatial_shape, kernel_size):
     """Pairs of voxels at most kernel_size // 2 apart along each axis; indices (N, 4) are unique.
 
-    Only the cells before the centre are searched. The centre pairs each voxel with itself, and the
+    Only the cells before the center are searched. The center pairs each voxel with itself, and the
     cells after it hold the same pairs as their mirror images with the ends swapped.
     """
     radius, num = kernel_size // 2, len(indices)

@@ -23,7 +23,7 @@ def teacher_only(teacher: torch.Tensor, stored: None, weight: float) -> torch.Te
 
 @LABEL_SOURCES.register("stored", teacher=False)
 def stored_only(teacher: None, stored: torch.Tensor, weight: float) -> torch.Tensor:
-    """What an earlier round or a lifted 2D prediction says; the teacher is not asked."""
+    """The prediction of an earlier round, or a lifted 2D prediction; the teacher is not used."""
     return stored
 
 

@@ -1,4 +1,4 @@
-"""2D predictors: what gives class scores for the images of a scene, and whose classes they are.
+"""2D predictors: class scores for the images of a scene, and the mapping of their classes.
 
 Shapes: H x W pixels, K classes of the predictor, C of the data set's class table.
 """
@@ -20,15 +20,16 @@ PREDICTORS = Registry("2D predictor")
 
 
 class Predictor(Protocol):
-    """Class scores of images, of whatever origin: files on disk or a network."""
+    """Source of class scores of images: files on disk or a network."""
 
     names: Sequence[str]  # the K classes, in the order of the scores
 
     def scores(self, scene: str, frame: int, image: np.ndarray) -> np.ndarray | None:
         """Scores (K, H, W) float, probabilities, of one view; None where there is no prediction.
 
-        scene: its folder's path in the split; frame: the view's number; image: (H', W', 3) uint8.
-        The grid of the scores may be of another size than the image, with the same edges.
+        scene: its key, that is its folder's path in the split; frame: the view's number; image:
+        (H', W', 3) uint8. The grid of the scores may be of another size than the image, with the
+        same edges.
         """
 
 

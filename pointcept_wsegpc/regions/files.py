@@ -83,7 +83,7 @@ def check_ids(content, path, num_points):
     if len(ids) != num_points:
         raise ValueError(
             f"{path} holds {len(ids)} region ids, the scene has {num_points} points; take the file "
-            "of this very cloud: no point left out or added, all in the same order"
+            "of this very cloud: no point skipped or added, all in the same order"
         )
     if ids.dtype.kind == "f":
         wrong = np.flatnonzero(~np.isfinite(ids) | (ids != np.round(ids)))
@@ -123,7 +123,7 @@ def pick(content, key, path):
 
 @contextlib.contextmanager
 def named(path, kind):
-    """Whatever a parser raises on a file that is not what it seems, as a ValueError with the path.
+    """Turn whatever a parser raises on a malformed file into a ValueError with the path.
 
     A damaged file can make them raise anything.
     """

@@ -1,7 +1,7 @@
 """The compiled core of region growing: least-squares planes, and growth over a neighbour table.
 
 N points, K entries of a neighbour table: k nearest neighbours in a cloud (growing.py), the
-8-neighbourhood of the pixel grid in a view (views.py). The points of a plane are held as ten
+8-neighbourhood of the pixel grid in a view (depth_view.py). The points of a plane are held as ten
 running moments (count, three first, six second), so that it grows by additions alone and a refit
 costs one 3x3 eigenproblem.
 
@@ -68,7 +68,7 @@ def grow_regions(coord, normal, neighbour, order, tolerance, min_cos, min_size):
 
     coord (N,3) and unit normal (N,3) float64, of any sign; a zero normal keeps a point out.
     neighbour (N,K) int32, -1 = none. order: the points to try as seeds, first to last. tolerance
-    (N,): largest distance of a point to the plane of the region that takes it, in metres.
+    (N,): largest distance of a point to the plane of the region that takes it, in meters.
     min_cos: least |cosine| between the two normals. A region below min_size points is given up:
     its points are free again for later regions, its seed is not tried twice.
     """

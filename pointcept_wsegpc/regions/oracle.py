@@ -49,7 +49,7 @@ def partition_oracle(cloud: Cloud | DepthView, settings: OracleSettings) -> np.n
     that two chairs that do not touch are two regions without instances, too. A region can be one
     point.
 
-    It looks at the labels that it will be judged by: no result made with it compares with others.
+    It reads the labels that it is evaluated on: its results are not comparable with others.
     Returns (M,). Raises ValueError for labels of the wrong length or type.
     """
     names = [name for name in ("segment", "instance") if cloud.array(name) is not None]
@@ -64,7 +64,7 @@ def partition_oracle(cloud: Cloud | DepthView, settings: OracleSettings) -> np.n
 
 
 def select_labels(cloud, name):
-    """The rows (M,) of the integer labels (N,) or (H,W) of a name."""
+    """The rows (M,) of the integer labels (N,) or (H,W) of that name."""
     label = np.asarray(cloud.array(name))
     if label.dtype.kind not in "iu" or label.ndim != len(cloud.shape):
         expected = "x".join(map(str, cloud.shape))

@@ -1,10 +1,10 @@
 """Partition methods by name: their settings, presets, what they need, and how they are run.
 
-N points given, M rows of a Cloud or a DepthView. One call files a method, ours and anybody's:
+N points given, M rows of a Cloud or a DepthView. One call registers a method, ours or yours:
 
     @dataclass(frozen=True)
     class CubeSettings:
-        size: float = 0.5  # metres
+        size: float = 0.5  # meters
 
     @PARTITIONS.register("cubes", settings=CubeSettings)
     def cubes(coord, normal, color, size):
@@ -32,19 +32,19 @@ OF_VIEWS = {"segment", "normal", "color"}  # arrays that a view can have
 
 
 def nothing(cloud: Cloud | DepthView, settings: Any) -> dict[str, float]:
-    """What the data decide for a method that leaves nothing to them."""
+    """Data-dependent settings of a method that has none."""
     return {}
 
 
 @dataclass(frozen=True)
 class Method:
-    """A partition method and all that is known of it; `PARTITIONS.register` makes it.
+    """A partition method and its properties; made by `PARTITIONS.register`.
 
     on_cloud: the function is called with (cloud, settings), a Cloud or DepthView and the settings
     dataclass, for neighbours and planes; it returns ids without gaps. Otherwise with arrays and
     keywords: see `call_with_arrays`.
     presets {name: {setting: value}}; `fill` in one is the default of `resolve`'s.
-    needs: arrays of the scene that it cannot do without, uses: that it takes where they are there.
+    needs: arrays of the scene that it requires; uses: those that it takes if present.
     files: settings that name a file of each scene.
     views: whether it can partition a view; a function of the settings where it depends on them.
     derived: function of (cloud, settings) that gives {setting: value} for settings that are None.
@@ -67,7 +67,7 @@ class Method:
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """Names of what is handed to the function as a whole array, beside colours and normals."""
+        """Names of what is handed to the function as a whole array, beside colors and normals."""
         return tuple(name for name in (*self.needs, *self.uses) if name not in ("normal", "color"))
 
     @property
@@ -158,7 +158,7 @@ class Partition:
 def _on_arrays(method: Method) -> Callable:
     """The function (cloud, settings) -> region (M,) int32 of one that takes arrays.
 
-    It gets coord (M,3) metres, normal (M,3) of length 1 and any sign, estimated where missing, 0
+    It gets coord (M,3) meters, normal (M,3) of length 1 and any sign, estimated where missing, 0
     where there is none, color (M,3) in 0..1 or None, and by name the settings and the arrays that
     it needs or uses: of distinct points with finite coordinates, in the order of the input. It
     returns ids (M,), any integers, below 0 = unassigned.

@@ -1,1 +1,1 @@
-"""Makes raw scans; no other room imports this one."""
+"""Generates synthetic raw scans; only commands import this package."""

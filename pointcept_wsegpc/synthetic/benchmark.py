@@ -49,7 +49,7 @@ class Size:
     prepared: ScanNetSettings
 
     def record(self) -> dict:
-        """What a data root notes about itself."""
+        """What a data root records about itself."""
         counts = {"train": self.train, "val": self.val}
         return {"version": VERSION, "size": self.name, **counts, "scans": self.scans.record()}
 
@@ -127,7 +127,7 @@ def scenes(root, size: Size) -> dict[str, Scene]:
 
 
 def claim(root, size: Size) -> None:
-    """Notes in the data root what it holds; ValueError where it holds something else."""
+    """Record in the data root what it holds; ValueError if it holds something else."""
     note = Path(root) / NOTE
     if not note.exists():
         write_json(note, size.record())
@@ -140,7 +140,7 @@ def claim(root, size: Size) -> None:
 
 
 def is_made(scene: Scene) -> bool:
-    """Whether the prepared scene is there; `claim` has seen to the right settings."""
+    """Whether the prepared scene is there; `claim` has checked the settings."""
     return is_prepared(scene.capture, scene.size.prepared)
 
 

@@ -1,1 +1,1 @@
-"""What stage one does to a sample beyond Pointcept's own transforms; pure functions on arrays."""
+"""Stage one's transforms beyond Pointcept's own; pure functions on arrays."""

@@ -1,7 +1,7 @@
 """Structure removal: ground, walls and ceiling occur in nearly every scene, so their tags have no
-negatives. Removing the structure now and then, together with its tags, makes some.
+negatives. Randomly removing the structure and its tags creates some.
 
-Shapes: N points, C classes. Coordinates in metres, axis-aligned, z up.
+Shapes: N points, C classes. Coordinates in meters, axis-aligned, z up.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 REACH = 0.5  # m from the bounding box in which a structure is looked for
-LEAST = 0.1  # share of the points there that its regions hold
+MIN_SHARE = 0.1  # share of the points there that its regions hold
 
 
 def structure_regions(
-    coord: np.ndarray, region: np.ndarray, role: str, reach: float = REACH, least: float = LEAST
+    coord: np.ndarray,
+    region: np.ndarray,
+    role: str,
+    reach: float = REACH,
+    min_share: float = MIN_SHARE,
 ) -> list[int]:
     """Region ids of one structure: for each of its sides, the region with most points near it.
 
     Args: coord (N, 3) m, axis-aligned; region (N,) with -1 = none; role: "ground" (bottom),
-        "ceiling" (top) or "wall" (the four sides); least: which part of the points near the sides
-        these regions have to hold together. Supervoxels hold less: a piece of a floor is no floor.
+        "ceiling" (top) or "wall" (the four sides); min_share: share of the points near the sides
+        that these regions must hold together. Supervoxels hold less: a piece is not a floor.
     Returns: sorted list of ids, empty where there is no such structure.
     """
     low, high = coord.min(0), coord.max(0)
@@ -42,7 +46,7 @@ def structure_regions(
         held, total = held + counts.max(), total + near.sum()
         if counts.max() > 0:
             found.add(int(counts.argmax()))
-    return sorted(found) if held >= least * total else []
+    return sorted(found) if held >= min_share * total else []
 
 
 def remove_structure(

@@ -1,13 +1,13 @@
-"""Transforms of stage two, as the configs of several data sets share them.
+"""Transforms of stage two, shared by the configs of several data sets.
 
-A config cannot take a part of a list from its base, so what they have in common is a function.
+A config cannot reuse part of its base's list, so the shared transforms are functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-FEATURES = ("color", "normal")  # what the networks read of a point
+FEATURES = ("color", "normal")  # point features that the networks read
 COLOR = (
     {"type": "ChromaticAutoContrast", "p": 0.2},
     {"type": "ChromaticTranslation", "p": 0.95, "ratio": 0.1},

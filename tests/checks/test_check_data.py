@@ -100,7 +100,7 @@ def aligned(scene):
     change_array(scene, "coord", lambda c: c @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def in_millimetres(scene):
+def in_millimeters(scene):
     change_array(scene, "coord", lambda c: c * 1000)
     change_views(scene, world_to_camera=moved)
 
@@ -123,18 +123,18 @@ def images(pattern, change):
 MISTAKES = {
     "inverted poses": (poses(lambda v: np.linalg.inv(v.world_to_camera)), "poses-inverted", ""),
     "OpenGL poses": (poses(lambda v: OPENGL @ v.world_to_camera), "poses-opengl", "OpenGL"),
-    "poses in mm": (poses(moved), "poses-unit", "millimetres"),
+    "poses in mm": (poses(moved), "poses-unit", "millimeters"),
     "poses sorted as text": (poses(as_text), "frames-sorted-as-text", ""),
-    "points in mm": (points(lambda c: c * 1000), "points-unit", "millimetres"),
-    "points in cm": (points(lambda c: c * 100), "points-unit", "centimetres"),
-    "all in mm": (in_millimetres, "scene-unit", "millimetres"),
+    "points in mm": (points(lambda c: c * 1000), "points-unit", "millimeters"),
+    "points in cm": (points(lambda c: c * 100), "points-unit", "centimeters"),
+    "all in mm": (in_millimeters, "scene-unit", "millimeters"),
     "y-up points": (points(lambda c: c[:, [0, 2, 1]] * [1, 1, -1]), "axes-swapped", "swapped"),
     "mirrored points": (points(lambda c: c * [-1, 1, 1]), "axes-swapped", "mirrored"),
     "aligned points": (aligned, "points-aligned", ""),
     "all y-up": (turned_over, "up-axis", "against y"),
     "depth of 1/5000 m": (scale_depth(5), "depth-unit", "TUM"),
     "depth of 1/512 m": (scale_depth(0.512), "depth-unit", "2D-3D-Semantics"),
-    "metres in depth": (scale_depth(1e-3), "depth-unit", "metres"),
+    "meters in depth": (scale_depth(1e-3), "depth-unit", "meters"),
     "blank depth": (scale_depth(0), "depth-blank", ""),
     "8-bit depth": (
         images("*.depth.png", lambda d: np.clip(d / 40, 0, 255).astype(np.uint8)), "depth-8-bit", ""
@@ -147,7 +147,7 @@ MISTAKES = {
         lambda s: change_array(s, "color", lambda c: c[:, ::-1].copy()),
         "channels-swapped", "points are bluer",
     ),
-    "colour intrinsics": (
+    "color intrinsics": (
         lambda s: change_views(s, intrinsic=lambda v: v.intrinsic * [[4.05], [4.05], [1]]),
         "intrinsics-scale", "about 4 times",
     ),
@@ -212,8 +212,8 @@ def test_swapped_channels_are_no_wrong_poses(scene):
     assert list(grave(scene)) == ["channels-swapped"]
 
 
-def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
-    """Nothing can be said of colours that are all alike, but of those under right poses."""
+def test_wrong_poses_that_see_one_color_are_diagnosed(scene):
+    """Nothing can be said of colors that are all alike, but of those under right poses."""
     change_views(scene, world_to_camera=lambda v: np.linalg.inv(v.world_to_camera))
     render_depth(scene)
     views = read_views(scene)
@@ -244,7 +244,7 @@ def test_few_rendered_depths_are_no_8_bit_images(scene):
     assert "depth-8-bit" not in grave(scene)
 
 
-def test_rendered_depth_of_points_without_colour_is_told(scene):
+def test_rendered_depth_of_points_without_color_is_told(scene):
     change_array(scene, "color", np.zeros_like)
     render_depth(scene)
     problems = {p["key"]: p["wasted"] for p in check_scene(scene, SETTINGS)["problems"]}
@@ -330,8 +330,6 @@ def test_few_depths_of_bare_planes_are_no_eight_bits(scene):
     ("part", "key"),
     [
         ("coord.npy", "missing-coord"),
-        ("color.npy", "missing-color"),
-        ("normal.npy", "missing-normal"),
         ("region.npy", "missing-region"),
         ("views.npz", "missing-views.npz"),
         ("views/000002.jpg", "missing-color-images"),
@@ -342,6 +340,14 @@ def test_few_depths_of_bare_planes_are_no_eight_bits(scene):
 def test_missing_parts(scene, part, key):
     (scene / part).unlink()
     assert list(grave(scene)) == [key]
+
+
+@pytest.mark.parametrize("key", ["color", "normal"])
+def test_colors_and_normals_may_be_missing(scene, key):
+    (scene / f"{key}.npy").unlink()
+    assert not grave(scene)
+    said = [problem["key"] for problem in check_scene(scene, SETTINGS)["problems"]]
+    assert f"missing-{key}" in said
 
 
 def test_a_scene_without_views_is_told_and_allowed(scene):
@@ -426,7 +432,7 @@ def test_tags(root_copy):
     assert "did you mean 'chair'?" in found["tags-foreign"].fix and found["tags-foreign"].wasted
     assert "elsewhere first" in found["tags-strangers"].found
     assert "scene0002_00 first" in found["tags-empty"].found
-    assert "2 of 4 labelled scenes differ" in found["tags-differ"].found
+    assert "2 of 4 labeled scenes differ" in found["tags-differ"].found
     path.unlink()
     assert tag_problems(root_copy)["tags-file"].wasted
 

@@ -102,7 +102,7 @@ def test_crops(rendered):
 def test_mean_average_precision():
     score = np.array([[3.0, 0, 0], [2, 1, 0], [1, 2, 0], [0, 3, 0]])
     classes = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]])
-    # First column: hits at ranks 1 and 3; second: at rank 4; third: no positive, left out.
+    # First column: hits at ranks 1 and 3; second: at rank 4; third: no positive, skipped.
     expected = ((1 + 2 / 3) / 2 + 1 / 4) / 2
     assert training.mean_average_precision(score, classes) == pytest.approx(expected)
     assert np.isnan(training.mean_average_precision(score, np.zeros((4, 3))))

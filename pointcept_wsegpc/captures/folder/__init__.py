@@ -1,3 +1,3 @@
-"""Scans of one's own: a cloud, photographs with poses, tags."""
+"""A user's own scans: a cloud, photographs with poses, tags."""
 
 from . import scene  # noqa: F401  registers the capture

@@ -1,4 +1,4 @@
-"""Folders of own scans: which there are, and their splits, now and when they were prepared."""
+"""Folders of a user's scans: which exist, and their splits, now and when they were prepared."""
 
 from __future__ import annotations
 

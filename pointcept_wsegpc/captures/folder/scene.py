@@ -1,4 +1,4 @@
-"""Own scans: a folder per scene, in whatever format it was taken.
+"""Users' scans: a folder per scene, in whatever format it was taken.
 
     RAW/SCENE/         one cloud or mesh (clouds/) · images and their poses (poses/) · optional
                        depth images, axis_alignment.txt (4x4, world to a frame along the walls)
@@ -36,20 +36,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FolderSettings(ViewSettings):
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     spacing: float = setting(
         0.02,
-        "metres between prepared points, 0: keep all; labels return to all points",
+        "meters between prepared points, 0: keep all; labels return to all points",
         minimum=0,
         metavar="M",
     )
-    scale: float = setting(1.0, "metres in a unit of cloud and poses, 0.001: mm", above=0)
+    scale: float = setting(1.0, "meters in a unit of cloud and poses, 0.001: mm", above=0)
     up: str = setting("z", "the axis of the cloud that points up", choices=tuple(sorted(UP)))
     depth_scale: float = setting(
         0.0,
-        "values of depth images in a metre; 0: as the pose format has it, most 1000, TUM 5000; "
-        "floats are metres",
+        "values of depth images in a meter; 0: as the pose format has it, most 1000, TUM 5000; "
+        "floats are meters",
         minimum=0,
         metavar="N",
     )
@@ -61,7 +61,7 @@ class FolderSettings(ViewSettings):
 @CAPTURES.register("scans")
 @dataclass(frozen=True)
 class FolderCapture(Capture):
-    """One own scan, and where its prepared scene goes."""
+    """One scan of the user's, and where its prepared scene goes."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""Tags and classes of own scans, as people write them.
+"""Tags and classes of users' scans, as people write them.
 
 tags.csv or tags.json; optional classes.txt, or classes.json (contracts/classes.py).
 
@@ -23,11 +23,11 @@ EXPECTED = "expected the header scene,tags or scene,CLASS,CLASS,…"
 
 
 def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
-    """(class table, {scene: [class names]}) of a folder of own scans, names in NFC.
+    """(class table, {scene: [class names]}) of a folder of scans, names in NFC.
 
     The table is classes.json, else the names of classes.txt, else the columns of a table, else all
     tags in alphabetical order. Tags match it in any letter case and by synonym. Raises one line
-    for a missing or odd file, and for a tag that is no class.
+    for a missing or malformed file, and for a tag that is not a class.
     """
     raw = Path(raw)
     path = next((raw / name for name in TAGS_FILES if (raw / name).is_file()), None)
@@ -55,10 +55,10 @@ def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
 def write_tags(root: Path, captures: list, table: ClassTable, tags: dict) -> list[str]:
     """Write class table and tags of the data set; lines that say what they lack.
 
-    Both are read anew every time; but a table by which scenes are labelled stays, or is refused.
+    Both are read anew every time; but a table by which scenes are labeled stays, or is refused.
     """
-    labelled = any(root.glob("*/*/segment*.npy"))
-    classes = table.write(root, replace=not labelled).names
+    labeled = any(root.glob("*/*/segment*.npy"))
+    classes = table.write(root, replace=not labeled).names
     names = {capture.name for capture in captures}
     write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
     lines = [f"{len(classes)} classes: {', '.join(classes)}"]

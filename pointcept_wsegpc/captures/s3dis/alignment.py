@@ -80,7 +80,7 @@ def undo_about_box(coord, degrees):
 
 
 def placements(coord, degrees):
-    """What may have been done to the points (N, 3) of a room of this angle, None = unknown."""
+    """Possible alignments of the points (N, 3) of a room with this angle, None = unknown."""
     found = [AS_RELEASED]
     for angle in QUARTERS if degrees is None else (degrees,):
         if angle % 360 == 0:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def repair_bytes(data):
-    """Text whose corrupt bytes are mended, and what was mended: (bytes, [(line, wrong, right)]).
+    """Text with its corrupt bytes repaired, and the repairs: (bytes, [(line, wrong, right)]).
 
     Some files of the release hold bytes whose bit 0x20 was lost: a digit or a space became a
     control byte. Setting the bit gives the character back. Lines count from 1.
@@ -67,7 +67,7 @@ def read_object(path):
 
 
 def object_files(folder):
-    """Sorted object files of a room, and the names of those left out as second copies."""
+    """Sorted object files of a room, and the names of those skipped as second copies."""
     files = sorted(Path(folder).glob("*.txt"))
     names = {path.stem for path in files}
     copies = [path for path in files if _original(path.stem) in names]
@@ -86,7 +86,7 @@ def class_of(name):
 
 
 def read_raw_room(folder):
-    """Point arrays of a raw room, and notes on what was not as it should be.
+    """Point arrays of a raw room, and notes on repairs and skipped files.
 
     Returns: {coord (N, 3) float32, color (N, 3) uint8, segment (N,) int16, instance (N,) int16};
         {"repairs": [[file, line, wrong byte, character]], "left_out": [file]}.

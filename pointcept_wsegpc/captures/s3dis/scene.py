@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...camera.fit import MAX_DENIED, MIN_VISIBLE, DepthFit, fit_views
-from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
+from ..base import CAPTURES, Capture, LabeledSettings, Scene, report_frames, setting, some
 from .alignment import choose_placement, placements, read_angles, wall_alignment
 from .images import ImageFiles, RoomImages, find_images
 from .points import TABLE, read_preprocessed_room, read_raw_room
@@ -32,15 +32,15 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class S3DISSettings(LabelledSettings):
-    """What decides the content of a prepared scene; other values mean preparing it again."""
+class S3DISSettings(LabeledSettings):
+    """Settings that determine a prepared scene; other values mean preparing it again."""
 
     height: int = setting(256, "stored height of an image in pixels", minimum=1)
     width: int = setting(256, "stored width of an image in pixels", minimum=1)
     max_views: int = setting(100, "keep the N views that see most of the points", minimum=1)
     min_seen: float = setting(0.01, "share of the points that a view must see", minimum=0)
     depth_tolerance: float = setting(
-        0.05, "metres between a point and the depth at its pixel, to be seen there", above=0
+        0.05, "meters between a point and the depth at its pixel, to be seen there", above=0
     )
     aligned: bool | None = setting(
         None,
@@ -92,7 +92,7 @@ class S3DISCapture(Capture):
         if captures and settings.images and not found_images:
             raise FileNotFoundError(
                 f"no image of {areas} in {settings.images}; expected area_1/data/rgb, depth, pose: "
-                "check --images, or leave it out to prepare for 3D only"
+                "check --images, or omit it to prepare for 3D only"
             )
         if captures and settings.angles and not found_angles:
             raise FileNotFoundError(
@@ -210,7 +210,7 @@ def agreement(measured: DepthFit) -> dict:
 
 
 def problem(report: dict, tolerance: float) -> str | None:
-    """What is absurd about an `agreement`, in a few words; None where nothing is."""
+    """What is implausible about an `agreement`, in a few words; None if nothing is."""
     if report["visible"] < MIN_VISIBLE:
         return f"the views see {100 * report['visible']:.1f} % of the points"
     if report["median_error"] > tolerance:

@@ -1,4 +1,4 @@
-"""SCENE.txt of a raw ScanNet scene, which other layouts of ScanNet keep, too."""
+"""SCENE.txt of a raw ScanNet scene, which other layouts of ScanNet keep as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a partition method needs of a prepared scene and of files beside it.
+"""The inputs of a partition method, from a prepared scene and files beside it.
 
 N points, F faces, V views of H x W pixels. What is damaged gets one line that names the file.
 """
@@ -79,7 +79,7 @@ def read_array(scene, name):
 
 
 def read_frames(scene):
-    """The posed views of a scene, as `schema.read_views` has them."""
+    """The posed views of a scene, as contracts/views.py reads them."""
     path = scene / "views.npz"
     with readable(path):
         views = read_views(scene)
@@ -90,15 +90,15 @@ def read_frames(scene):
 
 def read_images(scene, frame, size):
     """Images of a view: depth (H,W) m, color (H,W,3), and where there are labels label (H,W)."""
-    labelled = view_path(scene, frame, "label").is_file()
+    labeled = view_path(scene, frame, "label").is_file()
     images = {}
-    for kind in ("depth", "color", *["label"] * labelled):
+    for kind in ("depth", "color", *["label"] * labeled):
         path = view_path(scene, frame, kind)
         with readable(path):
             images[kind] = read_view_image(scene, frame, kind, size)
         if images[kind].ndim != (3 if kind == "color" else 2):
             raise ValueError(f"{path} has {images[kind].ndim} dimensions; prepare this scene again")
-    if labelled:
+    if labeled:
         check_integers(images["label"], path, dimensions=2)
         images["label"] = class_table(scene).clean(images["label"], path)
     return images
@@ -106,7 +106,7 @@ def read_images(scene, frame, size):
 
 @contextlib.contextmanager
 def readable(path):
-    """Whatever reading a damaged file raises, as one line that names the path.
+    """Turn whatever reading a damaged file raises into one line that names the path.
 
     Damage can make the readers raise anything.
     """

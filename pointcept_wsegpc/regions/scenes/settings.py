@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...contracts.classes import root_of
+from ...contracts.scene import split_key
 from .. import PARTITIONS, Partition
 from ..depth_view import DEPTH_NOISE
 from ..registry import Method
@@ -41,7 +43,7 @@ class RegionSettings:
     def __post_init__(self):
         noise = check_value("depth_noise", self.depth_noise, [float])
         if not 0 <= noise < float("inf"):
-            raise ValueError(f"depth_noise is {noise}; give a noise per metre of at least 0")
+            raise ValueError(f"depth_noise is {noise}; give a noise per meter of at least 0")
         for key, path in files_of(self.points).items():
             if "{scene}" not in path:
                 raise ValueError(
@@ -141,8 +143,9 @@ def with_absolute_paths(method: Method, given: dict[str, Any]) -> dict[str, Any]
 
 def of_scene(partition: Partition, scene: Path) -> Partition:
     """The partition of one scene: its names stand in the paths of its files."""
+    split, _, name = split_key(scene.resolve(), root_of(scene)).partition("/")
     paths = {
-        key: path.replace("{scene}", scene.name).replace("{split}", scene.parent.name)
+        key: path.replace("{scene}", name).replace("{split}", split)
         for key, path in files_of(partition).items()
     }
     settings = dataclasses.replace(partition.settings, **paths)

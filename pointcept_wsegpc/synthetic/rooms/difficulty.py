@@ -1,4 +1,4 @@
-"""How much harder than the plain ones synthetic rooms and their scans are."""
+"""Difficulty settings of synthetic rooms and their scans."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What makes regions leak across objects and looks deceive; the defaults add nothing.
+    """Settings that make regions leak and appearance mislead; the defaults add nothing.
 
     touching: chance that a piece of furniture is pushed to its wall and against its neighbour, and
         takes on the neighbour's height and depth where these are alike.
@@ -16,8 +16,8 @@ class Difficulty:
     clutter: loose things per free surface, and on the floor; leaning: things that lean on a wall;
         both on average.
     camouflage: chance that an object is painted like another thing in the room, often its wall.
-    noise: times the plain sensor's noise of depth, colour and reconstruction.
-    fusion: radius in metres within which the reconstruction blends surfaces: rounds edges and joins
+    noise: times the plain sensor's noise of depth, color and reconstruction.
+    fusion: radius in meters within which the reconstruction blends surfaces: rounds edges and joins
         what is thin to what it lies on.
     holes: holes in the reconstruction, on average.
     """

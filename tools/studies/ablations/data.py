@@ -156,7 +156,7 @@ def leave_unassigned(root: Path) -> None:
 
 
 def quality(root: Path) -> tuple[float, float] | None:
-    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labelled.
+    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labeled.
 
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.
@@ -172,5 +172,5 @@ def quality(root: Path) -> tuple[float, float] | None:
             pairs = {"own": (own, segment), "wrong": (vote, segment)}
             for name, counts in scene_confusions(pairs, num_classes).items():
                 totals[name] = totals.get(name, 0) + counts
-    labelled = any(counts.any() for counts in totals.values())
-    return tuple(map(mean_iou, totals.values())) if labelled else None
+    labeled = any(counts.any() for counts in totals.values())
+    return tuple(map(mean_iou, totals.values())) if labeled else None

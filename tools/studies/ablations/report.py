@@ -45,8 +45,8 @@ def cells(result: dict) -> dict[str, list[str]]:
     rows = result["rows"]
     table = {"": [row["label"] for row in rows]}
     for name, head in HEADS.items():
-        if any(name in row["measures"] for row in rows):
-            table[head] = [entry(row, row["measures"].get(name)) for row in rows]
+        if any(name in row["metrics"] for row in rows):
+            table[head] = [entry(row, row["metrics"].get(name)) for row in rows]
     for name, head in TIMES.items():
         if any(row[name]["values"] for row in rows):
             table[head] = [entry(row, row[name]) for row in rows]
@@ -97,9 +97,7 @@ def tags(masked: dict[str, bool | None]) -> str:
 def legend(result: dict, shown: Iterable[str]) -> list[str]:
     """Sentences under the table; shown: its headings."""
     gpu = any(row["memory_of"] == "GPU" for row in result["rows"])
-    lines = [
-        f"{head}: {result['measures'][name]}." for name, head in HEADS.items() if head in shown
-    ]
+    lines = [f"{head}: {result['metrics'][name]}." for name, head in HEADS.items() if head in shown]
     lines += [
         f"Unit: {result['unit']}.",
         "min: minutes of both parts of stage one, shared ones included; beside it, of stage two. "
@@ -113,7 +111,7 @@ def legend(result: dict, shown: Iterable[str]) -> list[str]:
         lines.append(f"Options of stage one in every row: {options}.")
     lines += [result["note"]] if result["note"] else []
     if span := result["span"]:
-        means = [f"{HEADS[k]} {v:.1f}" for k, v in span["measures"].items() if k in HEADS]
+        means = [f"{HEADS[k]} {v:.1f}" for k, v in span["metrics"].items() if k in HEADS]
         lines.append(
             f"Highest minus lowest mean over {', '.join(span['rows'])}: {', '.join(means)}."
         )
@@ -142,7 +140,7 @@ def markdown(result: dict) -> str:
         *differences("val: stage two over", gains, BEFORE),
         *(f"- {line}" for line in legend(result, shown)),
         f"- {result['where']}, pointcept_wsegpc {result['version']}.",
-        *(line for measure in ("3D", "2D") for line in by_class(result, measure)),
+        *(line for metric in ("3D", "2D") for line in by_class(result, metric)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -155,18 +153,18 @@ def piped(table: dict[str, list[str]]) -> list[str]:
 
 def differences(title: str, rows: list[tuple[str, dict]], names: Iterable[str]) -> list[str]:
     """A table of differences of the same seed, with how many seeds are above 0."""
-    names = [name for name in names if any(name in row["measures"] for _, row in rows)]
+    names = [name for name in names if any(name in row["metrics"] for _, row in rows)]
     table = {title: [label for label, _ in rows]}
     for name in names:
         head = HEADS[name].removeprefix("val: ")
-        table[head] = [difference(row["measures"].get(name)) for _, row in rows]
+        table[head] = [difference(row["metrics"].get(name)) for _, row in rows]
     return [*piped(table), ""] if names else []
 
 
-def by_class(result: dict, measure: str) -> list[str]:
+def by_class(result: dict, metric: str) -> list[str]:
     """A table of the IoU of every class, mean over the seeds; of the rows that have the metric."""
-    found = {row["label"]: row["iou"][measure] for row in result["rows"] if measure in row["iou"]}
-    table = {f"{HEADS[measure]}, IoU": list(found)}
+    found = {row["label"]: row["iou"][metric] for row in result["rows"] if metric in row["iou"]}
+    table = {f"{HEADS[metric]}, IoU": list(found)}
     for name in dict.fromkeys(name for iou in found.values() for name in iou):
         table[name] = [f"{iou[name]:.1f}" if name in iou else NONE for iou in found.values()]
     return ["", *piped(table)] if len(table) > 1 else []

@@ -1,4 +1,4 @@
-"""What came out of a table: numbers of every row, over its seeds. All measures in %.
+"""Results of a table: the metrics of every row over its seeds, in %.
 
 The result is one dictionary that JSON can hold; report.py and figures.py take it.
 """
@@ -19,8 +19,8 @@ from .rows import Comparison, Row, Table
 from .runner import STEPS, USAGE
 from .study import Study
 
-# Measure: what it is of, and whether scene tags mask the predictions.
-MEASURES = {
+# Metric: what it is of, and whether scene tags mask the predictions.
+METRICS = {
     "3D": ("pseudo-labels, 3D mIoU before the region vote", True),
     "3D voted": ("pseudo-labels, 3D mIoU after the region vote", True),
     "2D": ("pseudo-labels, 2D mIoU", True),
@@ -40,11 +40,11 @@ PAPER = (
     "Annotation: their figures on ScanNet, which is another data set, "
     "those in 3D after a region vote"
 )
-# Measure: its name in the manifest of the labels.
+# Metric: its name in the manifest of the labels.
 OF_TRAIN = {"3D": "3d_no_vote", "3D voted": "3d", "2D": "2d"}
 OF_VAL = {"val stage one": "3d_no_vote", "val stage one voted": "3d"}
 UNSEEN, BEFORE = "val stage two", tuple(OF_VAL)
-OF_REGIONS = ("partition", "partition strict")  # measures that no training changes: one value
+OF_REGIONS = ("partition", "partition strict")  # metrics that no training changes: one value
 
 
 def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_started=(), **about):
@@ -66,7 +66,7 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
         "dataset": benchmark.title,
         "configs": [benchmark.first, benchmark.second, benchmark.stage_two],
         "options": benchmark.stage_one,
-        "measures": {name: what for name, (what, _) in MEASURES.items()},
+        "metrics": {name: what for name, (what, _) in METRICS.items()},
         "unit": "%; mean over the classes that occur; spread: sample standard deviation over seeds",
         "paper": PAPER,
         "version": __version__,
@@ -81,28 +81,28 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
 
 
 def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
-    """Everything about one row; seeds whose stage one has not finished are left out."""
+    """Everything about one row; seeds whose stage one has not finished are skipped."""
     found = {seed: seed_result(study, row, seed, out) for seed in seeds}
     found = {seed: result for seed, result in found.items() if result is not None}
-    measures = {
-        name: over_seeds({seed: r["measures"].get(name) for seed, r in found.items()})
-        for name in MEASURES
+    metrics = {
+        name: over_seeds({seed: r["metrics"].get(name) for seed, r in found.items()})
+        for name in METRICS
         if name not in row.without
     }
     for name, value in (row_partition(study, row, out) if found else {}).items():
-        measures[name] = {**summary([100 * value]), "seeds": list(found)}
-    measures = {name: entry for name, entry in measures.items() if entry["values"]}
+        metrics[name] = {**summary([100 * value]), "seeds": list(found)}
+    metrics = {name: entry for name, entry in metrics.items() if entry["values"]}
     return {
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
         "occurring": merged(result["occurring"] for result in found.values()).get("3d"),
         "split": merged(result["scenes"] for result in found.values()),
-        "tags": {name: MEASURES[name][1] for name in measures},
+        "tags": {name: METRICS[name][1] for name in metrics},
         "iou": mean_iou_of_classes([result["iou"] for result in found.values()], row.without),
         "seeds": list(found),
         "config": study.config_hash(row),
-        "measures": measures,
+        "metrics": metrics,
         **{
             name: over_seeds({seed: r[name] for seed, r in found.items()})
             for name in ("minutes", "minutes_stage_two")
@@ -114,17 +114,17 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
 
 
 def mean_iou_of_classes(found: list[dict], without=()) -> dict:
-    """{measure: {class: IoU of pseudo-labels in %, mean over the seeds}}.
+    """{metric: {class: IoU of pseudo-labels in %, mean over the seeds}}.
 
     Of classes that occur or that a seed predicts; a seed without either does not count.
     """
     return {
-        measure: {
+        metric: {
             name: round(100 * statistics.fmean(values), 2)
             for name, values in of_classes([seed[key] for seed in found if key in seed]).items()
         }
-        for measure, key in OF_TRAIN.items()
-        if measure not in without and any(key in seed for seed in found)
+        for metric, key in OF_TRAIN.items()
+        if metric not in without and any(key in seed for seed in found)
     }
 
 
@@ -151,21 +151,21 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         return None
     manifest = LabelStore.load(jobs["second"].store(out)).manifest
     scores, scenes = manifest["quality"], {"train": len(manifest["scenes"])}
-    measures = {name: scores["miou"].get(key) for name, key in OF_TRAIN.items()}
-    measures["coverage"] = manifest["coverage"]
+    metrics = {name: scores["miou"].get(key) for name, key in OF_TRAIN.items()}
+    metrics["coverage"] = manifest["coverage"]
     if "val" in finished:
         unseen = LabelStore.load(jobs["val"].store(out)).manifest
         miou = unseen["quality"]["miou"]
-        measures.update({name: miou.get(key) for name, key in OF_VAL.items()})
+        metrics.update({name: miou.get(key) for name, key in OF_VAL.items()})
         scenes["val"] = len(unseen["scenes"])
     if "predict" in finished:
         stage_two = read_json(jobs["predict"].output(out))
-        measures["val stage two"] = stage_two["miou"]
+        metrics["val stage two"] = stage_two["miou"]
         scenes["val"] = stage_two["scenes"]
     memory = [read_json(out / job.name / USAGE) for job in parts]
     on_gpu = any(usage["cuda_mib"] for usage in memory)
     return {
-        "measures": {name: 100 * v for name, v in measures.items() if v is not None},
+        "metrics": {name: 100 * v for name, v in metrics.items() if v is not None},
         "minutes": sum(job_minutes(job, out) for job in parts),
         "minutes_stage_two": job_minutes(jobs["stage_two"], out)
         if "stage_two" in finished
@@ -208,34 +208,34 @@ def row_partition(study: Study, row: Row, out: Path) -> dict:
 
 
 def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]:
-    """Every comparison's differences, seed by seed, of the trainings' measures that its rows have.
+    """Every comparison's differences, seed by seed, of the trainings' metrics that its rows have.
 
     Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
-    the same. Comparisons whose rows have no seed in common are left out.
+    the same. Comparisons whose rows have no seed in common are skipped.
     """
     found = {row["label"]: row for row in rows}
     results = []
     for comparison in comparisons:
-        row = found.get(comparison.row, {"measures": {}})
-        names = [name for name in row["measures"] if name not in OF_REGIONS]
-        measures = {name: over_seeds(gains(comparison, name, found)) for name in names}
-        measures = {name: summary for name, summary in measures.items() if summary["values"]}
-        if measures:
-            results.append({**vars(comparison), "measures": measures})
+        row = found.get(comparison.row, {"metrics": {}})
+        names = [name for name in row["metrics"] if name not in OF_REGIONS]
+        metrics = {name: over_seeds(gains(comparison, name, found)) for name in names}
+        metrics = {name: summary for name, summary in metrics.items() if summary["values"]}
+        if metrics:
+            results.append({**vars(comparison), "metrics": metrics})
     return results
 
 
-def gains(comparison: Comparison, measure: str, found: dict[str, dict]) -> dict:
-    """{seed: difference} of a comparison in one measure."""
-    gained = minus(found, (comparison.row, comparison.over), measure)
+def gains(comparison: Comparison, metric: str, found: dict[str, dict]) -> dict:
+    """{seed: difference} of a comparison in one metric."""
+    gained = minus(found, (comparison.row, comparison.over), metric)
     if comparison.less is None:
         return gained
-    less = minus(found, comparison.less, measure)
+    less = minus(found, comparison.less, metric)
     return {seed: gained[seed] - less[seed] for seed in gained if seed in less}
 
 
-def minus(found, labels, measure):
-    high, low = (values(found.get(label), measure) for label in labels)
+def minus(found, labels, metric):
+    high, low = (values(found.get(label), metric) for label in labels)
     return {seed: high[seed] - low[seed] for seed in high if seed in low}
 
 
@@ -244,35 +244,35 @@ def stage_two_gains(rows: list[dict]) -> list[dict]:
     results = []
     for row in rows:
         after = values(row, UNSEEN)
-        measures = {}
+        metrics = {}
         for name in BEFORE:
             before = values(row, name)
-            measures[name] = over_seeds({s: after[s] - before[s] for s in after if s in before})
+            metrics[name] = over_seeds({s: after[s] - before[s] for s in after if s in before})
         if after:
-            results.append({"row": row["label"], "measures": measures})
+            results.append({"row": row["label"], "metrics": metrics})
     return results
 
 
-def values(row: dict | None, measure: str) -> dict:
-    """{seed: value} of a measure of a row; {} where it has none."""
-    summary = row["measures"].get(measure) if row else None
+def values(row: dict | None, metric: str) -> dict:
+    """{seed: value} of a metric of a row; {} where it has none."""
+    summary = row["metrics"].get(metric) if row else None
     return dict(zip(summary["seeds"], summary["values"], strict=True)) if summary else {}
 
 
 def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
-    """{"rows", "measures": {name: highest - lowest mean}} over the rows of these labels.
+    """{"rows", "metrics": {name: highest - lowest mean}} over the rows of these labels.
 
-    Of the measures that all of them have; {} where fewer than two have results.
+    Of the metrics that all of them have; {} where fewer than two have results.
     """
-    found = [row for row in rows if row["label"] in labels and row["measures"]]
+    found = [row for row in rows if row["label"] in labels and row["metrics"]]
     if len(found) < 2:
         return {}
-    measures = {}
-    for name in found[0]["measures"]:
-        if all(name in row["measures"] for row in found):
-            means = [row["measures"][name]["mean"] for row in found]
-            measures[name] = max(means) - min(means)
-    return {"rows": [row["label"] for row in found], "measures": measures}
+    metrics = {}
+    for name in found[0]["metrics"]:
+        if all(name in row["metrics"] for row in found):
+            means = [row["metrics"][name]["mean"] for row in found]
+            metrics[name] = max(means) - min(means)
+    return {"rows": [row["label"] for row in found], "metrics": metrics}
 
 
 def over_seeds(values: dict) -> dict:

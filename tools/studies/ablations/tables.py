@@ -94,7 +94,7 @@ def components(benchmark: Benchmark) -> Table:
     note = (
         "Full supervision is an upper bound of ours, not in the paper: the same networks, "
         "equally long, with the true labels of all points in place of their tags and without "
-        "structure removal. Its 2D branch learns from tags alone, so its 2D is left out."
+        "structure removal. Its 2D branch learns from tags alone, so its 2D is skipped."
     )
     title = "Components (the paper's Table II)"
     pictured = ("CAM", "CAM + CMG", "CMG + RPC 3D + RPC 2D", "full supervision")

@@ -20,7 +20,7 @@ from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.transforms.images import jitter_image
 
 JITTER = (0.3, 0.3, 0.3, 0.1)  # brightness, contrast, saturation, hue
-SMALLEST_CROP = 0.6  # of an image's sides
+MIN_CROP = 0.6  # of an image's sides
 SAVE_EVERY = 100  # steps
 
 
@@ -55,7 +55,7 @@ def stacked(images, strength=None, rng=None) -> torch.Tensor:
 
 def cropped(image: np.ndarray, rng) -> np.ndarray:
     """A random part of an image (H, W, 3), at its size again, mirrored half of the time."""
-    share = rng.uniform(SMALLEST_CROP, 1)
+    share = rng.uniform(MIN_CROP, 1)
     index = []
     for pixels in image.shape[:2]:
         start = rng.uniform(0, 1 - share)
@@ -77,7 +77,7 @@ def held_out(net: TagNet, images, classes) -> tuple[float, float]:
 
 
 def mean_average_precision(score: np.ndarray, classes: np.ndarray) -> float:
-    """Mean over the classes of the precision at every positive; classes without any left out.
+    """Mean over the classes of the precision at every positive; classes without any are skipped.
 
     score, classes (B, C). What a random order would reach is about the share of positives.
     """

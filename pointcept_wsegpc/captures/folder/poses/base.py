@@ -1,11 +1,11 @@
-"""Pose conventions: the registry, and what each is read into: images, cameras, where these stood.
+"""Pose conventions: the registry, and what each is read into: images, cameras and their poses.
 
-A convention of one's own is a class with `files`, `is_there` and `read_trajectory`:
+Your own convention is a class with `files`, `is_there` and `read_trajectory`:
 
     @POSES.register("mine")
     class MyPoses(PoseFormat): ...
 
-Pixel centres are at integer coordinates; a camera looks along +z, x right, y down.
+Pixel centers are at integer coordinates; a camera looks along +z, x right, y down.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Camera:
 class Shot:
     """An image whose camera is known: camera_to_world (4, 4), and its depth image if any.
 
-    depth_camera: None where the depth image shares the camera of the colour image.
+    depth_camera: None where the depth image shares the camera of the color image.
     """
 
     camera_to_world: np.ndarray
@@ -69,7 +69,7 @@ class Trajectory:
     """All images of a scene in their order, the shots of those that have a pose, and the rest.
 
     unmatched: names of the poses that belong to no image. depth_scale: values of the depth images
-    in a metre, as the convention has it.
+    in a meter, as the convention has it.
     """
 
     images: list[Path]
@@ -93,7 +93,7 @@ class PoseFormat:
 
     @staticmethod
     def read_trajectory(scene: Path) -> Trajectory:
-        """The images of the folder with their poses; ValueError names a file that is odd."""
+        """The images of the folder with their poses; ValueError names a malformed file."""
         raise NotImplementedError
 
 
@@ -143,7 +143,7 @@ def plain_form(name) -> str:
 
 
 def list_images(folder: Path | None, suffixes=IMAGE_SUFFIXES) -> list[Path]:
-    """Image files below a folder in natural order, hidden ones left out; [] without the folder."""
+    """Image files below a folder in natural order, hidden ones skipped; [] without the folder."""
     if folder is None or not folder.is_dir():
         return []
     files = [

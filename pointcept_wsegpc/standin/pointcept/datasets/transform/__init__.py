@@ -95,7 +95,7 @@ class Collect:
 
 @TRANSFORMS.register_module()
 class GridSample:
-    """One random point per occupied voxel of edge ``grid_size`` metres.
+    """One random point per occupied voxel of edge ``grid_size`` meters.
 
     ``return_grid_coord`` adds ``grid_coord`` (G, 3), voxel indices from 0; ``return_inverse`` adds
     ``inverse`` (N,), the voxel of each original point. Voxels are compared exactly, so any
@@ -176,7 +176,7 @@ class CenterShift:
 @TRANSFORMS.register_module()
 class RandomRotate:
     """With probability ``p`` turn about ``axis`` by an angle drawn from ``angle`` · π radians,
-    around ``center`` (metres; None: the middle of the bounding box). Normals turn too."""
+    around ``center`` (meters; None: the middle of the bounding box). Normals turn too."""
 
     def __init__(self, angle=None, center=None, axis="z", always_apply=False, p=0.5):
         self.angle, self.center, self.axis = angle or [-1, 1], center, "xyz".index(axis)
@@ -228,7 +228,7 @@ class RandomFlip:
 
 @TRANSFORMS.register_module()
 class RandomJitter:
-    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (metres)."""
+    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (meters)."""
 
     def __init__(self, sigma=0.01, clip=0.05):
         self.sigma, self.clip = sigma, clip
@@ -239,11 +239,11 @@ class RandomJitter:
         return {**data_dict, "coord": data_dict["coord"] + noise}
 
 
-# Colours (N, 3) in 0..255 -------------------------------------------------------------------------
+# Colors (N, 3) in 0..255 -------------------------------------------------------------------------
 
 
 class _Chromatic:
-    """With probability ``p`` (if there is colour), ``change`` the colour (N, 3)."""
+    """With probability ``p`` (if there is color), ``change`` the color (N, 3)."""
 
     def __init__(self, p=0.95, **amount):
         self.p = p
@@ -257,7 +257,7 @@ class _Chromatic:
 
 @TRANSFORMS.register_module()
 class ChromaticAutoContrast(_Chromatic):
-    """Blend with the colours stretched to 0..255 (``blend_factor`` None: a random one)."""
+    """Blend with the colors stretched to 0..255 (``blend_factor`` None: a random one)."""
 
     def __init__(self, p=0.2, blend_factor=None):
         super().__init__(p, blend_factor=blend_factor)

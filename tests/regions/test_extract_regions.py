@@ -155,7 +155,7 @@ def test_the_tool(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no scene of split train/val/test in"),
+        ((), "no scene of"),
         (("--set", "max_angle"), "expected KEY=VALUE"),
         (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),

@@ -61,7 +61,7 @@ def test_numbers_of_rows(study, tmp_path):
     chosen = table("components").select(["CAM", part.label, "CAM + CMG"])
     lost = study.jobs(part, 1)["first"]
     result = results.collect(
-        study, chosen, range(2), tmp_path, {lost.name: "out of memory"}, command="c", where="w"
+        study, chosen, range(2), tmp_path, {lost.title: "out of memory"}, command="c", where="w"
     )
     assert result["rows"][0]["iou"] == {"3D voted": {"wall": 50.0, "bed": 0.0}}
     cam, none, rpc = result["rows"]
@@ -78,8 +78,7 @@ def test_numbers_of_rows(study, tmp_path):
     assert cam["seeds"] == [0, 1] and rpc["seeds"] == [0] and none["seeds"] == []
     assert rpc["measures"]["3D"]["spread"] is None and none["measures"] == {}
     assert cam["tags"]["3D"] is True and cam["tags"]["val stage two"] is False
-    # A training that rows share has the title under which it ran.
-    assert result["failures"] == {"CAM + CMG, seed 1: part 1 of stage one": "out of memory"}
+    assert result["failures"] == {lost.title: "out of memory"}
     assert json.loads(json.dumps(result))["rows"][0]["measures"] == cam["measures"]
 
 
@@ -127,7 +126,7 @@ def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
 
 
 def of_row(label, **measures):
-    named = {name: results.over_seeds(values) for name, values in measures.items()}
+    named = {name: results.summary(values) for name, values in measures.items()}
     return {"label": label, "measures": named}
 
 
@@ -243,7 +242,9 @@ def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monk
     result = {"rows": [{"label": label, "seeds": found} for label, found in finished.items()]}
     out, found = ablation.place(args, result)
     assert found == name
-    assert out == (Path("mine") if "mine" in arguments else tmp_path / "docs/results/synthetic")
+    assert out == (
+        Path("mine").resolve() if "mine" in arguments else tmp_path / "docs/results/synthetic"
+    )
 
 
 def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_path, monkeypatch):
@@ -272,7 +273,7 @@ def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_p
 def test_failures_and_marks_of_tables_in_the_texts(study, tmp_path):
     row = rows_of("components")["CAM"]
     finished(study, row, 0, tmp_path, **{"3d": 0.5})
-    lost = study.jobs(row, 1)["first"].name
+    lost = study.jobs(row, 1)["first"].title
     chosen = table("components").select(["CAM"])
     chosen = dataclasses.replace(chosen, rows=(dataclasses.replace(row, label="a|b_c → d"),))
     found = results.collect(study, chosen, [0, 1], tmp_path, {lost: "killed"}, [lost])

@@ -19,8 +19,7 @@ from tiny_tables import rows_of, table, tiny
 
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import data
-from ablations.benchmarks import BENCHMARKS, encoder
-from ablations.commands import REPOSITORY
+from ablations.benchmarks import BENCHMARKS, REPOSITORY, encoder
 from ablations.jobs import use_root
 from ablations.study import Study
 from ablations.tables import CONSISTENCY, PARTITIONS, TABLES

@@ -25,16 +25,16 @@ import sys
 from pathlib import Path
 
 from ablations import figures, report
-from ablations.benchmarks import BENCHMARKS, Benchmark
-from ablations.commands import REPOSITORY, relative
+from ablations.benchmarks import BENCHMARKS, REPOSITORY, Benchmark
 from ablations.data import check_data
 from ablations.results import collect
 from ablations.rows import Table
-from ablations.runner import Runner, gpus, side_by_side
+from ablations.runner import Runner, gpus
 from ablations.study import Study
 from ablations.tables import TABLES
 from arguments import key_value, positive
 from pointcept_wsegpc import host
+from pointcept_wsegpc.commands.trainings import relative
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.process import interrupt_at_sigterm, num_cores
 
@@ -99,7 +99,7 @@ def run_table(study: Study, table: Table, seeds, work_dir: Path, workers=None, s
             for job in study.jobs(row, seed).values():
                 jobs.setdefault(job.name, job)
     devices = gpus()
-    runner = Runner(work_dir, workers or side_by_side(devices), devices, say)
+    runner = Runner(work_dir, workers or len(devices) or num_cores(), devices, say)
     runner.run(list(jobs.values()))
     return runner
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pointcept_wsegpc.commands.quickstart_report import read_truth
 from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable
 from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
@@ -18,8 +19,7 @@ from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
-from .benchmarks import PRETRAINING, Benchmark
-from .commands import REPOSITORY, read_truth
+from .benchmarks import PRETRAINING, REPOSITORY, Benchmark
 from .rows import Table
 
 SPLITS = ("train", "val")

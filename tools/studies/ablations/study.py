@@ -9,10 +9,9 @@ from functools import cached_property
 
 from pointcept_wsegpc.jobs.steps import continued_seed
 
-from .benchmarks import Benchmark
-from .commands import REPOSITORY
+from .benchmarks import REPOSITORY, Benchmark
 from .data import fingerprint
-from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
+from .jobs import Job, digest
 from .rows import Row
 from .tables import PARTITIONS
 
@@ -40,21 +39,23 @@ class Study:
         jobs["second"] = self._second(row, seed, title, jobs)
         if row.stage_two:
             unseen = {"split": "val"}
-            jobs["val"] = Export(f"{title}: labels of val", unseen, {"model": jobs["second"]})
+            jobs["val"] = Job(
+                "export", f"{title}: labels of val", unseen, {"model": jobs["second"]}
+            )
             labels = jobs["second"]
             if row.stage_two == "truth":
-                labels = jobs["truth"] = Truth("ground truth as labels", self._truth())
+                labels = jobs["truth"] = Job("truth", "ground truth as labels", self._truth())
             jobs["stage_two"] = self._stage_two(seed, title, labels)
             where = {**unseen, "root": self.benchmark.data_root}
             model = {"model": jobs["stage_two"]}
-            jobs["predict"] = Predict(f"{title}: stage two labels val", where, model)
+            jobs["predict"] = Job("predict", f"{title}: stage two labels val", where, model)
         return jobs
 
     def config_hash(self, row: Row) -> str:
         """What a row's results depend on besides the seed, in 12 hex digits."""
         return digest({role: job.name for role, job in self.jobs(row, None).items()})
 
-    def regions(self, row: Row) -> Partition | None:
+    def regions(self, row: Row) -> Job | None:
         """The partition that a row needs to be made; None where it is that of the data root."""
         benchmark = self.benchmark
         if row.partition in (None, benchmark.partition):
@@ -66,7 +67,7 @@ class Study:
             "preset": preset,
             "data": self.fingerprint,
         }
-        return Partition(f"regions: {row.partition}", settings)
+        return Job("regions", f"regions: {row.partition}", settings)
 
     def config(self, name: str, *changes: dict) -> dict:
         """A configuration with differences {dotted key: value}, on the benchmark's data."""
@@ -97,7 +98,7 @@ class Study:
         benchmark = self.benchmark
         config = self.config(benchmark.first, benchmark.stage_one, row.both, {"seed": seed})
         config["hooks"] = [hook for hook in config["hooks"] if hook["type"] != EXPORTER]
-        return Training(f"{title}: part 1 of stage one", self._settings(config))
+        return Job("train", f"{title}: part 1 of stage one", self._settings(config))
 
     def _second(self, row, seed, title, needs):
         benchmark = self.benchmark
@@ -107,7 +108,7 @@ class Study:
         if "regions" in needs:
             used["regions"] = needs["regions"]
         self._label_same_views(config)
-        return Training(f"{title}: part 2 of stage one", self._settings(config), used)
+        return Job("train", f"{title}: part 2 of stage one", self._settings(config), used)
 
     def _label_same_views(self, config):
         """In 2D, labels are measured on the views of the unchanged configuration."""
@@ -119,7 +120,7 @@ class Study:
     def _stage_two(self, seed, title, labels):
         config = self.config(self.benchmark.stage_two, {"seed": seed})
         config["data"]["train"].pop("store", None)
-        return Training(f"{title}: stage two", self._settings(config), {"labels": labels})
+        return Job("train", f"{title}: stage two", self._settings(config), {"labels": labels})
 
     def _truth(self):
         names = list(self.config(self.benchmark.stage_two)["data"]["names"])

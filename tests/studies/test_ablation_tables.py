@@ -105,7 +105,7 @@ def test_second_part_starts_from_the_weights_of_the_first(study, tmp_path, monke
     text = (tmp_path / roles["second"].name / "job.py").read_text()
     weight = re.search(r"^weight = '(.*)'", text, re.M)[1]
     assert (REPOSITORY / weight).resolve() == roles["first"].output(tmp_path).resolve()
-    assert "resume = False" in text and commands[0][1] == "tools/train.py"
+    assert "resume = False" in text and commands[0][2:4] == ["pointcept_wsegpc", "train"]
 
 
 def test_second_part_has_samples_of_its_own(study):
@@ -333,7 +333,7 @@ def test_weights_of_rows_have_to_be_there(root_copy, monkeypatch):
 
 def test_regions_have_to_be_the_default_ones(root_copy):
     """Those of the tests have settings of their own."""
-    with pytest.raises(ValueError, match=r"^5 of 5 .*scene0000_00 first; run tools/extract_reg"):
+    with pytest.raises(ValueError, match=r"^5 of 5 .*scene0000_00 first; run .wsegpc regions"):
         data.check_data(tiny(root_copy), COMPONENTS)
     data.check_data(tiny(root_copy, partition="of the tests"), COMPONENTS)
     for scene in scene_dirs(root_copy, ("train", "val")):

@@ -23,8 +23,8 @@ class IterationTimer(HookBase):
         self.warmup_iter = warmup_iter
 
     def before_train(self):
-        epochs = self.trainer.max_epoch - self.trainer.start_epoch
-        self.remaining = epochs * len(self.trainer.train_loader)
+        trainer = self.trainer
+        self.remaining = (trainer.max_epoch - trainer.start_epoch) * len(trainer.train_loader)
 
     def before_epoch(self):
         self.start = time.perf_counter()
@@ -119,13 +119,11 @@ class CheckpointSaver(HookBase):
 
     def _is_best(self) -> bool:
         trainer, info = self.trainer, self.trainer.comm_info
-        name, value = info["current_metric_name"], info["current_metric_value"]
-        is_best = bool(value > trainer.best_metric_value)
-        if is_best:
-            trainer.best_metric_value = value
-            trainer.logger.info(f"Best validation {name} updated to: {value:.4f}")
+        best, value = trainer.best_metric_value, info["current_metric_value"]
+        trainer.best_metric_value = max(best, value)
+        name = info["current_metric_name"]
         trainer.logger.info(f"Currently Best {name}: {trainer.best_metric_value:.4f}")
-        return is_best
+        return bool(value > best)
 
 
 @HOOKS.register_module()

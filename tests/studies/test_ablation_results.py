@@ -82,15 +82,6 @@ def test_numbers_of_rows(study, tmp_path):
     assert json.loads(json.dumps(result))["rows"][0]["measures"] == cam["measures"]
 
 
-def test_unfinished_job_is_no_result(study, tmp_path):
-    row = rows_of("components")["CAM"]
-    finished(study, row, 0, tmp_path, **{"3d": 0.5})
-    assert results.seed_result(study, row, 0, tmp_path)
-    job = study.jobs(row, 0)["second"]
-    write_json(tmp_path / job.name / "steps.json", {job.name: {"seconds": 9, "finished": False}})
-    assert results.seed_result(study, row, 0, tmp_path) is None
-
-
 def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
     row = rows_of("components")["CAM"]
     for seed in (0, 1):
@@ -106,6 +97,9 @@ def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
     assert found["minutes"]["seeds"] == [0, 1] and found["minutes_stage_two"]["seeds"] == [0]
     assert report.entry(found, found["measures"]["3D"]) == "25.0 ± 0.0"
     assert report.entry(found, stage_two) == "40.0 (seed 0)"
+    job = roles["second"].name
+    write_json(tmp_path / job / "steps.json", {job: {"seconds": 9, "finished": False}})
+    assert results.row_result(study, row, [0, 1], tmp_path)["seeds"] == [0]
 
 
 def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
@@ -189,15 +183,6 @@ def test_comparisons_are_of_rows_of_the_table(name):
 
 
 # ------------------------------------------------------------------------------------------ command
-
-
-def test_arguments():
-    args = ablation.parse_arguments(["views", "--options", "epoch=4", "model.a=(1,2)", "b.c=x"])
-    assert dict(args.options) == {"epoch": 4, "model.a": (1, 2), "b.c": "x"}
-    assert args.out is None and args.seeds == 3
-    for wrong in (["no-table"], ["views", "--seeds", "0"], ["views", "--options", "epoch"]):
-        with pytest.raises(SystemExit):
-            ablation.parse_arguments(wrong)
 
 
 def test_recorded_options_are_read_as_they_were():

@@ -49,7 +49,9 @@ class Runner:
 
     def run(self, jobs: list[Job]) -> None:
         """Run them in their order, as far as their needs, which are among them, allow."""
-        named = {job.name: job for job in jobs}
+        named: dict[str, Job] = {}
+        for job in jobs:
+            named.setdefault(job.name, job)  # one that rows share has the title of the first
         order = TopologicalSorter({k: [n.name for n in j.needs.values()] for k, j in named.items()})
         order.prepare()
         place = {name: (0, index) for index, name in enumerate(named)}

@@ -157,21 +157,14 @@ class Trainer:
     def build_val_loader(self) -> DataLoader | None:
         if not self.cfg.evaluate:
             return None
-        size = self.cfg.batch_size_val_per_gpu
-        return self._loader(
-            build_dataset(self.cfg.data.val), batch_size=size, collate_fn=collate_fn
-        )
+        dataset, size = build_dataset(self.cfg.data.val), self.cfg.batch_size_val_per_gpu
+        return self._loader(dataset, batch_size=size, collate_fn=collate_fn)
 
     def _loader(self, dataset, **options) -> DataLoader:
+        workers = self.cfg.num_worker_per_gpu
+        options["pin_memory"] = self.device.type == "cuda"
         # On Linux fork, which is not the default from Python 3.14 on: workers that a fork server
         # starts do not notice that a training was killed, and stay.
-        workers = self.cfg.num_worker_per_gpu
-        method = "fork" if workers and sys.platform == "linux" else None
-        pinned = self.device.type == "cuda"
-        return DataLoader(
-            dataset,
-            num_workers=workers,
-            multiprocessing_context=method,
-            pin_memory=pinned,
-            **options,
-        )
+        if workers and sys.platform == "linux":
+            options["multiprocessing_context"] = "fork"
+        return DataLoader(dataset, num_workers=workers, **options)

@@ -39,6 +39,7 @@ NAMES = {
             "WSegPCEMATeacher",
             "WSegPCEvaluator",
             "WSegPCPseudoLabelExporter",
+            "WSegPCProgress",
             "WSegPCReproducibleSampling",
         ],
     ),

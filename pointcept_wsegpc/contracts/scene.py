@@ -163,8 +163,10 @@ def scene_key(scene: str | Path, root: str | Path) -> str:
     >>> scene_key("/data/train/08/000123", "/data")
     '08/000123'
     """
-    parts = Path(scene).expanduser().absolute().relative_to(Path(root).expanduser().absolute())
-    return "/".join(parts.parts[1:])
+    scene, root = (Path(path).expanduser().absolute() for path in (scene, root))
+    if not scene.is_relative_to(root):  # one of them is given through a link
+        scene, root = scene.parent.resolve() / scene.name, root.resolve()
+    return "/".join(scene.relative_to(root).parts[1:])
 
 
 def read_points(

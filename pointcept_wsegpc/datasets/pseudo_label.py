@@ -57,7 +57,7 @@ class PseudoLabelDataset(EpochSeeded, Dataset):
         # of scenes on every machine.
         dataset.data_list = sorted(dataset.data_list, key=str)
         dataset.VALID_ASSETS = [a for a in dataset.VALID_ASSETS if not a.startswith(GROUND_TRUTH)]
-        root = Path(dataset.data_root).expanduser().resolve()
+        root = dataset.data_root  # as the scenes' paths begin: links in it are not resolved
         self.scene_keys = [scene_key(scene, root) for scene in dataset.data_list]
         self.names = tuple(names or ClassTable.read(root).names)
         self.store.check(self.names, self.scene_keys)

@@ -7,12 +7,14 @@ import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .workers import DONE, LOST, attempt
+
 CLOSE_SECONDS = 1  # Ctrl-C does not wait for the cluster
 
 
 @contextlib.contextmanager
 def cluster_attempts(scheduler: str, function: Callable, is_done: Callable | None):
-    """Yield a function from {name: job} to an iterator of `scenes.Attempt`.
+    """Yield a function from {name: job} to an iterator of `workers.Attempt`.
 
     scheduler: address (tcp://host:port), or path of the scheduler file, on a disk that all see.
     Raises ImportError without dask.distributed, ValueError for no such file or for workers with
@@ -71,16 +73,12 @@ def _attempts(client, function, is_done, jobs: dict) -> Iterator:
 
 def _attempt_unless_done(function, is_done, job) -> tuple[str, object]:
     """On a worker: the cluster may ask for a job again that is finished, its result being lost."""
-    from .scenes import DONE, attempt
-
     return (DONE, None) if is_done and is_done(job) else attempt(function, job)
 
 
 def _ending(future) -> tuple[str, object]:
     """How the job of a future that is over ended, and its result or a line that says why."""
     from dask.distributed import KilledWorker
-
-    from .scenes import LOST
 
     try:
         return future.result()

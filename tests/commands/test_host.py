@@ -105,7 +105,7 @@ def test_standin_needs_no_opencv():
 
 
 def test_report():
-    result = python("-m", "pointcept_wsegpc")
+    result = python("-m", "pointcept_wsegpc", "info")
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines())
     assert lines["engine"].startswith("Pointcept stand-in")
     assert {"python", "device", "torch", "timm"} <= lines.keys()
@@ -113,11 +113,12 @@ def test_report():
 
 
 REPORT_WITHOUT = """
-import sys, pointcept_wsegpc.__main__ as report
+import sys
+from pointcept_wsegpc.commands import info, main
 missing = sys.argv[1]
 sys.modules[missing] = None
-report.find_spec = lambda name: None if name == missing else name
-sys.exit(report.main())
+info.find_spec = lambda name: None if name == missing else name
+main(["info"])
 """
 
 
@@ -139,7 +140,7 @@ def test_report_asks_for_mmengine_only_on_the_standin(tmp_path):
 
 
 def test_report_of_a_wrong_root(tmp_path):
-    result = python("-m", "pointcept_wsegpc", root=tmp_path)
+    result = python("-m", "pointcept_wsegpc", "info", root=tmp_path)
     assert result.returncode == 1 and result.stderr == ""
     assert f"missing: POINTCEPT_ROOT={tmp_path} holds no" in result.stdout
 

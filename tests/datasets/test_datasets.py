@@ -14,7 +14,7 @@ from stores import write_store
 import pointcept_wsegpc.register  # noqa: F401  the data sets by name
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, scene_key
 from pointcept_wsegpc.contracts.views import VIEW_SUFFIX, read_view_image, read_views
 from pointcept_wsegpc.models.batch_index import BatchIndex
 from pointcept_wsegpc.transforms.views import point_features
@@ -750,6 +750,14 @@ def test_stage_two_takes_its_labels_from_the_store(prepared_root, store, root_co
     for path in root_copy.glob("*/*/segment*.npy"):  # ground truth is never read
         path.unlink()
     np.testing.assert_array_equal(labelled(root_copy, store)[1]["segment"], point % 20)
+
+
+def test_a_data_root_behind_a_link(prepared_root, store, tmp_path):
+    (tmp_path / "linked").symlink_to(prepared_root)
+    assert labelled(tmp_path / "linked", store)[1]["name"] == "scene0001_00"
+    for scene, root in (("linked", prepared_root), (prepared_root, "linked")):
+        key = scene_key(tmp_path / scene / "train/08/000123", tmp_path / root)
+        assert key == "08/000123"
 
 
 @pytest.mark.parametrize("minimum", [0.0, 0.3, 0.7, 1.0])

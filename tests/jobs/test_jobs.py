@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from pointcept_wsegpc.jobs.scenes import (
-    Held,
     JobOptions,
     Outcome,
     parse_shard,
     run_jobs,
     take_shard,
 )
+from pointcept_wsegpc.jobs.workers import Held
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,6 @@ The result is one dictionary that JSON can hold; report.py and figures.py take i
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from pathlib import Path
 
 from pointcept_wsegpc import __version__
@@ -115,13 +114,11 @@ def mean_iou_of_classes(found: list[dict], without=()) -> dict:
     """
     table: dict = {}
     for measure, key in OF_TRAIN.items():
-        values = defaultdict(list)
-        for name, iou in (pair for seed in found for pair in seed.get(key, {}).items()):
-            if iou is not None:
-                values[name].append(iou)
-        if measure not in without and any(key in seed for seed in found):
-            means = {name: round(100 * statistics.fmean(v), 2) for name, v in values.items()}
-            table[measure] = means
+        seeds = [seed[key] for seed in found if key in seed and measure not in without]
+        for name in dict.fromkeys(name for iou in seeds for name in iou):
+            known = [iou[name] for iou in seeds if iou.get(name) is not None]
+            mean = {name: round(100 * statistics.fmean(known), 2)} if known else {}
+            table.setdefault(measure, {}).update(mean)
     return table
 
 
@@ -156,7 +153,7 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         "on_gpu": on_gpu,
         "scenes": scenes,
         "iou": scores["iou"],
-        "occurring": sum(value is not None for value in scores["iou"]["3d"].values()),
+        "occurring": sum(value is not None for value in scores["iou"].get("3d", {}).values()),
     }
 
 
@@ -235,11 +232,12 @@ def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
     found = [row for row in rows if row["label"] in labels and row["measures"]]
     if len(found) < 2:
         return {}
-    measures = {}
-    for name in found[0]["measures"]:
-        if all(name in row["measures"] for row in found):
-            means = [row["measures"][name]["mean"] for row in found]
-            measures[name] = max(means) - min(means)
+    means = {
+        name: [row["measures"][name]["mean"] for row in found]
+        for name in found[0]["measures"]
+        if all(name in row["measures"] for row in found)
+    }
+    measures = {name: max(values) - min(values) for name, values in means.items()}
     return {"rows": [row["label"] for row in found], "measures": measures}
 
 

@@ -14,6 +14,8 @@ import torch
 from .builder import HOOKS
 from .default import HookBase
 
+PARTS = ("optimizer", "scheduler", "scaler")  # of a trainer, beside the model
+
 
 @HOOKS.register_module()
 class IterationTimer(HookBase):
@@ -102,14 +104,11 @@ class CheckpointSaver(HookBase):
             copies.append(folder / "model_best.pth")
         if self.save_freq and epoch % self.save_freq == 0:
             copies.append(folder / f"epoch_{epoch}.pth")
-        checkpoint = {
-            "epoch": epoch,
-            "state_dict": trainer.model.state_dict(),
-            "optimizer": trainer.optimizer.state_dict(),
-            "scheduler": trainer.scheduler.state_dict(),
-            "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
-            "best_metric_value": trainer.best_metric_value,
-        }
+        checkpoint = {"epoch": epoch, "state_dict": trainer.model.state_dict()}
+        checkpoint["best_metric_value"] = trainer.best_metric_value
+        for name in PARTS:
+            part = getattr(trainer, name)
+            checkpoint[name] = part.state_dict() if part else None
         trainer.logger.info(f"Saving checkpoint to: {last}")
         torch.save(checkpoint, f"{last}.tmp")
         os.replace(f"{last}.tmp", last)
@@ -155,7 +154,7 @@ class CheckpointLoader(HookBase):
             trainer.logger.info(f"Resuming train at eval epoch: {checkpoint['epoch']}")
             trainer.start_epoch = checkpoint["epoch"]
             trainer.best_metric_value = checkpoint["best_metric_value"]
-            for part in ("optimizer", "scheduler", "scaler"):
+            for part in PARTS:
                 if getattr(trainer, part):
                     getattr(trainer, part).load_state_dict(checkpoint[part])
 

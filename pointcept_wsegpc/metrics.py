@@ -18,7 +18,7 @@ def confusion(
     """Count (C, C) int64, rows = target, columns = prediction.
 
     Points whose target or prediction is `ignore` are skipped; see `coverage` for the share that
-    a labelling leaves open. Any other label outside 0..C-1 raises ValueError.
+    a labeling leaves open. Any other label outside 0..C-1 raises ValueError.
     """
     pred, target = np.ravel(pred).astype(np.int64), np.ravel(target).astype(np.int64)
     if pred.shape != target.shape:
@@ -73,10 +73,10 @@ def majority_vote(
     if region.shape != segment.shape:
         raise ValueError(f"got {region.size} region ids for {segment.size} labels")
     assigned = region >= 0
-    labelled = assigned & (segment != ignore)
+    labeled = assigned & (segment != ignore)
     num_regions = int(region.max(initial=-1)) + 1
     votes = np.bincount(
-        region[labelled] * num_classes + segment[labelled], minlength=num_regions * num_classes
+        region[labeled] * num_classes + segment[labeled], minlength=num_regions * num_classes
     ).reshape(num_regions, num_classes)
     winner = (
         np.where(votes.sum(1) > 0, votes.argmax(1), ignore) if num_regions else np.empty(0, int)
@@ -89,7 +89,7 @@ def majority_vote(
 def confusion_with_misses(
     pred: np.ndarray, target: np.ndarray, num_classes: int, ignore: int = IGNORE
 ) -> np.ndarray:
-    """Like `confusion`, but a labelled point without a prediction is an error of its class.
+    """Like `confusion`, but a labeled point without a prediction is an error of its class.
 
     Returns (C + 1, C + 1): the last column counts the misses, the last row is zero, so `iou` and
     `mean_iou` apply as they are.
@@ -100,7 +100,7 @@ def confusion_with_misses(
 
 
 def scene_confusions(
-    labellings: Mapping[str, tuple[np.ndarray, np.ndarray]], num_classes: int
+    labelings: Mapping[str, tuple[np.ndarray, np.ndarray]], num_classes: int
 ) -> dict[str, np.ndarray]:
     """{name: confusion (C + 1, C + 1) with misses} of {name: (prediction, target)} of one scene.
 
@@ -108,7 +108,7 @@ def scene_confusions(
     """
     return {
         name: confusion_with_misses(pred, target, num_classes)
-        for name, (pred, target) in labellings.items()
+        for name, (pred, target) in labelings.items()
     }
 
 
@@ -137,7 +137,7 @@ def boundary_counts(
 
     region (N,) with -1 = none, which counts as one more region; segment (N,) with `ignore`;
     neighbours (N, K) indices of the points next to each, -1 = none (the point itself may be among
-    them). A labelled point is at a class boundary if a neighbour is labelled otherwise, and at a
+    them). A labeled point is at a class boundary if a neighbour is labeled otherwise, and at a
     region border if a neighbour is in another region. A boundary point is recalled if it or one of
     its neighbours is at a region border: what superpixel benchmarks count, with a tolerance of one
     pixel (Stutz, Hermans & Leibe, CVIU 2018), and benchmarks of superpoints with one edge of the

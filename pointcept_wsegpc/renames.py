@@ -66,6 +66,8 @@ DATASETS = {
     "WSegPCS3DISDataset": "WSegPCMultiViewDataset",
     "WSegPCS3DISPseudoLabelDataset": "WSegPCPseudoLabelDataset",
 }
+# Settings that the manifest of a prepared scene records.
+SETTINGS = {"every": "stride", "poses": "pose_format"}
 # Roles of structure removal, once kinds of structures.
 ROLES = {"floor": "ground"}
 

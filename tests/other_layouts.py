@@ -18,7 +18,7 @@ CONCERTO_RADIUS = 0.12  # m; Concerto takes 0.01, on clouds a hundred times as d
 
 
 def superpoints(coord):
-    """Region ids (N,) of half-metre cells; every tenth point has none."""
+    """Region ids (N,) of half-meter cells; every tenth point has none."""
     cell = np.floor(coord / 0.5).astype(int)
     ids = 7 + np.unique(cell, axis=0, return_inverse=True)[1].reshape(-1)
     ids[::10] = -1
@@ -92,7 +92,7 @@ def write_images(capture, folder, regions=False):
 
 
 def write_concerto(captures, root):
-    """Pointcept's arrays and its images/ with tables of points and pixels of the colour camera."""
+    """Pointcept's arrays and its images/ with tables of points and pixels of the color camera."""
     for capture in captures:
         points = points_from_mesh(capture)
         scene = root / capture.split / capture.name
@@ -113,7 +113,7 @@ def write_concerto(captures, root):
 
 
 def correspondence(reader, frame, tree):
-    """(M, 3) of column, row, point: the nearest point of what each pixel of the colour sees."""
+    """(M, 3) of column, row, point: the nearest point of what each pixel of the color sees."""
     size, intrinsic = (reader.color_height, reader.color_width), reader.intrinsic_color[:3, :3]
     depth = frame.depth().astype(np.float32) / reader.depth_shift
     depth = resample_to(depth, reader.intrinsic_depth[:3, :3], intrinsic, size)

@@ -1,6 +1,6 @@
 """The room of raw_scan.py as an own scan, in every pose convention. V images, one camera.
 
-Depth and colour share the depth camera of raw_scan.py. Each writer fills a folder of one scene.
+Depth and color share the depth camera of raw_scan.py. Each writer fills a folder of one scene.
 """
 
 import json
@@ -30,9 +30,9 @@ def write_image(folder, name, index, size=SIZE, intrinsic=INTRINSIC):
 
 def write_depth(folder, name, index, scale=1000, size=SIZE, intrinsic=INTRINSIC):
     depth, _ = raw_scan.render(intrinsic, size, pose(index))
-    millimetres = np.rint(depth * 1000)  # as raw_scan.py rounds
+    millimeters = np.rint(depth * 1000)  # as raw_scan.py rounds
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((millimetres * (scale / 1000)).astype(np.uint16)).save(folder / name)
+    Image.fromarray((millimeters * (scale / 1000)).astype(np.uint16)).save(folder / name)
 
 
 def write_mesh(scene, name="mesh.ply"):
@@ -99,7 +99,7 @@ def colmap(scene, count, binary=False, model="PINHOLE", extra=()):
         write_depth(scene / "depth", name, i)
         x, y, z, w = quaternion(np.linalg.inv(pose(i)))
         images.append((10 + i, (w, x, y, z), np.linalg.inv(pose(i))[:3, 3], name))
-    parameters = (FX, FY, CX + 0.5, CY + 0.5, *extra)  # pixel centres at half-integers
+    parameters = (FX, FY, CX + 0.5, CY + 0.5, *extra)  # pixel centers at half-integers
     folder = scene / "sparse" / "0"
     folder.mkdir(parents=True)
     write = _colmap_binary if binary else _colmap_text

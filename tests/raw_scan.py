@@ -1,6 +1,6 @@
 """A tiny raw ScanNet capture whose every depth is known: a floor (z = 0) and a wall (y = 3).
 
-Floor is red and labelled, wall green; the rest of each image sees nothing. N points.
+Floor is red and labeled, wall green; the rest of each image sees nothing. N points.
 """
 
 import json
@@ -108,8 +108,8 @@ def frames(count, bad=None):
         to_world = pose(index)
         depth, _ = render(DEPTH_INTRINSIC, DEPTH_SIZE, to_world)
         _, surface = render(COLOR_INTRINSIC, COLOR_SIZE, to_world)
-        millimetres = np.rint(depth * 1000).astype(np.uint16)
-        frame = pack_frame(header(), index, to_world, color_of(surface), millimetres)
+        millimeters = np.rint(depth * 1000).astype(np.uint16)
+        frame = pack_frame(header(), index, to_world, color_of(surface), millimeters)
         if bad and index in bad:
             bad[index](frame)
         yield frame

@@ -69,8 +69,8 @@ def write_preprocessed(scene, root, area, room, aligned=False, normals=True):
         angle = (2 - walls_angle(scene) / 180) * np.pi
         cos, sin = np.cos(angle), np.sin(angle)
         rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-        centre = (coord.max(0) + coord.min(0)) / 2
-        coord, normal = (coord - centre) @ rotation.T + centre, normal @ rotation.T
+        center = (coord.max(0) + coord.min(0)) / 2
+        coord, normal = (coord - center) @ rotation.T + center, normal @ rotation.T
     names = object_names(scene)
     classes = [S3DIS.names.index(name.split("_")[0]) for name in names]
     instance = np.unique(names, return_inverse=True)[1]

@@ -10,7 +10,7 @@ from pointcept_wsegpc.checks.root import check_tags, class_table, find_scenes
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.commands.quickstart_report import scene_row, stage_two_miou
-from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable, likely_table
+from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags, write_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
@@ -18,7 +18,7 @@ from pointcept_wsegpc.labels.official import convert_pseudo_labels
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 from pointcept_wsegpc.visualize.colors import label_colors
-from pointcept_wsegpc.visualize.ply import write_labelled
+from pointcept_wsegpc.visualize.ply import write_labeled
 from pointcept_wsegpc.visualize.regions import draw_report
 
 SCANNET20 = ClassTable.shipped("scannet20")
@@ -104,7 +104,7 @@ def test_labels_and_reports(root, tmp_path):
     assert manifest["names"] == list(TABLE.names)
     assert manifest["quality"]["miou"]["3d"] == 1 == stage_two_miou(root, "train", tmp_path)
     stored = tmp_path / "store" / f"{name}.npz"
-    assert write_labelled((path, stored), TABLE, tmp_path) is None
+    assert write_labeled((path, stored), TABLE, tmp_path) is None
     header = (tmp_path / f"{name}.ply").read_bytes()[:4000].decode("latin-1")
     assert "label 36 otherfurniture" in header
     row = scene_row(path, [], {"ours": tmp_path}, TABLE)
@@ -120,10 +120,3 @@ def test_data_set(root):
     present = {TABLE.names[i] for i in np.unique(truth(scene)) if i >= 0}
     tagged = {TABLE.names[i] for i in np.flatnonzero(sample["scene_tags"][0])}
     assert tagged == present  # whose names are in capitals in the file
-
-
-def test_the_table_of_an_earlier_version_s_data_root(prepared_root, root, tmp_path):
-    assert likely_table(prepared_root) == SCANNET20
-    assert likely_table(root) is None
-    (root / "classes.txt").write_text("bed\nsofa\n")
-    assert likely_table(root).names == ("bed", "sofa")

@@ -86,8 +86,8 @@ def test_a_missing_prediction_is_an_error_of_its_class(seed):
     counts = confusion_with_misses(pred, target, C)
     assert counts.shape == (C + 1, C + 1) and counts[C].sum() == 0
     assert counts.sum() == (target != -1).sum()
-    labelled = target != -1
-    by_sets = [iou_by_sets(pred[labelled], target[labelled], c) for c in range(C)]
+    labeled = target != -1
+    by_sets = [iou_by_sets(pred[labeled], target[labeled], c) for c in range(C)]
     assert np.allclose(iou(counts)[:C], by_sets)
     assert mean_iou(counts) == pytest.approx(np.mean(by_sets))
 
@@ -172,8 +172,8 @@ def test_boundary_counts_by_hand():
     assert boundary_counts(np.full(8, -1), segment, chain) == (0, 2)
     assert boundary_counts(np.where(segment, -1, 0), segment, chain) == (2, 2)
     assert boundary_counts(np.arange(8), segment, chain) == (2, 2)
-    unlabelled = np.where(np.arange(8) == 4, -1, segment)  # keeps the classes apart
-    assert boundary_counts(np.arange(8), unlabelled, chain) == (0, 0)
+    unlabeled = np.where(np.arange(8) == 4, -1, segment)  # keeps the classes apart
+    assert boundary_counts(np.arange(8), unlabeled, chain) == (0, 0)
     assert boundary_counts([], [], np.empty((0, 3), int)) == (0, 0)
     with pytest.raises(ValueError, match="8 region ids, 7 labels"):
         boundary_counts(segment, segment[:7], chain)

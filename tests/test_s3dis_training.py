@@ -94,7 +94,7 @@ def sample(dataset, name, index=0):
 
 def make_model():
     torch.manual_seed(0)
-    # Batch normalisation, which an empty batch would spoil, is what the ResNet is here for.
+    # Batch normalization, which an empty batch would spoil, is what the ResNet is here for.
     encoder = {"name": "resnet10t", "weights": "none", "num_stages": 1}
     return build_model(small.model_config(num_classes=C, image_encoder=encoder)).train()
 
@@ -109,8 +109,8 @@ def test_a_room_is_a_scene_of_its_area(root):
     drawn = sample(rooms, "Area_2-office_1")
     assert drawn["point_tags"].shape == (1, C) and drawn["image"].shape == (2 * 36 * 48, 3)
     assert len(drawn["link_view"]) > 20 and "segment" not in drawn
-    labelled = dataset(root, mode="eval", split="Area_5")[0]
-    assert labelled["origin_segment"].max() < C and len(labelled["image_segment"]) == 2 * 36 * 48
+    labeled = dataset(root, mode="eval", split="Area_5")[0]
+    assert labeled["origin_segment"].max() < C and len(labeled["image_segment"]) == 2 * 36 * 48
 
 
 def test_crop_keeps_nearest_halves():
@@ -293,13 +293,13 @@ def test_a_batch_of_such_rooms_alone_leaves_the_2d_as_it_is(root):
 
 
 def test_evaluation_of_such_a_room(root):
-    from pointcept_wsegpc.hooks.evaluator import labellings
+    from pointcept_wsegpc.hooks.evaluator import labelings
 
     batch = collate_fn([dataset(root, mode="eval")[0]])
     model = make_model().eval()
     with torch.no_grad():
         result = model(batch)
-    pairs = labellings(batch, result)
+    pairs = labelings(batch, result)
     assert result["image_logits"].shape == (0, C)
     assert len(pairs["3D"][1]) == len(batch["origin_segment"]) and pairs["2D"][1].size == 0
 

@@ -1,5 +1,5 @@
 # Quickstart size: slim networks without pre-training, coarse voxels, small views; for two CPU cores
-# or one GPU (one loader worker, no synchronised batch norm).
+# or one GPU (one loader worker, no synchronized batch norm).
 # Class activation from tags alone: the baseline.
 _base_ = ["../scannet/wsegpc-cam.py"]
 

@@ -18,7 +18,7 @@ data = dict(
     num_classes=len(names),
     names=names,
     train=dict(store="exp/wsegpc/scans/wsegpc-cmg-rpc/pseudo_labels", data_root=data_root),
-    # Labelled by wsegpc predict: --split val, test or train.
+    # Labeled by wsegpc predict: --split val, test or train.
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )

@@ -1,7 +1,7 @@
 """Pinhole cameras: projection, back-projection, depth-tested visibility.
 
-Shapes: N points, M visible points, H x W pixels. Units: metres and pixels.
-Pixel centres are at integer coordinates: the centre of the top-left pixel is (0, 0).
+Shapes: N points, M visible points, H x W pixels. Units: meters and pixels.
+Pixel centers are at integer coordinates: the center of the top-left pixel is (0, 0).
 A camera looks along +z; x points right (columns), y points down (rows).
 """
 
@@ -36,7 +36,7 @@ def back_project(
     """Lift a depth image to points, (H, W) m -> (H, W, 3) m.
 
     In the camera frame, or in the world frame with camera_to_world (4, 4).
-    Pixels without depth (0) land on the camera centre: mask them by `depth > 0`.
+    Pixels without depth (0) land on the camera center: mask them by `depth > 0`.
     """
     depth = np.asarray(depth, dtype=np.float32)
     intrinsic = np.asarray(intrinsic, dtype=np.float64)
@@ -61,7 +61,7 @@ def pixels_in_image(
     """
     height, width = size
     uv, z = project(coord, intrinsic, world_to_camera)
-    # floor(x + 0.5): the pixel whose centre is nearest. In-image test in float first, because
+    # floor(x + 0.5): the pixel whose center is nearest. In-image test in float first, because
     # a huge or non-finite coordinate has no meaningful integer.
     with np.errstate(invalid="ignore"):
         u, v = uv[:, 0] + 0.5, uv[:, 1] + 0.5
@@ -95,7 +95,7 @@ def resize_intrinsic(
 ) -> np.ndarray:
     """Intrinsic (..., 3, 3) of an image resized from old_size (H, W) to new_size (H, W).
 
-    Focal lengths scale per axis; with centres at integers a principal point c goes to
+    Focal lengths scale per axis; with centers at integers a principal point c goes to
     (c + 0.5) s - 0.5, because the image *edges* (-0.5) are what resizing keeps in place.
     """
     scaled = np.array(intrinsic, dtype=np.float64)

@@ -1,6 +1,6 @@
-"""Whether poses fit the points: by depth images, which say where points are, and by colours.
+"""Whether poses fit the points: by depth images, which say where points are, and by colors.
 
-N points, V views of H x W pixels, L links. Metres; pixel centres at integer coordinates.
+N points, V views of H x W pixels, L links. Meters; pixel centers at integer coordinates.
 
 A point in an image is *seen* where the depth there is its own, up to a tolerance; *hidden* where
 the depth is smaller, because something is in front of it; and *denied* where the depth is larger:
@@ -8,7 +8,7 @@ the camera looked through the place where the point is said to be. With the righ
 point is denied.
 
 A view is any object with frame, intrinsic (3, 3), world_to_camera (4, 4), depth (H, W) m, 0 =
-missing, and, for colours, color (H, W, 3).
+missing, and, for colors, color (H, W, 3).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from . import back_project, pixels_in_image, visible_pixels
 
 MIN_VISIBLE = 0.05  # of the points; fewer mean that the views show something else
 MAX_DENIED = 0.3  # of seen and denied points; more mean that the poses are of another frame
-MIN_SPREAD = 2.0  # grey values; below, all is of one colour and nothing can be said
+MIN_SPREAD = 2.0  # gray values; below, all is of one color and nothing can be said
 FOOTPRINT = 2.0  # pixels by which a slanted surface may be off
 SAMPLED_PIXELS = 400  # looked up in each view
 
@@ -87,7 +87,7 @@ def fit_views(
     """Compare points (N, 3) m with the depth of the views, one after the other.
 
     tolerance: m, between a point and the surface that it lies on. footprints (V,): what it grows by
-    for each metre of depth; at low resolution depth varies inside a pixel of a slanted surface.
+    for each meter of depth; at low resolution depth varies inside a pixel of a slanted surface.
     """
     visible = np.zeros(len(coord), dtype=bool)
     footprints = itertools.repeat(0.0) if footprints is None else footprints
@@ -149,7 +149,7 @@ def compare_depth(
 def linked_colors(
     coord: np.ndarray, color: np.ndarray, views: Iterable[Any], tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (L, 3) of the points (N, 3) that views see, and those of their pixels."""
+    """Colors (L, 3) of the points (N, 3) that views see, and those of their pixels."""
     of_points, of_pixels = [np.empty((0, 3), color.dtype)], [np.empty((0, 3), np.uint8)]
     for view in views:
         camera = view.intrinsic, view.world_to_camera
@@ -165,7 +165,7 @@ def color_agreement(of_points: np.ndarray, of_pixels: np.ndarray) -> float | Non
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Pearson's, of two vectors of grey values; None where one of them hardly varies."""
+    """Pearson's, of two vectors of gray values; None where one of them hardly varies."""
     if len(a) < 2 or min(a.std(), b.std()) < MIN_SPREAD:
         return None
     return float(np.corrcoef(a, b)[0, 1])

@@ -1,4 +1,4 @@
-"""One image on another camera's pixel grid. Pixel centres are at integer coordinates."""
+"""One image on another camera's pixel grid. Pixel centers are at integer coordinates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def resample_to(
     target = np.asarray(target_intrinsic, dtype=np.float64)
     source = np.asarray(intrinsic, dtype=np.float64)
     rows, cols = np.arange(target_size[0]), np.arange(target_size[1])
-    # Same centre of projection: the two grids are related per axis, without any depth.
+    # Same center of projection: the two grids are related per axis, without any depth.
     u = (cols - target[0, 2]) / target[0, 0] * source[0, 0] + source[0, 2]
     v = (rows - target[1, 2]) / target[1, 1] * source[1, 1] + source[1, 2]
     u, v = np.floor(u + 0.5).astype(int), np.floor(v + 0.5).astype(int)
@@ -33,7 +33,7 @@ def resample_to(
 
 
 def nearest_index(old: int, new: int) -> np.ndarray:
-    """Index (new,) of the old pixel whose centre is nearest to each new one, along one axis."""
+    """Index (new,) of the old pixel whose center is nearest to each new one, along one axis."""
     return np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(np.int64)
 
 
@@ -43,7 +43,7 @@ def resample_color(
     target_intrinsic: np.ndarray,
     target_size: tuple[int, int],
 ) -> np.ndarray:
-    """Colour (h, w, 3) uint8 on the grid (H, W, 3) of another camera with the same pose.
+    """Color (h, w, 3) uint8 on the grid (H, W, 3) of another camera with the same pose.
 
     Like `resample_to`, but antialiased: a target pixel is the mean over the area that it
     covers. Black outside the image.

@@ -1,6 +1,6 @@
 """Depth images of a camera that has none: rendered from the scan's mesh or points.
 
-N points, F faces, H x W pixels. Metres; pixel centres at integer coordinates.
+N points, F faces, H x W pixels. Meters; pixel centers at integer coordinates.
 """
 
 from __future__ import annotations

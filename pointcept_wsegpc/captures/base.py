@@ -84,11 +84,11 @@ class ViewSettings:
 
 
 @dataclass(frozen=True)
-class LabelledSettings(ViewSettings):
+class LabeledSettings(ViewSettings):
     """Settings of scenes whose tags are derived from point labels."""
 
     min_tag_points: int = setting(
-        1, "labelled points that make a class a tag of the scene", minimum=1, metavar="N"
+        1, "labeled points that make a class a tag of the scene", minimum=1, metavar="N"
     )
 
 
@@ -207,8 +207,8 @@ def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
     for name, manifest in manifests.items():
         if cut := manifest["frames"]["truncated"]:
             lines.append(f"  {name} is truncated: {cut} are there")
-    if unlabelled := sum(len(manifest["unlabelled"]) for manifest in manifests.values()):
-        lines.append(f"{unlabelled} frames have no readable label image; stored without labels")
+    if unlabeled := sum(len(manifest["unlabelled"]) for manifest in manifests.values()):
+        lines.append(f"{unlabeled} frames have no readable label image; stored without labels")
     flat = [name for name, manifest in manifests.items() if not manifest["num_views"]]
     if flat:
         lines.append(f"{len(flat)} scenes have no view, so 3D alone: {some(flat)}")

@@ -1,6 +1,6 @@
 """Frames as views of one pinhole camera and one size: what all captures share.
 
-V views, H x W pixels at the stored size, N points. Pixel centres are at integer coordinates.
+V views, H x W pixels at the stored size, N points. Pixel centers are at integer coordinates.
 """
 
 from __future__ import annotations
@@ -121,12 +121,12 @@ def read_depth_image(path):
 
 
 def read_color(path):
-    """Colour (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
+    """Color (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
     try:
         with Image.open(path) as file:
             return np.asarray(file.convert("RGB"))
     except UNREADABLE as error:
-        raise BadFrame("unreadable colour image") from error
+        raise BadFrame("unreadable color image") from error
 
 
 def invert_pose(camera_to_world):
@@ -200,7 +200,7 @@ def store_views(
     axis_alignment: world-to-gravity matrix (4, 4). Without a frame views.npz holds none: the caller
     decides what that means.
     """
-    kept, unlabelled = [], []
+    kept, unlabeled = [], []
     for view in frames:
         for kind in ("color", "depth", "region"):
             if (image := getattr(view, kind)) is not None:
@@ -208,7 +208,7 @@ def store_views(
         if labels:
             label = labels.label_image(view, frames)
             if label is None:
-                unlabelled.append(view.frame)
+                unlabeled.append(view.frame)
                 label = np.full(frames.size, IGNORE)
             write_view_image(folder, view.frame, "label", label)
         kept.append((view.frame, view.intrinsic, view.world_to_camera))
@@ -225,6 +225,6 @@ def store_views(
         "num_views": len(kept),
         "frames": asdict(frames.log),
         "view_labels": labels.kind if labels else None,
-        "unlabelled": unlabelled,
+        "unlabelled": unlabeled,
     }
     return views, entries

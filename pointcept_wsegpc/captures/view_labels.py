@@ -1,4 +1,4 @@
-"""Label images of a scene's views: ScanNet's own, or rendered from labelled points.
+"""Label images of a scene's views: ScanNet's own, or rendered from labeled points.
 
 H x W pixels at the stored size, N points. Both sources have `kind` and `label_image(view, frames)`.
 """
@@ -15,7 +15,7 @@ RENDER_DISTANCE = 0.1  # m; farther from every point, a pixel has no rendered la
 
 
 class LabelRenderer:
-    """Label images from labelled points: every pixel takes its nearest point's label in 3D."""
+    """Label images from labeled points: every pixel takes its nearest point's label in 3D."""
 
     kind = "rendered"
 

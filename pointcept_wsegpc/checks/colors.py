@@ -1,7 +1,7 @@
-"""How well the colours of projected points go with the images: poses without measured depth.
+"""How well the colors of projected points go with the images: poses without measured depth.
 
 Where depth was rendered from the cloud it agrees with the points under any poses; photographs do
-not. N points, V views of H x W pixels; metres, pixel centres at integers.
+not. N points, V views of H x W pixels; meters, pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ TRIAL_POINTS = 30_000
 def photo_fit(
     coord: np.ndarray, color: np.ndarray, cameras: Cameras, images: list[np.ndarray]
 ) -> float | None:
-    """0..1: correlation of colours between points (N, 3) and images, times the share of cells of
-    the images that have points. None where all is of one colour. Depth is not used.
+    """0..1: correlation of colors between points (N, 3) and images, times the share of cells of
+    the images that have points. None where all is of one color. Depth is not used.
     """
     of_points, of_pixels, covered = [np.empty((0, 3))], [np.empty((0, 3))], []
     for intrinsic, pose, image in zip(
@@ -86,8 +86,8 @@ def check_photos(
         findings.drop("spacing", "extent", "depth-blank")
         findings.add(found[0].key, found[0].found, found[0].fix)
         return False
-    if score is None:  # the points that are seen, or the images, are of one colour
-        what = "depth was rendered from the points, and what views see of them has no colours to"
+    if score is None:  # the points that are seen, or the images, are of one color
+        what = "depth was rendered from the points, and what views see of them has no colors to"
         what = f"{what} compare: poses are not checked"
         findings.add("poses-unchecked", what, OVERLAY, wasted=False)
         return True
@@ -119,7 +119,7 @@ def _with(undone, color):
 
 
 def check_colors(findings: Findings, of_points: np.ndarray, of_pixels: np.ndarray) -> None:
-    """Add swapped channels and unrelated images; colours (L, 3) of points and their pixels."""
+    """Add swapped channels and unrelated images; colors (L, 3) of points and their pixels."""
     if len(of_points) < MIN_LINKS:
         return
     of_points, of_pixels = (colors.astype(np.float32) for colors in (of_points, of_pixels))
@@ -136,14 +136,14 @@ def check_colors(findings: Findings, of_points: np.ndarray, of_pixels: np.ndarra
         bluish = "images" if warmth[1].mean() < warmth[0].mean() else "points"
         findings.add(
             "channels-swapped",
-            f"red and blue are swapped between points and images: colours differ by {straight:.0f} "
+            f"red and blue are swapped between points and images: colors differ by {straight:.0f} "
             f"of 255, by {swapped:.0f} with channels swapped; the {bluish} are bluer: BGR?",
             f"store the {bluish} as RGB and prepare the data again",
         )
     elif light is not None and light < UNRELATED:
         findings.add(
             "colors-unrelated",
-            f"colours of points and pixels do not go together (correlation {light:.2f})",
+            f"colors of points and pixels do not go together (correlation {light:.2f})",
             "do the images belong to these poses? look at the overlay figures",
             wasted=False,
         )

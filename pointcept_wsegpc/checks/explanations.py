@@ -1,7 +1,7 @@
 """Known mistakes that make points and poses disagree, each as what would undo it.
 
 N points, V views. An explanation maps (coord, Cameras) to what they would be without the mistake;
-the one under which points and depth agree is the diagnosis. Metres, pixel centres at integers.
+the one under which points and depth agree is the diagnosis. Meters, pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 
 from ..contracts.views import Views
 
-POINT_UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "inches": 0.0254, "feet": 0.3048}
-POSE_UNITS = {"millimetres": 1e-3, "centimetres": 1e-2}
-# What a unit of a depth image may have stood for, as millimetres per unit.
+POINT_UNITS = {"millimeters": 1e-3, "centimeters": 1e-2, "inches": 0.0254, "feet": 0.3048}
+POSE_UNITS = {"millimeters": 1e-3, "centimeters": 1e-2}
+# What a unit of a depth image may have stood for, as millimeters per unit.
 DEPTH_UNITS = {
-    "metres": 1000.0,
-    "centimetres": 10.0,
-    "tenths of a millimetre (Azure, some ARKit exports)": 0.1,
+    "meters": 1000.0,
+    "centimeters": 10.0,
+    "tenths of a millimeter (Azure, some ARKit exports)": 0.1,
     "1/256 m (KITTI)": 1000 / 256,
     "1/512 m (2D-3D-Semantics)": 1000 / 512,
     "1/4000 m (Matterport3D)": 0.25,
     "1/5000 m (TUM)": 0.2,
-    "micrometres": 1e-3,
+    "micrometers": 1e-3,
 }
 SIZE_RATIOS = (8, 6, 4, 3, 2, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
 AGAIN = "and prepare the data again"
@@ -42,7 +42,7 @@ class Explanation:
 def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation]:
     """All known mistakes of a scene with these schema.Views (all of them, in their order).
 
-    likely_size: whether the cloud has the size of a room in metres. If so, that points and poses
+    likely_size: whether the cloud has the size of a room in meters. If so, that points and poses
     are in another unit is out of question (made small enough, any scene fits within a tolerance);
     if not, that the depth is.
     """
@@ -87,33 +87,33 @@ def _pose_conventions():
 
 
 def _units(likely_size):
-    for unit, metres in POINT_UNITS.items():
+    for unit, meters in POINT_UNITS.items():
         yield Explanation(
             "points-unit",
-            f"points are in {unit}; expected metres",
-            f"multiply the coordinates by {metres:g} {AGAIN}",
-            lambda coord, cameras, s=metres: (coord * np.float32(s), cameras),
+            f"points are in {unit}; expected meters",
+            f"multiply the coordinates by {meters:g} {AGAIN}",
+            lambda coord, cameras, s=meters: (coord * np.float32(s), cameras),
         )
-    for unit, metres in POSE_UNITS.items():
+    for unit, meters in POSE_UNITS.items():
         yield Explanation(
             "poses-unit",
-            f"camera positions are in {unit}; expected metres",
-            f"multiply the translations of the poses by {metres:g} {AGAIN}",
-            lambda coord, cameras, s=metres: (coord, _moved(cameras, s)),
+            f"camera positions are in {unit}; expected meters",
+            f"multiply the translations of the poses by {meters:g} {AGAIN}",
+            lambda coord, cameras, s=meters: (coord, _moved(cameras, s)),
         )
         if likely_size:
             continue
         yield Explanation(
             "scene-unit",
-            f"points and camera positions are in {unit}; expected metres",
-            f"multiply the coordinates and the translations of the poses by {metres:g} {AGAIN}",
-            lambda coord, cameras, s=metres: (coord * np.float32(s), _moved(cameras, s)),
+            f"points and camera positions are in {unit}; expected meters",
+            f"multiply the coordinates and the translations of the poses by {meters:g} {AGAIN}",
+            lambda coord, cameras, s=meters: (coord * np.float32(s), _moved(cameras, s)),
         )
     for unit, factor in DEPTH_UNITS.items() if likely_size else ():
         yield Explanation(
             "depth-unit",
-            f"depth images hold {unit}, read as millimetres: depth is off by a factor {factor:.3g}",
-            f"give the depth scale of the source (values per metre) {AGAIN}",
+            f"depth images hold {unit}, read as millimeters: depth is off by a factor {factor:.3g}",
+            f"give the depth scale of the source (values per meter) {AGAIN}",
             lambda coord, cameras, s=factor: (
                 coord,
                 replace(cameras, depth=[depth * np.float32(s) for depth in cameras.depth]),

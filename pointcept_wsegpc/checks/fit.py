@@ -1,6 +1,6 @@
 """How well the points of a scene lie where its depth images see a surface, and why they do not.
 
-N points, V views of H x W pixels. Coordinates in metres, pixel centres at integers.
+N points, V views of H x W pixels. Coordinates in meters, pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Cameras:
 
     @property
     def footprints(self):
-        """(V,) m that a slanted surface may be off, for each metre of its depth."""
+        """(V,) m that a slanted surface may be off, for each meter of its depth."""
         return FOOTPRINT / self.focal
 
     def some(self, count):

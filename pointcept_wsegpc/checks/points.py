@@ -1,4 +1,4 @@
-"""The point arrays of a prepared scene: there, of one length, in metres, with labels in range.
+"""The point arrays of a prepared scene: there, of one length, in meters, with labels in range.
 
 N points.
 """
@@ -69,15 +69,15 @@ def _check_coord(findings, coord):
     extent = np.ptp(coord, axis=0)
     apart = spacing(coord, SPACING_SAMPLE)
     findings.metrics.update(extent=[round(float(e), 3) for e in extent], spacing=round(apart, 5))
-    fix = f"convert the coordinates to metres and {PREPARE}"
+    fix = f"convert the coordinates to meters and {PREPARE}"
     low, high = LIKELY_SPACING
     if not low <= apart <= high:
-        found = f"points are {apart:.3g} apart; expected {low:g} to {high:g} m: in metres?"
+        found = f"points are {apart:.3g} apart; expected {low:g} to {high:g} m: in meters?"
         findings.add("spacing", found, fix)
     low, high = LIKELY_EXTENT
     if not low <= extent.max() <= high:
         size = " x ".join(f"{e:.4g}" for e in extent)
-        findings.add("extent", f"the cloud measures {size}; expected a room in metres", fix)
+        findings.add("extent", f"the cloud measures {size}; expected a room in meters", fix)
     return True
 
 
@@ -86,8 +86,8 @@ def _check_color(findings, color):
         found = f"color.npy is {color.dtype} with values {color.min():g} to {color.max():g}"
         findings.add("color-range", f"{found}; expected uint8, 0 to 255", PREPARE, wasted=False)
     if np.ptp(color) <= 1 and color.dtype.kind != "f":
-        what = f"colours of all points are {color.min()} to {color.max()}"
-        fix = "give colours 0 to 255; without, 3D sees geometry alone"
+        what = f"colors of all points are {color.min()} to {color.max()}"
+        fix = "give colors 0 to 255; without, 3D sees geometry alone"
         findings.add("color-none", what, fix, wasted=False)
 
 
@@ -100,7 +100,7 @@ def _check_normal(findings, normal):
         findings.add("normal-none", what, f"estimate normals and {PREPARE}", wasted=False)
     elif np.abs(length[length >= 0.5] - 1).max(initial=0) > 0.1:
         what = f"normals have lengths up to {length.max():.3g}; expected 1"
-        findings.add("normal-length", what, f"normalise them and {PREPARE}", wasted=False)
+        findings.add("normal-length", what, f"normalize them and {PREPARE}", wasted=False)
 
 
 def _check_labels(findings, scene, points, table):

@@ -113,20 +113,20 @@ def _check_coverage(findings, tags, splits):
 
 def _compare_labels(findings, tags, records):
     """Tags against the classes of the point labels, where there are labels."""
-    labelled = {
+    labeled = {
         name.partition("/")[2]: set(record["labelled"])
         for name, record in records.items()
         if "labelled" in record
     }
-    compared = [n for n in labelled if n in tags]
-    differing = [n for n in compared if set(tags[n]) != labelled[n]]
+    compared = [n for n in labeled if n in tags]
+    differing = [n for n in compared if set(tags[n]) != labeled[n]]
     findings.metrics.update(tags_compared=len(compared), tags_differing=len(differing))
     if differing:
         first = differing[0]
-        extra, lacking = set(tags[first]) - labelled[first], labelled[first] - set(tags[first])
+        extra, lacking = set(tags[first]) - labeled[first], labeled[first] - set(tags[first])
         parts = [f"+{name}" for name in sorted(extra)] + [f"-{name}" for name in sorted(lacking)]
         what = (
-            f"tags of {len(differing)} of {len(compared)} labelled scenes differ from their labels "
+            f"tags of {len(differing)} of {len(compared)} labeled scenes differ from their labels "
             f"({first}: {' '.join(parts[:LISTED])}{' …' * (len(parts) > LISTED)})"
         )
         findings.add(

@@ -75,7 +75,7 @@ def _check_manifest(findings, scene):
 
 
 def _check_links(findings, scene, points, views, frames, rendered, settings):
-    """What needs points and views together: their fit, visibility, and colours.
+    """What needs points and views together: their fit, visibility, and colors.
 
     rendered: frames whose depth comes from the points themselves, so says nothing about poses.
     """

@@ -21,9 +21,9 @@ HELD = 0.4  # length of the mean upward vector; shorter, cameras were held every
 LIKELY_FOCAL = (0.2, 5.0)  # focal length over image width
 NEAR, FAR = 0.05, 30.0  # m, median depth of a room
 EIGHT_BITS = 256  # different depths of all views; 16-bit images of a room have thousands,
-STEP = 4  # mm, between nearly all of them: 8 bits over more than a metre
+STEP = 4  # mm, between nearly all of them: 8 bits over more than a meter
 EXTRACT = "run `wsegpc regions`"
-EXPORT = f"export depth as 16-bit PNG in millimetres and {PREPARE}"
+EXPORT = f"export depth as 16-bit PNG in millimeters and {PREPARE}"
 
 
 def check_views(
@@ -32,7 +32,7 @@ def check_views(
     """Add what is wrong with the views of a scene folder.
 
     Returns schema.Views or None, and the frames (at most `limit`, evenly spread) that have whole
-    depth and colour images and a possible camera.
+    depth and color images and a possible camera.
     """
     scene = Path(scene)
     if not (scene / "views.npz").is_file():
@@ -131,7 +131,7 @@ def _depth_of_whole(findings, scene, frame, size):
             _once(findings, f"size-{kind}", what, PREPARE)
             return None
     if images["color"].ndim != 3:
-        what = f"colour image of view {frame} has one channel; expected RGB"
+        what = f"color image of view {frame} has one channel; expected RGB"
         _once(findings, "color-gray", what, f"store three channels and {PREPARE}")
         return None
     depth = images["depth"]
@@ -158,8 +158,8 @@ def _check_depths(findings, depths):
     levels = np.unique(values)
     findings.metrics["median_depth"] = round(median, 4)
     if median < NEAR:
-        what = f"median depth is {median:.4f} m: metres were stored as millimetres"
-        findings.add("depth-unit", what, f"give the depth in millimetres and {PREPARE}")
+        what = f"median depth is {median:.4f} m: meters were stored as millimeters"
+        findings.add("depth-unit", what, f"give the depth in millimeters and {PREPARE}")
     elif median > FAR:
         what = f"median depth is {median:.1f} m; expected that of a room"
         findings.add("depth-far", what, "check the depth scale of the source", wasted=False)

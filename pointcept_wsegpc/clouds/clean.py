@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MAX_COORD = 1e30  # metres; beyond, a coordinate is as good as infinite: its powers overflow
+MAX_COORD = 1e30  # meters; beyond, a coordinate is as good as infinite: its powers overflow
 MIN_FLOAT, MAX_FLOAT = -0.01, 1.01  # of floats in 0..1 that somebody has computed with
 # Multipliers of a hash of three numbers, without order or meaning.
 ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
@@ -54,9 +54,9 @@ def unit(normal: np.ndarray) -> np.ndarray:
 
 
 def unit_range(color: np.ndarray) -> np.ndarray | None:
-    """Colours (N,3) in 0..1 as float64, from whole numbers 0..255 or floats in 0..1 or 0..255.
+    """Colors (N,3) in 0..1 as float64, from whole numbers 0..255 or floats in 0..1 or 0..255.
 
-    A colour that is NaN or infinite becomes the mean of the others; None where there are none.
+    A color that is NaN or infinite becomes the mean of the others; None where there are none.
     Raises ValueError for another type or range.
     """
     color = np.asarray(color)

@@ -54,7 +54,7 @@ def _stack(columns, choices):
 
 
 def as_uint8(color: np.ndarray) -> np.ndarray:
-    """Colours (N, 3) of any type as uint8: floats 0..1 or 0..255, integers of 8 or 16 bits."""
+    """Colors (N, 3) of any type as uint8: floats 0..1 or 0..255, integers of 8 or 16 bits."""
     if color.dtype == np.uint8:
         return color
     top = np.nanmax(color) if color.size else 0

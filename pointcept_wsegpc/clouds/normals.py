@@ -1,4 +1,4 @@
-"""Normals of meshes and of clouds. N points, F faces; coordinates in metres."""
+"""Normals of meshes and of clouds. N points, F faces; coordinates in meters."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ KINDS = {"F": "f", "I": "i", "U": "u"}
 
 @CLOUD_FORMATS.register(".pcd")
 def read_pcd(path: Path) -> PointCloud:
-    """Points of a .pcd, also with a packed colour."""
+    """Points of a .pcd, also with a packed color."""
     data = path.read_bytes()
     header, start = _header(path, data[:MAX_HEADER])
     counts = [int(c) for c in header.get("COUNT", ["1"] * len(header["FIELDS"]))]
@@ -51,7 +51,7 @@ def _header(path, head):
 
 
 def _ascii(path, body, fields, number):
-    """A line per point. Packed colours are written as the float that their bits are, or as int."""
+    """A line per point. Packed colors are written as the float that their bits are, or as int."""
     width = sum(shape[0] for _, _, shape in fields)
     words = np.array(bytes(body).split(), dtype=object)
     if len(words) != number * width:

@@ -10,7 +10,7 @@ MOMENTS = 10
 # a line or in a ball, and no plane is better than another. Points of float32 on a line differ by
 # less, far from the origin too.
 DEGENERATE = 1e-7
-NO_SPREAD = 1e-60  # square metres; what is below has powers that underflow
+NO_SPREAD = 1e-60  # square meters; what is below has powers that underflow
 
 
 @njit(cache=True)
@@ -84,9 +84,9 @@ def fit_plane(moments):
 def local_planes(coord, neighbour):
     """Normal and unevenness of every point from its neighbours.
 
-    coord (N,3) float64 in metres, neighbour (N,K) int32 with -1 = none; a point takes part in its
+    coord (N,3) float64 in meters, neighbour (N,K) int32 with -1 = none; a point takes part in its
     own fit only where the table lists it. Returns normal (N,3), of arbitrary sign, and unevenness
-    (N,) in metres: hypot(RMS distance of the neighbours to their plane, the point's own distance
+    (N,) in meters: hypot(RMS distance of the neighbours to their plane, the point's own distance
     to it); 0 and inf where there is no plane. The point's own share also tells points apart that
     have the same neighbours: a region starts from the one that lies in the plane.
     """

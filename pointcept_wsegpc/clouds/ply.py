@@ -11,7 +11,7 @@ from ..files import atomic_path
 from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
 FACE_COLUMNS = ("vertex_indices", "vertex_index")
-FAR = 1e4  # from the origin; beyond, 32 bits of a coordinate in metres are coarse
+FAR = 1e4  # from the origin; beyond, 32 bits of a coordinate in meters are coarse
 
 
 def write_ply(
@@ -105,7 +105,7 @@ def _triangles(lists):
 
 
 def read_mesh(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a coloured mesh."""
+    """coord (N, 3) float32 m, color (N, 3) uint8, face (F, 3) int64 of a colored mesh."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is missing; download the mesh of this scan")
     try:
@@ -114,7 +114,7 @@ def read_mesh(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise ValueError(f"{path} is no mesh ({error}); download it again") from error
     if mesh.color is None or mesh.face is None:
         raise ValueError(
-            f"{path} lacks colours or triangles; expected x y z red green blue and faces: "
+            f"{path} lacks colors or triangles; expected x y z red green blue and faces: "
             "download it again"
         )
     return mesh.coord.astype(np.float32), mesh.color, mesh.face

@@ -73,7 +73,7 @@ def read_npy(path: Path) -> PointCloud:
 @CLOUD_FORMATS.register(".las")
 @CLOUD_FORMATS.register(".laz")
 def read_las(path: Path) -> PointCloud:
-    """Coordinates and colours of a .las or .laz, by laspy (extra `las`)."""
+    """Coordinates and colors of a .las or .laz, by laspy (extra `las`)."""
     try:
         import laspy
     except ImportError as error:

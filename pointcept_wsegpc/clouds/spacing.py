@@ -1,4 +1,4 @@
-"""How far apart the points of a cloud are. N points; metres."""
+"""How far apart the points of a cloud are. N points; meters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.spatial import cKDTree
 
-# Outside of these the unit of a cloud is likely not the metre.
+# Outside of these the unit of a cloud is likely not the meter.
 LIKELY_SPACING = (0.0005, 0.5)  # from a point to its nearest neighbour
 LIKELY_EXTENT = (0.5, 300.0)  # the longest side of the bounding box
 

@@ -1,4 +1,4 @@
-"""Voxels of a cloud: N points, M voxels. Coordinates and edges in metres."""
+"""Voxels of a cloud: N points, M voxels. Coordinates and edges in meters."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ wsegpc check data/scans --classes classes.txt --depth-tolerance 0.05
     "DATA_ROOT/classes.txt, else the table that holds most of the tags.",
 )
 @click.option("--num-views", type=COUNT, default=6, help="Views of a sample.")
-@click.option("--depth-tolerance", default=0.04, help="Of links, in metres.")
+@click.option("--depth-tolerance", default=0.04, help="Of links, in meters.")
 @click.option("--sample-views", type=COUNT, default=24, help="Views read in each scene.")
 @click.option("--figures", type=click.IntRange(min=0), default=3, help="Worst scenes drawn.")
 @click.option(

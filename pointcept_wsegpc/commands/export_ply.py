@@ -1,4 +1,4 @@
-"""`wsegpc export-ply`: labels as .ply files in the classes' colours, on every point as scanned."""
+"""`wsegpc export-ply`: labels as .ply files in the classes' colors, on every point as scanned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
 from ..contracts.scene import scene_dirs
-from ..visualize.ply import write_labelled
+from ..visualize.ply import write_labeled
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
 
@@ -37,29 +37,29 @@ def command(data_root, store, out, classes, jobs):
     lead back to it, else those of the prepared scene.
     """
     table = given_table(classes) if classes else ClassTable.read(data_root)
-    labelled = find_labelled(data_root, store)
-    claim(out, "export-ply", [f"{name}.ply" for name in labelled])
-    write = functools.partial(write_labelled, table=table, out=out)
-    outcome = jobs.run(write, labelled, title="write")
+    labeled = find_labeled(data_root, store)
+    claim(out, "export-ply", [f"{name}.ply" for name in labeled])
+    write = functools.partial(write_labeled, table=table, out=out)
+    outcome = jobs.run(write, labeled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):
         if note:
             click.echo(f"  {name}: {note}")
-    click.echo(f"labelled scans: {out}")
+    click.echo(f"labeled scans: {out}")
     return outcome.exit_status
 
 
-def find_labelled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
+def find_labeled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
     """{scene: (its folder, its labels)} of all scenes that have labels."""
     splits = sorted(path.name for path in root.glob("*/") if not path.name.startswith("."))
     pairs = {
         scene.name: (scene, store / f"{scene.name}.npz")
         for scene in scene_dirs(root, splits or "train")
     }
-    labelled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
-    if not labelled:
+    labeled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
+    if not labeled:
         raise FileNotFoundError(
             f"no label of a scene of {root} in {store}; write them with "
             "`wsegpc export-labels`, `predict` or `train-scans`"
         )
-    return labelled
+    return labeled

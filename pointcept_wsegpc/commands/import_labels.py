@@ -29,7 +29,7 @@ def command(data_root, raw, store, split, key):
         manifest = convert_pseudo_labels(
             raw, store, ClassTable.read(data_root), scenes, key, lambda _: bar.update()
         )
-    labeled = f"{manifest['coverage']:.1%} of their points labelled"
+    labeled = f"{manifest['coverage']:.1%} of their points labeled"
     click.echo(f"{len(manifest['scenes'])} scenes, {labeled}")
     for value in manifest["quality"].get("miou", {}).values():
         click.echo(f"mIoU of the points against the labels of the scenes: {100 * value:.1f} %")

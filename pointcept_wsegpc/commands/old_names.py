@@ -46,6 +46,16 @@ OPTIONS = {
 # Parts of the paths of configs, as in `_base_`.
 CONFIGS = {"synthetic": "quickstart", "folder": "scans", "wsegpc-full": "supervised"}
 ENVIRONMENT = {"WSEGPC_SCANS": "WSEGPC_DATA_ROOT"}
+# Imports from pointcept_wsegpc.labels in configs, and the statements that stand there now.
+_TABLES = "from pointcept_wsegpc.contracts.classes import "
+TABLE_IMPORTS = {
+    "read_class_names": f"{_TABLES}read_class_names",
+    **{
+        f"{name.upper()}_NAMES": f"{_TABLES}ClassTable; {name.upper()}_NAMES = "
+        f'ClassTable.shipped("{name}").names; del ClassTable'
+        for name in ("scannet20", "s3dis")
+    },
+}
 # In label stores.
 METRICS = {"3D": "3d", "3D per point": "3d_no_vote", "2D": "2d", "points": "3d"}
 STORE_FILES = {"manifest.json, run.json": "store.json", "measures/": "metrics/"}
@@ -55,6 +65,7 @@ TABLES = {
     "Options": OPTIONS,
     "Configs, by name": CONFIGS,
     "Environment": ENVIRONMENT,
+    "Imports of configs, from pointcept_wsegpc.labels": TABLE_IMPORTS,
     "Registered data sets": renames.DATASETS,
     "Registered hooks": renames.HOOKS,
     "Registered models": renames.MODELS,
@@ -66,6 +77,7 @@ TABLES = {
     "Kinds of structures, now roles": renames.ROLES,
     "Keys of samples and batches": renames.BATCH_KEYS,
     "Entries of checkpoints": renames.STATE_KEYS,
+    "Settings in manifests of scenes": renames.SETTINGS,
     "Metrics of label stores": METRICS,
     "Files of label stores": STORE_FILES,
 }

@@ -53,7 +53,7 @@ def check_inverse(dataset: dict) -> None:
 
 
 def seed_scene(scene: str) -> None:
-    """Every time the same random points of a scene's voxels, and orders of a serialised network."""
+    """Every time the same random points of a scene's voxels, and orders of a serialized network."""
     seed = zlib.crc32(scene.encode())
     random.seed(seed)
     np.random.seed(seed)

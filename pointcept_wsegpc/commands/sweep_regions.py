@@ -54,7 +54,7 @@ class Png(PathType):
 def command(cloud, vary, method, preset, given, fill, out):
     """Show what a setting of a partition does to one cloud: a panel for every value.
 
-    CLOUD is a prepared scene or a .ply file of points or of a mesh, in metres with z up. Each
+    CLOUD is a prepared scene or a .ply file of points or of a mesh, in meters with z up. Each
     setting that varies is one row of the figure, the others stay as --set and --preset say.
     Normals that the cloud does not have are estimated, or come from the faces of the mesh.
     """

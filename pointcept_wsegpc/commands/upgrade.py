@@ -81,18 +81,18 @@ def upgrade_configs(path: Path) -> int:
 
 def rewrite(file: Path) -> list[str]:
     """Rewrite one config where it has old names; what needs a hand, a line each."""
-    old = file.read_text(encoding="utf-8")
+    old = file.read_bytes().decode()  # line ends as they are
     try:
-        done = upgrade_config(old)
+        done = upgrade_config(old, file.parent)
     except SyntaxError as error:
         raise ValueError(f"{file} is no config that Python can read ({error})") from error
     if done.text != old:
         kept = file.with_name(f"{file.name}.orig")
-        if kept.exists():
+        if kept.exists() and kept.read_bytes() != old.encode():
             raise FileExistsError(f"{kept} is there already; move it away and run this again")
-        kept.write_text(old, encoding="utf-8")
-        with atomic_path(file) as temporary:
-            Path(temporary).write_text(done.text, encoding="utf-8")
+        for path, text in ((kept, old), (file, done.text)):
+            with atomic_path(path) as temporary:
+                Path(temporary).write_bytes(text.encode())
     for line in done.renamed:
         click.echo(f"{file}: {line}")
     for line in done.by_hand:

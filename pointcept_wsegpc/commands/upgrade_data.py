@@ -10,16 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..contracts.classes import (
-    CLASSES_FILE,
-    NAMES_FILE,
-    ClassTable,
-    read_class_names,
-    shipped_names,
-)
+from ..contracts.classes import CLASSES_FILE, NAMES_FILE, ClassTable, read_class_names
 from ..contracts.label_store import LabelStore
+from ..contracts.scene import MANIFEST, find_scenes
 from ..contracts.tags import TAGS_FILE, read_scene_tags
-from ..files import atomic_path, read_json, write_arrays
+from ..files import atomic_path, read_json, write_arrays, write_json
+from ..renames import SETTINGS
 from .old_names import METRICS
 
 OLD_MANIFEST, OLD_RUN, OLD_METRICS = "manifest.json", "run.json", "measures"
@@ -80,40 +76,59 @@ def _old_metrics(old: Path, scene: str) -> dict[str, np.ndarray]:
 
 
 def is_data_root(folder: Path) -> bool:
-    return any(folder.glob("[!.]*/*/coord.npy"))
+    return bool(find_scenes(folder))
 
 
 def upgrade_root(root: Path, table: ClassTable | None = None) -> Iterator[str]:
-    """Add the class table and a size for each view; lines that say what was done.
+    """Bring a data root to today's form; lines that say what was done.
 
-    table: of the classes; default: the one that fits labels and tags. Points, images, labels and
-    regions stay as they are. Raises ValueError, before anything is written, where no table fits.
+    It gets a class table, its views.npz a size for each view, its manifests today's names of
+    settings, so that its scenes count as prepared. All else stays as it is.
+    table: of the classes; default: the one that fits labels and tags. Raises ValueError, before
+    anything is written, where no table fits.
     """
-    scenes = sorted(path.parent for path in root.glob("[!.]*/*/coord.npy"))
-    if not (root / CLASSES_FILE).is_file() or table is not None:
-        table = table or fitting_table(root, scenes)
-        table.write(root)
-        yield f"{root / CLASSES_FILE}: {len(table)} classes, labels in {table.label_file}.npy"
-    sized = [scene for scene in scenes if give_sizes(scene / "views.npz")]
+    scenes, before = find_scenes(root), (root / CLASSES_FILE).is_file()
+    if not before or table is not None:
+        table = (table or fitting_table(root, scenes)).write(root)
+        names = f"{', '.join(table.names[:3])}{', …' * (len(table) > 3)}"
+        where = f"labels in {table.label_file}.npy"
+        yield f"{root / CLASSES_FILE}: {len(table)} classes ({names}), {where}" + before * ", stays"
+    sized = sum([give_sizes(scene / "views.npz") for scene in scenes])
+    renamed = sum([rename_settings(scene / MANIFEST) for scene in scenes])
     if sized:
-        yield f"a size for each view in {len(sized)} of {len(scenes)} scenes"
+        yield f"a size for each view in {sized} of {len(scenes)} scenes"
+    if renamed:
+        yield f"settings renamed in {MANIFEST} of {renamed} of {len(scenes)} scenes"
+    if not (sized or renamed or table):
+        yield "nothing to do"
 
 
 def fitting_table(root: Path, scenes: list[Path]) -> ClassTable:
     """The class table of a data root, by its own list of names, else by labels and tags."""
-    files = {path.stem for scene in scenes for path in scene.glob("segment*.npy")}
     if (root / NAMES_FILE).is_file():
         return ClassTable(read_class_names(root / NAMES_FILE))
+    files = {path.stem for scene in scenes for path in scene.glob("segment*.npy")}
     tags = read_scene_tags(root / TAGS_FILE) if (root / TAGS_FILE).is_file() else {}
     named = {name for names in tags.values() for name in names}
-    for table in map(ClassTable.shipped, shipped_names()):
-        if table.label_file in files and all(table.find(name) for name in named):
+    for table in map(ClassTable.shipped, ("scannet20", "s3dis", "scannet200", "nyu40")):
+        if table.label_file in files and all(map(table.find, named)):
             return table
     labels = f"labels in {', '.join(sorted(files))}" if files else "no labels"
     raise ValueError(
         f"{root} has {labels} and tags of {len(named)} classes, which fit no shipped class table; "
         "say which they are of with --classes"
     )
+
+
+def rename_settings(path: Path) -> bool:
+    """Rename the settings that a scene's manifest records; whether any had an old name."""
+    manifest = read_json(path) if path.is_file() else {}
+    settings = manifest.get("settings")
+    if not isinstance(settings, dict) or not settings.keys() & SETTINGS.keys():
+        return False
+    settings = {SETTINGS.get(key, key): value for key, value in settings.items()}
+    write_json(path, {**manifest, "settings": settings})
+    return True
 
 
 def give_sizes(path: Path) -> bool:
@@ -133,7 +148,10 @@ def give_sizes(path: Path) -> bool:
 
 
 def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
-    """Write a checkpoint whose entries have their new names; lines that say which changed."""
+    """Write a checkpoint whose entries have their new names; lines that say which changed.
+
+    Raises FileExistsError where `out` is anything but this very checkpoint, upgraded before.
+    """
     import torch
 
     from ..models.checkpoint import read_checkpoint, upgrade_state
@@ -144,7 +162,11 @@ def upgrade_checkpoint(old: Path, out: Path) -> list[str]:
     state = upgrade_state(checkpoint["state_dict"])
     pairs = zip(checkpoint["state_dict"], state, strict=True)
     renamed = [f"{key} is now {new}" for key, new in pairs if new != key]
-    if renamed:
+    if renamed and out.exists():
+        there = read_checkpoint(out) if out.is_file() else {}
+        if list(there.get("state_dict") or ()) != list(state):
+            raise FileExistsError(f"{out} is there already; choose another file with --out")
+    elif renamed:
         with atomic_path(out) as temporary:
             torch.save({**checkpoint, "state_dict": state}, temporary)
     return renamed

@@ -207,22 +207,6 @@ def shipped_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.json")))
 
 
-def likely_table(root: str | Path) -> ClassTable | None:
-    """The table that a data root of an earlier version was made with, for `wsegpc upgrade`.
-
-    That of its classes.txt, else the shipped one whose label file its scenes have; None where
-    nothing says so. Whoever uses it says which one it is.
-    """
-    root = Path(root)
-    if (root / NAMES_FILE).is_file():
-        return ClassTable(read_class_names(root / NAMES_FILE))
-    files = {path.stem for path in root.glob("*/*/segment*.npy")}
-    for table in map(ClassTable.shipped, ("scannet20", "s3dis", "scannet200", "nyu40")):
-        if table.label_file in files:
-            return table
-    return None
-
-
 def given_table(text: str) -> ClassTable:
     """The table that an option names: a shipped one, a data root, a `.json` or `.txt` file, or
     class names with commas.

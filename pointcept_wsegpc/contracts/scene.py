@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import __version__
 from ..files import link_or_copy, read_json, write_array, write_json
+from ..renames import SETTINGS, message
 from .label_files import check_key
 
 SPLITS = ("train", "val", "test")
@@ -107,12 +108,15 @@ def is_prepared(capture: Any, settings: Any) -> bool:
     """Whether the capture's scene (its `target`) is there, made with the same settings.
 
     A setting that its manifest does not know was added later: the scene is as with its default.
+    Raises ValueError for a setting under its name of an earlier version.
     """
     path = capture.target / MANIFEST
     if not path.is_file():
         return False
     defaults = {field.name: field.default for field in _content(settings)}
     found = read_json(path).get("settings")
+    for old in SETTINGS.keys() & (found or {}):
+        raise ValueError(f"{path}: {message(old, SETTINGS[old], 'DATA_ROOT')}")
     return isinstance(found, dict) and {**defaults, **found} == recorded(settings)
 
 

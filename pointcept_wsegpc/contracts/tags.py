@@ -18,7 +18,7 @@ VIEW_TAGS_FILE = "view_tags.json"
 def derive_tags(
     segment: np.ndarray | None, names: Sequence[str], min_points: int = 1
 ) -> list[str] | None:
-    """The `names` of classes with at least `min_points` labelled points; None without labels.
+    """The `names` of classes with at least `min_points` labeled points; None without labels.
 
     segment (N,) with -1 = none, or None.
     """

@@ -1,6 +1,6 @@
-"""The posed views of a prepared scene: cameras, and colour, depth, region and label images.
+"""The posed views of a prepared scene: cameras, and color, depth, region and label images.
 
-Shapes: V views of H x W pixels, each of its own size. Pixel centres are at integer coordinates.
+Shapes: V views of H x W pixels, each of its own size. Pixel centers are at integer coordinates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 from ..files import atomic_path, write_arrays
 from .classes import IGNORE, IGNORE_PIXEL
 
-DEPTH_SCALE = 1000.0  # stored depth images hold millimetres
+DEPTH_SCALE = 1000.0  # stored depth images hold millimeters
 VIEW_SUFFIX = {
     "color": ".jpg",
     "depth": ".depth.png",
@@ -25,7 +25,7 @@ VIEW_SUFFIX = {
 
 @dataclass
 class Views:
-    """The posed views of one scene; pixel centres at integers.
+    """The posed views of one scene; pixel centers at integers.
 
     size may be given as one (H, W) of all views.
     """
@@ -86,8 +86,8 @@ def write_view_image(scene: str | Path, frame: int, kind: str, image: np.ndarray
     """
     options = {"quality": 92} if kind == "color" else {"compress_level": 3}
     if kind == "depth":
-        millimetres = np.rint(np.asarray(image) * DEPTH_SCALE)
-        image = np.where((millimetres > 0) & (millimetres < 65535), millimetres, 0).astype(
+        millimeters = np.rint(np.asarray(image) * DEPTH_SCALE)
+        image = np.where((millimeters > 0) & (millimeters < 65535), millimeters, 0).astype(
             np.uint16
         )
     elif kind in ("region", "label"):

@@ -1,1 +1,1 @@
-"""Registered data sets: multi-view scenes for stage one, pseudo-labelled scenes for stage two."""
+"""Registered data sets: multi-view scenes for stage one, pseudo-labeled scenes for stage two."""

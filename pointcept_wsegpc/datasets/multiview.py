@@ -1,8 +1,8 @@
 """Multi-view scenes with scene-level tags: the training and evaluation samples of stage one.
 
 Shapes: N student voxels, M teacher voxels, V views, P pixels of all views, L links, C classes, D
-feature channels, and K source scenes in a sample (2 under Mix3D, else 1). Coordinates in metres,
-pixel centres at integers. Views may differ in size: their pixels stand one view after the other,
+feature channels, and K source scenes in a sample (2 under Mix3D, else 1). Coordinates in meters,
+pixel centers at integers. Views may differ in size: their pixels stand one view after the other,
 row-major within.
 
 A training sample is a dict of tensors; everything is concatenated by Pointcept's collate:
@@ -260,8 +260,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _evaluation_sample(self, index):
         scene, key = self.scenes[index], self.scene_keys[index]
-        labelled = (scene / f"{self.table.label_file}.npy").is_file()
-        points = self._read_points(scene, labelled)
+        labeled = (scene / f"{self.table.label_file}.npy").is_file()
+        points = self._read_points(scene, labeled)
         grid_coord, first, inverse = voxelize(points["coord"], self.grid_size)
         views = read_views(scene)
         chosen = sample_views(len(views), self.num_views)
@@ -279,7 +279,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             **view_arrays(views.size[chosen]),
             "scene_tags": (self.tag_vector(key) if key in self.scene_tags else every)[None],
         }
-        if labelled:
+        if labeled:
             segment = points["segment"]
             sample.update(segment=segment[first], origin_segment=segment)
             sample["image_segment"] = self._image_segment(scene, views, chosen)

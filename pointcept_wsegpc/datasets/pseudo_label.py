@@ -1,4 +1,4 @@
-"""Stage two: scenes of any registered data set, labelled by a label store.
+"""Stage two: scenes of any registered data set, labeled by a label store.
 
 N points of a scene.
 """
@@ -33,7 +33,7 @@ class PseudoLabelDataset(EpochSeeded, Dataset):
         min_confidence: points below it become IGNORE; 0 keeps every label.
         names: class names that the store must have been written with; default: those of the data
             root's class table.
-        transform: of the labelled points.
+        transform: of the labeled points.
         settings: the other arguments of the data set.
     """
 

@@ -1,7 +1,7 @@
 """A training sample of stage one, built from one or two loaded scenes ("parts").
 
 Shapes: N student voxels, M teacher voxels, V views, P pixels of all views, L links, K parts, C
-classes. Coordinates in metres, pixel centres at integers.
+classes. Coordinates in meters, pixel centers at integers.
 """
 
 from __future__ import annotations

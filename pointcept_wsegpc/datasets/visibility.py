@@ -1,6 +1,6 @@
 """Which points of a scene a view sees: the links between points and pixels.
 
-N points, M points that are seen. Metres; pixel centres at integers.
+N points, M points that are seen. Meters; pixel centers at integers.
 """
 
 from __future__ import annotations

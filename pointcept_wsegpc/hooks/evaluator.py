@@ -45,7 +45,7 @@ class WSegPCEvaluator(HookBase):
         for batch in trainer.val_loader:
             batch = to_device(batch, device)
             result = model(batch)
-            counts = scene_confusions(labellings(batch, result), len(names))
+            counts = scene_confusions(labelings(batch, result), len(names))
             for title, count in counts.items():
                 total[title] += count
             losses.append(result["loss"].item())
@@ -62,7 +62,7 @@ class WSegPCEvaluator(HookBase):
         trainer.comm_info["current_metric_value"] = miou["3D"]
 
 
-def labellings(batch, result):
+def labelings(batch, result):
     """{title: (prediction, target)} of one evaluated scene, for each of TITLES."""
     if "origin_segment" not in batch or len(batch["offset"]) != 1:
         raise ValueError(

@@ -106,7 +106,7 @@ def export_pseudo_labels(
     """Label every scene of `dataset` and return the store's manifest.
 
     Each process of a distributed run labels its share. A scene whose files are there, written by
-    the same weights and settings, is not labelled again. Labels of others are refused, or removed
+    the same weights and settings, is not labeled again. Labels of others are refused, or removed
     with replace=True.
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
@@ -160,8 +160,8 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
     (no tags at all), confidence (N,), and of region voting what the vote saw; and, with ground
     truth, a confusion (C + 1, C + 1) for each of 3d, 3d_no_vote and 2d, else {}.
     """
-    labelled = "origin_segment" in batch
-    if not labelled:  # the images matter only for the 2D metric
+    labeled = "origin_segment" in batch
+    if not labeled:  # the images matter only for the 2D metric
         batch = {key: value for key, value in batch.items() if key != "image"}
     result = model.infer(batch, network)
     tags = batch["scene_tags"] if use_tags else torch.ones_like(batch["scene_tags"])
@@ -177,7 +177,7 @@ def label_scene(model, batch, network, use_tags, region_vote, num_classes):
         labels |= {"region": region, "region_probs": table[:regions].half()}
         labels["point_probs"] = table[regions:].half()
     metrics = {}
-    if labelled:
+    if labeled:
         pixel_probs = scene_probs(result["image_logits"], tags)
         pairs = {
             "3d": (label, batch["origin_segment"]),

@@ -84,5 +84,5 @@ def _ending(future) -> tuple[str, object]:
         return future.result()
     except KilledWorker:
         return LOST, "its worker was killed (out of memory?); start fewer workers per machine"
-    except Exception as error:  # cancelled, or what the worker could not import, send or receive
+    except Exception as error:  # canceled, or what the worker could not import, send or receive
         return LOST, f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -27,7 +27,7 @@ def selected_cross_entropy(
 
 
 @full_precision
-def labelled_cross_entropy(
+def labeled_cross_entropy(
     logits: torch.Tensor, label: torch.Tensor, alone: bool = False
 ) -> torch.Tensor:
     """Mean cross-entropy of logits (N, C) over the points whose label (N,) is not negative -> ().

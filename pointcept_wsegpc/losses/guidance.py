@@ -40,7 +40,7 @@ def contrastive_guidance(
 @GUIDANCE.register("mse", reads="features", projected=True)
 @full_precision
 def mse_guidance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean squared L2 distance between the normalised features of the pairs, -> ()."""
+    """Mean squared L2 distance between the normalized features of the pairs, -> ()."""
     if len(source) == 0:
         return source.sum() * 0
     source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)

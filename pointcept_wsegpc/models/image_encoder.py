@@ -127,7 +127,7 @@ def _download(name, settings):
 
 
 def _separate_activations(network):
-    """Turn timm's fused normalisation-and-activation layers into a sequence of plain ones.
+    """Turn timm's fused normalization-and-activation layers into a sequence of plain ones.
 
     torch.nn.SyncBatchNorm.convert_sync_batchnorm, which trainers apply for several GPUs, takes the
     fused layer for a plain batch norm and loses its activation without a word.

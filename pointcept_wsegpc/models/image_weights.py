@@ -39,7 +39,7 @@ def load_weights(network: nn.Module, name: str, path: Path, known: Collection[st
             f"image weights {path} not found; expected a file, or weights='imagenet' or 'none'"
         )
     wanted = network.state_dict()
-    state = normalise_keys(read_checkpoint(path), wanted)
+    state = normalize_keys(read_checkpoint(path), wanted)
     fitting = {
         k: v for k, v in state.items() if k in wanted and _shape(v) == tuple(wanted[k].shape)
     }
@@ -55,7 +55,7 @@ def load_weights(network: nn.Module, name: str, path: Path, known: Collection[st
     logger.info("Image encoder %s: loaded %d keys from %s", name, len(fitting), path)
 
 
-def normalise_keys(checkpoint: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+def normalize_keys(checkpoint: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
     """Return {name in timm's layout: tensor} from a checkpoint in any layout named above.
 
     Unwraps, strips the prefixes that wrappers of a network leave, and follows timm's flattened

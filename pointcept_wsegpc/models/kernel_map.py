@@ -54,7 +54,7 @@ class KernelMap(NamedTuple):
 def submanifold_map(indices, spatial_shape, kernel_size):
     """Pairs of voxels at most kernel_size // 2 apart along each axis; indices (N, 4) are unique.
 
-    Only the cells before the centre are searched. The centre pairs each voxel with itself, and the
+    Only the cells before the center are searched. The center pairs each voxel with itself, and the
     cells after it hold the same pairs as their mirror images with the ends swapped.
     """
     radius, num = kernel_size // 2, len(indices)

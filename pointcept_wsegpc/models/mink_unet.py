@@ -32,7 +32,7 @@ ARCHITECTURES = {
 
 
 class VoxelNorm(nn.BatchNorm1d):
-    """Batch normalisation over voxels; a single voxel has no variance and takes the running one.
+    """Batch normalization over voxels; a single voxel has no variance and takes the running one.
 
     (Where a trainer turns it into SyncBatchNorm, all processes together need two voxels.)
     """
@@ -46,7 +46,7 @@ class VoxelNorm(nn.BatchNorm1d):
 
 
 class ConvNorm(nn.Module):
-    """A sparse convolution and its normalisation; ``relu`` is left to the block where it adds."""
+    """A sparse convolution and its normalization; ``relu`` is left to the block where it adds."""
 
     def __init__(self, conv, channels, relu=True):
         super().__init__()
@@ -139,9 +139,9 @@ class MinkUNet(nn.Module):
             self.up.append(ConvNorm(conv, planes[level]))
             self.decoder.append(blocks(level, planes[level] + widths[fine], 2**fine))
         self.classifier = nn.Linear(planes[-1], num_classes) if num_classes > 0 else nn.Identity()
-        self._initialise()
+        self._initialize()
 
-    def _initialise(self):
+    def _initialize(self):
         """Kaiming normal over the fan out, written out because of the (D, k, k, k, C) layout."""
         for name, weight in self.named_parameters():
             if weight.dim() == 5 or (weight.dim() == 2 and "shortcut" in name):

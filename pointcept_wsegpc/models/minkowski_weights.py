@@ -147,7 +147,7 @@ def convert_checkpoint(checkpoint):
     student and teacher; where the file has only one of the two it serves as both. Of a network
     alone: the state of `DefaultSegmentor` around it.
 
-    The authors' 2D network has no activation after its first normalisation, and timm's, which ours
+    The authors' 2D network has no activation after its first normalization, and timm's, which ours
     is, has one: the 3D branch computes what theirs does, the 2D branch does not quite.
     """
     student, teacher = _networks(checkpoint)

@@ -1,7 +1,7 @@
 """Point-pixel pairs for cross-modal guidance.
 
 L links of one scene, V views of H x W pixels, P pairs, D channels; a feature map is h x w.
-Pixel centres are at integer coordinates: (0, 0) is the centre of the top-left pixel.
+Pixel centers are at integer coordinates: (0, 0) is the center of the top-left pixel.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def sample_pixel_features(
     """Read feature maps (V, D, h, w) bilinearly at pixels: (P, D), differentiable in the features.
 
     view, row, col: (P,); row and col are pixels of the images of ``image_size`` = (H, W). The
-    centres of the corner pixels lie on the corners of the map (align_corners): pixel 0..H-1 is
+    centers of the corner pixels lie on the corners of the map (align_corners): pixel 0..H-1 is
     position 0..h-1. Logits must be brought to pixel size with the same convention.
     Call it once for the pairs of all scenes: the backward fills a gradient of the maps' size.
     """

@@ -14,7 +14,7 @@ from pointcept.models.builder import MODELS
 from torch import nn
 
 from ..losses.consistency import CONSISTENCY, AdaptiveThreshold
-from ..losses.cross_entropy import labelled_cross_entropy
+from ..losses.cross_entropy import labeled_cross_entropy
 from ..losses.distributed import world_size
 from ..losses.ragged import scene_index
 from ..losses.tags import tag_softmax
@@ -33,7 +33,7 @@ NETWORKS = ("teacher", "student")
 
 
 def warmup(iteration: torch.Tensor, length: int) -> torch.Tensor:
-    """Linear ramp 0..1 over `length` iterations; iteration is a tensor, so nothing synchronises."""
+    """Linear ramp 0..1 over `length` iterations; iteration is a tensor, so nothing synchronizes."""
     return ((iteration + 1) / max(length, 1)).clamp(max=1.0)
 
 
@@ -154,14 +154,14 @@ class WSegPC(nn.Module):
         return self._losses(input_dict) if self.training else self.infer(input_dict, self.network)
 
     def infer(self, input_dict: dict, network: str) -> dict[str, torch.Tensor]:
-        """Logits of one network: seg_logits (N, C), image_logits (P, C), loss if labelled."""
+        """Logits of one network: seg_logits (N, C), image_logits (P, C), loss if labeled."""
         net = self.branch_net(network)
         result = {"seg_logits": net.points(input_dict).logits}
         if "image" in input_dict:
             result["image_logits"] = stacked_rows(net.images(view_stacks(input_dict)).logits)
         if "segment" in input_dict:
             logits, segment = result["seg_logits"], input_dict["segment"]
-            result["loss"] = labelled_cross_entropy(logits, segment, alone=True)
+            result["loss"] = labeled_cross_entropy(logits, segment, alone=True)
         return result
 
     # ----------------------------------------------------------------------------- training
@@ -206,15 +206,15 @@ class WSegPC(nn.Module):
             "cam_2d": image_tag_loss(*of_images, index),
         }
         # Point labels must be there when, and only when, the model is to see them.
-        labelled, weight = "segment" in batch, self.weights["supervised"]
-        if labelled != (weight > 0):
+        labeled, weight = "segment" in batch, self.weights["supervised"]
+        if labeled != (weight > 0):
             raise ValueError(
-                f"the training batch has {'' if labelled else 'no '}point labels, but "
+                f"the training batch has {'' if labeled else 'no '}point labels, but "
                 f"supervised_weight is {weight}; expected with_labels=True in data.train together "
                 "with a weight > 0, or neither"
             )
-        if labelled:
-            terms["supervised"] = labelled_cross_entropy(points.logits, batch["segment"])
+        if labeled:
+            terms["supervised"] = labeled_cross_entropy(points.logits, batch["segment"])
         return terms
 
     def _guidance_terms(self, batch, points, images, index):

@@ -1,7 +1,7 @@
 """2D class scores brought to the points that the views see, fused over the views.
 
-Shapes: N points, V views of H x W pixels, C classes. Metres and pixels; pixel centres are at
-integer coordinates: the centre of the top-left pixel is (0, 0).
+Shapes: N points, V views of H x W pixels, C classes. Meters and pixels; pixel centers are at
+integer coordinates: the center of the top-left pixel is (0, 0).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def lift(
 
     Args: coord (N, 3) m; scores (V, C, H, W) probabilities; intrinsic (V, 3, 3) of the scores'
         grid; world_to_camera (V, 4, 4); depth (V, H, W) m on that grid, 0 = missing, None: a
-        z-buffer of the points themselves; tolerance: of the measured depth, in metres and as a
+        z-buffer of the points themselves; tolerance: of the measured depth, in meters and as a
         share of it, whichever is larger; tags (C,): absent classes get no probability, in each
         view before the views are fused; how: "log", softmax of the mean log-probability, or "mean".
     Returns: probs (N, C), rows that sum to 1 where a view sees the point and are 0 elsewhere, and

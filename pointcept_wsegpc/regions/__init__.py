@@ -35,7 +35,7 @@ def partition(
 ) -> np.ndarray:
     """Partition a cloud into regions: (N,) int32, contiguous from 0, -1 = unassigned.
 
-    coord (N,3) in metres; normal (N,3) of any sign and length, estimated where it is missing (None,
+    coord (N,3) in meters; normal (N,3) of any sign and length, estimated where it is missing (None,
     zero, NaN); color (N,3), uint8 or floats in 0..1 or 0..255, for methods that look at it. A point
     with a NaN or infinite coordinate stays -1; points at one place share their region, and count
     once. The settings are the method's own, on top of those of a preset, and the arrays that it
@@ -72,9 +72,9 @@ def partition_view(
 ) -> np.ndarray:
     """Partition a view into regions: (H,W) int32, contiguous from 0, -1 = none.
 
-    depth (H,W): z-depth in metres; 0, negative or not finite = invalid, stays -1. intrinsic (3,3)
+    depth (H,W): z-depth in meters; 0, negative or not finite = invalid, stays -1. intrinsic (3,3)
     at this resolution; color (H,W,3) as in `partition`. The neighbours of a pixel are those of the
-    image. depth_noise: standard deviation of depth per squared metre of it (0.0015 / m is a
+    image. depth_noise: standard deviation of depth per squared meter of it (0.0015 / m is a
     structured-light sensor's). The rest is that of `partition`.
     """
     plan, more = _resolve(method, preset, fill, settings)

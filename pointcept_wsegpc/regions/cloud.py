@@ -1,7 +1,7 @@
 """What a partition method gets to see of a cloud. N points given, M distinct finite ones of them.
 
 A method is a function of a Cloud and of its own settings that returns a region per row, (M,) with
--1 = unassigned. It never meets a NaN, a duplicate, a normal of length 0 or a colour of unknown
+-1 = unassigned. It never meets a NaN, a duplicate, a normal of length 0 or a color of unknown
 range: those are dealt with here, once. `depth_view.DepthView` is the same for the pixels of a view.
 """
 
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 
 
 class Cloud:
-    """M points with normals, colours and neighbours, in an order in which near ones lie together.
+    """M points with normals, colors and neighbours, in an order in which near ones lie together.
 
-    coord (N,3) in metres; normal (N,3) of any length, or None; color (N,3), uint8, or floats in
+    coord (N,3) in meters; normal (N,3) of any length, or None; color (N,3), uint8, or floats in
     0..1 or 0..255, or None; arrays by name: what else a method asks for, of all N points or whole,
     such as labels (N,) or faces (F,3). Points with a NaN or infinite coordinate are left out. Of
     points at one and the same place the first stands for all.
@@ -46,7 +46,7 @@ class Cloud:
         self.shape = (len(coord),)  # of what `spread` returns
         rows, self._place = distinct_rows(coord)
         self._tree = build_tree(coord if len(rows) == len(coord) else coord[rows])
-        self.coord = self._tree.point  # (M,3) metres
+        self.coord = self._tree.point  # (M,3) meters
         self.rows = rows[self._tree.index]  # (M,) which of the N points each row is
         color = None if color is None else unit_range(color)
         self.color = None if color is None else color[self.rows]  # (M,3) in 0..1
@@ -100,7 +100,7 @@ class Cloud:
 
     @cached_property
     def spacing(self):
-        """Median distance in metres from a point to its nearest neighbour; 0 for fewer than 2."""
+        """Median distance in meters from a point to its nearest neighbour; 0 for fewer than 2."""
         if len(self) < 2:
             return 0.0
         table = self.neighbours(FOR_SHARE)
@@ -109,13 +109,13 @@ class Cloud:
         return max(nearest, MIN_SHARE * share)
 
     def check_unit(self):
-        """Warn, in the log, where the spacing tells that coordinates are not metres."""
+        """Warn, in the log, where the spacing tells that coordinates are not meters."""
         if len(self) < 2 or LIKELY_SPACING[0] <= self.spacing <= LIKELY_SPACING[1]:
             return
         large = self.spacing > LIKELY_SPACING[1]
-        remedy = "divide millimetres by 1000" if large else "scale the cloud to metres"
+        remedy = "divide millimeters by 1000" if large else "scale the cloud to meters"
         logger.warning(
-            "points lie %.3g apart; scans in metres have 0.005 to 0.1: is the unit metres? "
+            "points lie %.3g apart; scans in meters have 0.005 to 0.1: is the unit meters? "
             "Otherwise %s",
             self.spacing,
             remedy,
@@ -123,7 +123,7 @@ class Cloud:
 
     @cached_property
     def max_distance(self):
-        """Default of how far in metres a point may be off its region's plane: what noise explains.
+        """Default of how far in meters a point may be off its region's plane: what noise explains.
 
         Noise shows as the unevenness of most points. Pictures and doors lie about 2 cm off the
         wall, so a bound below that gains nothing.
@@ -134,7 +134,7 @@ class Cloud:
 
     @property
     def min_size(self):
-        """Default of the fewest points of a region: 0.05 square metres of surface.
+        """Default of the fewest points of a region: 0.05 square meters of surface.
 
         Points on a surface lie about twice as far apart as nearest neighbours do. At least 6, at
         most a fiftieth of a small cloud, and never above MAX_MIN_SIZE.
@@ -144,7 +144,7 @@ class Cloud:
         return max(6, round(min(covering, most)))
 
     def tolerance(self, max_distance):
-        """(M,) how far in metres a point may be off the plane of the region that takes it."""
+        """(M,) how far in meters a point may be off the plane of the region that takes it."""
         return np.full(len(self), float(max_distance))
 
     def select(self, array):
@@ -167,7 +167,7 @@ class Cloud:
 def fill_unassigned(coord: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Give every unassigned point the region of its nearest assigned one, as WyPR does.
 
-    coord (N,3) in metres, region (N,), -1 = unassigned. Returns a new (N,) int32. Points with a
+    coord (N,3) in meters, region (N,), -1 = unassigned. Returns a new (N,) int32. Points with a
     NaN or infinite coordinate have no neighbours and stay as they are; so do all if no point has
     a region.
     """

@@ -1,6 +1,6 @@
 """What a partition method gets to see of a view: its depth image lifted to 3D, on the pixel grid.
 
-H x W pixels, M of them with depth. Pixel centres are at integer coordinates.
+H x W pixels, M of them with depth. Pixel centers are at integer coordinates.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ..clouds.clean import unit_range
 MAX_SLOPE = 3.0
 NORMAL_ERROR = math.radians(5)  # what depth noise may tilt a normal by, one standard deviation
 MAX_RADIUS = 7  # pixels
-DEPTH_NOISE = 0.0015  # standard deviation of depth per squared metre of it; structured light's
-DEPTHS = (1e-6, 1e6)  # metres; outside there is none
-LIKELY_DEPTH = (0.1, 30.0)  # metres; outside, the unit of a median depth is likely wrong
+DEPTH_NOISE = 0.0015  # standard deviation of depth per squared meter of it; structured light's
+DEPTHS = (1e-6, 1e6)  # meters; outside there is none
+LIKELY_DEPTH = (0.1, 30.0)  # meters; outside, the unit of a median depth is likely wrong
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ def fit_inverse_depth(row, col, depth, radius, step):
     """Least-squares q = a j + b i + c of the inverse depths around a pixel, with RMS residual.
 
     i, j: row and column relative to the pixel, up to radius pixels away. Left out are pixels
-    without depth and those across a depth edge, whose depth differs by more than step[0] metres
-    and step[1] metres per pixel of distance. Residual inf: the pixels determine no plane.
+    without depth and those across a depth edge, whose depth differs by more than step[0] meters
+    and step[1] meters per pixel of distance. Residual inf: the pixels determine no plane.
     """
     h, w = depth.shape
     z = depth[row, col]
@@ -71,7 +71,7 @@ def fit_inverse_depth(row, col, depth, radius, step):
 
 @njit(cache=True)
 def grid_planes(depth, intrinsic, radius, tolerance, slope):
-    """Normal (H,W,3) and RMS residual (H,W) in metres of the surface at every pixel.
+    """Normal (H,W,3) and RMS residual (H,W) in meters of the surface at every pixel.
 
     On a plane n . X = 1 the inverse depth is linear in the pixel, 1/z = n . K^-1 (column, row, 1),
     and sensor noise, proportional to z^2, is the same everywhere: so the plane is fitted to
@@ -104,22 +104,22 @@ def grid_planes(depth, intrinsic, radius, tolerance, slope):
 class DepthView:
     """M pixels with depth, lifted to 3D: for a partition method, the same as a `cloud.Cloud`.
 
-    depth (H,W): z-depth in metres; 0, negative or not finite = invalid. intrinsic (3,3) at this
+    depth (H,W): z-depth in meters; 0, negative or not finite = invalid. intrinsic (3,3) at this
     resolution; color (H,W,3) or None; arrays by name: what else a method asks for, such as labels
     (H,W). Sensor noise grows with depth squared: its standard deviation
-    is depth_noise * z^2 metres. What depends on noise follows it: a pixel may be
+    is depth_noise * z^2 meters. What depends on noise follows it: a pixel may be
     hypot(max_distance, 3 depth_noise z^2) off the plane of its region, and the window that normals
     are fitted in grows (window_radius).
     """
 
-    max_distance = 0.04  # metres
+    max_distance = 0.04  # meters
     given_normal = None
 
     def __init__(self, depth, intrinsic, color=None, depth_noise=DEPTH_NOISE, **arrays):
         self._arrays = arrays
         depth, intrinsic = check_view(depth, intrinsic)
         if not isinstance(depth_noise, numbers.Real) or not 0 <= depth_noise < math.inf:
-            raise ValueError(f"depth_noise is {depth_noise}; give a noise per metre of at least 0")
+            raise ValueError(f"depth_noise is {depth_noise}; give a noise per meter of at least 0")
         self.shape = depth.shape
         self.rows = np.flatnonzero(depth)  # (M,) which pixel each row is
         self.coord = back_project(depth, intrinsic).reshape(-1, 3)[self.rows].astype(np.float64)
@@ -144,12 +144,12 @@ class DepthView:
         return None if color is None else self.select(color)
 
     def check_unit(self):
-        """Warn, in the log, where the depths tell that they are not metres."""
+        """Warn, in the log, where the depths tell that they are not meters."""
         median = float(np.median(self.coord[:, 2])) if len(self) else 1.0
         if not LIKELY_DEPTH[0] <= median <= LIKELY_DEPTH[1]:
             logger.warning(
-                "the median depth is about %.1g; rooms in metres have 0.5 to 10: is the unit "
-                "metres? Otherwise divide millimetres by 1000",
+                "the median depth is about %.1g; rooms in meters have 0.5 to 10: is the unit "
+                "meters? Otherwise divide millimeters by 1000",
                 median,
             )
 
@@ -158,7 +158,7 @@ class DepthView:
         return grid_neighbours(self._depth > 0)
 
     def planes(self, k):
-        """Normal (M,3) and RMS distance (M,) in metres of the pixels around to their plane.
+        """Normal (M,3) and RMS distance (M,) in meters of the pixels around to their plane.
 
         Normals have length 1 and any sign. 0 and inf where there is no plane. The window follows
         the noise, not k.
@@ -174,12 +174,12 @@ class DepthView:
         return self.select(normal), self.select(residual)
 
     def tolerance(self, max_distance):
-        """(M,) how far in metres a pixel may be off the plane of the region that takes it."""
+        """(M,) how far in meters a pixel may be off the plane of the region that takes it."""
         return np.hypot(max_distance, 3.0 * self._noise * self.select(self._depth) ** 2)
 
     @property
     def footprint(self):
-        """(M,) side in metres of what a pixel covers of a surface that faces the camera."""
+        """(M,) side in meters of what a pixel covers of a surface that faces the camera."""
         focal = min(self._intrinsic[0, 0], self._intrinsic[1, 1])
         return self.select(self._depth) / focal
 

@@ -33,7 +33,7 @@ WEIGHT_STEP = 2.0**-28
 # Neighbours are nearer to each other's plane than a region's members to the region's: the default
 # of max_distance, as a share of the cloud's.
 PLANE_SHARE = 0.5
-HIGHEST = 2**31 - 1  # weight in steps that edges are sorted by
+MAX_WEIGHT = 2**31 - 1  # weight in steps that edges are sorted by
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class GraphSettings:
     neighbours: int = 8  # of a point; of a pixel they are the eight around it
     threshold: float = 0.03  # weight that a segment of one point tolerates
     min_size: int | None = None  # points; smaller segments are joined. None: the cloud decides
-    max_distance: float | None = None  # metres; None: the cloud decides, without bound on a mesh
+    max_distance: float | None = None  # meters; None: the cloud decides, without bound on a mesh
     convex: bool = False  # outward bends count little
     mesh: Path | None = None  # .ply whose vertices are the points: its faces, its normals
 
@@ -55,7 +55,7 @@ class GraphSettings:
             raise ValueError(f"threshold is {self.threshold}; give a finite weight of at least 0")
         if self.max_distance is not None and not self.max_distance > 0:
             raise ValueError(
-                f"max_distance is {self.max_distance}; give a length above 0, in metres"
+                f"max_distance is {self.max_distance}; give a length above 0, in meters"
             )
 
 
@@ -99,7 +99,7 @@ def partition_graph(cloud: Cloud | DepthView, settings: GraphSettings) -> np.nda
     0.1 up to 26. Segments below min_size rows are then joined along the edges in the same order,
     and so are rows without a normal; what stays smaller for want of edges is unassigned, -1.
 
-    No edge joins rows more than max_distance metres off each other's tangent plane: a picture and
+    No edge joins rows more than max_distance meters off each other's tangent plane: a picture and
     its wall, the two sides of a depth step. None: half of what the cloud has for regions. There is
     no bound on length: a sparse stretch of floor is no gap.
 
@@ -204,7 +204,7 @@ def lightest_first(weight, length):
     share = length / max(length.max(), np.finfo(float).tiny)
     # The bits of floats from 0 to 1, read as integers, are in the order of the floats.
     shortest = stable_order(share.view(np.int64))
-    weight = np.minimum(weight[shortest] / WEIGHT_STEP, HIGHEST)
+    weight = np.minimum(weight[shortest] / WEIGHT_STEP, MAX_WEIGHT)
     return shortest[stable_order(weight.astype(np.int64) << 31)]
 
 
@@ -244,11 +244,11 @@ def table_edges(table):
 def weigh_edges(coord, normal, tail, head, tolerance, convex, tail_only):
     """Weight (E,), inf where an end has no normal, and length (E,), -1 where the edge is cut.
 
-    coord (M,3) in metres, normal (M,3), 0 = none. The weight is 1 - |cos|, or where convex is asked
+    coord (M,3) in meters, normal (M,3), 0 = none. The weight is 1 - |cos|, or where convex is asked
     for 1 - cos, squared where both ends lie behind the other's tangent plane. tail_only: that
     the tail does is enough, as in ScanNet's segmentator, which keeps an edge once per face.
     tolerance (M,): an edge is cut if both ends are farther off the other's tangent plane, in
-    metres. An end without a normal does not count; of two of them the length does.
+    meters. An end without a normal does not count; of two of them the length does.
     """
     weight, length = np.empty(len(tail)), np.empty(len(tail))
     for e in range(len(tail)):

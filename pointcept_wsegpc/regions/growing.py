@@ -34,7 +34,7 @@ class GrowingSettings:
     """Settings of region growing; ValueError for one out of range. None: the cloud decides."""
 
     neighbours: int = 12  # of a point; of a pixel they are the eight around it
-    max_distance: float | None = None  # metres from the region's plane
+    max_distance: float | None = None  # meters from the region's plane
     max_angle: float = 20.0  # degrees from the plane's normal
     min_size: int | None = None  # points; smaller regions are given up
 
@@ -48,7 +48,7 @@ class GrowingSettings:
 def check_growth(max_distance: float | None, max_angle: float) -> None:
     """Raise ValueError for a bound that no plane can grow with."""
     if max_distance is not None and not 0 < max_distance < math.inf:
-        raise ValueError(f"max_distance is {max_distance}; give a length above 0, in metres")
+        raise ValueError(f"max_distance is {max_distance}; give a length above 0, in meters")
     if not 0 < max_angle <= 90:
         raise ValueError(f"max_angle is {max_angle}; give an angle above 0, up to 90 degrees")
 
@@ -88,7 +88,7 @@ def partition_growing(cloud: Cloud | DepthView, settings: GrowingSettings) -> np
     """Planar regions, grown from the flattest places of a cloud or view.
 
     Seeds are taken from the flattest place on (`local_planes`). A point joins if it is within
-    max_distance metres of the region's plane and its normal within max_angle degrees of the
+    max_distance meters of the region's plane and its normal within max_angle degrees of the
     plane's. It is reached through a member that has it among its nearest neighbours, so lone points
     may stay out. Regions below min_size points are given up. Returns (M,).
     """

@@ -68,7 +68,7 @@ def grow_regions(coord, normal, neighbour, order, tolerance, min_cos, min_size):
 
     coord (N,3) and unit normal (N,3) float64, of any sign; a zero normal keeps a point out.
     neighbour (N,K) int32, -1 = none. order: the points to try as seeds, first to last. tolerance
-    (N,): largest distance of a point to the plane of the region that takes it, in metres.
+    (N,): largest distance of a point to the plane of the region that takes it, in meters.
     min_cos: least |cosine| between the two normals. A region below min_size points is given up:
     its points are free again for later regions, its seed is not tried twice.
     """

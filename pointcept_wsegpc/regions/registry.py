@@ -4,7 +4,7 @@ N points given, M rows of a Cloud or a DepthView. One call files a method, ours 
 
     @dataclass(frozen=True)
     class CubeSettings:
-        size: float = 0.5  # metres
+        size: float = 0.5  # meters
 
     @PARTITIONS.register("cubes", settings=CubeSettings)
     def cubes(coord, normal, color, size):
@@ -67,7 +67,7 @@ class Method:
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """Names of what is handed to the function as a whole array, beside colours and normals."""
+        """Names of what is handed to the function as a whole array, beside colors and normals."""
         return tuple(name for name in (*self.needs, *self.uses) if name not in ("normal", "color"))
 
     @property
@@ -158,7 +158,7 @@ class Partition:
 def _on_arrays(method: Method) -> Callable:
     """The function (cloud, settings) -> region (M,) int32 of one that takes arrays.
 
-    It gets coord (M,3) metres, normal (M,3) of length 1 and any sign, estimated where missing, 0
+    It gets coord (M,3) meters, normal (M,3) of length 1 and any sign, estimated where missing, 0
     where there is none, color (M,3) in 0..1 or None, and by name the settings and the arrays that
     it needs or uses: of distinct points with finite coordinates, in the order of the input. It
     returns ids (M,), any integers, below 0 = unassigned.

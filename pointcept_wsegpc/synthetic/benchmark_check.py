@@ -1,11 +1,11 @@
 """Whether a SynthRooms data root holds what everybody else's holds.
 
-Two answers. The checksum hashes the arrays that decide results: points rounded to millimetres,
-colours, labels, poses, depth and label images; colour images are left out, because a JPEG's bytes
+Two answers. The checksum hashes the arrays that decide results: points rounded to millimeters,
+colors, labels, poses, depth and label images; color images are left out, because a JPEG's bytes
 are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
 millions of values some always lie at its edge: another ray caster or mathematics library may see a
 vertex more or less. So the census, points of each class and views of each split, is compared as
-well, with a tolerance: alike, the rooms are the same; whether colours and poses are, it cannot say.
+well, with a tolerance: alike, the rooms are the same; whether colors and poses are, it cannot say.
 Of the large size, which takes hours to make, both are of every 17th scene: one generator makes all.
 """
 
@@ -31,7 +31,7 @@ def _numbers(text: str) -> list[int]:
     return [int(word) for word in text.split()]
 
 
-# Of the checked scenes of every size: checksum, and per split the points of each class, unlabelled
+# Of the checked scenes of every size: checksum, and per split the points of each class, unlabeled
 # ones last, and the views.
 PUBLISHED: dict[str, dict] = {
     "small": {

@@ -1,4 +1,4 @@
-"""Point colours, for Pointcept's transform lists: their scale, and hue and saturation.
+"""Point colors, for Pointcept's transform lists: their scale, and hue and saturation.
 
 Shapes: N points, RGB in 0..255.
 """
@@ -11,7 +11,7 @@ from .images import jitter_matrix
 
 @TRANSFORMS.register_module("WSegPCScaleColor")
 class ScaleColor:
-    """Colour 0..255 to -1..1, as stage one's networks see it (Pointcept's NormalizeColor: 0..1)."""
+    """Color 0..255 to -1..1, as stage one's networks see it (Pointcept's NormalizeColor: 0..1)."""
 
     def __call__(self, data_dict):
         if "color" in data_dict:
@@ -43,7 +43,7 @@ class HueSaturation:
 
 @TRANSFORMS.register_module("WSegPCProjectDisplacement")
 class ProjectDisplacement:
-    """Displacement (N, 3) from the voxel's centre -> (N, 1), its part along the normal.
+    """Displacement (N, 3) from the voxel's center -> (N, 1), its part along the normal.
 
     OctFormer's input. Pointcept's GridSample(project_displacement=True) means the same, but in its
     training mode multiplies all points' displacements with the kept points' normals, and raises

@@ -1,7 +1,7 @@
 """Structure removal: ground, walls and ceiling occur in nearly every scene, so their tags have no
 negatives. Removing the structure now and then, together with its tags, makes some.
 
-Shapes: N points, C classes. Coordinates in metres, axis-aligned, z up.
+Shapes: N points, C classes. Coordinates in meters, axis-aligned, z up.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 REACH = 0.5  # m from the bounding box in which a structure is looked for
-LEAST = 0.1  # share of the points there that its regions hold
+MIN_SHARE = 0.1  # share of the points there that its regions hold
 
 
 def structure_regions(
-    coord: np.ndarray, region: np.ndarray, role: str, reach: float = REACH, least: float = LEAST
+    coord: np.ndarray, region: np.ndarray, role: str, reach: float = REACH, least: float = MIN_SHARE
 ) -> list[int]:
     """Region ids of one structure: for each of its sides, the region with most points near it.
 

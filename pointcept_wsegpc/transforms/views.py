@@ -1,6 +1,6 @@
 """Choice of views, features of points, and the table of links between points and pixels.
 
-Shapes: N points, V views, L links, D feature channels. Pixel centres at integers.
+Shapes: N points, V views, L links, D feature channels. Pixel centers at integers.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Figures and coloured clouds."""
+"""Figures and colored clouds."""

@@ -1,4 +1,4 @@
-"""Colours of classes."""
+"""Colors of classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_LABEL = (70, 70, 70)
 
 
 def palette(num_classes: int) -> np.ndarray:
-    """Distinct uint8 colours (C + 1, 3) for figures; the last, grey, is IGNORE's (index -1)."""
+    """Distinct uint8 colors (C + 1, 3) for figures; the last, gray, is IGNORE's (index -1)."""
     import colorsys
 
     golden = 0.618033988749895  # successive hues far apart, whatever the number of classes
@@ -22,6 +22,6 @@ def palette(num_classes: int) -> np.ndarray:
 
 
 def label_colors(table: ClassTable, none: tuple[int, int, int] = NO_LABEL) -> np.ndarray:
-    """Colours (C + 1, 3) uint8 of a class table, its own or a palette's; the last is IGNORE's."""
+    """Colors (C + 1, 3) uint8 of a class table, its own or a palette's; the last is IGNORE's."""
     colors = palette(len(table))[:-1] if table.colors is None else table.colors
     return np.array([*colors, none], np.uint8)

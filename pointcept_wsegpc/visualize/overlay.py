@@ -15,13 +15,13 @@ from ..contracts.views import Views, read_view_image
 from ..files import atomic_path
 
 VIEWS = 3
-BACKGROUND = 20  # grey value where there is no point
+BACKGROUND = 20  # gray value where there is no point
 FITS, BEFORE, NO_DEPTH = (60, 220, 90), (235, 40, 40), (150, 150, 150)
 MAX_POINTS = 200_000
 ROWS = (
     "image",
-    "points: on what is seen (green), before it (red), no depth there (grey), behind (none)",
-    "the nearest points in their own colours",
+    "points: on what is seen (green), before it (red), no depth there (gray), behind (none)",
+    "the nearest points in their own colors",
 )
 
 
@@ -86,7 +86,7 @@ def _images(scene, coord, color, views, index, tolerance):
 
 
 def _filled(row, col, color, size):
-    """Image (H, W, 3) of pixels in colours (M, 3), each grown over the empty ones around it."""
+    """Image (H, W, 3) of pixels in colors (M, 3), each grown over the empty ones around it."""
     from scipy.ndimage import distance_transform_edt
 
     image = np.full((*size, 3), BACKGROUND, np.uint8)

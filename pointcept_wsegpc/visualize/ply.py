@@ -25,10 +25,10 @@ def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
 
 
-UNLABELLED = (153, 153, 153)
+UNLABELED = (153, 153, 153)
 
 
-def write_labelled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str | None:
+def write_labeled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str | None:
     """Write OUT/<scene>.ply of (scene's folder, its labels .npz); returns a remark or None.
 
     Raises ValueError where labels and points differ in number, or a label is no class.
@@ -55,7 +55,7 @@ def write_labelled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str
     properties = {"label": values["label"].astype("<i2")}
     if "confidence" in values:
         properties["confidence"] = values["confidence"].astype("<f4")
-    color = label_colors(table, UNLABELLED)[values["label"]]  # IGNORE is the last row
+    color = label_colors(table, UNLABELED)[values["label"]]  # IGNORE is the last row
     legend = [f"label {i} {name}" for i, name in enumerate(table.names)]
     write_ply(Path(out) / f"{scene.name}.ply", cloud.coord, color, cloud.face, legend, **properties)
     return remark

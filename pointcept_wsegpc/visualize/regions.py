@@ -1,4 +1,4 @@
-"""Figures of partitions: scenes coloured by region, in a grid of panels with titles.
+"""Figures of partitions: scenes colored by region, in a grid of panels with titles.
 
 N points, R regions, images H x W. Drawn with Pillow alone.
 """
@@ -18,7 +18,7 @@ from ..regions.scenes.inputs import class_table, read_inputs
 from .colors import label_colors
 from .scenes import PANEL, paint, shade, visible_points
 
-# As far apart as 20 colours of medium lightness and chroma can be, in CIELAB.
+# As far apart as 20 colors of medium lightness and chroma can be, in CIELAB.
 REGION_COLORS = np.array(
     [
         (93, 165, 228),
@@ -44,18 +44,18 @@ REGION_COLORS = np.array(
     ]
 )
 UNASSIGNED = (40, 40, 40)
-GREY = (190, 190, 190)  # of points without colours
-CLEARLY_DIFFERENT = 130  # distance of two colours in RGB
+GRAY = (190, 190, 190)  # of points without colors
+CLEARLY_DIFFERENT = 130  # distance of two colors in RGB
 NEAR = (1, 6)  # pixels between regions that must not look alike
 
 TITLE, GAP, FONT_SIZE, LINE = 46, 12, 17, 22  # pixels
 
 
 def region_colors(ids):
-    """Colours (R + 1, 3) uint8 of the regions in an image (H,W) of ids, -1 = none.
+    """Colors (R + 1, 3) uint8 of the regions in an image (H,W) of ids, -1 = none.
 
-    Regions that lie side by side get clearly different colours as far as there are enough; the
-    same image gives the same colours. The last one, dark, is that of -1.
+    Regions that lie side by side get clearly different colors as far as there are enough; the
+    same image gives the same colors. The last one, dark, is that of -1.
     """
     count = int(ids.max(initial=-1)) + 1
     apart = np.linalg.norm(REGION_COLORS[:, None] - REGION_COLORS, axis=-1)
@@ -83,9 +83,9 @@ def regions_beside(ids, count):
 
 
 class Scene:
-    """Points as one figure shows them, in as many colourings as wanted.
+    """Points as one figure shows them, in as many colorings as wanted.
 
-    coord (N,3) metres, z up; normal (N,3) out of the surfaces: those seen from behind are
+    coord (N,3) meters, z up; normal (N,3) out of the surfaces: those seen from behind are
     skipped. None: estimated, and turned to the middle of the cloud, as those of a room are.
     """
 
@@ -102,29 +102,29 @@ class Scene:
         self._shown = visible_points(coord, self._normal)
 
     def in_colors(self, color):
-        """Image (H,W,3) uint8 in the points' own colours (N,3), uint8 or floats; None: grey."""
+        """Image (H,W,3) uint8 in the points' own colors (N,3), uint8 or floats; None: gray."""
         color = None if color is None else unit_range(color)
         if color is None:
-            return self.in_labels(np.zeros(len(self._rows), int), np.array([GREY]), select=False)
+            return self.in_labels(np.zeros(len(self._rows), int), np.array([GRAY]), select=False)
         return paint(self._shown, np.rint(255 * color[self._rows]).astype(np.uint8))
 
     def in_regions(self, region):
-        """Image (H,W,3) uint8 with a colour per region, (N,), -1 = unassigned."""
+        """Image (H,W,3) uint8 with a color per region, (N,), -1 = unassigned."""
         region = region[self._rows]
         ids = np.full(self._shown.shape, -1)
         ids[self._shown >= 0] = region[self._shown[self._shown >= 0]]
         colors = region_colors(ids)
-        # An id that is not seen has no colour.
+        # An id that is not seen has no color.
         return self.in_labels(np.where(region < len(colors) - 1, region, -1), colors, select=False)
 
     def in_labels(self, label, colors, select=True):
-        """Image (H,W,3) uint8 of labels (N,) in a table of colours, the last one for -1."""
+        """Image (H,W,3) uint8 of labels (N,) in a table of colors, the last one for -1."""
         label = label[self._rows] if select else label
         return paint(self._shown, shade(colors[label], self._normal))
 
 
 def draw_grid(path, rows, legend=()):
-    """Write one .png: rows of (image (H,W,3), title), and below them legend (name, colour)."""
+    """Write one .png: rows of (image (H,W,3), title), and below them legend (name, color)."""
     height, width = PANEL
     columns = max(len(row) for row in rows)
     full = columns * (width + GAP) + GAP
@@ -145,15 +145,15 @@ def draw_grid(path, rows, legend=()):
         draw.rectangle((x, top + y + 3, x + 14, top + y + 17), tuple(map(int, color)))
         draw.text((x + 20, top + y), name, "black", font)
     with atomic_path(Path(path)) as temporary:
-        # 256 colours: a third of the bytes, and nobody sees it.
+        # 256 colors: a third of the bytes, and nobody sees it.
         canvas.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", optimize=True)
 
 
 def draw_report(path, scenes):
     """Write a figure with a row for each of {title: (folder, caption of its regions)}.
 
-    A row shows a prepared scene's colours, its regions, its labels where there are any, and the
-    view in the middle of the capture with its regions. Colours and normals may be missing.
+    A row shows a prepared scene's colors, its regions, its labels where there are any, and the
+    view in the middle of the capture with its regions. Colors and normals may be missing.
     """
     rows, present, table, legend = [], set(), None, [("unassigned", UNASSIGNED)]
     for title, (folder, caption) in scenes.items():

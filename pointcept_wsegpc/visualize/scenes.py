@@ -1,6 +1,6 @@
-"""Figures of labelled scenes: oblique views into a room, several labellings side by side.
+"""Figures of labeled scenes: oblique views into a room, several labelings side by side.
 
-Shapes: N points, C classes, images H x W. Coordinates in metres, z up; pixel centres at integers.
+Shapes: N points, C classes, images H x W. Coordinates in meters, z up; pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARGIN = 12  # pixels
 DISC = (1, 12)  # pixels, radius of a point
 FAR = 1e4  # distance of the camera in extents of the cloud
 CELL = 0.2  # m
-TRUTH = "ground truth"  # the labelling that the scores of the others are computed against
+TRUTH = "ground truth"  # the labeling that the scores of the others are computed against
 
 
 @dataclass
@@ -75,9 +75,9 @@ def visible_points(coord: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 
 def far_camera(point: np.ndarray, size: tuple[int, int]) -> tuple[float, np.ndarray, np.ndarray]:
-    """The camera that shows points (N, 3), already turned, from far away and centred in (H, W).
+    """The camera that shows points (N, 3), already turned, from far away and centered in (H, W).
 
-    Returns: pixels per metre, world-to-camera (4, 4), intrinsic (3, 3).
+    Returns: pixels per meter, world-to-camera (4, 4), intrinsic (3, 3).
     """
     low, high = point.min(axis=0), point.max(axis=0)
     extent = np.maximum(high - low, 0.01)
@@ -92,27 +92,27 @@ def far_camera(point: np.ndarray, size: tuple[int, int]) -> tuple[float, np.ndar
 
 
 def paint(shown: np.ndarray, color: np.ndarray) -> np.ndarray:
-    """Image (H, W, 3) uint8 of `visible_points` (2H, 2W) in the points' colours (N, 3)."""
+    """Image (H, W, 3) uint8 of `visible_points` (2H, 2W) in the points' colors (N, 3)."""
     canvas = np.full((*shown.shape, 3), 255, np.uint8)
     canvas[shown >= 0] = color[shown[shown >= 0]]
     return np.asarray(Image.fromarray(canvas).reduce(2))
 
 
 def visible_area(point: np.ndarray) -> float:
-    """Area in square metres that points (N, 2) cover, in cells with an edge of CELL."""
+    """Area in square meters that points (N, 2) cover, in cells with an edge of CELL."""
     return len(np.unique(np.floor(point / CELL).astype(np.int64), axis=0)) * CELL**2
 
 
 def shade(color: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Darken colours (N, 3) by how far the surface turns from the light, so that shapes show."""
+    """Darken colors (N, 3) by how far the surface turns from the light, so that shapes show."""
     light = 0.78 + 0.22 * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), -1, 1)
     return (color * light[:, None]).astype(np.uint8)
 
 
 def draw_scenes(path: str | Path, rows: list[SceneRow], table: ClassTable) -> None:
-    """Write one figure: a row per scene, its colours first, then a column per labelling.
+    """Write one figure: a row per scene, its colors first, then a column per labeling.
 
-    All rows have the same columns. Under each labelling but TRUTH stands its mIoU on the scene.
+    All rows have the same columns. Under each labeling but TRUTH stands its mIoU on the scene.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

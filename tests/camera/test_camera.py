@@ -71,7 +71,7 @@ def test_project_by_hand():
     assert uv.shape == (0, 2) and z.shape == (0,)
 
 
-def test_back_project_leaves_missing_depth_on_the_centre():
+def test_back_project_leaves_missing_depth_on_the_center():
     points = back_project(np.zeros((2, 3)), INTRINSIC)
     assert (points == 0).all()
     pose = random_pose(np.random.default_rng(1))
@@ -97,7 +97,7 @@ def test_visible_pixels_against_loop(seed):
 
 
 def test_visible_pixels_at_the_borders():
-    """A pixel reaches from -0.5 to +0.5 around its centre, the lower edge belonging to it."""
+    """A pixel reaches from -0.5 to +0.5 around its center, the lower edge belonging to it."""
     intrinsic = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
     depth = np.ones((2, 3))
     for uv, pixel in (

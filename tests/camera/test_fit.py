@@ -1,4 +1,4 @@
-"""Whether poses fit points: seen, hidden and denied by hand, colours against NumPy."""
+"""Whether poses fit points: seen, hidden and denied by hand, colors against NumPy."""
 
 from types import SimpleNamespace
 
@@ -63,7 +63,7 @@ def test_measured_and_rendered_depth():
     assert compare_depth(measured, 0 * rendered) is None
 
 
-def test_colours_of_links_and_their_agreement():
+def test_colors_of_links_and_their_agreement():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (10, 10, 3)).astype(np.uint8)
     view = SimpleNamespace(**vars(WALL), color=image)

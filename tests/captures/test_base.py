@@ -79,7 +79,7 @@ def toy(monkeypatch):
 
 
 def write_raw(folder):
-    """Two rooms of floor and wall, without colours; the second photograph of each is broken."""
+    """Two rooms of floor and wall, without colors; the second photograph of each is broken."""
     coord, surface, _ = raw_scan.room()
     for name in ("08/000123", "09/000123"):
         (folder / name).mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_a_capture_from_outside_becomes_prepared_scenes(toy, tmp_path):
     assert np.allclose(points["normal"][inner], expected[inner], atol=1e-3)
     views = read_views(scenes[0])
     assert views.frame.tolist() == [0, 2] and (views.size == (24, 32)).all()
-    assert manifests[0]["frames"]["bad"] == {"unreadable colour image": [1]}
+    assert manifests[0]["frames"]["bad"] == {"unreadable color image": [1]}
     label = read_view_image(scenes[0], 0, "label")  # rendered from the points' labels
     assert set(np.unique(label)) == {-1, 0, 1}
     assert manifests[0]["by"] == "toy" and manifests[0]["version"]

@@ -158,7 +158,7 @@ def test_the_lost_and_blank_frames_are_listed(converted, prepared_root):
 
 
 def test_links_of_correspondences_are_those_of_the_scan(converted, prepared_root):
-    """The colour camera's views link the same points, at the pixels where they project."""
+    """The color camera's views link the same points, at the pixels where they project."""
     found, reference = links(scene_of(converted["concerto"])), scene_of(prepared_root)
     expected = links(reference, tolerance=0.3)
     frames = read_views(reference).frame.tolist()
@@ -264,7 +264,7 @@ def test_missing_and_broken_files_are_listed(sources, tmp_path):
         "no pose file": [0],
         "no depth image": [2],
         "depth of 8 bits or several channels": [4],
-        "unreadable colour image": [6],
+        "unreadable color image": [6],
         "unreadable pose": [8],
     }
     assert read_views(capture.target).frame.tolist() == [10]
@@ -469,7 +469,7 @@ def test_arrays_that_are_none_are_refused(tmp_path):
         ({"coord": torch.tensor(3.0)}, r"coord has the shape \(\); expected \(N, 3\)"),
         ({"coord": np.ones((4, 4))}, r"coord has the shape \(4, 4\)"),
         ({"color": [[1, 2], [3]]}, "color is no array"),
-        ({"color": coord / 2}, "colours are 0 to 0.5; expected 0 to 255"),
+        ({"color": coord / 2}, "colors are 0 to 0.5; expected 0 to 255"),
         ({"color": coord * 300}, "expected 0 to 255"),
         ({"color": coord * np.nan}, "expected 0 to 255"),
         ({"coord": torch.ones(4, 3).bfloat16()}, "coord is no array"),
@@ -495,7 +495,7 @@ def test_values_out_of_range_are_refused(tmp_path):
         torch.save(stored, path)
         with pytest.raises(ValueError, match=message):
             read_tuple(path)
-    torch.save((coord, 0, np.array([255, -100, 3, 0])), path)  # no colour; both kinds of none
+    torch.save((coord, 0, np.array([255, -100, 3, 0])), path)  # no color; both kinds of none
     found = read_tuple(path)
     assert (
         found["segment20"].tolist() == [-1, -1, 3, 0] and found["color"].tolist() == [[128] * 3] * 4
@@ -545,10 +545,10 @@ def test_depth_of_pairs():
     pairs = np.array([[1.0, 1, 0], [0, 0, 1], [3, 3, 2], [-1, -1, -1]])
     depth = depth_of_pairs(pairs, coord, np.eye(3), np.eye(4), (4, 4), (2, 2))
     assert depth.tolist() == [[2, 0], [0, 0]] or depth.tolist() == [[3, 0], [0, 0]]
-    centred = depth_of_pairs(
+    centered = depth_of_pairs(
         np.array([[0.0, 0, 1], [1, 1, 0], [2, 2, 1]]), coord, np.eye(3), np.eye(4), (6, 6), (2, 2)
     )
-    assert centred.tolist() == [[2, 0], [0, 0]]  # column 1, row 1 is the middle of the 3 x 3
+    assert centered.tolist() == [[2, 0], [0, 0]]  # column 1, row 1 is the middle of the 3 x 3
     assert not depth_of_pairs(-np.ones((1, 3)), coord, np.eye(3), np.eye(4), (4, 4), (2, 2)).any()
     with pytest.raises(ValueError, match="another cloud"):
         depth_of_pairs(np.array([[0.0, 0, 9]]), coord, np.eye(3), np.eye(4), (4, 4), (2, 2))

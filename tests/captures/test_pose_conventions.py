@@ -83,7 +83,7 @@ def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
 
 
 def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
-    """Colour and depth cameras apart, lost and blank frames: a room of the generator, both ways."""
+    """Color and depth cameras apart, lost and blank frames: a room of the generator, both ways."""
     sizes = {"points": 3000, "frames": 12, "color_size": (80, 60), "depth_size": (64, 48)}
     generate_dataset(tmp_path / "raw", 1, 0, **sizes)
     (theirs,) = find_captures("scannet", tmp_path / "raw", tmp_path / "out")

@@ -32,7 +32,7 @@ from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json
-from pointcept_wsegpc.visualize.ply import write_labelled
+from pointcept_wsegpc.visualize.ply import write_labeled
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = FolderSettings(height=24, width=32, spacing=0)
@@ -339,7 +339,7 @@ def test_any_axis_may_point_up(up):
 
 
 def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
-    """Millimetres, y up and far away: the same room, and labels lead back to the file's points."""
+    """Millimeters, y up and far away: the same room, and labels lead back to the file's points."""
     plain = capture_of(tmp_path, "plain")
     prepare(plain, SETTINGS)
     moved = capture_of(tmp_path, "moved")
@@ -368,7 +368,7 @@ def test_units_axes_and_far_origins_do_not_change_links(tmp_path):
 
 
 def test_a_large_cloud_stays_where_it_is():
-    """A room in millimetres, prepared as metres, is right but for one factor."""
+    """A room in millimeters, prepared as meters, is right but for one factor."""
     room = raw_scan.room()[0]
     assert not World.of(1000 * room, 1.0, "z").origin.any()
     far = World.of(np.concatenate([np.add(room, (5000.3, 0, 0)), [[1e7, 0, 0]]]), 1.0, "z")
@@ -406,7 +406,7 @@ def test_depth_in_another_unit_is_named(tmp_path):
 
 
 def test_floats_of_another_unit_are_named(tmp_path):
-    """Floats are metres, whatever --depth-scale says."""
+    """Floats are meters, whatever --depth-scale says."""
     capture = capture_of(tmp_path)
     for path in (capture.folder / "depth").iterdir():
         np.save(path.with_suffix(".npy"), np.asarray(Image.open(path)).astype(np.float32))
@@ -415,7 +415,7 @@ def test_floats_of_another_unit_are_named(tmp_path):
         prepare(capture, SETTINGS)
 
 
-def test_a_cloud_in_millimetres_is_named(tmp_path):
+def test_a_cloud_in_millimeters_is_named(tmp_path):
     coord, surface, _ = raw_scan.room()
     for depth in (True, False):
         capture = capture_of(tmp_path, f"depth {depth}")
@@ -473,7 +473,7 @@ def test_poses_of_another_frame_are_named(tmp_path):
         prepare(capture, SETTINGS)
 
 
-def test_colours_tell_wrong_poses_where_there_is_no_depth(tmp_path):
+def test_colors_tell_wrong_poses_where_there_is_no_depth(tmp_path):
     capture = capture_of(tmp_path, writer=lambda s, n: write_template(s.parent), name="kitchen")
     good = prepare(capture, FolderSettings(height=24, width=32))["fit"]
     assert good["color_agreement"] > 0.9 and good["seen"] == 1
@@ -506,7 +506,7 @@ def test_bad_images_are_counted_by_name(tmp_path):
     manifest = prepare(capture, SETTINGS)
     assert manifest["images"] == {"0": "0.png"}
     bad = manifest["frames"]["bad"]
-    assert bad["unreadable colour image"] == ["1.png"]
+    assert bad["unreadable color image"] == ["1.png"]
     assert bad["unreadable depth image"] == ["2.png"] and bad["blank depth"] == ["3.png"]
     assert bad["an image whose shape is not its camera's (cropped or turned?)"] == ["4.png"]
     assert sum(map(len, bad.values())) == 5
@@ -525,7 +525,7 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
     write_store(tmp_path / "store", {"a": (label, np.full(len(label), 0.75))})
     pair = (capture.target, tmp_path / "store/a.npz")
-    assert write_labelled(pair, ClassTable(["floor", "wall"]), tmp_path / "ply") is None
+    assert write_labeled(pair, ClassTable(["floor", "wall"]), tmp_path / "ply") is None
     ply = PlyData.read(str(tmp_path / "ply/a.ply"))
     vertex = ply["vertex"]
     assert np.allclose(np.stack([vertex[axis] for axis in "xyz"], 1), coord, atol=1e-6)
@@ -534,15 +534,15 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     assert (vertex["label"] == surface)[far].all() and (vertex["confidence"] == 0.75).all()
     assert len(np.unique(np.stack([vertex["red"], vertex["green"], vertex["blue"]]), axis=1).T) == 2
     (capture.folder / "mesh.ply").unlink()
-    assert "is gone; the prepared points" in write_labelled(
+    assert "is gone; the prepared points" in write_labeled(
         pair, ClassTable(["floor", "wall"]), tmp_path
     )
     assert len(PlyData.read(str(tmp_path / "a.ply"))["vertex"]) == len(prepared)
     with pytest.raises(ValueError, match="has the label 1"):
-        write_labelled(pair, ClassTable(["floor"]), tmp_path)
+        write_labeled(pair, ClassTable(["floor"]), tmp_path)
     write_store(tmp_path / "store", {"a": label[1:]})
     with pytest.raises(ValueError, match="label this data set again"):
-        write_labelled(pair, ClassTable(["floor", "wall"]), tmp_path)
+        write_labeled(pair, ClassTable(["floor", "wall"]), tmp_path)
 
 
 # ------------------------------------------------------------------------------------ the tools
@@ -638,9 +638,9 @@ def test_what_an_owner_is_told():
     manifest = {"num_scanned": 9, "num_points": 9, "colored": False, "extent": 4200.0, "fit": fit}
     notes = list(scene_notes(manifest))
     assert [note.split(";")[0] for note in notes] == [
-        "its cloud has no colours",
+        "its cloud has no colors",
         "it is 4200 m long",
-        "colours of points and images hardly agree (correlation 0.05)",
+        "colors of points and images hardly agree (correlation 0.05)",
     ]
     rendered = {"rendered_depth": {"from": "points", "views": [0, 2]}, "num_views": 3}
     assert (
@@ -664,10 +664,10 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("text") if arrays is None else np.savez(path, **arrays)
     with pytest.raises(ValueError, match=message):
-        write_labelled((tmp_path / "a", path), ClassTable(["floor", "wall"]), tmp_path / "out")
+        write_labeled((tmp_path / "a", path), ClassTable(["floor", "wall"]), tmp_path / "out")
 
 
-def test_labelled_files_of_a_data_set(tmp_path, run_tool):
+def test_labeled_files_of_a_data_set(tmp_path, run_tool):
     run_tool("prepare", "scans", "--template", tmp_path / "raw")
     run_tool(
         *("prepare", "scans", "--raw", tmp_path / "raw"),

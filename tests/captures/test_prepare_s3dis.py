@@ -479,7 +479,7 @@ def test_whatever_pillow_raises_is_a_bad_frame(tmp_path, monkeypatch, error):
         lambda path: photos.read_depth(path, 1000),
         lambda path: image_folders.read_depth(path, (3, 4), 1000),
     ):
-        with pytest.raises(frames.BadFrame, match=r"unreadable (colour|depth) image"):
+        with pytest.raises(frames.BadFrame, match=r"unreadable (color|depth) image"):
             read(tmp_path / "0.png")
     assert image_folders.first_size([tmp_path / "0.png"]) is None
 
@@ -522,7 +522,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
         "blank depth": 1,
         "depth image without 16 bits": 1,
         "unreadable depth image": 1,
-        "unreadable colour image": 1,
+        "unreadable color image": 1,
     }
     bad = manifest["frames"]["bad"]
     assert {reason: len(frames) for reason, frames in bad.items()} == expected
@@ -534,7 +534,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
 
 
 def test_images_of_different_sizes(release, room):
-    """Twice the pixels in one image, three times in the colours of another: the same links."""
+    """Twice the pixels in one image, three times in the colors of another: the same links."""
     folder, capture = room
     scene, order = release[1]["Area_1-office_1"]
     pose, depth, rgb = (images_of(folder, domain) for domain in ("pose", "depth", "rgb"))

@@ -221,8 +221,8 @@ def test_color_resampling_averages_what_a_pixel_covers():
 
 @pytest.mark.parametrize(("old", "new"), [(480, 240), (480, 100), (7, 7), (5, 12), (1, 3)])
 def test_nearest_index_against_distances(old, new):
-    centre = (np.arange(new) + 0.5) * old / new - 0.5
-    distance = np.abs(np.arange(old)[:, None] - centre)
+    center = (np.arange(new) + 0.5) * old / new - 0.5
+    distance = np.abs(np.arange(old)[:, None] - center)
     chosen = distance[nearest_index(old, new), np.arange(new)]
     assert np.allclose(chosen, distance.min(0))
 
@@ -296,7 +296,7 @@ def test_bad_frames_are_left_out_and_listed(tmp_path):
             "non-finite pose": [0],
             "blank depth": [1],
             "unreadable depth image": [2, 3],
-            "unreadable colour image": [4],
+            "unreadable color image": [4],
             "non-rigid pose": [6],
         },
         "truncated": None,

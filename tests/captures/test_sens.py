@@ -120,7 +120,7 @@ def test_bad_payload(scan):
     frame.color_data = b"not jpeg"
     with pytest.raises(ValueError, match="frame 0: unreadable depth"):
         frame.depth()
-    with pytest.raises(ValueError, match="frame 0: unreadable colour"):
+    with pytest.raises(ValueError, match="frame 0: unreadable color"):
         frame.color()
     frame.header.depth_compression = 0
     with pytest.raises(ValueError, match="8 bytes"):

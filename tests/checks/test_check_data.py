@@ -100,7 +100,7 @@ def aligned(scene):
     change_array(scene, "coord", lambda c: c @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def in_millimetres(scene):
+def in_millimeters(scene):
     change_array(scene, "coord", lambda c: c * 1000)
     change_views(scene, world_to_camera=moved)
 
@@ -118,19 +118,19 @@ def points(change):
 MISTAKES = {
     "inverted poses": (poses(lambda v: np.linalg.inv(v.world_to_camera)), "poses-inverted", ""),
     "OpenGL poses": (poses(lambda v: OPENGL @ v.world_to_camera), "poses-opengl", "OpenGL"),
-    "poses in mm": (poses(moved), "poses-unit", "millimetres"),
+    "poses in mm": (poses(moved), "poses-unit", "millimeters"),
     "poses sorted as text": (poses(as_text), "frames-sorted-as-text", ""),
-    "points in mm": (points(lambda c: c * 1000), "points-unit", "points are in millimetres"),
-    "points in cm": (points(lambda c: c * 100), "points-unit", "centimetres"),
-    "all in mm": (in_millimetres, "scene-unit", "points and camera positions are in millimetres"),
+    "points in mm": (points(lambda c: c * 1000), "points-unit", "points are in millimeters"),
+    "points in cm": (points(lambda c: c * 100), "points-unit", "centimeters"),
+    "all in mm": (in_millimeters, "scene-unit", "points and camera positions are in millimeters"),
     "y-up points": (points(lambda c: c[:, [0, 2, 1]] * [1, 1, -1]), "axes-swapped", "swapped ag"),
     "mirrored points": (points(lambda c: c * [-1, 1, 1]), "axes-swapped", "mirrored"),
     "aligned points": (aligned, "points-aligned", "axis-aligned"),
     "all y-up": (turned_over, "up-axis", "upright against y"),
     "depth of 1/5000 m": (scale_depth(5), "depth-unit", "TUM"),
     "depth of 1/512 m": (scale_depth(0.512), "depth-unit", "2D-3D-Semantics"),
-    "metres in depth": (scale_depth(1e-3), "depth-unit", "metres were stored as millimetres"),
-    "colour intrinsics": (
+    "meters in depth": (scale_depth(1e-3), "depth-unit", "meters were stored as millimeters"),
+    "color intrinsics": (
         lambda s: change_views(s, intrinsic=lambda v: v.intrinsic * [[4.05], [4.05], [1]]),
         "intrinsics-scale",
         "about 4 times",
@@ -192,8 +192,8 @@ def test_swapped_channels_are_no_wrong_poses(scene):
     assert list(grave(scene)) == ["channels-swapped"]
 
 
-def test_wrong_poses_that_see_one_colour_are_diagnosed(scene):
-    """Nothing can be said of colours that are all alike, but of those under right poses."""
+def test_wrong_poses_that_see_one_color_are_diagnosed(scene):
+    """Nothing can be said of colors that are all alike, but of those under right poses."""
     change_views(scene, world_to_camera=lambda v: np.linalg.inv(v.world_to_camera))
     render_depth(scene)
     views = read_views(scene)
@@ -234,7 +234,7 @@ def test_few_rendered_depths_are_no_8_bit_images(scene):
     assert "depth-8-bit" not in grave(scene)
 
 
-def test_rendered_depth_of_points_without_colour_is_told(scene):
+def test_rendered_depth_of_points_without_color_is_told(scene):
     change_array(scene, "color", np.zeros_like)
     render_depth(scene)
     problems = {p["key"]: p["wasted"] for p in check_scene(scene, SETTINGS)["problems"]}
@@ -443,7 +443,7 @@ def test_tags(root_copy):
     assert "did you mean 'chair'?" in found["tags-foreign"].fix and found["tags-foreign"].wasted
     assert "elsewhere first" in found["tags-strangers"].found
     assert "scene0002_00 first" in found["tags-empty"].found
-    assert "2 of 4 labelled scenes differ" in found["tags-differ"].found
+    assert "2 of 4 labeled scenes differ" in found["tags-differ"].found
     path.unlink()
     assert tag_problems(root_copy)["tags-file"].wasted
 
@@ -535,5 +535,5 @@ def test_the_command_ends_with_status_one(root_copy):
     result = wsegpc("check", root_copy, "--workers", 2)
     assert result.exit_code == 1
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
-    assert "points are in millimetres; expected metres [5 of 5 scenes" in line
+    assert "points are in millimeters; expected meters [5 of 5 scenes" in line
     assert "multiply the coordinates by 0.001" in line

@@ -107,14 +107,14 @@ def test_default_distance_follows_the_noise():
     assert 0.03 < Cloud(flat + 0.015 * noise).max_distance < 0.08
 
 
-def test_colours_are_brought_to_one_range():
+def test_colors_are_brought_to_one_range():
     color = np.array([[0, 51, 255]])
     expected = [[0, 0.2, 1]]
     for given in (color.astype(np.uint8), color.astype(np.float32), color / 255):
         np.testing.assert_allclose(unit_range(given), expected)
 
 
-def test_colours_without_a_number_are_the_mean_of_the_others():
+def test_colors_without_a_number_are_the_mean_of_the_others():
     color = np.array([[0.0, 0.5, 1.0], [np.nan, 0, 0], [0.5, 0.5, 0.0], [0, np.inf, 0]])
     expected = [[0, 0.5, 1], [0.25, 0.5, 0.5], [0.5, 0.5, 0], [0.25, 0.5, 0.5]]
     np.testing.assert_allclose(unit_range(color), expected)
@@ -130,7 +130,7 @@ def test_colours_without_a_number_are_the_mean_of_the_others():
         (np.array([["red", "", ""]]), "color is of type <U3"),
     ],
 )
-def test_colours_of_no_known_range_are_refused(color, message):
+def test_colors_of_no_known_range_are_refused(color, message):
     with pytest.raises(ValueError, match=message):
         unit_range(color)
     assert unit_range(np.array([[1.005, 0.5, -0.005]])).tolist() == [[1, 0.5, 0]]  # rounding
@@ -203,7 +203,7 @@ def test_the_order_of_many_points_does_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("factor", "remedy"), [(1000, "divide millimetres by 1000"), (1e-3, "scale the cloud")]
+    ("factor", "remedy"), [(1000, "divide millimeters by 1000"), (1e-3, "scale the cloud")]
 )
 def test_a_cloud_in_another_unit_is_warned_of(caplog, factor, remedy):
     coord = np.random.default_rng(12).uniform(0, 1, (2000, 3)) * [1, 1, 0]

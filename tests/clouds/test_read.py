@@ -59,7 +59,7 @@ def test_ply_by_its_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("text", [True, False])
-def test_ply_of_polygons_with_normals_and_float_colours(text, tmp_path):
+def test_ply_of_polygons_with_normals_and_float_colors(text, tmp_path):
     names = ("x", "y", "z", "nx", "ny", "nz", "red", "green", "blue")
     vertex = np.zeros(40, [(name, "f8") for name in names])
     for i, values in enumerate(np.concatenate([COORD, NORMAL, COLOR / 255], axis=1).T):
@@ -164,7 +164,7 @@ def test_las(tmp_path):
         assert_cloud(tmp_path / f"{depth}.las", atol=1e-4)
 
 
-def test_ranges_of_colours():
+def test_ranges_of_colors():
     assert as_uint8(np.array([[0, 0.5, 1.0]])).tolist() == [[0, 128, 255]]
     assert as_uint8(np.array([[0, 127.6, np.nan]])).tolist() == [[0, 128, 0]]
     assert as_uint8(np.array([[0, 255]], np.uint16)).tolist() == [[0, 255]]

@@ -16,7 +16,7 @@ MODEL = {"type": "DefaultSegmentor", "backbone": {"type": "Test-PointScores"}, "
 
 @MODELS.register_module("Test-PointScores")
 class PointScores(nn.Module):
-    """Scores (N, 20) of each voxel's colour and normal alone."""
+    """Scores (N, 20) of each voxel's color and normal alone."""
 
     def __init__(self):
         super().__init__()

@@ -85,7 +85,7 @@ def test_polygons_become_triangles(tmp_path):
     np.testing.assert_allclose(normal, expected, atol=1e-6)
 
 
-def test_a_scene_without_normals_and_colours(root_copy, tmp_path):
+def test_a_scene_without_normals_and_colors(root_copy, tmp_path):
     scene = root_copy / "train/scene0000_00"
     expected = sweep(scene, "--vary", "max_angle=10", "--out", tmp_path / "a.png")
     for name in ("normal", "color"):
@@ -97,7 +97,7 @@ def test_a_scene_without_normals_and_colours(root_copy, tmp_path):
     assert done.stdout.splitlines()[0] != expected.stdout.splitlines()[0]  # other normals
     with Image.open(tmp_path / "b.png") as picture:
         first = np.asarray(picture.convert("RGB"))[: PANEL[0], : PANEL[1]].astype(int)
-    assert np.ptp(first, axis=-1).max() < 40  # grey, as far as 256 colours have it
+    assert np.ptp(first, axis=-1).max() < 40  # gray, as far as 256 colors have it
     assert ((first < 200) & (first > 90)).all(-1).mean() > 0.2
 
 

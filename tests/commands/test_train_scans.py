@@ -129,7 +129,7 @@ def test_sigterm_ends_what_train_scans_runs(own_root, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_commands_from_prepared_scans_to_labelled_clouds(own_root, tmp_path, monkeypatch):
+def test_two_commands_from_prepared_scans_to_labeled_clouds(own_root, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     out = tmp_path / "exp"
     train = ["train-scans", own_root, "--out", out, "--workers", 1, "--options", *SLIM]

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 from cli import refused, wsegpc
 
 from pointcept_wsegpc import renames
+from pointcept_wsegpc.captures.base import Capture
+from pointcept_wsegpc.captures.converted.scene import ConvertSettings
 from pointcept_wsegpc.commands import old_names
 from pointcept_wsegpc.commands.configs import configs_folder
 from pointcept_wsegpc.commands.upgrade_config import upgrade_config
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
+from pointcept_wsegpc.contracts.scene import is_prepared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -90,17 +94,27 @@ def old_root(tmp_path):
     np.save(scene / "segment20.npy", np.array([0, 1]))
     cameras = {"intrinsic": np.zeros((3, 3, 3)), "world_to_camera": np.zeros((3, 4, 4))}
     np.savez(scene / "views.npz", frame=np.arange(3), size=np.array([36, 48]), **cameras)
+    settings = {"height": 36, "width": 48, "min_tag_points": 1, "every": 2}
+    manifest = {"settings": settings | {"regions": True, "depth_scale": 1000.0}, "num_points": 2}
+    (scene / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "root/scene_tags.json").write_text('{"a": ["wall", "floor"]}')
     return tmp_path / "root"
 
 
-def test_a_data_root_gets_its_class_table_and_a_size_for_each_view(old_root):
+def test_a_data_root_is_complete_and_prepared_with_the_same_settings(old_root):
+    capture = Capture("a", "train", old_root)
+    settings = ConvertSettings(height=36, width=48, stride=2)
+    with pytest.raises(ValueError, match=r"every.*stride.*wsegpc upgrade"):
+        is_prepared(capture, settings)
     before = contents(old_root)
     assert wsegpc("upgrade", old_root).exit_code == 0
     assert ClassTable.read(old_root) == ClassTable.shipped("scannet20")
     with np.load(old_root / "train/a/views.npz") as views:
         assert views["size"].tolist() == [[36, 48]] * 3
-    changed = {old_root / "classes.json", old_root / "train/a/views.npz"}
+    assert is_prepared(capture, settings)
+    assert not is_prepared(capture, replace(settings, stride=3))
+    scene = old_root / "train/a"
+    changed = {old_root / "classes.json", scene / "views.npz", scene / "manifest.json"}
     assert {
         path for path, data in contents(old_root).items() if before.get(path) != data
     } == changed
@@ -130,10 +144,16 @@ def test_a_checkpoint(tmp_path):
     saved = torch.load(new)
     assert saved["state_dict"].keys() == {f"{now}.weight", "a"} and saved["epoch"] == 3
     assert old.read_bytes() == before
+    assert wsegpc("upgrade", old).exit_code == 0
+    torch.save({"state_dict": {"mine": torch.ones(1)}}, tmp_path / "mine.pth")
+    mine = (tmp_path / "mine.pth").read_bytes()
+    assert "mine.pth" in refused("upgrade", old, "--out", tmp_path / "mine.pth")
+    assert (tmp_path / "mine.pth").read_bytes() == mine
 
 
 OLD_CONFIG = """\
 _base_ = ["../_base_/plugin.py", "../synthetic/wsegpc-full.py"]  # für später
+from pointcept_wsegpc.labels import S3DIS_NAMES
 threshold = 3  # nobody's key
 model = dict(
     type="WSegPC",
@@ -142,7 +162,12 @@ model = dict(
     image_encoder=dict(name="threshold", stages=2),
     backbone={"type": "WSegPC-MinkUNet", "stem_kernel": 5},
 )
-data = dict(train=dict(mix3d=0.5, structures={"floor": ("floor", 0.5), "wall": ("wall", 0.25)}))
+scenes = dict(type="WSegPCS3DISDataset")
+data = dict(
+    train=dict(mix3d=0.5, structures={"floor": ("floor", 0.5), "wall": ("wall", 0.25)}),
+    val=dict(structures=dict(_delete_=True, ceiling=("ceiling", 1 / 2))),
+    test=dict(structures=dict()),
+)
 hooks = [
     dict(type="PseudoLabelExporter", every=5),
     {"type": "PseudoLabelExporter",
@@ -152,6 +177,9 @@ hooks = [
 """
 NEW_CONFIG = """\
 _base_ = ["../_base_/plugin.py", "../quickstart/supervised.py"]  # für später
+from pointcept_wsegpc.contracts.classes import ClassTable
+S3DIS_NAMES = ClassTable.shipped("s3dis").names
+del ClassTable
 threshold = 3  # nobody's key
 model = dict(
     type="WSegPC",
@@ -160,7 +188,12 @@ model = dict(
     image_encoder=dict(name="threshold", num_stages=2),
     backbone={"type": "WSegPCMinkUNet", "stem_kernel_size": 5},
 )
-data = dict(train=dict(mix3d_prob=0.5, structure_removal={'ground': 0.5, 'wall': 0.25}))
+scenes = dict(type="WSegPCMultiViewDataset", depth_tolerance=0.05)
+data = dict(
+    train=dict(mix3d_prob=0.5, structure_removal={"ground": 0.5, "wall": 0.25}),
+    val=dict(structure_removal=dict(_delete_=True, ceiling=1 / 2)),
+    test=dict(structure_removal=dict()),
+)
 hooks = [
     dict(type="WSegPCPseudoLabelExporter", every_epochs=5),
     {"type": "WSegPCPseudoLabelExporter",
@@ -177,15 +210,41 @@ def test_a_config_is_rewritten_and_its_old_text_kept(tmp_path):
     assert path.read_text(encoding="utf-8") == NEW_CONFIG
     assert path.with_name("mine.py.orig").read_text(encoding="utf-8") == OLD_CONFIG
     assert "nothing to rename" in wsegpc("upgrade", path).stdout
+    path.write_text(OLD_CONFIG, encoding="utf-8")  # as if killed before it was rewritten
+    assert wsegpc("upgrade", path).exit_code == 0 and path.read_text("utf-8") == NEW_CONFIG
+    path.write_text(OLD_CONFIG.replace("0.9", "0.8"), encoding="utf-8")
+    assert "mine.py.orig" in refused("upgrade", path)
+    assert path.with_name("mine.py.orig").read_text("utf-8") == OLD_CONFIG
 
 
 def test_what_has_no_new_key_is_left_for_a_hand(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("kind = f()\ndata = dict(train=dict(segment_key='x', structures=kind))\n")
+    path.write_text(
+        "kind = f()\n"
+        "data = dict(train=dict(segment_key='x', structures=kind))\n"
+        "data['train']['mix3d'] = 0.5\n"
+        "common = dict(num_pairs=9)\n"
+        "saver = dict(type='CheckpointSaver', every=3)\n"
+    )
     result = wsegpc("upgrade", path)
     assert result.exit_code == 1
-    assert "by hand: line 2: segment_key" in result.stdout and "structures" in result.stdout
+    by_hand = re.findall(r"by hand: line (\d): (\w+)", result.stdout)
+    assert by_hand == [
+        ("2", "segment_key"),
+        ("2", "structures"),
+        ("3", "mix3d"),
+        ("4", "num_pairs"),
+    ]
     assert not path.with_name("mine.py.orig").exists()
+
+
+def test_a_base_that_is_there_keeps_its_name(tmp_path):
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic/wsegpc-cam.py").write_text("")
+    text = '_base_ = ["./synthetic/wsegpc-cam.py", "./synthetic/wsegpc-full.py"]'
+    assert upgrade_config(text, tmp_path).text == text.replace(
+        "synthetic/wsegpc-full", "quickstart/supervised"
+    )
 
 
 def test_what_is_nothing_of_ours(tmp_path):
@@ -209,10 +268,14 @@ def test_our_configs_have_no_old_key(path):
 # Names that mean something else as well: `test_our_configs_have_no_old_key` looks for these.
 WORDS = {"labels", "structures", "mix3d", "image_mean", "image_std", "temperature", "threshold",
          "adaptive", "inference", "stages", "every", "tags", "points", "folder", "synthetic",
-         "floor", "2D", "3D"}  # fmt: skip
+         "floor", "poses", "read_class_names", "2D", "3D"}  # fmt: skip
 TOLD = (
     *("docs/upgrade.md", "docs/results/", "pointcept_wsegpc/renames.py", "tests/test_renames.py"),
-    *("pointcept_wsegpc/commands/old_names.py", "tests/commands/test_upgrade.py"),
+    *(
+        "pointcept_wsegpc/commands/old_names.py",
+        "pointcept_wsegpc/commands/upgrade",
+        "tests/commands/test_upgrade.py",
+    ),
     "tests/models/test_checkpoint.py",
 )
 
@@ -226,8 +289,10 @@ def old_words():
     tools = {key.split()[0] for key in old_names.TOOLS if key.startswith("tools/")}
     doors = {"tools/train.py", "tools/predict.py", "tools/export_ply.py", "tools/quickstart.py",
              "tools/sweep_regions.py"}  # fmt: skip
-    said = {"lower reference", "upper reference", "so-manieth", "found out", "is fetched"}
-    return names | (options - kept) | (tools - doors) | said
+    logged = {f"{name}_{of}" for name in ("kept", "confidence") for of in ("2d", "3d")}
+    logged |= {"mIoU_tags", "pseudo_label/3D", "pseudo_label/2D", "3D_per_point"}
+    said = {"lower reference", "upper reference", "so-manieth", "found out", "is fetched", "booked"}
+    return names | (options - kept) | (tools - doors) | logged | said
 
 
 def test_no_old_name_is_left():

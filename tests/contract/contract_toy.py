@@ -1,4 +1,4 @@
-"""A linear model, a data set of labelled random points and a hook that notes its calls."""
+"""A linear model, a data set of labeled random points and a hook that notes its calls."""
 
 import os
 
@@ -23,7 +23,7 @@ class ToyLinear(nn.Module):
 
 @DATASETS.register_module()
 class ToyDataset(torch.utils.data.Dataset):
-    """``size`` scenes of 40 points; the class follows from x, every tenth point is unlabelled."""
+    """``size`` scenes of 40 points; the class follows from x, every tenth point is unlabeled."""
 
     def __init__(self, loop=1, size=4):
         self.loop = loop

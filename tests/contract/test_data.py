@@ -168,7 +168,7 @@ def test_flip_scale_and_jitter():
     assert noise.std() == pytest.approx(0.005, rel=0.05)
 
 
-def test_colours():
+def test_colors():
     stretched = build("ChromaticAutoContrast", p=1, blend_factor=1)(scene())["color"]
     np.testing.assert_allclose(stretched.min(0), 0, atol=1e-3)
     np.testing.assert_allclose(stretched.max(0), 255, atol=1e-3)
@@ -212,8 +212,8 @@ def test_scannet_scene_from_disk(tmp_path):
         np.save(folder / f"{key}.npy", arrays[key].astype(np.uint8 if key == "color" else "f4"))
     np.save(folder / "region.npy", np.zeros(30, np.int32))
     cfg = {"type": "ScanNetDataset", "split": "train", "data_root": str(tmp_path), "loop": 3}
-    unlabelled = build_dataset({**cfg, "transform": []})[2]
-    assert unlabelled["segment"].tolist() == [-1] * 30
+    unlabeled = build_dataset({**cfg, "transform": []})[2]
+    assert unlabeled["segment"].tolist() == [-1] * 30
     np.save(folder / "segment20.npy", arrays["segment"])
     dataset = build_dataset({**cfg, "transform": [{"type": "ToTensor"}]})
     assert len(dataset) == 3

@@ -73,7 +73,7 @@ def test_workers_are_forked(train):
 
 
 def test_gradient_accumulation_equals_a_larger_batch(train, tmp_path):
-    # A loss averages over its batch, and every scene has as many labelled points.
+    # A loss averages over its batch, and every scene has as many labeled points.
     weights = []
     for batch_size, steps in ((8, 1), (4, 2)):
         train(batch_size=batch_size, gradient_accumulation_steps=steps)

@@ -113,9 +113,9 @@ def test_segmentor_outputs(load):
     model = build_model(load().model)
     batch = {"coord": torch.randn(6, 3), "segment": torch.tensor([0, 1, 2, -1, 0, 1])}
     loss = model.train()(batch)["loss"]
-    labelled = batch["segment"] >= 0
+    labeled = batch["segment"] >= 0
     expected = torch.nn.functional.cross_entropy(
-        model.backbone(batch)[labelled], batch["segment"][labelled]
+        model.backbone(batch)[labeled], batch["segment"][labeled]
     )
     torch.testing.assert_close(loss, expected)
     del batch["segment"]

@@ -251,8 +251,8 @@ def test_scannet_classes():
     assert nyu40_to_scannet20(np.array([], np.uint16)).shape == (0,)
 
 
-def test_palette_has_distinct_colours():
-    colours = palette(20)
-    assert colours.shape == (21, 3) and colours.dtype == np.uint8
-    distance = np.linalg.norm(colours[:, None].astype(int) - colours[None], axis=-1)
+def test_palette_has_distinct_colors():
+    colors = palette(20)
+    assert colors.shape == (21, 3) and colors.dtype == np.uint8
+    distance = np.linalg.norm(colors[:, None].astype(int) - colors[None], axis=-1)
     assert distance[~np.eye(21, dtype=bool)].min() > 20

@@ -70,8 +70,8 @@ def assert_same(first, second):
 
 
 def number_points(root):
-    """Write every point's number and its scene's into its colour: augmentation moves points, and
-    may drop them, but without an augmentation of colors it leaves colours alone."""
+    """Write every point's number and its scene's into its color: augmentation moves points, and
+    may drop them, but without an augmentation of colors it leaves colors alone."""
     for number, scene in enumerate(scene_dirs(root, ["train", "val"])):
         points = np.arange(len(np.load(scene / "coord.npy")))
         color = np.stack([points % 256, points // 256, np.full(len(points), number)], axis=1)
@@ -437,11 +437,11 @@ def test_point_labels_are_not_read_in_training(prepared_root, root_copy):
         for path in found:
             path.unlink()
     for mix3d in (0.0, 1.0):
-        labelled, unlabelled = (dataset(r, mix3d_prob=mix3d) for r in (prepared_root, root_copy))
-        labelled.set_epoch(0, 0)
-        unlabelled.set_epoch(0, 0)
+        labeled, unlabeled = (dataset(r, mix3d_prob=mix3d) for r in (prepared_root, root_copy))
+        labeled.set_epoch(0, 0)
+        unlabeled.set_epoch(0, 0)
         for index in range(3):
-            assert_same(labelled[index], unlabelled[index])
+            assert_same(labeled[index], unlabeled[index])
 
 
 def test_no_label_file_is_opened_in_training(prepared_root, monkeypatch):
@@ -461,14 +461,14 @@ def test_no_label_file_is_opened_in_training(prepared_root, monkeypatch):
 
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
 def test_point_labels_of_the_voxels_on_request(prepared_root, mix3d):
-    """Colours are left alone here, and so tell which point a voxel shows."""
+    """Colors are left alone here, and so tell which point a voxel shows."""
     settings = {"mix3d_prob": mix3d, "structure_removal": {"ground": 1.0}, "color_augmentation": []}
-    labelled = dataset(prepared_root, with_labels=True, **settings)
+    labeled = dataset(prepared_root, with_labels=True, **settings)
     plain = dataset(prepared_root, **settings)
-    for data in (labelled, plain):
+    for data in (labeled, plain):
         data.set_epoch(0, 0)
     for index in range(3):
-        sample = labelled[index]
+        sample = labeled[index]
         segment = sample.pop("segment")
         assert_same(sample, plain[index])
         assert segment.shape == (len(sample["coord"]),) and segment.dtype == torch.int64
@@ -727,7 +727,7 @@ def store(prepared_root, tmp_path):
     return write_store(tmp_path / "store", labels).path
 
 
-def labelled(root, store, **settings):
+def labeled(root, store, **settings):
     return build_dataset(
         {
             "type": "WSegPCPseudoLabelDataset",
@@ -741,7 +741,7 @@ def labelled(root, store, **settings):
 
 
 def test_stage_two_takes_its_labels_from_the_store(prepared_root, store, root_copy):
-    data = labelled(prepared_root, store, loop=2)
+    data = labeled(prepared_root, store, loop=2)
     assert len(data) == 6
     sample = data[4]
     point = np.arange(len(sample["coord"]))
@@ -749,12 +749,12 @@ def test_stage_two_takes_its_labels_from_the_store(prepared_root, store, root_co
     np.testing.assert_array_equal(sample["segment"], point % 20)
     for path in root_copy.glob("*/*/segment*.npy"):  # ground truth is never read
         path.unlink()
-    np.testing.assert_array_equal(labelled(root_copy, store)[1]["segment"], point % 20)
+    np.testing.assert_array_equal(labeled(root_copy, store)[1]["segment"], point % 20)
 
 
 def test_a_data_root_behind_a_link(prepared_root, store, tmp_path):
     (tmp_path / "linked").symlink_to(prepared_root)
-    assert labelled(tmp_path / "linked", store)[1]["name"] == "scene0001_00"
+    assert labeled(tmp_path / "linked", store)[1]["name"] == "scene0001_00"
     for scene, root in (("linked", prepared_root), (prepared_root, "linked")):
         key = scene_key(tmp_path / scene / "train/08/000123", tmp_path / root)
         assert key == "08/000123"
@@ -762,7 +762,7 @@ def test_a_data_root_behind_a_link(prepared_root, store, tmp_path):
 
 @pytest.mark.parametrize("minimum", [0.0, 0.3, 0.7, 1.0])
 def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
-    segment = labelled(prepared_root, store, min_confidence=minimum)[0]["segment"]
+    segment = labeled(prepared_root, store, min_confidence=minimum)[0]["segment"]
     point = np.arange(len(segment))
     kept = point % 11 >= round(minimum * 10)
     np.testing.assert_array_equal(segment, np.where(kept, point % 20, -1))
@@ -771,7 +771,7 @@ def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
 def test_without_an_announced_epoch_every_draw_is_new(prepared_root, store):
     """Pointcept's own hook lists lack WSegPCReproducibleSampling: augmentation must not freeze."""
     transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
-    data = labelled(prepared_root, store, transform=transform)
+    data = labeled(prepared_root, store, transform=transform)
     first, second = data[0]["coord"], data[0]["coord"]
     assert not np.array_equal(first, second)
     multiview = dataset(prepared_root)
@@ -780,12 +780,12 @@ def test_without_an_announced_epoch_every_draw_is_new(prepared_root, store):
 
 def test_stage_two_without_scenes_names_the_folder(tmp_path, store):
     with pytest.raises(FileNotFoundError, match=r"(?i)no scene .*empty"):
-        labelled(tmp_path / "empty", store)
+        labeled(tmp_path / "empty", store)
 
 
 def test_stage_two_samples_repeat(prepared_root, store):
     transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
-    data = labelled(prepared_root, store, transform=transform)
+    data = labeled(prepared_root, store, transform=transform)
     coords = []
     for epoch in (0, 1, 0):
         data.set_epoch(0, epoch)
@@ -795,21 +795,21 @@ def test_stage_two_samples_repeat(prepared_root, store):
 
 def test_store_without_a_manifest(prepared_root, tmp_path):
     with pytest.raises(FileNotFoundError) as error:
-        labelled(prepared_root, tmp_path / "nowhere")
+        labeled(prepared_root, tmp_path / "nowhere")
     one_line(error, "no pseudo-labels in", str(tmp_path / "nowhere"), "wsegpc export-labels")
 
 
 def test_store_without_a_scene(prepared_root, store):
     (store / "scene0001_00.npz").unlink()
     with pytest.raises(FileNotFoundError) as error:
-        labelled(prepared_root, store)
+        labeled(prepared_root, store)
     one_line(error, "1 of 3 scenes", "scene0001_00", str(store), "wsegpc export-labels")
 
 
 def test_store_of_other_classes(prepared_root, tmp_path):
     write_store(tmp_path, {"scene0000_00": np.zeros(3)}, ["wall", "floor"])
     with pytest.raises(ValueError) as error:
-        labelled(prepared_root, tmp_path)
+        labeled(prepared_root, tmp_path)
     one_line(error, "['wall', 'floor']", "expected ['wall', 'floor', 'cabinet'")
 
 
@@ -817,10 +817,10 @@ def test_store_of_other_points(prepared_root, store):
     LabelStore.load(store).write("scene0002_00", np.zeros(7), np.ones(7))
     points = len(np.load(prepared_root / "train" / "scene0002_00" / "coord.npy"))
     with pytest.raises(ValueError) as error:
-        labelled(prepared_root, store)[2]
+        labeled(prepared_root, store)[2]
     one_line(error, f"scene0002_00: expected {points}", "found 7", "wsegpc export-labels")
 
 
 def test_a_store_may_hold_more_scenes_than_are_trained_on(prepared_root, store):
     shutil.copy(store / "scene0000_00.npz", store / "scene9999_00.npz")
-    assert len(labelled(prepared_root, store)) == 3
+    assert len(labeled(prepared_root, store)) == 3

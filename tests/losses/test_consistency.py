@@ -18,7 +18,7 @@ from pointcept_wsegpc.losses.consistency import (
     region_vote,
     voters,
 )
-from pointcept_wsegpc.losses.cross_entropy import labelled_cross_entropy, selected_cross_entropy
+from pointcept_wsegpc.losses.cross_entropy import labeled_cross_entropy, selected_cross_entropy
 
 N, C = 60, 5
 
@@ -177,17 +177,17 @@ def test_weights_count_points_several_times():
     np.testing.assert_allclose(ours, logits.grad, atol=1e-12)
 
 
-def test_labelled_cross_entropy_is_torchs_mean():
+def test_labeled_cross_entropy_is_torchs_mean():
     logits, label = draw_logits().requires_grad_(), torch.arange(N) % (C + 1) - 1
     expected = F.cross_entropy(logits, label, ignore_index=-1).item()
-    assert labelled_cross_entropy(logits, label.int()).item() == pytest.approx(expected)
-    assert torch.autograd.gradcheck(lambda x: labelled_cross_entropy(x, label), logits)
+    assert labeled_cross_entropy(logits, label.int()).item() == pytest.approx(expected)
+    assert torch.autograd.gradcheck(lambda x: labeled_cross_entropy(x, label), logits)
 
 
 @pytest.mark.parametrize("n", [0, 6])
 def test_without_labels_supervision_is_a_connected_zero(n):
     logits = torch.randn(n, C, requires_grad=True)
-    loss = labelled_cross_entropy(logits, torch.full((n,), -1))
+    loss = labeled_cross_entropy(logits, torch.full((n,), -1))
     loss.backward()
     assert loss.item() == 0 and logits.grad.shape == (n, C) and logits.grad.eq(0).all()
 
@@ -483,5 +483,5 @@ def test_votes_of_large_regions_are_exact():
 def test_full_supervision_of_many_points_in_half_precision():
     label = torch.arange(100_000) % 4
     logits = torch.zeros(100_000, 4, dtype=torch.float16)
-    loss = labelled_cross_entropy(logits, label)
+    loss = labeled_cross_entropy(logits, label)
     torch.testing.assert_close(loss, torch.tensor(4.0).log(), rtol=1e-3, atol=0)

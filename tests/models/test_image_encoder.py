@@ -33,7 +33,7 @@ def test_output_stride_8(name, stages, channels, images):
 @pytest.mark.parametrize(("name", "stages"), [("resnet18", None), ("resnet50", 2)])
 def test_only_the_last_block_lacks_its_relu(name, stages, images):
     encoder = ImageEncoder(name, weights="none", num_stages=stages)
-    for module in encoder.modules():  # timm starts each block's last normalisation at zero
+    for module in encoder.modules():  # timm starts each block's last normalization at zero
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
     plain = timm.create_model(
@@ -46,7 +46,7 @@ def test_only_the_last_block_lacks_its_relu(name, stages, images):
     torch.testing.assert_close(features.relu(), expected)
 
 
-def test_activations_survive_synchronised_batch_norm(images):
+def test_activations_survive_synchronized_batch_norm(images):
     encoder = ImageEncoder("regnety_002", weights="none").eval()
     with torch.no_grad():
         expected = encoder(images)

@@ -13,7 +13,7 @@ from pointcept_wsegpc.models.image_encoder import ImageEncoder
 SIZE = (2, 3, 32, 40)
 
 
-def randomise(network, seed=0):
+def randomize(network, seed=0):
     """Every tensor at random, batch statistics too: a key that is mixed up shows."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in network.state_dict().items():
@@ -30,7 +30,7 @@ def randomise(network, seed=0):
 
 @pytest.fixture(scope="module")
 def resnet18():
-    return randomise(timm.create_model("resnet18", num_classes=7))
+    return randomize(timm.create_model("resnet18", num_classes=7))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_layouts_give_the_features_of_their_network(layout, zipped, resnet18, im
 
 @pytest.fixture(scope="module")
 def resnet50():
-    return randomise(timm.create_model("resnet50", num_classes=7))
+    return randomize(timm.create_model("resnet50", num_classes=7))
 
 
 @pytest.mark.parametrize("layout", ["MoCo v2", "SwAV", "DINO, published"])
@@ -184,7 +184,7 @@ def test_safetensors(layout, resnet18, images, tmp_path):
     ],
 )
 def test_networks(name, images, tmp_path):
-    network = randomise(timm.create_model(name, num_classes=3))
+    network = randomize(timm.create_model(name, num_classes=3))
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     expected = features_of_any(network, name, images)
     with torch.no_grad():
@@ -204,7 +204,7 @@ def features_of_any(network, name, images):
 
 def test_torchvision_computes_the_same(images, tmp_path):
     torchvision = pytest.importorskip("torchvision")
-    network = randomise(
+    network = randomize(
         torchvision.models.resnet50(replace_stride_with_dilation=[False, True, True])
     )
     torch.save(network.state_dict(), tmp_path / "weights.pth")

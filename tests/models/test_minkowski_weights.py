@@ -256,8 +256,8 @@ def test_order_of_offsets_by_hand():
     marked = torch.arange(8.0).reshape(8, 1, 1)  # row 1 is one step along x, row 4 along z
     weight = convert_kernel(marked)[0, ..., 0]
     assert weight[1, 0, 0] == 1 and weight[0, 1, 0] == 2 and weight[0, 0, 1] == 4
-    centre = convert_kernel(torch.arange(27.0).reshape(27, 1, 1))[0, ..., 0]
-    assert centre[1, 1, 1] == 13 and centre[0, 1, 1] == 12 and centre[1, 1, 0] == 4
+    center = convert_kernel(torch.arange(27.0).reshape(27, 1, 1))[0, ..., 0]
+    assert center[1, 1, 1] == 13 and center[0, 1, 1] == 12 and center[1, 1, 0] == 4
 
 
 def test_kernel_of_no_cube():
@@ -317,7 +317,7 @@ def test_network_computes_the_same(example, names, backend):
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_architectures_are_recognised(arch):
+def test_architectures_are_recognized(arch):
     planes, layers = ARCHITECTURES[arch]
     with torch.device("meta"):
         converted = convert_network(Example(planes, layers, classes=20).state_dict())

@@ -451,20 +451,20 @@ def with_labels(samples, label):
 
 
 def test_supervision_from_point_labels(samples):
-    labelled = with_labels(samples, 3)
-    labelled[1]["segment"][::2] = -1
+    labeled = with_labels(samples, 3)
+    labeled[1]["segment"][::2] = -1
     model = make_model(supervised_weight=0.5, cam_3d_weight=0.0)
-    result = model(collate_fn(labelled))
+    result = model(collate_fn(labeled))
     check_gradients(model, result["loss"])
     with torch.no_grad():
-        batch = collate_fn(labelled)
+        batch = collate_fn(labeled)
         logits = make_model().student.points(batch)[1]
         expected = F.cross_entropy(logits, batch["segment"], ignore_index=-1)
     assert result["supervised"].item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
     assert result["cam_3d"] == 0
 
 
-def test_supervision_without_any_labelled_point(samples):
+def test_supervision_without_any_labeled_point(samples):
     model = make_model(supervised_weight=1.0)
     result = model(collate_fn(with_labels(samples, -1)))
     check_gradients(model, result["loss"])

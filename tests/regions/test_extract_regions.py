@@ -238,11 +238,11 @@ def test_warnings_name_the_scene_once(tmp_path, workers, caplog, capfd):
     done = regions(tmp_path / "root", "--workers", workers)
     assert done.exit_code == 0, done.stderr
     said = caplog.text + capfd.readouterr().err  # of this process, of its workers
-    assert said.count("unit metres?") == 1
+    assert said.count("unit meters?") == 1
     assert "train/scene0000_00: points lie 50 apart" in said
     assert "! warnings in 1 of 2 scenes, train/scene0000_00: points lie" in done.stdout
     (warning,) = read_json(tmp_path / "root/train/scene0000_00/regions.json")["warnings"]
-    assert "millimetres" in warning
+    assert "millimeters" in warning
     assert read_json(tmp_path / "root/train/scene0001_00/regions.json")["warnings"] == []
 
 

@@ -362,7 +362,7 @@ def test_a_view_is_filled_and_warned_of(caplog):
     assert holes[20, 20] == -1 and (filled[5:] == 0).all() and (filled[:5] == -1).all()
     assert not caplog.messages
     partition_view(1000 * depth, view_intrinsic(64, 48))
-    assert "the median depth is about 2e+03; rooms in metres" in caplog.text
+    assert "the median depth is about 2e+03; rooms in meters" in caplog.text
 
 
 def test_view_min_size_counts_pixels():

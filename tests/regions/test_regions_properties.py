@@ -135,7 +135,7 @@ def test_duplicates_and_bad_points_change_nothing_for_the_others(cloud, seed):
 
 
 @pytest.mark.parametrize("factor", [1, 1000])
-def test_millimetres_are_warned_of(factor, caplog):
+def test_millimeters_are_warned_of(factor, caplog):
     coord = np.random.default_rng(0).uniform(0, 2, (3000, 3)) * [1, 1, 0] * factor
     assert (partition(coord) == 0).all()
-    assert ("is the unit metres?" in caplog.text) == (factor == 1000)
+    assert ("is the unit meters?" in caplog.text) == (factor == 1000)

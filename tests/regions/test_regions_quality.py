@@ -57,8 +57,8 @@ def test_what_has_no_value_is_left_out():
     nothing = measure(np.full(10, -1))
     assert set(nothing.summary()) == {"regions", "unassigned", "largest", "seconds"}
     assert nothing.summary()["unassigned"] == 1 and np.isnan(nothing.quality)
-    unlabelled = measure(np.zeros(10, int), np.full(10, -1))
-    assert not {"quality", "boundary_recall"} & set(unlabelled.summary())
+    unlabeled = measure(np.zeros(10, int), np.full(10, -1))
+    assert not {"quality", "boundary_recall"} & set(unlabeled.summary())
 
 
 def test_json_and_back():
@@ -148,8 +148,8 @@ def test_three_scenes_and_the_worst():
     records["test/a"] = record(FINE)  # without labels: never among them if others have some
     assert report.three_scenes(records) == [by_quality[0], by_quality[2], by_quality[4]]
     assert report.worst_first(records)[-1] == "test/a"
-    unlabelled = {str(share): record(np.where(share > FINE, -1, FINE)) for share in (2, 9, 5)}
-    assert report.three_scenes(unlabelled) == ["9", "5", "2"]
+    unlabeled = {str(share): record(np.where(share > FINE, -1, FINE)) for share in (2, 9, 5)}
+    assert report.three_scenes(unlabeled) == ["9", "5", "2"]
     assert report.three_scenes({"only": record(FINE)}) == ["only"]
     assert report.three_scenes({}) == []
 

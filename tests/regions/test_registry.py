@@ -30,11 +30,11 @@ from pointcept_wsegpc.regions import PARTITIONS
 
 @dataclass(frozen=True)
 class CubeSettings:
-    size: float = 0.5  # metres
+    size: float = 0.5  # meters
 
     def __post_init__(self):
         if not self.size > 0:
-            raise ValueError(f"size is {self.size}; give a length above 0, in metres")
+            raise ValueError(f"size is {self.size}; give a length above 0, in meters")
 
 
 @PARTITIONS.register(

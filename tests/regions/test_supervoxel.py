@@ -105,7 +105,7 @@ class Oracle:
         self.weights = np.array(weights) / sum(weights)
 
     def distance(self, a, b, terms=(1, 1, 1)):
-        """Squared, of two features, by some of its terms: colour, space, normal."""
+        """Squared, of two features, by some of its terms: color, space, normal."""
         off = np.linalg.norm(a[0] - b[0]) / self.seed_spacing
         all_terms = [((a[1] - b[1]) ** 2).sum(), off**2, (1 - abs(a[2] @ b[2])) ** 2]
         return round(float(self.weights * terms @ all_terms) * 2**32)
@@ -407,7 +407,7 @@ def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_region_crosses_a_gap(method):
-    """Two sheets, three voxels apart, of one direction and colour."""
+    """Two sheets, three voxels apart, of one direction and color."""
     rng = np.random.default_rng(5)
     sheets = [patch(rng, 3000, 2, offset, noise=0.0)[0] for offset in (0.0, 0.3)]
     region = run(np.concatenate(sheets), voxel_size=0.1, seed_spacing=0.8, method=method)
@@ -446,8 +446,8 @@ def test_without_color_its_weight_plays_no_part(room, method):
     coord, normal, _ = room
     expected = run(coord, normal, None, method, color_weight=0.0)
     np.testing.assert_array_equal(run(coord, normal, None, method, color_weight=9.0), expected)
-    grey = np.full_like(coord, 0.5)
-    np.testing.assert_array_equal(run(coord, normal, grey, method, color_weight=9.0), expected)
+    gray = np.full_like(coord, 0.5)
+    np.testing.assert_array_equal(run(coord, normal, gray, method, color_weight=9.0), expected)
     assert expected.max() > 10
 
 
@@ -476,7 +476,7 @@ def test_growing_makes_whole_walls_and_leaves_clutter(corner):
 
 
 def test_seeds_move_to_the_lowest_gradient_and_need_elements_around():
-    """Two bars of 9 elements, along which the colour changes ever less."""
+    """Two bars of 9 elements, along which the color changes ever less."""
     feature = np.zeros((18, 9))
     feature[:, 0] = [*range(9), *range(100, 109)]
     feature[:, 3] = np.tile(np.sqrt(np.arange(9)), 2)
@@ -613,7 +613,7 @@ def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
     np.testing.assert_array_equal(table[:, 0], np.arange(42))
 
 
-def test_view_supervoxels_end_at_colour_edges(view):
+def test_view_supervoxels_end_at_color_edges(view):
     depth, intrinsic, color = view
     cloud = DepthView(depth, intrinsic, color)
     rows = regions_of("supervoxel", cloud)

@@ -65,21 +65,21 @@ def test_numbers_of_rows(study, tmp_path):
     )
     assert result["rows"][0]["iou"] == {"3D voted": {"wall": 50.0, "bed": 0.0}}
     cam, none, rpc = result["rows"]
-    assert cam["measures"]["3D"]["values"] == [10.0, 14.0]
-    assert cam["measures"]["3D"]["mean"] == pytest.approx(12)
-    assert cam["measures"]["3D"]["spread"] == pytest.approx(8**0.5)
+    assert cam["metrics"]["3D"]["values"] == [10.0, 14.0]
+    assert cam["metrics"]["3D"]["mean"] == pytest.approx(12)
+    assert cam["metrics"]["3D"]["spread"] == pytest.approx(8**0.5)
     expected = {"3D voted": 50, "2D": 20, "coverage": 90, "val stage one": 20,
                 "val stage one voted": 30, "val stage two": 40}  # fmt: skip
-    assert {k: cam["measures"][k]["mean"] for k in expected} == pytest.approx(expected)
+    assert {k: cam["metrics"][k]["mean"] for k in expected} == pytest.approx(expected)
     assert cam["minutes"]["mean"] == 2 and cam["minutes_stage_two"]["values"] == [1, 1]
     assert rpc["minutes"]["mean"] == 2 and rpc["minutes_stage_two"]["values"] == []
     assert cam["memory_mib"]["mean"] == rpc["memory_mib"]["mean"] == 200  # stage two had 400
     assert cam["split"] == {"train": 3, "val": 2} and cam["occurring"] == 2
     assert cam["seeds"] == [0, 1] and rpc["seeds"] == [0] and none["seeds"] == []
-    assert rpc["measures"]["3D"]["spread"] is None and none["measures"] == {}
+    assert rpc["metrics"]["3D"]["spread"] is None and none["metrics"] == {}
     assert cam["tags"]["3D"] is True and cam["tags"]["val stage two"] is False
     assert result["failures"] == {lost.title: "out of memory"}
-    assert json.loads(json.dumps(result))["rows"][0]["measures"] == cam["measures"]
+    assert json.loads(json.dumps(result))["rows"][0]["metrics"] == cam["metrics"]
 
 
 def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
@@ -90,12 +90,12 @@ def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
     roles["predict"].output(tmp_path).unlink()
     (tmp_path / roles["stage_two"].name / "steps.json").unlink()
     found = results.row_result(study, row, [0, 1], tmp_path)
-    assert found["seeds"] == found["measures"]["3D"]["seeds"] == [0, 1]
-    assert found["measures"]["val stage one"]["values"] == pytest.approx([20, 20])
-    stage_two = found["measures"]["val stage two"]
+    assert found["seeds"] == found["metrics"]["3D"]["seeds"] == [0, 1]
+    assert found["metrics"]["val stage one"]["values"] == pytest.approx([20, 20])
+    stage_two = found["metrics"]["val stage two"]
     assert stage_two["seeds"] == [0] and stage_two["values"] == pytest.approx([40])
     assert found["minutes"]["seeds"] == [0, 1] and found["minutes_stage_two"]["seeds"] == [0]
-    assert report.entry(found, found["measures"]["3D"]) == "25.0 ± 0.0"
+    assert report.entry(found, found["metrics"]["3D"]) == "25.0 ± 0.0"
     assert report.entry(found, stage_two) == "40.0 (seed 0)"
     job = roles["second"].name
     write_json(tmp_path / job / "steps.json", {job: {"seconds": 9, "finished": False}})
@@ -115,13 +115,13 @@ def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     assert results.row_partition(study, rows_of("components")["CAM"], tmp_path) == {}
     for seed in (0, 1):
         finished(study, rows["growing"], seed, tmp_path, **{"3d": 0.5})
-    measures = results.row_result(study, rows["growing"], [0, 1], tmp_path)["measures"]
-    assert measures["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
+    metrics = results.row_result(study, rows["growing"], [0, 1], tmp_path)["metrics"]
+    assert metrics["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
 
 
-def of_row(label, **measures):
-    named = {name: results.summary(values) for name, values in measures.items()}
-    return {"label": label, "measures": named}
+def of_row(label, **metrics):
+    named = {name: results.summary(values) for name, values in metrics.items()}
+    return {"label": label, "metrics": named}
 
 
 def test_comparisons_are_of_the_same_seed():
@@ -140,11 +140,11 @@ def test_comparisons_are_of_the_same_seed():
     )
     more, beyond = results.compare(asked, rows)
     assert (more["what"], more["row"], more["over"], more["less"]) == ("more", "RPC", "CAM", None)
-    assert more["measures"].keys() == {"a"}
-    found = more["measures"]["a"]
+    assert more["metrics"].keys() == {"a"}
+    found = more["metrics"]["a"]
     assert found["values"] == [1.0, 4.0] and found["seeds"] == [1, 2]
     assert found["mean"] == 2.5 and found["spread"] == pytest.approx(4.5**0.5)
-    assert dict(zip(*(beyond["measures"]["a"][k] for k in ("seeds", "values")), strict=True)) == {
+    assert dict(zip(*(beyond["metrics"]["a"][k] for k in ("seeds", "values")), strict=True)) == {
         1: 18.0, 2: 12.0,
     }  # fmt: skip
 
@@ -157,19 +157,19 @@ def test_stage_two_is_compared_with_the_stage_one_of_its_labels():
     ]
     (gain,) = results.stage_two_gains(rows)
     assert gain["row"] == "CAM"
-    assert gain["measures"]["val stage one"]["values"] == [8.0]
-    assert gain["measures"]["val stage one voted"]["values"] == [3.0]
+    assert gain["metrics"]["val stage one"]["values"] == [8.0]
+    assert gain["metrics"]["val stage one voted"]["values"] == [3.0]
 
 
 def test_span_of_rows():
     rows = [
-        {"label": "a", "measures": {"3D": {"mean": 4.0}, "2D": {"mean": 1.0}}},
-        {"label": "b", "measures": {"3D": {"mean": 7.5}}},
-        {"label": "c", "measures": {"3D": {"mean": 50.0}}},
-        {"label": "d", "measures": {}},
+        {"label": "a", "metrics": {"3D": {"mean": 4.0}, "2D": {"mean": 1.0}}},
+        {"label": "b", "metrics": {"3D": {"mean": 7.5}}},
+        {"label": "c", "metrics": {"3D": {"mean": 50.0}}},
+        {"label": "d", "metrics": {}},
     ]
     found = results.span(("a", "b", "d"), rows)
-    assert found == {"rows": ["a", "b"], "measures": {"3D": 3.5}}
+    assert found == {"rows": ["a", "b"], "metrics": {"3D": 3.5}}
     assert results.span(("a", "d"), rows) == {}
 
 

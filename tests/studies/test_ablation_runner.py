@@ -291,7 +291,7 @@ def test_killed_and_resumed_gives_equal_results(prepared_root, tmp_path):
         for key, value in one["state_dict"].items():
             assert torch.equal(value, other["state_dict"][key]), (role, key)
     one, other = (read_json(out / "pair.json") for out in (whole, killed))
-    assert one["rows"][1]["measures"] == other["rows"][1]["measures"]
+    assert one["rows"][1]["metrics"] == other["rows"][1]["metrics"]
     check_pair(one)
     check_pair(other)
 
@@ -299,7 +299,7 @@ def test_killed_and_resumed_gives_equal_results(prepared_root, tmp_path):
 def check_pair(result):
     """The broken row is listed, and the other one complete."""
     broken, good = result["rows"]
-    assert broken["measures"] == {} and broken["seeds"] == []
+    assert broken["metrics"] == {} and broken["seeds"] == []
     (cause,) = result["failures"].values()
     assert "no_such_option" in cause
     assert result["not_started"] == [
@@ -307,6 +307,6 @@ def check_pair(result):
         "broken, seed 0: labels of val",  # its stage two learns from ground truth
     ]
     of_regions = {"partition", "partition strict"}
-    assert good["measures"].keys() == results.MEASURES.keys() - of_regions
-    assert all(0 <= entry["mean"] <= 100 for entry in good["measures"].values())
+    assert good["metrics"].keys() == results.METRICS.keys() - of_regions
+    assert all(0 <= entry["mean"] <= 100 for entry in good["metrics"].values())
     assert good["minutes"]["mean"] > 0 and good["memory_mib"]["mean"] > 100

@@ -173,7 +173,7 @@ def test_class_sets():
 
 
 def box_overlap(a, b):
-    """Depth in metres to which two bounding boxes run into one another."""
+    """Depth in meters to which two bounding boxes run into one another."""
     (a_low, a_high), (b_low, b_high) = a.bounds(), b.bounds()
     return (np.minimum(a_high, b_high) - np.maximum(a_low, b_low)).min()
 
@@ -208,8 +208,8 @@ def test_segments_stay_within_objects():
     assert count.min() > 0, [m.label for m, n in zip(room.objects, count, strict=True) if n == 0]
 
 
-def test_colour_alone_does_not_give_the_class():
-    """A nearest-mean-colour classifier on the very points that its means come from."""
+def test_color_alone_does_not_give_the_class():
+    """A nearest-mean-color classifier on the very points that its means come from."""
     colors, labels = [], []
     for index in range(12):
         room, mesh = mesh_of(index, 5000)

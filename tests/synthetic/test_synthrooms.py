@@ -133,7 +133,7 @@ def test_a_plain_scan_draws_what_it_drew():
         **expected.bit_generator.state,
         "state": {**expected.bit_generator.state["state"], "state": draws},
     }
-    expected.normal(0, 0.03, mesh.coord.shape)  # colours
+    expected.normal(0, 0.03, mesh.coord.shape)  # colors
     expected.normal(size=(3, 6)), expected.uniform(size=6)  # waviness
     expected.normal(size=mesh.coord.shape), expected.normal(size=mesh.coord.shape)  # shift, noise
     assert rng.random() == expected.random()

@@ -1,4 +1,4 @@
-"""Views, voxels, colour, structure removal and mixing, against slow versions."""
+"""Views, voxels, color, structure removal and mixing, against slow versions."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_links_keep_their_columns_together():
     assert table["link_col"].tolist() == [2, 3, 8]
 
 
-# ------------------------------------------------------------------------------ colour
+# ------------------------------------------------------------------------------ color
 
 
 def slow_jitter(pixel, mean, brightness, contrast, saturation, hue):
@@ -79,11 +79,11 @@ def slow_jitter(pixel, mean, brightness, contrast, saturation, hue):
     def luma(rgb):
         return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]
 
-    grey_of_image = luma([c * brightness for c in mean])
+    gray_of_image = luma([c * brightness for c in mean])
     pixel = [c * brightness for c in pixel]
-    pixel = [contrast * c + (1 - contrast) * grey_of_image for c in pixel]
-    grey = luma(pixel)
-    pixel = [saturation * c + (1 - saturation) * grey for c in pixel]
+    pixel = [contrast * c + (1 - contrast) * gray_of_image for c in pixel]
+    gray = luma(pixel)
+    pixel = [saturation * c + (1 - saturation) * gray for c in pixel]
     to_yiq = np.array(
         [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
     )
@@ -122,7 +122,7 @@ def test_jitter_keeps_what_it_should():
         np.testing.assert_allclose((pixels @ matrix.T + offset) @ LUMA, pixels @ LUMA, atol=1e-3)
     matrix, offset = jitter_matrix(mean, 1, 1, 1, 1)  # a whole turn
     np.testing.assert_allclose(matrix, np.eye(3), atol=1e-12)
-    matrix, offset = jitter_matrix(mean, 1, 1, 0, 0.37)  # grey has no hue
+    matrix, offset = jitter_matrix(mean, 1, 1, 0, 0.37)  # gray has no hue
     np.testing.assert_allclose(np.ptp(pixels @ matrix.T + offset, axis=1), 0, atol=1e-3)
 
 

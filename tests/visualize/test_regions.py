@@ -1,4 +1,4 @@
-"""Colours of regions and the grid of panels. Images H x W, R regions."""
+"""Colors of regions and the grid of panels. Images H x W, R regions."""
 
 import itertools
 
@@ -96,16 +96,16 @@ def test_scene_is_drawn_whatever_its_points():
         assert (nothing.in_regions(np.zeros(n, int)) == 255).all()
 
 
-def test_a_scene_without_normals_and_colours_is_grey():
+def test_a_scene_without_normals_and_colors_is_gray():
     coord, surface, _ = raw_scan.room()
     coord[5] = np.nan
     floor = surface[:, None] == raw_scan.FLOOR
     scene, given = Scene(coord), Scene(coord, np.where(floor, [0, 0, 1.0], [0, -1.0, 0]))
-    grey = scene.in_colors(None)
-    different = (grey != given.in_colors(None)).any(-1)
+    gray = scene.in_colors(None)
+    different = (gray != given.in_colors(None)).any(-1)
     assert different.mean() < 0.05  # along the edge, and by rounding
-    drawn = (grey < 250).all(-1)
-    assert drawn.mean() > 0.2 and np.ptp(grey[drawn].astype(int), axis=-1).max() == 0
+    drawn = (gray < 250).all(-1)
+    assert drawn.mean() > 0.2 and np.ptp(gray[drawn].astype(int), axis=-1).max() == 0
     red = np.tile([255, 0, 51], (len(coord), 1))
     for color in (red.astype(np.uint8), red / 255):
         image = scene.in_colors(color)[drawn]  # mixed with white along the edges
@@ -144,7 +144,7 @@ def test_rows_of_a_report(prepared_root, tmp_path):
         image = np.asarray(image.convert("RGB"))
     height, width = PANEL[0] + TITLE + GAP, PANEL[1] + GAP
     assert image.shape[1] == 5 * width + GAP and image.shape[0] > 2 * height + GAP
-    for row in range(2):  # colours, regions, labels, a view and its regions, all different
+    for row in range(2):  # colors, regions, labels, a view and its regions, all different
         top = GAP + TITLE + row * height
         panels = [
             image[top : top + PANEL[0], GAP + i * width : GAP + i * width + PANEL[1]].astype(int)
@@ -157,7 +157,7 @@ def test_rows_of_a_report(prepared_root, tmp_path):
     assert len(np.unique(legend[legend.min(-1) < 240], axis=0)) > 5
 
 
-def test_a_report_without_normals_and_colours(root_copy, tmp_path):
+def test_a_report_without_normals_and_colors(root_copy, tmp_path):
     scene = next(root_copy.glob("train/scene*"))
     draw_report(tmp_path / "a.png", {"scene": (scene, "regions")})
     for name in ("normal", "color"):
@@ -167,5 +167,5 @@ def test_a_report_without_normals_and_colours(root_copy, tmp_path):
         assert a.size == b.size
         a, b = (np.asarray(image.convert("RGB")).astype(int) for image in (a, b))
     panel = np.s_[TITLE + GAP : TITLE + PANEL[0], GAP : PANEL[1]]
-    # 256 colours for all panels together: grey is not quite grey.
+    # 256 colors for all panels together: gray is not quite gray.
     assert np.ptp(a[panel], axis=-1).mean() > 10 and np.ptp(b[panel], axis=-1).max() < 30

@@ -66,7 +66,7 @@ def test_label_colors_are_distinct_and_end_with_ignore():
         assert tuple(colors[IGNORE]) == NO_LABEL
 
 
-def test_draw_scenes_writes_a_picture_with_unlabelled_points(tmp_path):
+def test_draw_scenes_writes_a_picture_with_unlabeled_points(tmp_path):
     coord, normal = square(0, (0, 0, 1))
     truth = np.zeros(len(coord), int)
     labels = {"ground truth": truth, "stage two": np.where(coord[:, 0] < 0.5, IGNORE, 0)}

@@ -114,10 +114,10 @@ def write_table(result: dict, out: Path, *rooms) -> list[Path]:
     if importlib.util.find_spec("matplotlib") is None:  # as in some of Pointcept's environments
         print("no figures: matplotlib is not there; pip install matplotlib, then --report-only")
         return paths
-    bars, labelled = (out / f"{result['table']}{end}.png" for end in ("", "-rooms"))
+    bars, labeled = (out / f"{result['table']}{end}.png" for end in ("", "-rooms"))
     figures.draw_bars(result, bars)
-    drawn = rooms and figures.draw_rooms(*rooms, labelled)
-    return [*paths, bars, *([labelled] if drawn else [])]
+    drawn = rooms and figures.draw_rooms(*rooms, labeled)
+    return [*paths, bars, *([labeled] if drawn else [])]
 
 
 def describe(table: Table, benchmark: Benchmark) -> list[str]:

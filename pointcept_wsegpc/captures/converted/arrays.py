@@ -40,7 +40,7 @@ def read_dictionary(path):
     low, high = color.min(initial=0), color.max(initial=0)
     unit = color.dtype.kind == "f" and 0 < high <= 1
     if not (low >= 0 and high <= 255) or unit:
-        raise ValueError(f"{path}: colours are {low:g} to {high:g}; expected 0 to 255")
+        raise ValueError(f"{path}: colors are {low:g} to {high:g}; expected 0 to 255")
     return checked(arrays, path)
 
 
@@ -54,12 +54,10 @@ def read_tuple(path):
         )
     arrays = {"coord": numeric_array(stored[0], path, "coord")}
     color = numeric_array(stored[1], path, "color")
-    if color.shape != arrays["coord"].shape:  # 0 stands for no colour
+    if color.shape != arrays["coord"].shape:  # 0 stands for no color
         color = np.zeros(arrays["coord"].shape)
     if not (color.min(initial=0) >= -1.001 and color.max(initial=0) <= 1.001):
-        raise ValueError(
-            f"{path}: colours are {color.min():g} to {color.max():g}; expected -1 to 1"
-        )
+        raise ValueError(f"{path}: colors are {color.min():g} to {color.max():g}; expected -1 to 1")
     arrays["color"] = np.rint((color + 1) * 127.5)
     if len(stored) > 2:
         arrays[TABLE.label_file] = numeric_array(stored[2], path, "label")

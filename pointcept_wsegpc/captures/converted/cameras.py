@@ -1,6 +1,6 @@
 """Which intrinsics the images of a scene have, where a layout says it, and where it does not.
 
-H x W pixels; pixel centres at integers.
+H x W pixels; pixel centers at integers.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NOMINAL = np.array([[577.870605, 0, 319.5], [0, 577.870605, 239.5], [0, 0, 1]])
 
 @dataclass(frozen=True)
 class CameraPair:
-    """Intrinsics (3, 3) of a scene's depth and colour images, at the sizes (H, W) given here."""
+    """Intrinsics (3, 3) of a scene's depth and color images, at the sizes (H, W) given here."""
 
     depth: np.ndarray
     depth_size: tuple

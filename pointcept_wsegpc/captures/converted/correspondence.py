@@ -1,13 +1,13 @@
 """Frames of Pointcept's Concerto image folders: depth from its table of points and pixels.
 
     images/SPLIT/SCENE/color/F.png · pose/F.npy (4x4, camera to world)
-                       intrinsic/intrinsic.npy or F.npy (colour camera)
+                       intrinsic/intrinsic.npy or F.npy (color camera)
                        correspondence/F.npy (M, 3): column, row, point; one row of -1: none
     SPLIT/SCENE/coord.npy …
 
-The layout has no depth that belongs to the colour camera, but the table says which point a pixel
+The layout has no depth that belongs to the color camera, but the table says which point a pixel
 sees, by ray casting on the mesh: that point's depth is the pixel's. N points, M pairs, H x W pixels
-at the stored size; pixel centres at integers.
+at the stored size; pixel centers at integers.
 """
 
 from pathlib import Path
@@ -82,7 +82,7 @@ class CorrespondenceFrames(Frames):
 def depth_of_pairs(pairs, coord, intrinsic, world_to_camera, native, size):
     """Depth (H, W) float32 m at `size` from pairs (M, 3) of column, row (at `native`) and point.
 
-    Of the pairs in a stored pixel the one nearest to its centre counts; 0 where there is none.
+    Of the pairs in a stored pixel the one nearest to its center counts; 0 where there is none.
     BadFrame for a table that does not fit the points or the image.
     """
     depth = np.zeros(size, np.float32)
@@ -98,8 +98,8 @@ def depth_of_pairs(pairs, coord, intrinsic, world_to_camera, native, size):
     _, z = camera.project(coord[point], intrinsic, world_to_camera)
     exact = [(row + 0.5) * size[0] / native[0] - 0.5, (column + 0.5) * size[1] / native[1] - 0.5]
     cell = [np.rint(value).astype(np.int64) for value in exact]
-    off_centre = sum((value - whole) ** 2 for value, whole in zip(exact, cell, strict=True))
+    off_center = sum((value - whole) ** 2 for value, whole in zip(exact, cell, strict=True))
     usable = z > 0
-    order = np.argsort(-off_centre[usable], kind="stable")  # the last one written is the nearest
+    order = np.argsort(-off_center[usable], kind="stable")  # the last one written is the nearest
     depth[cell[0][usable][order], cell[1][usable][order]] = z[usable][order]
     return depth

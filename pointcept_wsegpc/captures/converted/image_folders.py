@@ -3,7 +3,7 @@
     SCENE/color/N.jpg · depth/N.png (16 bit, mm) · pose/N.txt (4x4, camera to world)
           label/N.png (NYU40 ids) · label_sp_sparse/N.npz (regions) · intrinsic/N.txt · SCENE.txt
 
-H x W pixels at the stored size. Pixel centres at integers.
+H x W pixels at the stored size. Pixel centers at integers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NO_NUMBER = "a name that is no number"
 class ImageFolderFrames(Frames):
     """Good frames of a scene folder whose number is a multiple of `every`; the bad are in `log`.
 
-    The depth camera is the view's camera, scaled to `size` (H, W); colour is resampled onto it.
+    The depth camera is the view's camera, scaled to `size` (H, W); color is resampled onto it.
     regions: read those of the layout, too; `num_regions` counts the views that have some.
     """
 
@@ -95,7 +95,7 @@ class ImageFolderFrames(Frames):
             raise BadFrame("unreadable pose") from error
 
     def intrinsics_of(self, frame):
-        """Intrinsic of the view, and of the colour camera with its size (H, W)."""
+        """Intrinsic of the view, and of the color camera with its size (H, W)."""
         own = self.folder / "intrinsic" / f"{frame}.txt"  # Matterport3D: one per image
         if not own.is_file():
             return self.intrinsic, self.cameras.color, self.cameras.color_size
@@ -105,7 +105,7 @@ class ImageFolderFrames(Frames):
 
 
 class LabelFolder:
-    """Label images of NYU40 ids beside the colour images, on the views' grid."""
+    """Label images of NYU40 ids beside the color images, on the views' grid."""
 
     kind = "label"
 

@@ -23,7 +23,7 @@ from ..base import (
     BYTES_PER_POINT,
     CAPTURES,
     Capture,
-    LabelledSettings,
+    LabeledSettings,
     Scene,
     report_frames,
     setting,
@@ -39,13 +39,13 @@ SUPERPOINTS = "initial_superpoints_wypr"
 
 
 @dataclass(frozen=True)
-class ConvertSettings(LabelledSettings):
+class ConvertSettings(LabeledSettings):
     """What decides the content of a converted scene; other values mean converting it again."""
 
     stride: int = setting(20, "take frames whose number is a multiple", minimum=1, metavar="N")
     regions: bool = setting(True, "take the regions that the layout has")
     depth_scale: float = setting(
-        1000.0, "values of depth images in a metre; Matterport3D: 4000", above=0, metavar="N"
+        1000.0, "values of depth images in a meter; Matterport3D: 4000", above=0, metavar="N"
     )
     split: tuple[str, ...] = setting(SPLITS, "splits to convert", source=True)
     points: Path | None = setting(

@@ -8,7 +8,7 @@ from ...clouds.spacing import LIKELY_EXTENT
 MIN_SEEN = 0.01  # share of the pixels that show the cloud
 MAX_ERROR = 0.25  # m, median |measured - rendered|
 STEADY = 0.1  # spread of the ratio rendered / measured that tells a wrong unit
-TOLERANCE = 0.05  # m, between a point and the depth at its pixel, to compare their colours
+TOLERANCE = 0.05  # m, between a point and the depth at its pixel, to compare their colors
 
 
 def check_fit(scan, frames, points):
@@ -43,7 +43,7 @@ def check_fit(scan, frames, points):
 
 def _unit_hint(length):
     return (
-        f"the cloud is {length:.4g} m long: if it is in millimetres, give --scale 0.001 (cloud and "
+        f"the cloud is {length:.4g} m long: if it is in millimeters, give --scale 0.001 (cloud and "
         "poses must have one unit)"
     )
 
@@ -69,7 +69,7 @@ def _check_depth(scan, measured, rendered, depth_scale, length):
         elif high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
             cause = (
                 f"try --depth-scale {depth_scale / ratio:.4g} (now {depth_scale:.4g}), or --scale, "
-                "if the cloud is not in metres"
+                "if the cloud is not in meters"
             )
         raise ValueError(f"{scan}: measured depth is {error:.2f} m off the cloud's; {cause}")
     return {"depth_error": error, "depth_ratio": float(ratio)}

@@ -1,6 +1,6 @@
 """Posed images of an own scan as views of one pinhole camera and one size.
 
-H x W pixels at the stored size. Pixel centres at integer coordinates.
+H x W pixels at the stored size. Pixel centers at integer coordinates.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ class FolderFrames(Frames):
 
     Args:
         place: camera-to-world (4, 4) of the capture -> that of the prepared scene.
-        size: (H, W) of the views. depth_scale: values of depth images in a metre.
+        size: (H, W) of the views. depth_scale: values of depth images in a meter.
         renderer: of depth where there is no depth image, and for comparison; see camera/zbuffer.py.
     """
 

@@ -1,6 +1,6 @@
 """Images of any size and pinhole camera, brought onto the grid of a stored view.
 
-h x w pixels as given, H x W as stored. Pixel centres at integer coordinates.
+h x w pixels as given, H x W as stored. Pixel centers at integer coordinates.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from ...camera.resample import nearest_index
 from ..frames import BadFrame, read_depth_image
 from .poses.base import Camera
 
-MOST_METRES = 65.0  # m, the most that a prepared depth image holds
+MAX_METERS = 65.0  # m, the most that a prepared depth image holds
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
 
 
 def read_depth(path, scale):
-    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a metre, or of float metres.
+    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a meter, or of float meters.
 
     An image of 8 bits has lost its depth: BadFrame.
     """
@@ -24,14 +24,14 @@ def read_depth(path, scale):
         raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
     if depth.ndim != 2:
         raise BadFrame("depth image with several channels (export one channel of 16 bits)")
-    in_metres = depth.dtype.kind == "f"
-    if not in_metres:
+    in_meters = depth.dtype.kind == "f"
+    if not in_meters:
         depth = depth.astype(np.float32) / np.float32(scale)
     depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
     if not depth.any():
         raise BadFrame("blank depth")
-    if in_metres and np.median(depth[depth > 0]) > MOST_METRES:
-        raise BadFrame("floating-point depth in another unit than metres (no option scales it)")
+    if in_meters and np.median(depth[depth > 0]) > MAX_METERS:
+        raise BadFrame("floating-point depth in another unit than meters (no option scales it)")
     return depth.astype(np.float32)
 
 

@@ -37,9 +37,9 @@ def scene_notes(manifest: dict) -> Iterator[str]:
             f"{ALL_RETURN}"
         )
     if not manifest["colored"]:
-        yield "its cloud has no colours; grey is stored, and the 3D network sees shape alone"
+        yield "its cloud has no colors; gray is stored, and the 3D network sees shape alone"
     if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
-        yield f"it is {manifest['extent']:.4g} m long; where its unit is no metre, give --scale"
+        yield f"it is {manifest['extent']:.4g} m long; where its unit is no meter, give --scale"
     rendered = manifest.get("rendered_depth") or {"views": ()}
     if count := len(rendered["views"]):
         yield (
@@ -52,6 +52,6 @@ def scene_notes(manifest: dict) -> Iterator[str]:
     agreement = fit.get("color_agreement")
     if agreement is not None and agreement < MIN_AGREEMENT:
         yield (
-            f"colours of points and images hardly agree (correlation {agreement:.2f}); "
+            f"colors of points and images hardly agree (correlation {agreement:.2f}); "
             "do the poses fit the cloud?"
         )

@@ -40,16 +40,16 @@ class FolderSettings(ViewSettings):
 
     spacing: float = setting(
         0.02,
-        "metres between prepared points, 0: keep all; labels return to all points",
+        "meters between prepared points, 0: keep all; labels return to all points",
         minimum=0,
         metavar="M",
     )
-    scale: float = setting(1.0, "metres in a unit of cloud and poses, 0.001: mm", above=0)
+    scale: float = setting(1.0, "meters in a unit of cloud and poses, 0.001: mm", above=0)
     up: str = setting("z", "the axis of the cloud that points up", choices=tuple(sorted(UP)))
     depth_scale: float = setting(
         0.0,
-        "values of depth images in a metre; 0: as the pose format has it, most 1000, TUM 5000; "
-        "floats are metres",
+        "values of depth images in a meter; 0: as the pose format has it, most 1000, TUM 5000; "
+        "floats are meters",
         minimum=0,
         metavar="N",
     )

@@ -55,10 +55,10 @@ def read_own_tags(raw: str | Path) -> tuple[ClassTable, dict[str, list[str]]]:
 def write_tags(root: Path, captures: list, table: ClassTable, tags: dict) -> list[str]:
     """Write class table and tags of the data set; lines that say what they lack.
 
-    Both are read anew every time; but a table by which scenes are labelled stays, or is refused.
+    Both are read anew every time; but a table by which scenes are labeled stays, or is refused.
     """
-    labelled = any(root.glob("*/*/segment*.npy"))
-    classes = table.write(root, replace=not labelled).names
+    labeled = any(root.glob("*/*/segment*.npy"))
+    classes = table.write(root, replace=not labeled).names
     names = {capture.name for capture in captures}
     write_scene_tags(root / TAGS_FILE, {scene: tags[scene] for scene in tags if scene in names})
     lines = [f"{len(classes)} classes: {', '.join(classes)}"]

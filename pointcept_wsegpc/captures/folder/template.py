@@ -21,9 +21,9 @@ my_scans/
   classes.txt        the class names in order; without it, all that tags.csv names
   val.txt, test.txt  names of scenes that are not for training; optional
   kitchen/           one folder per scene; its name is the scene's name
-    points.ply       one cloud or mesh: .ply .pcd .npy .las .laz, in metres, z up
+    points.ply       one cloud or mesh: .ply .pcd .npy .las .laz, in meters, z up
     color/           the images
-    depth/           depth images of the same names, 16 bits, millimetres; optional: without them,
+    depth/           depth images of the same names, 16 bits, millimeters; optional: without them,
                      depth is rendered from the cloud
     pose/            camera-to-world, 4x4 numbers for each image
     intrinsic.txt    fx fy cx cy in pixels of the images [k1 k2 p1 p2 k3]
@@ -61,8 +61,8 @@ def write_template(folder):
         pose = example_pose(number)
         depth, shown = renderer.draw(intrinsic, np.linalg.inv(pose), SIZE)
         image = np.where(shown[..., None] >= 0, color[shown], 0).astype(np.uint8)
-        millimetres = np.rint(1000 * depth).astype(np.uint16)
-        for kind, pixels in (("color", image), ("depth", millimetres)):
+        millimeters = np.rint(1000 * depth).astype(np.uint16)
+        for kind, pixels in (("color", image), ("depth", millimeters)):
             with atomic_path(scene / kind / f"{number}.png") as temporary:
                 Image.fromarray(pixels).save(temporary)
         _write(scene / "pose" / f"{number}.txt", _matrix_text(pose))
@@ -74,7 +74,7 @@ def write_template(folder):
 
 
 def example_room():
-    """Points (N, 3) m, normals (N, 3), colours (N, 3) uint8: a floor, two walls and a box."""
+    """Points (N, 3) m, normals (N, 3), colors (N, 3) uint8: a floor, two walls and a box."""
     parts = []
     for origin, u, v, paint in (
         ((0, 0, 0), (3, 0, 0), (0, 3, 0), (150, 110, 70)),

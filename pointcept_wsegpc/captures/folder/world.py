@@ -1,4 +1,4 @@
-"""The cloud of an own scan as prepared points: metres, z up, near the origin, one point a spacing.
+"""The cloud of an own scan as prepared points: meters, z up, near the origin, one point a spacing.
 
 N points as scanned, M prepared points.
 """
@@ -13,7 +13,7 @@ from ...clouds.normals import complete_normals, vertex_normals
 from ...clouds.voxels import thin
 
 FAR = 1000.0  # m from the origin, where float32 coordinates get coarse: the origin is moved
-GREY = 127  # of points without colour
+GRAY = 127  # of points without color
 # The world's up axis, as the rows of a rotation into a world where it is z.
 UP = {
     "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -27,7 +27,7 @@ UP = {
 
 @dataclass(frozen=True)
 class World:
-    """The way from the capture's world to the prepared scene's: metres, z up, near the origin."""
+    """The way from the capture's world to the prepared scene's: meters, z up, near the origin."""
 
     scale: float
     rotation: np.ndarray  # (3, 3)
@@ -35,7 +35,7 @@ class World:
 
     @classmethod
     def of(cls, coord: np.ndarray, scale: float, up: str) -> World:
-        """For the cloud (N, 3); the origin moves, by whole metres, only for a cloud far from it.
+        """For the cloud (N, 3); the origin moves, by whole meters, only for a cloud far from it.
 
         A cloud in a wrong unit is large rather than far: it stays, so that one factor mends it.
         """
@@ -57,7 +57,7 @@ class World:
         return moved
 
     def alignment(self, given: np.ndarray) -> np.ndarray:
-        """World-to-gravity (4, 4) of the prepared world, from that of the capture's metres."""
+        """World-to-gravity (4, 4) of the prepared world, from that of the capture's meters."""
         back = np.eye(4)
         back[:3, :3], back[:3, 3] = self.rotation.T, self.rotation.T @ self.origin
         return given @ back
@@ -71,7 +71,7 @@ def prepared_points(cloud, world: World, spacing: float) -> tuple[dict, np.ndarr
     coord = world.points(cloud.coord)
     index, inverse = thin(coord, spacing)
     coord = coord[index].astype(np.float32)
-    color = np.full(coord.shape, GREY, np.uint8) if cloud.color is None else cloud.color[index]
+    color = np.full(coord.shape, GRAY, np.uint8) if cloud.color is None else cloud.color[index]
     normal = cloud.normal
     if normal is None and cloud.face is not None:
         normal = vertex_normals(cloud.coord, cloud.face)

@@ -3,7 +3,7 @@
 IMAGES/area_{1,2,3,4,5a,5b,6}/data/{rgb,depth,pose}/
     camera_<id>_<room>_frame_<n>_domain_{rgb.png,depth.png,pose.json}
 
-V views, H x W pixels at the stored size. Pixel centres are at integer coordinates;
+V views, H x W pixels at the stored size. Pixel centers are at integer coordinates;
 `camera_k_matrix` is taken to count them so, too: should it count from the image's corner, links
 would be half a pixel of the 1080 off, an eighth of a stored one.
 """
@@ -32,7 +32,7 @@ FILE = re.compile(
     r"(?P<stem>camera_[^_]+_(?P<room>.+)_frame_[^_]+)_domain_(?P<domain>rgb|depth|pose)\.(png|json)"
 )
 DOMAINS = {"rgb": "png", "depth": "png", "pose": "json"}
-DEPTH_SCALE = 512.0  # units of the depth images per metre
+DEPTH_SCALE = 512.0  # units of the depth images per meter
 NO_DEPTH = 65535
 # camera-to-world of area_5b -> the frame of Area_5, in which area_5a and the points are.
 AREA_5B = np.array(
@@ -93,7 +93,7 @@ class RoomImages(Frames):
 
     files: the room's [ImageFiles]; the place in this list is the frame's number. cloud_to_world
     (4, 4): from the frame of the points to that of the poses. The camera of a view is that of its
-    depth image, to whose grid the colours are brought.
+    depth image, to whose grid the colors are brought.
     """
 
     def __init__(self, files, size, cloud_to_world=None, chosen=None):
@@ -106,7 +106,7 @@ class RoomImages(Frames):
         return self._views(with_color=True)
 
     def depth_views(self):
-        """The same views with None for their colours, which are not read."""
+        """The same views with None for their colors, which are not read."""
         return self._views(with_color=False)
 
     def _views(self, with_color):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...camera.fit import MAX_DENIED, MIN_VISIBLE, DepthFit, fit_views
-from ..base import CAPTURES, Capture, LabelledSettings, Scene, report_frames, setting, some
+from ..base import CAPTURES, Capture, LabeledSettings, Scene, report_frames, setting, some
 from .alignment import choose_placement, placements, read_angles, wall_alignment
 from .images import ImageFiles, RoomImages, find_images
 from .points import TABLE, read_preprocessed_room, read_raw_room
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class S3DISSettings(LabelledSettings):
+class S3DISSettings(LabeledSettings):
     """What decides the content of a prepared scene; other values mean preparing it again."""
 
     height: int = setting(256, "stored height of an image in pixels", minimum=1)
@@ -40,7 +40,7 @@ class S3DISSettings(LabelledSettings):
     max_views: int = setting(100, "keep the N views that see most of the points", minimum=1)
     min_seen: float = setting(0.01, "share of the points that a view must see", minimum=0)
     depth_tolerance: float = setting(
-        0.05, "metres between a point and the depth at its pixel, to be seen there", above=0
+        0.05, "meters between a point and the depth at its pixel, to be seen there", above=0
     )
     aligned: bool | None = setting(
         None,

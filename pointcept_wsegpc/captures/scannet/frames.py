@@ -12,7 +12,7 @@ class SensFrames(Frames):
     """Good frames of a .sens file every `stride`, resized; the bad ones are in `log`.
 
     The depth camera is the view's camera: its intrinsic, scaled per axis to `size` (H, W), is
-    `intrinsic` (3, 3), and colour is resampled onto its grid. Both cameras are taken to share
+    `intrinsic` (3, 3), and color is resampled onto its grid. Both cameras are taken to share
     one pose, as ScanNet's do. The header is read at once, the frames as they are asked for.
     """
 
@@ -41,7 +41,7 @@ class SensFrames(Frames):
         try:
             color = frame.color()
         except ValueError as error:
-            raise BadFrame("unreadable colour image") from error
+            raise BadFrame("unreadable color image") from error
         color = resample_color(color, self.color_intrinsic, self.intrinsic, self.size)
         return View(frame.index, color, depth, self.intrinsic, world_to_camera)
 

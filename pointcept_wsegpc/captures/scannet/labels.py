@@ -1,4 +1,4 @@
-"""ScanNet's labelled mesh as point arrays, in the layout of Pointcept's preprocessed scenes.
+"""ScanNet's labeled mesh as point arrays, in the layout of Pointcept's preprocessed scenes.
 
 N vertices (points), F faces.
 """
@@ -89,7 +89,7 @@ def _annotation(path, key):
 class LabelImages:
     """ScanNet's `label-filt` images of one scene, zipped or unpacked, on the views' grid.
 
-    Their pixels hold ScanNet ids at the colour camera's resolution.
+    Their pixels hold ScanNet ids at the color camera's resolution.
     """
 
     kind = "label-filt"

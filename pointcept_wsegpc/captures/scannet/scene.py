@@ -20,7 +20,7 @@ import numpy as np
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import count_vertices, read_mesh
 from ...contracts.scene import SPLITS, read_all_points
-from ..base import CAPTURES, Capture, LabelledSettings, Scene, setting, some
+from ..base import CAPTURES, Capture, LabeledSettings, Scene, setting, some
 from .classes import TABLE
 from .frames import SensFrames
 from .labels import LabelImages, LabelMap, read_point_labels
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ScanNetSettings(LabelledSettings):
+class ScanNetSettings(LabeledSettings):
     """What decides the content of a prepared scene; other values mean preparing it again."""
 
     stride: int = setting(20, "take frames 0, N, 2 N, …", minimum=1, metavar="N")

@@ -1,9 +1,9 @@
 """ScanNet's `.sens` format, version 4: a streaming reader and a writer.
 
 Layout, little-endian: header, then per frame camera-to-world pose (4x4 float32), two uint64 time
-stamps in microseconds, two uint64 payload sizes, colour payload, depth payload; last the number of
-IMU samples. Poses are camera-to-world with x right, y down, z forward, in metres; a lost pose is
--inf. Depth is uint16 z-depth, `depth_shift` units per metre, 0 = no measurement.
+stamps in microseconds, two uint64 payload sizes, color payload, depth payload; last the number of
+IMU samples. Poses are camera-to-world with x right, y down, z forward, in meters; a lost pose is
+-inf. Depth is uint16 z-depth, `depth_shift` units per meter, 0 = no measurement.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class Frame:
         if code == COLOR_RAW:
             return self._shaped(self.color_data, np.uint8, shape)
         if code not in (COLOR_PNG, COLOR_JPEG):
-            raise ValueError(f"colour compression {code}: expected 0 (raw), 1 (PNG) or 2 (JPEG)")
+            raise ValueError(f"color compression {code}: expected 0 (raw), 1 (PNG) or 2 (JPEG)")
         try:
             image = np.asarray(Image.open(io.BytesIO(self.color_data)).convert("RGB"))
         except OSError as error:
-            raise ValueError(f"frame {self.index}: unreadable colour image ({error})") from error
+            raise ValueError(f"frame {self.index}: unreadable color image ({error})") from error
         return self._checked(image, shape)
 
     def depth(self) -> np.ndarray:
@@ -189,7 +189,7 @@ class SensReader:
 
 
 def pack_frame(header: SensHeader, index: int, camera_to_world, color, depth) -> Frame:
-    """A frame from images: colour (H, W, 3) uint8 as JPEG, depth (H, W) uint16 by zlib."""
+    """A frame from images: color (H, W, 3) uint8 as JPEG, depth (H, W) uint16 by zlib."""
     buffer = io.BytesIO()
     Image.fromarray(color).save(buffer, "JPEG", quality=90)
     packed = zlib.compress(np.ascontiguousarray(depth, "<u2").tobytes(), 6)

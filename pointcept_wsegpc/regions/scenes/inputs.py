@@ -90,15 +90,15 @@ def read_frames(scene):
 
 def read_images(scene, frame, size):
     """Images of a view: depth (H,W) m, color (H,W,3), and where there are labels label (H,W)."""
-    labelled = view_path(scene, frame, "label").is_file()
+    labeled = view_path(scene, frame, "label").is_file()
     images = {}
-    for kind in ("depth", "color", *["label"] * labelled):
+    for kind in ("depth", "color", *["label"] * labeled):
         path = view_path(scene, frame, kind)
         with readable(path):
             images[kind] = read_view_image(scene, frame, kind, size)
         if images[kind].ndim != (3 if kind == "color" else 2):
             raise ValueError(f"{path} has {images[kind].ndim} dimensions; prepare this scene again")
-    if labelled:
+    if labeled:
         check_integers(images["label"], path, dimensions=2)
         images["label"] = class_table(scene).clean(images["label"], path)
     return images

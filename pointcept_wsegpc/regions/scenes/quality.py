@@ -21,7 +21,7 @@ def no_sizes():
 
 
 def no_points():
-    return np.zeros(0, np.int64)  # of nothing labelled, whatever the class table
+    return np.zeros(0, np.int64)  # of nothing labeled, whatever the class table
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Tally:
 
     The share of a class that the regions get right is counted as its majority vote does
     (metrics.partition_quality); those three arrays have C + 1 entries, the last of which stands
-    for "no region", or none where nothing is labelled.
+    for "no region", or none where nothing is labeled.
     """
 
     partitions: int = 0
@@ -76,7 +76,7 @@ class Tally:
 
     @property
     def quality(self):
-        """Majority-vote mIoU over the classes that occur; NaN where nothing is labelled."""
+        """Majority-vote mIoU over the classes that occur; NaN where nothing is labeled."""
         occurs = self.target > 0
         union = self.target + self.predicted - self.intersection
         iou = self.intersection[occurs] / union[occurs]

@@ -41,7 +41,7 @@ class RegionSettings:
     def __post_init__(self):
         noise = check_value("depth_noise", self.depth_noise, [float])
         if not 0 <= noise < float("inf"):
-            raise ValueError(f"depth_noise is {noise}; give a noise per metre of at least 0")
+            raise ValueError(f"depth_noise is {noise}; give a noise per meter of at least 0")
         for key, path in files_of(self.points).items():
             if "{scene}" not in path:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""Supervoxels: small patches of like colour and direction that end where surfaces do.
+"""Supervoxels: small patches of like color and direction that end where surfaces do.
 
 After Papon et al., "Voxel Cloud Connectivity Segmentation - Supervoxels for Point Clouds", CVPR
 2013. M rows of a Cloud or a DepthView, E elements of it (voxels or pixels), S supervoxels.
@@ -28,8 +28,8 @@ CELL_SHIFT = 1 / 16  # where the grid of seeds starts, in cells: no lattice has 
 class SupervoxelSettings:
     """Settings of supervoxels; ValueError for one out of range. None: a few spacings of points."""
 
-    voxel_size: float | None = None  # metres; of a view the pixels count
-    seed_spacing: float | None = None  # metres between seeds
+    voxel_size: float | None = None  # meters; of a view the pixels count
+    seed_spacing: float | None = None  # meters between seeds
     color_weight: float = 1.0
     distance_weight: float = 0.1
     normal_weight: float = 1.0  # only the ratios of the weights matter
@@ -41,7 +41,7 @@ class SupervoxelSettings:
         for name in ("voxel_size", "seed_spacing"):
             length = getattr(self, name)
             if length is not None and not 0 < length < math.inf:
-                raise ValueError(f"{name} is {length}; give a length above 0, in metres")
+                raise ValueError(f"{name} is {length}; give a length above 0, in meters")
         if None not in (self.voxel_size, self.seed_spacing) and self.seed_spacing < self.voxel_size:
             raise ValueError(
                 f"seed_spacing is {self.seed_spacing}, less than the voxel_size of "
@@ -89,15 +89,15 @@ def derived(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> dict[str,
     on_cloud=True,
 )
 def partition_supervoxel(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> np.ndarray:
-    """Supervoxels of a cloud or view: small patches of like colour and direction.
+    """Supervoxels of a cloud or view: small patches of like color and direction.
 
-    A cloud is made into voxels of voxel_size metres, which are next to each other where they share
+    A cloud is made into voxels of voxel_size meters, which are next to each other where they share
     a face, an edge or a corner; of a view, pixels are, unless a depth edge lies between. Seeds are
-    seed_spacing metres apart (None: a few voxels or pixels), farther where pixels are sparse. In
+    seed_spacing meters apart (None: a few voxels or pixels), farther where pixels are sparse. In
     each of the rounds supervoxels spread from their seeds to what is next to them, and an element
     goes to the nearest of those that reach it, by the root of
         color_weight dE^2 + distance_weight (d / seed spacing)^2 + normal_weight (1 - |cos|)^2,
-    where dE is the CIELAB difference in hundreds, 0 without colours, d the distance in metres, and
+    where dE is the CIELAB difference in hundreds, 0 without colors, d the distance in meters, and
     cos between the normals.
 
     Supervoxels are connected and cross no gap. Fewer than min_size points that are connected to no

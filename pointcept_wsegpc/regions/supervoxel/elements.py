@@ -29,10 +29,10 @@ XYZ /= XYZ.sum(axis=1, keepdims=True)
 
 
 class Elements(NamedTuple):
-    feature: np.ndarray  # (E,9): coordinates in metres, CIELAB colour / 100, unit normal or 0
+    feature: np.ndarray  # (E,9): coordinates in meters, CIELAB color / 100, unit normal or 0
     table: np.ndarray  # (E,K) int32: itself, then what is next to it; -1 = none
-    spacing: np.ndarray  # (E,) metres between seeds
-    pitch: np.ndarray  # (E,) metres between elements
+    spacing: np.ndarray  # (E,) meters between seeds
+    pitch: np.ndarray  # (E,) meters between elements
     index: np.ndarray  # (M,) the element of every row
     size: np.ndarray  # (E,) rows per element
 
@@ -122,7 +122,7 @@ def pixel_elements(view, seed_spacing):
 
 
 def lab(color):
-    """CIELAB colours (...,3), divided by 100, of sRGB colours in 0..1 under the white of D65."""
+    """CIELAB colors (...,3), divided by 100, of sRGB colors in 0..1 under the white of D65."""
     linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
     xyz = linear @ XYZ.T
     x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)

@@ -1,6 +1,6 @@
 """The compiled core of supervoxels. E elements (voxels or pixels), S supervoxels.
 
-An element has a feature (E,9): coordinates in metres, colour, and a unit normal of any sign, 0 =
+An element has a feature (E,9): coordinates in meters, color, and a unit normal of any sign, 0 =
 none. What is next to it is listed in a table (E,K) int32, itself first, -1 = none; entries go both
 ways. Distances are integers, so that what differs by rounding alone is a tie; ties go to the lower
 index.
@@ -91,7 +91,7 @@ def mean_features(feature, group, count):
 def squared_distance(a, i, b, j, space, color, normal):
     """Weighted squared distance of two features, a[i] and b[j], as an integer of STEPS per 1.
 
-    space: per metre, to be squared; color, normal: weights of squares.
+    space: per meter, to be squared; color, normal: weights of squares.
     """
     x = space * (a[i, 0] - b[j, 0])
     y = space * (a[i, 1] - b[j, 1])
@@ -106,7 +106,7 @@ def squared_distance(a, i, b, j, space, color, normal):
 
 @njit(cache=True)
 def gradient(i, feature, table, color, normal):
-    """Mean squared distance in colour and normal from an element to those next to it."""
+    """Mean squared distance in color and normal from an element to those next to it."""
     total, count = 0, 0
     for k in range(1, table.shape[1]):
         if table[i, k] >= 0:

@@ -55,7 +55,7 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
 
     moments (S,10): sums over the points of 1, x, y, z, xx, xy, xz, yy, yz, zz; normal (S,3) unit,
     any sign. adjacent[start[s]:start[s + 1]] are next to s. order: all supervoxels, in the order
-    in which they are tried as seeds. tolerance (S,): largest RMS distance in metres of the points
+    in which they are tried as seeds. tolerance (S,): largest RMS distance in meters of the points
     of a supervoxel to the plane that takes it; min_cos: least |cosine| of the two normals.
     """
     region = np.full(len(normal), np.int32(-1), np.int32)
@@ -97,7 +97,7 @@ def grow_planes(moments, normal, start, adjacent, order, tolerance, min_cos):
 class SupervoxelGrowingSettings(SupervoxelSettings):
     """Those of supervoxels and of planes grown from them; ValueError for one out of range."""
 
-    max_distance: float | None = None  # metres from the region's plane; None: the cloud decides
+    max_distance: float | None = None  # meters from the region's plane; None: the cloud decides
     max_angle: float = 20.0  # degrees from the plane's normal
 
     def __post_init__(self):

@@ -19,20 +19,20 @@ def trash_can(rng) -> Model:
     r, z = rng.uniform(0.13, 0.2), rng.uniform(0.3, 0.6)
     model = Model("trash can")
     profile = [(0.05, 0.01), (0.8 * r, 0.01), (r, z), (0.93 * r, z), (0.75 * r, 0.04), (0.02, 0.04)]
-    model.add(shapes.lathe(profile, (0, r)), make_paint(rng, "grey", "white", "fabric"))
+    model.add(shapes.lathe(profile, (0, r)), make_paint(rng, "gray", "white", "fabric"))
     return model
 
 
 def ottoman(rng) -> Model:
     r, z = rng.uniform(0.22, 0.34), rng.uniform(0.32, 0.45)
-    model, paint = Model("ottoman"), make_paint(rng, "fabric", "grey", "white")
+    model, paint = Model("ottoman"), make_paint(rng, "fabric", "gray", "white")
     model.add(shapes.cylinder(r, 0.03, z - 0.08, (0, r)), paint)
     model.add(shapes.cushion((-r, 0, z - 0.1), (r, 2 * r, z), 0.8), paint)
     return model
 
 
 def coat_rack(rng) -> Model:
-    z, paint = rng.uniform(1.6, 1.85), make_paint(rng, "wood", "grey", "white")
+    z, paint = rng.uniform(1.6, 1.85), make_paint(rng, "wood", "gray", "white")
     model = Model("coat rack")
     model.add(shapes.cylinder(0.22, 0, 0.03, (0, 0.25)), paint)
     model.add(shapes.rod((0, 0.25, 0.03), (0, 0.25, z), 0.03), paint)
@@ -46,7 +46,7 @@ def coat_rack(rng) -> Model:
 
 def drying_rack(rng) -> Model:
     w, d, z = rng.uniform(0.7, 1.0), rng.uniform(0.4, 0.55), rng.uniform(0.8, 1.1)
-    model, paint = Model("laundry rack"), make_paint(rng, "grey", "white")
+    model, paint = Model("laundry rack"), make_paint(rng, "gray", "white")
     for x in (-w / 2, w / 2):
         model.add(shapes.rod((x, 0.03, 0), (x, d - 0.03, z), 0.015), paint)
         model.add(shapes.rod((x, d - 0.03, 0), (x, 0.03, z), 0.015), paint)
@@ -69,7 +69,7 @@ def carton(rng) -> Model:
 
 def floor_lamp(rng) -> Model:
     z, r = rng.uniform(1.4, 1.7), rng.uniform(0.14, 0.2)
-    model, stand = Model("lamp"), make_paint(rng, "grey", "wood")
+    model, stand = Model("lamp"), make_paint(rng, "gray", "wood")
     model.add(shapes.cylinder(0.14, 0, 0.03, (0, 0.2)), stand)
     model.add(shapes.rod((0, 0.2, 0.03), (0, 0.2, z), 0.015), stand)
     shade = shapes.lathe([(1.2 * r, z - 0.12), (0.75 * r, z + 0.16)], (0, 0.2))
@@ -79,7 +79,7 @@ def floor_lamp(rng) -> Model:
 
 def monitor(rng) -> Model:
     w, h = rng.uniform(0.45, 0.6), rng.uniform(0.28, 0.36)
-    model, paint = Model("monitor"), make_paint(rng, "grey")
+    model, paint = Model("monitor"), make_paint(rng, "gray")
     model.add(shapes.cylinder(0.1, 0, 0.015, (0, 0.12)), paint)
     model.add(shapes.box((-0.03, 0.11, 0.015), (0.03, 0.13, 0.2)), paint)
     model.add(shapes.box((-w / 2, 0.13, 0.1), (w / 2, 0.16, 0.1 + h)), paint)

@@ -37,7 +37,7 @@ def _small_thing(rng) -> Model:
 
 
 def rug(rng, size: np.ndarray) -> Model:
-    """A carpet of about a centimetre on the floor of a room of `size` (3,) metres."""
+    """A carpet of about a centimeter on the floor of a room of `size` (3,) meters."""
     w, d = size[:2] * rng.uniform(0.35, 0.7, 2)
     x, y = (size[:2] - (w, d)) * rng.uniform(0.1, 0.9, 2)
     model = Model("rug")

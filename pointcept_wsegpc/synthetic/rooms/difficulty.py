@@ -16,8 +16,8 @@ class Difficulty:
     clutter: loose things per free surface, and on the floor; leaning: things that lean on a wall;
         both on average.
     camouflage: chance that an object is painted like another thing in the room, often its wall.
-    noise: times the plain sensor's noise of depth, colour and reconstruction.
-    fusion: radius in metres within which the reconstruction blends surfaces: rounds edges and joins
+    noise: times the plain sensor's noise of depth, color and reconstruction.
+    fusion: radius in meters within which the reconstruction blends surfaces: rounds edges and joins
         what is thin to what it lies on.
     holes: holes in the reconstruction, on average.
     """

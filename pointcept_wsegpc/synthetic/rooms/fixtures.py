@@ -51,7 +51,7 @@ def bathtub(rng) -> Model:
         shapes.basin((-w / 2, 0, 0), (w / 2, d, z), 0.07, 0.12, 0.08),
         make_paint(rng, "white", "white", "plaster"),
     )
-    tap = make_paint(rng, "grey")
+    tap = make_paint(rng, "gray")
     model.add(shapes.rod((-w / 2 + 0.04, d / 2, z), (-w / 2 + 0.04, d / 2, z + 0.16), 0.02), tap)
     spout = (-w / 2 + 0.17, d / 2, z + 0.12)
     model.add(shapes.rod((-w / 2 + 0.04, d / 2, z + 0.15), spout, 0.02), tap)
@@ -68,7 +68,7 @@ def sink(rng) -> Model:
 
 def bowl_sink(rng, z: float = 0.0) -> Model:
     """A bowl with a tap whose underside is at height z: stands on a counter, or on a pedestal."""
-    r, h, paint = rng.uniform(0.2, 0.26), rng.uniform(0.14, 0.2), make_paint(rng, "white", "grey")
+    r, h, paint = rng.uniform(0.2, 0.26), rng.uniform(0.14, 0.2), make_paint(rng, "white", "gray")
     center, oval = (0, 0.26), (1.1, 0.85)
     profile = [
         (0.5 * r, z),
@@ -78,7 +78,7 @@ def bowl_sink(rng, z: float = 0.0) -> Model:
         (0.75 * r, z + 0.45 * h),
         (0.1 * r, z + 0.2 * h),
     ]
-    model, tap = Model(_pick(rng, "sink", "bathroom sink")), make_paint(rng, "grey", "white")
+    model, tap = Model(_pick(rng, "sink", "bathroom sink")), make_paint(rng, "gray", "white")
     model.add(shapes.lathe(profile, center, oval), paint)
     model.add(shapes.box((-0.16, 0, z + 0.5 * h), (0.16, 0.1, z + h)), paint)
     model.add(shapes.rod((0, 0.04, z + h), (0, 0.04, z + h + 0.2), 0.016), tap)
@@ -88,7 +88,7 @@ def bowl_sink(rng, z: float = 0.0) -> Model:
 
 def counter(rng) -> Model:
     w, d, z = rng.uniform(1.3, 2.1), rng.uniform(0.6, 0.7), rng.uniform(0.86, 0.93)
-    slab, body = make_paint(rng, "grey", "wood", "white"), make_paint(rng, "wood", "white", "grey")
+    slab, body = make_paint(rng, "gray", "wood", "white"), make_paint(rng, "wood", "white", "gray")
     model = Model(_pick(rng, "counter", "kitchen counter"))
     model.add(shapes.box((-w / 2, 0, z - 0.06), (w / 2, d, z)), slab)
     model.add(shapes.box((-w / 2, 0, z), (w / 2, 0.03, z + 0.14)), slab)  # splash back
@@ -100,7 +100,7 @@ def counter(rng) -> Model:
 def door(rng) -> Model:
     """Frame and a leaf set back in its opening; the opening is what is inside the frame."""
     w, z, deep = rng.uniform(0.78, 0.95), rng.uniform(1.95, 2.1), rng.uniform(0.05, 0.09)
-    leaf, trim = make_paint(rng, "wood", "white", "grey"), make_paint(rng, "wood", "white")
+    leaf, trim = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "white")
     model = Model(_pick(rng, "door", "doorframe"))
     model.add([shapes.rectangle((-w / 2, -deep, 0), (w / 2, -deep, z))], leaf)
     for low, high in ((0.12, 0.45 * z), (0.52 * z, z - 0.12)):  # raised panels
@@ -117,7 +117,7 @@ def door(rng) -> Model:
 def window(rng) -> Model:
     w, low = rng.uniform(0.9, 1.7), rng.uniform(0.8, 1.05)
     high, deep = rng.uniform(1.9, 2.15), rng.uniform(0.08, 0.14)
-    trim = make_paint(rng, "white", "wood", "grey")
+    trim = make_paint(rng, "white", "wood", "gray")
     model = Model("window")
     pane = shapes.rectangle((-w / 2, -deep, low), (w / 2, -deep, high))
     model.add([pane], make_paint(rng, "glass"))
@@ -146,7 +146,7 @@ def _framed(model: Model, width, thick, paint) -> Model:
 def picture(rng) -> Model:
     w, h, z = rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.75), rng.uniform(1.45, 1.65)
     edge, deep = rng.uniform(0.03, 0.06), rng.uniform(0.025, 0.05)
-    frame = make_paint(rng, "wood", "grey", "white")
+    frame = make_paint(rng, "wood", "gray", "white")
     model = Model(_pick(rng, "picture", "poster"))
     low, high = z - h / 2, z + h / 2
     for x in (-w / 2, w / 2 - edge):
@@ -166,7 +166,7 @@ def curtain(rng) -> Model:
     cloth = shapes.drape(path, low, top, rng.uniform(4, 6), rng.uniform(0.03, 0.045))
     model.add(cloth, make_paint(rng, "fabric", "fabric", "white"))
     bar = (-w / 2 - 0.1, 0.1, top + 0.02), (w / 2 + 0.1, 0.1, top + 0.02)
-    model.add(shapes.rod(*bar, 0.018), make_paint(rng, "grey", "wood"))
+    model.add(shapes.rod(*bar, 0.018), make_paint(rng, "gray", "wood"))
     return model
 
 
@@ -177,7 +177,7 @@ def shower_curtain(rng) -> Model:
     model = Model("shower curtain")
     cloth = shapes.drape(path[rng.integers(2) :], low, top, rng.uniform(2, 3), 0.04)
     model.add(cloth, make_paint(rng, "white", "fabric", "plaster"))
-    rail = make_paint(rng, "grey", "white")
+    rail = make_paint(rng, "gray", "white")
     for start, end in pairwise(path):
         model.add(shapes.rod((*start, top + 0.03), (*end, top + 0.03), 0.02), rail)
     return model
@@ -192,5 +192,5 @@ def tub_curtain(rng, tub: Model) -> Model:
     cloth = shapes.drape(path, 0.2, top, rng.uniform(2, 3), 0.035)
     model.add(cloth, make_paint(rng, "white", "fabric", "plaster"))
     rail = (left, front + 0.05, top + 0.03), (right, front + 0.05, top + 0.03)
-    model.add(shapes.rod(*rail, 0.02), make_paint(rng, "grey", "white"))
+    model.add(shapes.rod(*rail, 0.02), make_paint(rng, "gray", "white"))
     return model

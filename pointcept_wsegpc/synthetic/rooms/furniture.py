@@ -1,7 +1,7 @@
 """Furniture that stands on the floor: one function per class, random size, build and paint.
 
 Every function takes a generator and returns a Model in its local frame (x along the wall, back at
-y = 0, front towards +y, z up, metres). The label is a raw ScanNet category.
+y = 0, front towards +y, z up, meters). The label is a raw ScanNet category.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _legs(model: Model, lo, hi, width: float, paint) -> None:
 def chair(rng) -> Model:
     w, d, seat = rng.uniform(0.40, 0.52), rng.uniform(0.42, 0.52), rng.uniform(0.42, 0.49)
     top, office = rng.uniform(0.8, 1.05), rng.random() < 0.4
-    frame, pad = make_paint(rng, "wood", "grey", "white"), make_paint(rng, "fabric", "wood", "grey")
+    frame, pad = make_paint(rng, "wood", "gray", "white"), make_paint(rng, "fabric", "wood", "gray")
     model = Model(_pick(rng, "office chair", "chair") if office else "chair")
     model.add(shapes.box((-w / 2, 0.03, seat - 0.06), (w / 2, d, seat)), pad)
     if office:
@@ -60,7 +60,7 @@ def sofa(rng) -> Model:
     places = int(rng.integers(1, 4))
     arm, d, seat = rng.uniform(0.14, 0.24), rng.uniform(0.8, 0.98), rng.uniform(0.24, 0.3)
     w, back = 0.62 * places * rng.uniform(0.95, 1.15) + 2 * arm, rng.uniform(0.75, 0.92)
-    paint = make_paint(rng, "fabric", "grey", "white")
+    paint = make_paint(rng, "fabric", "gray", "white")
     loose = make_paint(rng, "fabric") if rng.random() < 0.3 else paint
     model = Model("sofa chair" if places == 1 else _pick(rng, "couch", "sofa"))
     model.add(shapes.box((-w / 2, 0, 0.06), (w / 2, d, seat)), paint)
@@ -79,7 +79,7 @@ def sofa(rng) -> Model:
 def bed(rng) -> Model:
     w, d = _pick(rng, 0.95, 1.3, 1.6) * rng.uniform(0.95, 1.05), rng.uniform(1.95, 2.1)
     base, head = rng.uniform(0.22, 0.34), rng.uniform(0.75, 1.1)
-    frame, sheet = make_paint(rng, "wood", "white", "grey"), make_paint(rng, "white", "fabric")
+    frame, sheet = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "white", "fabric")
     model = Model("bed")
     _legs(model, (-w / 2, 0, 0), (w / 2, d, base - 0.12), 0.07, frame)
     model.add(shapes.box((-w / 2, 0.05, base - 0.12), (w / 2, d, base)), frame)
@@ -99,7 +99,7 @@ def bed(rng) -> Model:
 
 
 def table(rng) -> Model:
-    top, frame = make_paint(rng, "wood", "white", "grey"), make_paint(rng, "wood", "grey", "white")
+    top, frame = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "gray", "white")
     kind = _pick(rng, "dining", "round", "coffee")
     if kind == "round":
         r, z = rng.uniform(0.42, 0.6), rng.uniform(0.7, 0.76)
@@ -126,7 +126,7 @@ def table(rng) -> Model:
 
 def desk(rng) -> Model:
     w, d, z = rng.uniform(1.1, 1.6), rng.uniform(0.58, 0.75), rng.uniform(0.71, 0.77)
-    top, body = make_paint(rng, "wood", "white", "grey"), make_paint(rng, "wood", "white", "grey")
+    top, body = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "white", "gray")
     model = Model("desk")
     model.add(shapes.box((-w / 2, 0, z - 0.03), (w / 2, d, z)), top)
     model.add(shapes.box((w / 2 - 0.03, 0.02, 0), (w / 2, d - 0.02, z - 0.03)), body)
@@ -148,7 +148,7 @@ def desk(rng) -> Model:
 
 def bookshelf(rng) -> Model:
     w, d, z = rng.uniform(0.7, 1.3), rng.uniform(0.26, 0.36), rng.uniform(1.3, 2.1)
-    body, t = make_paint(rng, "wood", "white", "grey"), 0.025
+    body, t = make_paint(rng, "wood", "white", "gray"), 0.025
     model = Model(_pick(rng, "bookshelf", "bookcase"))
     model.add(shapes.box((-w / 2, 0, 0), (w / 2, 0.01, z)), body)
     for x in (-w / 2, w / 2 - t):
@@ -170,8 +170,8 @@ def cabinet(rng) -> Model:
     tall = rng.random() < 0.4
     w, d = rng.uniform(0.7, 1.3), rng.uniform(0.38, 0.6)
     z = rng.uniform(1.7, 2.1) if tall else rng.uniform(0.6, 0.95)
-    body, front = make_paint(rng, "wood", "white", "grey"), make_paint(rng, "wood", "white")
-    knob = make_paint(rng, "grey", "white")
+    body, front = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "white")
+    knob = make_paint(rng, "gray", "white")
     model = Model("wardrobe closet" if tall and rng.random() < 0.5 else "cabinet")
     model.add(shapes.box((-w / 2, 0, 0.05), (w / 2, d, z)), body)
     model.add(shapes.box((-w / 2 + 0.04, 0, 0), (w / 2 - 0.04, d - 0.05, 0.05)), body)
@@ -189,7 +189,7 @@ def cabinet(rng) -> Model:
 
 def refrigerator(rng) -> Model:
     w, d, z = rng.uniform(0.58, 0.85), rng.uniform(0.6, 0.72), rng.uniform(1.5, 1.85)
-    body, grip = make_paint(rng, "white", "grey", "grey"), make_paint(rng, "grey", "white")
+    body, grip = make_paint(rng, "white", "gray", "gray"), make_paint(rng, "gray", "white")
     split = z * rng.uniform(0.3, 0.7)
     model = Model("refrigerator")
     model.add(shapes.box((-w / 2, 0, 0.03), (w / 2, d - 0.07, z)), body)

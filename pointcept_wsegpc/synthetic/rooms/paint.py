@@ -1,8 +1,8 @@
-"""Paints: procedural surface colours of synthetic objects.
+"""Paints: procedural surface colors of synthetic objects.
 
-P paints. A paint blends two colours by a warped sine of the position: fine across the grain for
+P paints. A paint blends two colors by a warped sine of the position: fine across the grain for
 wood, strong for prints, barely visible for ceramics. Materials are shared between classes on
-purpose, so that colour alone does not name the class.
+purpose, so that color alone does not name the class.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# material: (palette, contrast between the two colours, waves per metre)
+# material: (palette, contrast between the two colors, waves per meter)
 MATERIALS = {
     "wood": ("150,111,72 181,140,96 110,75,48 205,175,135 90,62,45 222,206,180", 0.14, 6.0),
     "white": ("236,235,230 221,216,206 245,243,238 206,206,200", 0.04, 0.8),
-    "grey": ("128,128,128 95,98,102 168,168,170 58,58,62 190,192,196", 0.05, 1.5),
+    "gray": ("128,128,128 95,98,102 168,168,170 58,58,62 190,192,196", 0.05, 1.5),
     "fabric": (
         "124,42,42 45,60,98 85,96,70 152,132,105 62,60,62 172,166,156 "
         "192,170,140 102,70,92 70,112,122 214,205,190 202,150,62",
@@ -30,7 +30,7 @@ MATERIALS = {
 
 @dataclass(frozen=True)
 class Paint:
-    """Two colours (3,) in 0..1, a wave vector (3,) in rad/m, and how often depth fails on it."""
+    """Two colors (3,) in 0..1, a wave vector (3,) in rad/m, and how often depth fails on it."""
 
     first: np.ndarray
     second: np.ndarray
@@ -55,7 +55,7 @@ def make_paint(rng: np.random.Generator, *materials: str) -> Paint:
 
 
 class PaintTable:
-    """The paints of a scene as arrays, for colouring many points at once."""
+    """The paints of a scene as arrays, for coloring many points at once."""
 
     def __init__(self, paints: list[Paint]):
         self.first, self.second, self.wave = (
@@ -65,7 +65,7 @@ class PaintTable:
         self.dropout = np.array([paint.dropout for paint in paints], np.float32)  # (P,)
 
     def albedo(self, point: np.ndarray, paint: np.ndarray) -> np.ndarray:
-        """Colours (N, 3) in 0..1 at `point` (N, 3) metres, painted with `paint` (N,)."""
+        """Colors (N, 3) in 0..1 at `point` (N, 3) meters, painted with `paint` (N,)."""
         wave = self.wave[paint]
         warp = np.sin(0.37 * (point * np.roll(wave, 1, axis=1)).sum(1))
         blend = 0.5 + 0.5 * np.sin((point * wave).sum(1) + 0.9 * warp)

@@ -14,10 +14,10 @@ from .difficulty import PLAIN, Difficulty
 from .pressing import against_neighbour, pressed, recessed
 from .shapes import FLAT, Model, rotation_z
 
-GAP = 0.02  # metres between an object and its neighbour, or the wall behind it
+GAP = 0.02  # meters between an object and its neighbour, or the wall behind it
 TRIES = 80
 BUILT_IN = ("cabinet", "wardrobe closet", "refrigerator")  # can be, unless things go on them
-PROTRUSION = (0.07, 0.1)  # metres by which built-in furniture stands out, handles and all
+PROTRUSION = (0.07, 0.1)  # meters by which built-in furniture stands out, handles and all
 
 
 class DoesNotFit(Exception):

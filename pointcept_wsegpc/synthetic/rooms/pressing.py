@@ -1,6 +1,6 @@
 """Furniture pushed together: to the wall, against a neighbour, and made level with it.
 
-Boxes are axis-aligned, (2, 3): lower and upper corner, metres.
+Boxes are axis-aligned, (2, 3): lower and upper corner, meters.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import numpy as np
 
 from .shapes import Model, rotation_z
 
-REACH = 0.8  # metres that a thing is moved at most
+REACH = 0.8  # meters that a thing is moved at most
 ALIKE = (0.7, 1.4)  # ratios of two heights or depths that are made equal
-CONTACT = 0.02  # metres by which two boxes must overlap sideways to meet
+CONTACT = 0.02  # meters by which two boxes must overlap sideways to meet
 
 
 def pressed(model: Model, others: list[tuple[np.ndarray, Model]], size: np.ndarray) -> Model:
@@ -47,19 +47,19 @@ def against_neighbour(model: Model, directions, others, size) -> tuple[Model, Mo
 
 
 def recessed(model: Model, protrusion: float) -> Model:
-    """Built into the wall behind it, but for `protrusion` metres."""
+    """Built into the wall behind it, but for `protrusion` meters."""
     front = model.in_own_frame().bounds()[1, 1]
     return model.placed(rotation_z(model.yaw) @ (0, protrusion - front, 0))
 
 
 def gap_to_wall(box: np.ndarray, direction: np.ndarray, size: np.ndarray) -> float:
-    """Metres from a box to the wall that lies in `direction` (3,), a unit vector along an axis."""
+    """Meters from a box to the wall that lies in `direction` (3,), a unit vector along an axis."""
     axis = int(np.abs(direction).argmax())
     return size[axis] - box[1, axis] if direction[axis] > 0 else box[0, axis]
 
 
 def gap_to_box(box: np.ndarray, direction: np.ndarray, other: np.ndarray) -> float:
-    """Metres to another box in `direction`; infinite where it does not lie there."""
+    """Meters to another box in `direction`; infinite where it does not lie there."""
     axis = int(np.abs(direction).argmax())
     across = [i for i in range(3) if i != axis]
     overlap = np.minimum(box[1], other[1]) - np.maximum(box[0], other[0])
@@ -92,7 +92,7 @@ def _height(model: Model) -> float:
 
 
 def _front(thing: Model, model: Model, turn: np.ndarray) -> float:
-    """How far `thing` reaches from the back of `model`, metres."""
+    """How far `thing` reaches from the back of `model`, meters."""
     corners = (thing.bounds() - model.position) @ turn.T
     return corners[:, 1].max()
 

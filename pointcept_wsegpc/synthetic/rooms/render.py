@@ -1,7 +1,7 @@
-"""Ray casting of a synthetic room: what a colour and a depth camera see of its patches.
+"""Ray casting of a synthetic room: what a color and a depth camera see of its patches.
 
-T triangles, R rays, H x W pixels. Room frame in metres, z up; camera frame x right, y down,
-z forward. Pixel centres are at integer coordinates.
+T triangles, R rays, H x W pixels. Room frame in meters, z up; camera frame x right, y down,
+z forward. Pixel centers are at integer coordinates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...clouds.normals import face_normals
 from .paint import PaintTable
 from .room import Room
 
-CEILING = np.array([0.82, 0.80, 0.76])  # colour where a ray leaves the room; it has no depth
+CEILING = np.array([0.82, 0.80, 0.76])  # color where a ray leaves the room; it has no depth
 
 
 def grid_faces(rows: int, cols: int) -> np.ndarray:
@@ -40,7 +40,7 @@ def triangulate(patches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.n
 class Light:
     """A lamp near the ceiling, and light from everywhere."""
 
-    position: np.ndarray  # (3,) metres
+    position: np.ndarray  # (3,) meters
     color: np.ndarray  # (3,)
     ambient: float
 
@@ -52,7 +52,7 @@ class Light:
 
 
 class RoomCaster:
-    """Casts rays at a room's patches and colours what they hit."""
+    """Casts rays at a room's patches and colors what they hit."""
 
     def __init__(self, room: Room, light: Light):
         from embreex.mesh_construction import TriangleMesh
@@ -75,7 +75,7 @@ class RoomCaster:
         return np.where(hit["primID"] < 0, np.inf, hit["tfar"]), hit["primID"]
 
     def is_occluded(self, origin: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Whether something lies between two points, a centimetre at either end left out, (R,)."""
+        """Whether something lies between two points, a centimeter at either end left out, (R,)."""
         direction = np.asarray(target) - np.asarray(origin)
         length = np.linalg.norm(direction, axis=-1, keepdims=True)
         unit = direction / np.maximum(length, 1e-9)
@@ -84,7 +84,7 @@ class RoomCaster:
         return self._scene.run(*rays, dists=reach, query="OCCLUDED") == 0
 
     def shade(self, point, normal, patch) -> np.ndarray:
-        """Colours (R, 3) in 0..1: Lambert with a shadow, plus ambient. Normals face the viewer."""
+        """Colors (R, 3) in 0..1: Lambert with a shadow, plus ambient. Normals face the viewer."""
         to_light = self.light.position - point
         to_light /= np.linalg.norm(to_light, axis=1, keepdims=True)
         lambert = (to_light * normal).sum(1).clip(0)
@@ -118,10 +118,10 @@ def _look(caster: RoomCaster, rays: np.ndarray, pose: np.ndarray):
 def render_depth(
     caster: RoomCaster, rays, pose, rng: np.random.Generator, noise: float = 1.0
 ) -> np.ndarray:
-    """Depth image (H, W) uint16 in millimetres as a structured-light sensor gives it; 0 = none.
+    """Depth image (H, W) uint16 in millimeters as a structured-light sensor gives it; 0 = none.
 
     Noise grows with the square of the distance (Khoshelham & Elberink, Sensors 2012: about
-    1.4 mm per square metre), times `noise`. No return from far away, at grazing angles, from glass
+    1.4 mm per square meter), times `noise`. No return from far away, at grazing angles, from glass
     and, often, beside depth edges.
     """
     depth, triangle, direction = _look(caster, rays, pose)
@@ -139,7 +139,7 @@ def render_depth(
 
 
 def depth_edges(z: np.ndarray) -> np.ndarray:
-    """Pixels (H, W) on either side of a jump by more than 3 cm plus 4 % of the depth (metres)."""
+    """Pixels (H, W) on either side of a jump by more than 3 cm plus 4 % of the depth (meters)."""
     edge = np.zeros(z.shape, bool)
     for image, mark in ((z, edge), (z.T, edge.T)):
         jump = np.abs(np.diff(image, axis=0)) > 0.03 + 0.04 * np.minimum(image[1:], image[:-1])
@@ -151,7 +151,7 @@ def depth_edges(z: np.ndarray) -> np.ndarray:
 def render_color(
     caster: RoomCaster, rays, pose, rng: np.random.Generator, noise: float = 1.0
 ) -> np.ndarray:
-    """Colour image (H, W, 3) uint8: shading, changing exposure, vignette, `noise` times noise."""
+    """Color image (H, W, 3) uint8: shading, changing exposure, vignette, `noise` times noise."""
     depth, triangle, direction = _look(caster, rays, pose)
     hit = np.nonzero(triangle >= 0)[0]
     color = np.broadcast_to(CEILING * caster.light.color, direction.shape).copy()

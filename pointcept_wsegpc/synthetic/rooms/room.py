@@ -1,7 +1,7 @@
 """Procedural furnished rooms: which classes, how many of each, and where they stand.
 
 A room is a box of walls without ceiling in its axis-aligned frame: a corner at the origin, z up,
-metres. Class sets come from four themes; the choice runs over the scenes as a low-discrepancy
+meters. Class sets come from four themes; the choice runs over the scenes as a low-discrepancy
 sequence, so that any run of scenes has every class in some and lacks it in others.
 """
 
@@ -60,7 +60,7 @@ AGAINST_WALL = {
 
 @dataclass
 class Room:
-    """Objects in the axis-aligned frame; `label` of each is a raw category. `size` (3,) metres."""
+    """Objects in the axis-aligned frame; `label` of each is a raw category. `size` (3,) meters."""
 
     theme: str
     size: np.ndarray
@@ -173,7 +173,7 @@ def _shell(rng, layout: Layout) -> list[Model]:
     width, depth, height = layout.size
     floor = Model("floor")
     ground = shapes.rectangle((0, 0, 0), (width, depth, 0))
-    floor.add([ground], make_paint(rng, "wood", "grey", "plaster"))
+    floor.add([ground], make_paint(rng, "wood", "gray", "plaster"))
     paint = make_paint(rng, "plaster", "white", "plaster", "wood")
     walls = []
     for side in range(4):

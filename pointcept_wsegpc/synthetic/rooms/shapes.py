@@ -1,6 +1,6 @@
 """Patches and solids: the geometry that synthetic furniture is made of.
 
-A patch is a grid (U, V, 3) of control points in metres, linear in between; every surface, flat or
+A patch is a grid (U, V, 3) of control points in meters, linear in between; every surface, flat or
 curved, is one. A solid is a list of patches. Which side faces outwards is left open: the mesh
 orients its faces towards the camera that saw them, as a reconstruction does.
 """
@@ -154,7 +154,7 @@ def cushion(lo, hi, exponent: float = 0.45) -> list[np.ndarray]:
 
 
 def basin(lo, hi, rim: float, floor: float, slope: float) -> list[np.ndarray]:
-    """A tub: a box without lid, a rim, and a hollow whose walls lean in by `slope` metres."""
+    """A tub: a box without lid, a rim, and a hollow whose walls lean in by `slope` meters."""
     (x0, y0, _), (x1, y1, z1) = lo, hi
 
     def ring(inset, z):
@@ -170,7 +170,7 @@ def basin(lo, hi, rim: float, floor: float, slope: float) -> list[np.ndarray]:
 
 
 def drape(path, z0: float, z1: float, folds: float, depth: float) -> list[np.ndarray]:
-    """Hanging cloth along a polyline `path` (K, 2): `folds` per metre, each `depth` metres deep."""
+    """Hanging cloth along a polyline `path` (K, 2): `folds` per meter, each `depth` meters deep."""
     path = np.asarray(path, float)
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     at = np.linspace(0, length[-1], max(9, int(length[-1] * folds * 8)))

@@ -20,15 +20,15 @@ from .render import RoomCaster, triangulate
 from .room import Room
 
 VIEW = (0.58, 0.44)  # tangents of half the field of view, a little more than the depth camera's
-HOLE_RADIUS = (0.08, 0.25)  # metres
-SEGMENT_SIZE = 0.4  # metres, about the size of ScanNet's over-segments on plain walls
+HOLE_RADIUS = (0.08, 0.25)  # meters
+SEGMENT_SIZE = 0.4  # meters, about the size of ScanNet's over-segments on plain walls
 
 
 @dataclass
 class ScanMesh:
     """Vertices in the room frame; `object` indexes Room.objects, segments never cross objects."""
 
-    coord: np.ndarray  # (V, 3) float32, metres
+    coord: np.ndarray  # (V, 3) float32, meters
     color: np.ndarray  # (V, 3) uint8
     face: np.ndarray  # (F, 3) int32
     segment: np.ndarray  # (V,) int32, contiguous from 0
@@ -84,7 +84,7 @@ def scan_mesh(
 
 
 def resample(patch: np.ndarray, spacing: float) -> np.ndarray:
-    """The same surface (U, V, 3) on a grid of about `spacing` metres.
+    """The same surface (U, V, 3) on a grid of about `spacing` meters.
 
     Curved patches keep at least half of their control points' resolution.
     """
@@ -131,7 +131,7 @@ def _blocks(patches: list[np.ndarray], spacing: float) -> np.ndarray:
 
 
 def _reconstruction_error(coord, normal, spacing: float, noise: float, rng) -> np.ndarray:
-    """Displacements (V, 3) in metres.
+    """Displacements (V, 3) in meters.
 
     Some 3 mm of waviness of a fused surface and 1.5 mm of noise, both times `noise`, and a shift
     within the surface that breaks the regular grid.
@@ -145,15 +145,15 @@ def _reconstruction_error(coord, normal, spacing: float, noise: float, rng) -> n
 
 def punch_holes(vertices, faces, mean: float, rng: np.random.Generator) -> np.ndarray:
     """The faces (F, 3) that are left by round holes in random places, `mean` on average."""
-    centre = vertices[faces].mean(1)
+    center = vertices[faces].mean(1)
     keep = np.ones(len(faces), bool)
-    for at in centre[rng.integers(len(faces), size=rng.poisson(mean))]:
-        keep &= ((centre - at) ** 2).sum(1) > rng.uniform(*HOLE_RADIUS) ** 2
+    for at in center[rng.integers(len(faces), size=rng.poisson(mean))]:
+        keep &= ((center - at) ** 2).sum(1) > rng.uniform(*HOLE_RADIUS) ** 2
     return faces[keep]
 
 
 def fuse(coord: np.ndarray, color: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates and colours (V, 3), each the mean over the vertices within `radius` metres.
+    """Coordinates and colors (V, 3), each the mean over the vertices within `radius` meters.
 
     As a grid of signed distances does it: edges get round, and a thin thing sinks into what it
     lies on.

@@ -7,7 +7,7 @@ from scipy.interpolate import CubicSpline
 
 from .room import Room
 
-CLEARANCE = 0.2  # metres from camera to furniture
+CLEARANCE = 0.2  # meters from camera to furniture
 
 
 def hand_held_path(room: Room, frames: int, rng: np.random.Generator) -> np.ndarray:

@@ -148,7 +148,7 @@ def leave_unassigned(root: Path) -> None:
 
 
 def quality(root: Path) -> tuple[float, float] | None:
-    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labelled.
+    """mIoU, 0..1, of the regions' majority vote in training; None where no point is labeled.
 
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.

@@ -27,14 +27,12 @@ def draw_bars(result: dict, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [row for row in result["rows"] if row["measures"]]
+    rows = [row for row in result["rows"] if row["metrics"]]
     figure = Figure(figsize=(8, 1.4 + 0.55 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    for index, (measure, color) in enumerate(BARS.items()):
+    for index, (metric, color) in enumerate(BARS.items()):
         found = [
-            (y, row["measures"][measure])
-            for y, row in enumerate(rows)
-            if measure in row["measures"]
+            (y, row["metrics"][metric]) for y, row in enumerate(rows) if metric in row["metrics"]
         ]
         axes.barh(
             [y + (index - 1) * THICKNESS for y, _ in found],
@@ -43,7 +41,7 @@ def draw_bars(result: dict, path: Path) -> None:
             xerr=[nan if summary["spread"] is None else summary["spread"] for _, summary in found],
             color=color,
             error_kw={"elinewidth": 1, "capsize": 2},
-            label={"3D voted": "3D after the region vote"}.get(measure, measure),
+            label={"3D voted": "3D after the region vote"}.get(metric, metric),
         )
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axes.invert_yaxis()

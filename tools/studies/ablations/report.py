@@ -45,7 +45,7 @@ def cells(result: dict) -> dict[str, list[str]]:
     rows = result["rows"]
     table = {"": [row["label"] for row in rows]}
     for name, head in (HEADS | TIMES).items():
-        found = [row["measures"].get(name) or row.get(name) for row in rows]
+        found = [row["metrics"].get(name) or row.get(name) for row in rows]
         if any(summary and summary["values"] for summary in found):
             table[head] = [entry(*pair) for pair in zip(rows, found, strict=True)]
     others = {
@@ -93,19 +93,19 @@ def tags(masked: dict[str, bool | None]) -> str:
 
 def differences(title: str, rows: list[tuple[str, dict]], names: Iterable[str]) -> dict:
     """A table of differences of the same seed, with how many seeds are above 0."""
-    names = [name for name in names if any(name in row["measures"] for _, row in rows)]
+    names = [name for name in names if any(name in row["metrics"] for _, row in rows)]
     heads = {HEADS[name].removeprefix("val: "): name for name in names}
     return {title: [label for label, _ in rows]} | {
-        head: [difference(row["measures"].get(name)) for _, row in rows]
+        head: [difference(row["metrics"].get(name)) for _, row in rows]
         for head, name in heads.items()
     }
 
 
-def by_class(result: dict, measure: str) -> dict:
+def by_class(result: dict, metric: str) -> dict:
     """A table of the IoU of every class, mean over the seeds; of the rows that have the metric."""
-    found = {row["label"]: row["iou"][measure] for row in result["rows"] if measure in row["iou"]}
+    found = {row["label"]: row["iou"][metric] for row in result["rows"] if metric in row["iou"]}
     names = dict.fromkeys(name for iou in found.values() for name in iou)
-    return {f"{HEADS[measure]}, IoU": list(found)} | {
+    return {f"{HEADS[metric]}, IoU": list(found)} | {
         name: [f"{iou[name]:.1f}" if name in iou else NONE for iou in found.values()]
         for name in names
     }
@@ -116,7 +116,7 @@ def legend(result: dict, shown: Iterable[str]) -> list[str]:
     measured = "training process, without its loader"
     if any(row["memory_of"] == "GPU" for row in result["rows"]):
         measured = "GPU"
-    lines = [f"{HEADS[k]}: {v}." for k, v in result["measures"].items() if HEADS[k] in shown]
+    lines = [f"{HEADS[k]}: {v}." for k, v in result["metrics"].items() if HEADS[k] in shown]
     lines += [
         f"Unit: {result['unit']}.",
         "min: minutes of both parts of stage one, shared ones included; beside it, of stage two. "
@@ -129,7 +129,7 @@ def legend(result: dict, shown: Iterable[str]) -> list[str]:
         lines.append(f"Options of stage one in every row: {options}.")
     lines += [result["note"]] if result["note"] else []
     if span := result["span"]:
-        means = ", ".join(f"{HEADS[k]} {v:.1f}" for k, v in span["measures"].items())
+        means = ", ".join(f"{HEADS[k]} {v:.1f}" for k, v in span["metrics"].items())
         lines.append(f"Highest minus lowest mean over {', '.join(span['rows'])}: {means}.")
     lines += [f"Failed: {title}: {why}." for title, why in result["failures"].items()]
     if result["not_started"]:
@@ -156,7 +156,7 @@ def markdown(result: dict) -> str:
         *piped(differences("val: stage two over", gains, BEFORE)),
         *(f"- {line}" for line in legend(result, shown)),
         *(f"- {result['where']}, pointcept_wsegpc {result['version']}.", ""),
-        *(line for measure in ("3D", "2D") for line in piped(by_class(result, measure))),
+        *(line for metric in ("3D", "2D") for line in piped(by_class(result, metric))),
     ]
     return "\n".join(lines[:-1]) + "\n"
 

@@ -1,4 +1,4 @@
-"""What came out of a table: numbers of every row, over its seeds. All measures in %.
+"""What came out of a table: numbers of every row, over its seeds. All metrics in %.
 
 The result is one dictionary that JSON can hold; report.py and figures.py take it.
 """
@@ -19,8 +19,8 @@ from .rows import Comparison, Row, Table
 from .runner import STEPS, USAGE
 from .study import Study
 
-# Measure: what it is of, and whether scene tags mask the predictions.
-MEASURES = {
+# Metric: what it is of, and whether scene tags mask the predictions.
+METRICS = {
     "3D": ("pseudo-labels, 3D mIoU before the region vote", True),
     "3D voted": ("pseudo-labels, 3D mIoU after the region vote", True),
     "2D": ("pseudo-labels, 2D mIoU", True),
@@ -40,11 +40,11 @@ PAPER = (
     "Annotation: their figures on ScanNet, which is another data set, "
     "those in 3D after a region vote"
 )
-# Measure: its name in the manifest of the labels.
+# Metric: its name in the manifest of the labels.
 OF_TRAIN = {"3D": "3d_no_vote", "3D voted": "3d", "2D": "2d"}
 OF_VAL = {"val stage one": "3d_no_vote", "val stage one voted": "3d"}
 UNSEEN, BEFORE = "val stage two", tuple(OF_VAL)
-OF_REGIONS = ("partition", "partition strict")  # measures that no training changes: one value
+OF_REGIONS = ("partition", "partition strict")  # metrics that no training changes: one value
 
 
 def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_started=(), **about):
@@ -61,7 +61,7 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
         "dataset": benchmark.title,
         "configs": [benchmark.first, benchmark.second, benchmark.stage_two],
         "options": benchmark.stage_one,
-        "measures": {name: what for name, (what, _) in MEASURES.items()},
+        "metrics": {name: what for name, (what, _) in METRICS.items()},
         "unit": "%; mean over the classes that occur; spread: sample standard deviation over seeds",
         "paper": PAPER,
         "version": __version__,
@@ -83,12 +83,12 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
     def over_seeds(key: str) -> dict:
         return summary({seed: result[key] for seed, result in found.items()})
 
-    each = {seed: result["measures"] for seed, result in found.items()}
-    names = [name for name in MEASURES if name not in row.without]
-    measures = {name: summary({k: m.get(name) for k, m in each.items()}) for name in names}
+    each = {seed: result["metrics"] for seed, result in found.items()}
+    names = [name for name in METRICS if name not in row.without]
+    metrics = {name: summary({k: m.get(name) for k, m in each.items()}) for name in names}
     for name, value in (row_partition(study, row, out) if found else {}).items():
-        measures[name] = {**summary({None: 100 * value}), "seeds": list(found)}
-    measures = {name: entry for name, entry in measures.items() if entry["values"]}
+        metrics[name] = {**summary({None: 100 * value}), "seeds": list(found)}
+    metrics = {name: entry for name, entry in metrics.items() if entry["values"]}
     results = list(found.values())
     return {
         "label": row.label,
@@ -96,11 +96,11 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
         "classes": study.benchmark.classes,
         "occurring": next((r["occurring"] for r in reversed(results)), None),
         "split": {split: count for r in results for split, count in r["scenes"].items()},
-        "tags": {name: MEASURES[name][1] for name in measures},
+        "tags": {name: METRICS[name][1] for name in metrics},
         "iou": mean_iou_of_classes([result["iou"] for result in results], row.without),
         "seeds": list(found),
         "config": study.config_hash(row),
-        "measures": measures,
+        "metrics": metrics,
         **{name: over_seeds(name) for name in ("minutes", "minutes_stage_two", "memory_mib")},
         "memory_of": "GPU" if any(r["on_gpu"] for r in results) else "process",
         "paper": row.paper,
@@ -108,17 +108,17 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
 
 
 def mean_iou_of_classes(found: list[dict], without=()) -> dict:
-    """{measure: {class: IoU of pseudo-labels in %, mean over the seeds}}.
+    """{metric: {class: IoU of pseudo-labels in %, mean over the seeds}}.
 
     Of classes that occur or that a seed predicts; a seed without either does not count.
     """
     table: dict = {}
-    for measure, key in OF_TRAIN.items():
-        seeds = [seed[key] for seed in found if key in seed and measure not in without]
+    for metric, key in OF_TRAIN.items():
+        seeds = [seed[key] for seed in found if key in seed and metric not in without]
         for name in dict.fromkeys(name for iou in seeds for name in iou):
             known = [iou[name] for iou in seeds if iou.get(name) is not None]
             mean = {name: round(100 * statistics.fmean(known), 2)} if known else {}
-            table.setdefault(measure, {}).update(mean)
+            table.setdefault(metric, {}).update(mean)
     return table
 
 
@@ -134,19 +134,19 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
         return None
     manifest = LabelStore.load(jobs["second"].store(out)).manifest
     scores, scenes = manifest["quality"], {"train": len(manifest["scenes"])}
-    measures = {name: scores["miou"].get(key) for name, key in OF_TRAIN.items()}
-    measures["coverage"] = manifest["coverage"]
+    metrics = {name: scores["miou"].get(key) for name, key in OF_TRAIN.items()}
+    metrics["coverage"] = manifest["coverage"]
     if "val" in finished:
         unseen = LabelStore.load(jobs["val"].store(out)).manifest
-        measures |= {name: unseen["quality"]["miou"].get(key) for name, key in OF_VAL.items()}
+        metrics |= {name: unseen["quality"]["miou"].get(key) for name, key in OF_VAL.items()}
         scenes["val"] = len(unseen["scenes"])
     if "predict" in finished:
         stage_two = read_json(jobs["predict"].output(out))
-        measures[UNSEEN], scenes["val"] = stage_two["miou"], stage_two["scenes"]
+        metrics[UNSEEN], scenes["val"] = stage_two["miou"], stage_two["scenes"]
     memory = [read_json(out / jobs[role].name / USAGE) for role in ("first", "second")]
     on_gpu = any(usage["cuda_mib"] for usage in memory)
     return {
-        "measures": {name: 100 * v for name, v in measures.items() if v is not None},
+        "metrics": {name: 100 * v for name, v in metrics.items() if v is not None},
         "minutes": times["first"] + times["second"],
         "minutes_stage_two": times.get("stage_two"),
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
@@ -180,24 +180,24 @@ def row_partition(study: Study, row: Row, out: Path) -> dict:
 
 
 def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]:
-    """Every comparison's differences, seed by seed, of the trainings' measures that its rows have.
+    """Every comparison's differences, seed by seed, of the trainings' metrics that its rows have.
 
     Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
     the same. Comparisons whose rows have no seed in common are left out.
     """
     found, results = {row["label"]: row for row in rows}, []
     for comparison in comparisons:
-        measures = {}
-        for name in found.get(comparison.row, {"measures": ()})["measures"]:
+        metrics = {}
+        for name in found.get(comparison.row, {"metrics": ()})["metrics"]:
             high, low, *less = (
                 values(found.get(label), name)
                 for label in (comparison.row, comparison.over, *(comparison.less or ()))
             )
             gained = minus(high, low)
-            measures[name] = summary(minus(gained, minus(*less)) if less else gained)
-        measures = {k: v for k, v in measures.items() if v["values"] and k not in OF_REGIONS}
-        if measures:
-            results.append({**vars(comparison), "measures": measures})
+            metrics[name] = summary(minus(gained, minus(*less)) if less else gained)
+        metrics = {k: v for k, v in metrics.items() if v["values"] and k not in OF_REGIONS}
+        if metrics:
+            results.append({**vars(comparison), "metrics": metrics})
     return results
 
 
@@ -206,16 +206,16 @@ def stage_two_gains(rows: list[dict]) -> list[dict]:
     return [
         {
             "row": row["label"],
-            "measures": {name: summary(minus(after, values(row, name))) for name in BEFORE},
+            "metrics": {name: summary(minus(after, values(row, name))) for name in BEFORE},
         }
         for row in rows
         if (after := values(row, UNSEEN))
     ]
 
 
-def values(row: dict | None, measure: str) -> dict:
-    """{seed: value} of a measure of a row; {} where it has none."""
-    found = row["measures"].get(measure) if row and measure not in OF_REGIONS else None
+def values(row: dict | None, metric: str) -> dict:
+    """{seed: value} of a metric of a row; {} where it has none."""
+    found = row["metrics"].get(metric) if row and metric not in OF_REGIONS else None
     return dict(zip(found["seeds"], found["values"], strict=True)) if found else {}
 
 
@@ -225,20 +225,20 @@ def minus(high: dict, low: dict) -> dict:
 
 
 def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
-    """{"rows", "measures": {name: highest - lowest mean}} over the rows of these labels.
+    """{"rows", "metrics": {name: highest - lowest mean}} over the rows of these labels.
 
-    Of the measures that all of them have; {} where fewer than two have results.
+    Of the metrics that all of them have; {} where fewer than two have results.
     """
-    found = [row for row in rows if row["label"] in labels and row["measures"]]
+    found = [row for row in rows if row["label"] in labels and row["metrics"]]
     if len(found) < 2:
         return {}
     means = {
-        name: [row["measures"][name]["mean"] for row in found]
-        for name in found[0]["measures"]
-        if all(name in row["measures"] for row in found)
+        name: [row["metrics"][name]["mean"] for row in found]
+        for name in found[0]["metrics"]
+        if all(name in row["metrics"] for row in found)
     }
-    measures = {name: max(values) - min(values) for name, values in means.items()}
-    return {"rows": [row["label"] for row in found], "measures": measures}
+    metrics = {name: max(values) - min(values) for name, values in means.items()}
+    return {"rows": [row["label"] for row in found], "metrics": metrics}
 
 
 def summary(values: dict) -> dict:

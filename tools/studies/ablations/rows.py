@@ -16,7 +16,7 @@ class Row:
     stage_two: labels that a stage two is trained on, for which the stage one is also evaluated on
         unseen scenes: "pseudo" (the row's own), "truth" (ground truth); None: no stage two.
     paper: {"3D": mIoU, "2D": mIoU, "stage two": mIoU} in % on ScanNet.
-    without: measures that would say nothing about the row, and are left out.
+    without: metrics that would say nothing about the row, and are left out.
     """
 
     label: str
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far `row` is above the row `over`, in every measure.
+    """How far `row` is above the row `over`, in every metric.
 
     what: the part in which they differ. less: two rows whose difference is taken off: what the
         part gives without another one.

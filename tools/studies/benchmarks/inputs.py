@@ -138,10 +138,10 @@ def teacher_logits(region, tags, scene, rng):
     first = np.zeros(num_regions + 1, dtype=int)
     first[region] = scene
     present = [np.flatnonzero(row) for row in tags]
-    favourite = np.array([rng.choice(present[s]) for s in first])
+    favorite = np.array([rng.choice(present[s]) for s in first])
     strength = rng.uniform(0, 7, num_regions + 1).astype(np.float32)  # last row: no region
     logits = rng.standard_normal((len(region), tags.shape[1]), dtype=np.float32)
-    logits[np.arange(len(region)), favourite[region]] += strength[region]
+    logits[np.arange(len(region)), favorite[region]] += strength[region]
     return logits
 
 

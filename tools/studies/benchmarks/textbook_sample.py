@@ -1,6 +1,6 @@
 """A training sample as a straightforward data set class makes it, for comparison with ours.
 
-Every step is taken on all points, as one reads it in the paper: transforms of geometry and colour
+Every step is taken on all points, as one reads it in the paper: transforms of geometry and color
 for teacher and student, voxels by unique rows, projection by 4 x 4 matrices, images by torchvision.
 Shapes: N points, V views of H x W pixels.
 """
@@ -39,7 +39,7 @@ def hsv_to_rgb(hsv):
 
 
 class HueSaturation:
-    """Turn the hue, scale the saturation, of every point's colour through HSV."""
+    """Turn the hue, scale the saturation, of every point's color through HSV."""
 
     def __init__(self, hue_max, saturation_max):
         self.hue_max, self.saturation_max = hue_max, saturation_max
@@ -54,7 +54,7 @@ class HueSaturation:
 
 
 def build_transforms(configs):
-    """The configured transforms, ours of the colours replaced by the one above."""
+    """The configured transforms, ours of the colors replaced by the one above."""
     result = []
     for config in map(dict, configs):
         if config["type"] == "WSegPCHueSaturation":

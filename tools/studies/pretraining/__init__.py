@@ -1,1 +1,1 @@
-"""Pre-training of an image network on rendered images that are labelled by construction."""
+"""Pre-training of an image network on rendered images that are labeled by construction."""

@@ -20,7 +20,7 @@ from pointcept_wsegpc.models.image_encoder import ImageEncoder
 from pointcept_wsegpc.transforms.images import jitter_image
 
 JITTER = (0.3, 0.3, 0.3, 0.1)  # brightness, contrast, saturation, hue
-SMALLEST_CROP = 0.6  # of an image's sides
+MIN_CROP = 0.6  # of an image's sides
 SAVE_EVERY = 100  # steps
 
 
@@ -55,7 +55,7 @@ def stacked(images, strength=None, rng=None) -> torch.Tensor:
 
 def cropped(image: np.ndarray, rng) -> np.ndarray:
     """A random part of an image (H, W, 3), at its size again, mirrored half of the time."""
-    share = rng.uniform(SMALLEST_CROP, 1)
+    share = rng.uniform(MIN_CROP, 1)
     index = []
     for pixels in image.shape[:2]:
         start = rng.uniform(0, 1 - share)

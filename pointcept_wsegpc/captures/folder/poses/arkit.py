@@ -2,7 +2,7 @@
 
 .traj: `timestamp`, axis times angle (3), translation (3), world-to-camera · STREAM/SCENE_TIME.png ·
 STREAM_intrinsics/SCENE_TIME.pincam: `width height fx fy cx cy` · lowres_depth/SCENE_TIME.png in
-millimetres. STREAM is lowres_wide, vga_wide or wide.
+millimeters. STREAM is lowres_wide, vga_wide or wide.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ A convention of one's own is a class with `files`, `is_there` and `read_trajecto
     @POSES.register("mine")
     class MyPoses(PoseFormat): ...
 
-Pixel centres are at integer coordinates; a camera looks along +z, x right, y down.
+Pixel centers are at integer coordinates; a camera looks along +z, x right, y down.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Camera:
 class Shot:
     """An image whose camera is known: camera_to_world (4, 4), and its depth image if any.
 
-    depth_camera: None where the depth image shares the camera of the colour image.
+    depth_camera: None where the depth image shares the camera of the color image.
     """
 
     camera_to_world: np.ndarray
@@ -69,7 +69,7 @@ class Trajectory:
     """All images of a scene in their order, the shots of those that have a pose, and the rest.
 
     unmatched: names of the poses that belong to no image. depth_scale: values of the depth images
-    in a metre, as the convention has it.
+    in a meter, as the convention has it.
     """
 
     images: list[Path]

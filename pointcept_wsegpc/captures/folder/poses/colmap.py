@@ -1,6 +1,6 @@
 """COLMAP's sparse model: cameras and images, as text or binary, in sparse/0, sparse or the scene.
 
-An image's pose is world-to-camera, quaternion (w first) and translation. Pixel centres lie at
+An image's pose is world-to-camera, quaternion (w first) and translation. Pixel centers lie at
 half-integers there.
 """
 

@@ -1,7 +1,7 @@
 """Nerfstudio's and instant-ngp's transforms.json: one file with all cameras and poses.
 
 `transform_matrix` is camera-to-world of an OpenGL camera: x right, y up, looking along -z. Pixel
-centres lie at half-integers there. Intrinsics stand at the top or with each frame.
+centers lie at half-integers there. Intrinsics stand at the top or with each frame.
 """
 
 import math
@@ -41,7 +41,7 @@ class NerfstudioPoses(PoseFormat):
     def read_trajectory(scene):
         data = read_json(scene / FILE)
         found = Trajectory([])
-        if data.get("integer_depth_scale"):  # instant-ngp: metres of one value
+        if data.get("integer_depth_scale"):  # instant-ngp: meters of one value
             found.depth_scale = 1 / float(data["integer_depth_scale"])
         for frame in data["frames"]:
             image = _image(scene, frame["file_path"])

@@ -41,7 +41,7 @@ class ScanNetPoses(PoseFormat):
 
 
 def _cameras(scene):
-    """The colour camera and the depth camera, which is None where the two are one."""
+    """The color camera and the depth camera, which is None where the two are one."""
     color, depth = (scene / f"intrinsic/intrinsic_{kind}.txt" for kind in ("color", "depth"))
     if not color.is_file():
         return find_intrinsic(scene), None

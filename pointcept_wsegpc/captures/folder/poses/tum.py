@@ -1,7 +1,7 @@
 """The TUM RGB-D benchmark's trajectory: `timestamp tx ty tz qx qy qz qw`, camera-to-world.
 
 groundtruth.txt or trajectory.txt · intrinsic.txt · rgb/TIMESTAMP.png and depth/TIMESTAMP.png, or
-rgb.txt and depth.txt with `timestamp path` lines. Depth images have 5000 values in a metre.
+rgb.txt and depth.txt with `timestamp path` lines. Depth images have 5000 values in a meter.
 """
 
 import numpy as np

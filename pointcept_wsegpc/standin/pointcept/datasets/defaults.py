@@ -21,7 +21,7 @@ class DefaultDataset(Dataset):
 
     ``split`` is a folder name, the name of a JSON file in ``data_root`` that lists scene folders
     relative to it, or a list of these. A sample carries ``coord`` (N, 3), ``color`` (N, 3) in
-    0..255, ``normal`` (N, 3) as float32; ``segment``, ``instance`` (N,) int32, -1 where unlabelled;
+    0..255, ``normal`` (N, 3) as float32; ``segment``, ``instance`` (N,) int32, -1 where unlabeled;
     ``name``, ``split``; then it goes through ``transform``.
     """
 
@@ -71,9 +71,9 @@ class DefaultDataset(Dataset):
             raise FileNotFoundError(f"{folder} has no coord.npy: prepare the scene again")
         for key in {"coord", "color", "normal"} & data.keys():
             data[key] = data[key].astype(np.float32)
-        unlabelled = np.full(len(data["coord"]), -1)
+        unlabeled = np.full(len(data["coord"]), -1)
         for key, asset in (("segment", self.SEGMENT), ("instance", "instance")):
-            data[key] = data.pop(asset, unlabelled).reshape(-1).astype(np.int32)
+            data[key] = data.pop(asset, unlabeled).reshape(-1).astype(np.int32)
         return dict(data, name=self.get_data_name(idx), split=folder.parent.name)
 
     def __getitem__(self, idx: int) -> dict:

@@ -1,1 +1,1 @@
-"""Registries, configuration, logging, optimisation and process helpers."""
+"""Registries, configuration, logging, optimization and process helpers."""

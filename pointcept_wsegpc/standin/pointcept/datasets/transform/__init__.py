@@ -98,7 +98,7 @@ def GridSample(
     data_dict, grid_size=0.05, hash_type="fnv", mode="train", return_inverse=False,
     return_grid_coord=False,
 ):  # fmt: skip
-    """One random point per occupied voxel of edge ``grid_size`` metres.
+    """One random point per occupied voxel of edge ``grid_size`` meters.
 
     ``return_grid_coord`` adds ``grid_coord`` (G, 3), voxel indices from 0; ``return_inverse`` adds
     ``inverse`` (N,), the voxel of each original point. Voxels are compared exactly, so any
@@ -154,7 +154,7 @@ def CenterShift(data_dict, apply_z=True):
 @transform
 def RandomRotate(data_dict, angle=(-1, 1), center=None, axis="z", always_apply=False, p=0.5):
     """With probability ``p`` turn about ``axis`` by an angle drawn from ``angle`` · π radians,
-    around ``center`` (metres; None: the middle of the bounding box). Normals turn too."""
+    around ``center`` (meters; None: the middle of the bounding box). Normals turn too."""
     if np.random.rand() >= (1 if always_apply else p):
         return data_dict
     coord, c = data_dict["coord"], "xyz".index(axis)
@@ -188,16 +188,16 @@ def RandomFlip(data_dict, p=0.5):
 
 @transform
 def RandomJitter(data_dict, sigma=0.01, clip=0.05):
-    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (metres)."""
+    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (meters)."""
     noise = (sigma * np.random.standard_normal(data_dict["coord"].shape)).clip(-clip, clip)
     return {**data_dict, "coord": data_dict["coord"] + noise.astype(np.float32)}
 
 
-# Colours (N, 3) in 0..255 -------------------------------------------------------------------------
+# Colors (N, 3) in 0..255 -------------------------------------------------------------------------
 
 
 def recolor(data_dict: dict, p: float, change) -> dict:
-    """With probability ``p``, if there is colour, ``change`` it."""
+    """With probability ``p``, if there is color, ``change`` it."""
     if "color" in data_dict and np.random.rand() < p:
         data_dict["color"] = change(data_dict["color"]).astype(np.float32)
     return data_dict
@@ -205,7 +205,7 @@ def recolor(data_dict: dict, p: float, change) -> dict:
 
 @transform
 def ChromaticAutoContrast(data_dict, p=0.2, blend_factor=None):
-    """Blend with the colours stretched to 0..255 (``blend_factor`` None: a random one)."""
+    """Blend with the colors stretched to 0..255 (``blend_factor`` None: a random one)."""
 
     def change(color):
         low, span = color.min(0), np.ptp(color, axis=0)

@@ -2,10 +2,12 @@
 
 Configs name it in `custom_imports`. That reaches only the process that reads the config, and
 Pointcept pickles the config to the processes that it spawns for several GPUs. So pickling a config
-goes through `restore_config` of this module, and unpickling it imports us there, too.
+goes through `restore_config` of this module, and unpickling it imports us there, too, and whatever
+else the config names.
 """
 
 import copyreg
+import importlib
 
 from . import renames
 from .host import ensure_pointcept
@@ -50,6 +52,9 @@ def restore_config(state):
     """Rebuild a pickled config; that this function had to be imported has registered us."""
     config = Config.__new__(Config)
     config.__setstate__(state)
+    modules = config.get("custom_imports", {}).get("imports", [])
+    for module in [modules] if isinstance(modules, str) else modules:
+        importlib.import_module(module)
     return config
 
 

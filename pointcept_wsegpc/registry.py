@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 PLUGINS = "pointcept_wsegpc.plugins"  # entry-point group; each entry names a module to import
+MODULES = "WSEGPC_PLUGINS"  # environment variable: modules of no installed package, with commas
 
 
 class Registry:
@@ -67,15 +69,18 @@ class Registry:
 
 @functools.cache
 def load_plugins() -> None:
-    """Import the modules in the entry-point group ``PLUGINS``, once per process.
+    """Import the users' modules, once per process.
 
-    Raises ImportError that names the plugin where its import fails.
+    Installed packages name theirs in the entry-point group ``PLUGINS``, the environment variable
+    ``MODULES`` names others. Raises ImportError that names the plugin where its import fails.
     """
-    for plugin in entry_points(group=PLUGINS):
+    named = filter(None, map(str.strip, os.environ.get(MODULES, "").split(",")))
+    modules = [EntryPoint(MODULES, module, PLUGINS) for module in named]
+    for plugin in [*entry_points(group=PLUGINS), *modules]:
         try:
             plugin.load()
         except Exception as error:
             raise ImportError(
                 f"plugin {plugin.name} ({plugin.value}) cannot be imported: {error}; "
-                "repair or uninstall the package that brings it"
+                "repair it, or uninstall the package that brings it"
             ) from error

@@ -3,7 +3,9 @@
 import os
 import random
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,3 +57,38 @@ def prepared_root(tmp_path_factory):
 def root_copy(prepared_root, tmp_path):
     """The same data set, to be changed."""
     return shutil.copytree(prepared_root, tmp_path / "prepared")
+
+
+@pytest.fixture(scope="session")
+def wheel_site(tmp_path_factory):
+    """A read-only folder in which a wheel of this checkout is installed, without what it needs."""
+    folder, repository = tmp_path_factory.mktemp("wheel"), Path(__file__).resolve().parents[1]
+    source, site, pip = folder / "source", folder / "site", [sys.executable, "-m", "pip"]
+    for name in ("pointcept_wsegpc", "configs"):
+        unwanted = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(repository / name, source / name, ignore=unwanted)
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(repository / name, source)
+    options = ["-q", "--no-deps", "--no-index"]
+    build = [*pip, "wheel", *options, "--no-build-isolation", "-w", folder, source]
+    subprocess.run(build, check=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([*pip, "install", *options, "--target", site, wheel], check=True)
+    paths = [site, *site.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield site
+    for path in paths:
+        path.chmod(0o755)
+
+
+@pytest.fixture(scope="session")
+def wheel_environment(wheel_site):
+    """Function: the environment of a process that imports the wheel, and what lies in folders."""
+
+    def environment(*folders, **variables):
+        path = os.pathsep.join(map(str, (wheel_site, *folders)))
+        values = {k: v for k, v in os.environ.items() if k != "POINTCEPT_ROOT"} | variables
+        return {**values, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+    return environment

@@ -61,7 +61,7 @@ def test_checks(root):
     assert not {"label-range", "label-dtype"} & set(found)
     for name, path in scenes.items():
         present = np.unique(truth(path)[truth(path) >= 0])
-        assert records[name]["labelled"] == [TABLE.names[i] for i in present]
+        assert records[name]["labeled"] == [TABLE.names[i] for i in present]
     keys = {p.key for p in check_tags(root, list(scenes), records, table).problems}
     assert keys <= {"tags-unused"}
     np.save(path / "truth.npy", np.full(len(truth(path)), 37))
@@ -104,7 +104,7 @@ def test_labels_and_reports(root, tmp_path):
     assert manifest["names"] == list(TABLE.names)
     assert manifest["quality"]["miou"]["3d"] == 1 == stage_two_miou(root, "train", tmp_path)
     stored = tmp_path / "store" / f"{name}.npz"
-    assert write_labeled((path, stored), TABLE, tmp_path) is None
+    assert write_labeled((path, stored, tmp_path / f"{name}.ply"), TABLE) is None
     header = (tmp_path / f"{name}.ply").read_bytes()[:4000].decode("latin-1")
     assert "label 36 otherfurniture" in header
     row = scene_row(path, [], {"ours": tmp_path}, TABLE)

@@ -26,6 +26,7 @@ NAMES = {
         [
             "WSegPCMultiViewDataset",
             "WSegPCPseudoLabelDataset",
+            "WSegPCSceneDataset",
         ],
     ),
     "transforms": (
@@ -72,6 +73,14 @@ def test_register_lists_every_module_that_registers():
     }
     listed = {module.__name__.removeprefix("pointcept_wsegpc.") for module in register.REGISTERED}
     assert listed == found
+
+
+def test_unpickling_a_config_imports_what_it_names(tmp_path, monkeypatch):
+    (tmp_path / "model_of_a_user.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    config = Config({"custom_imports": {"imports": ["model_of_a_user"]}})
+    pickle.loads(pickle.dumps(config))
+    assert sys.modules.pop("model_of_a_user")
 
 
 def test_a_pickled_config_is_the_config():

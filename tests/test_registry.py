@@ -58,6 +58,22 @@ def test_an_installed_plugin_fills_a_registry(fresh_plugins, tmp_path, monkeypat
     sys.modules.pop("zoo_of_others")
 
 
+def test_a_module_that_the_environment_names_fills_a_registry(fresh_plugins, tmp_path, monkeypatch):
+    animals = Registry("animal")
+    monkeypatch.setattr(registry, "animals", animals, raising=False)
+    (tmp_path / "zoo_next_door.py").write_text(
+        "from pointcept_wsegpc.registry import animals\nanimals.register('emu')('an emu')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("WSEGPC_PLUGINS", "zoo_next_door, json")
+    assert animals.names() == ["emu"]
+    sys.modules.pop("zoo_next_door")
+    registry.load_plugins.cache_clear()
+    monkeypatch.setenv("WSEGPC_PLUGINS", "no_such_zoo")
+    with pytest.raises(ImportError, match="no_such_zoo"):
+        animals.names()
+
+
 def test_a_broken_plugin_is_named(fresh_plugins, monkeypatch):
     def load():
         raise RuntimeError("no such device")

@@ -47,7 +47,9 @@ def check_points(
 
 def _load(findings, path):
     if not path.is_file():
-        findings.add(f"missing-{path.stem}", f"{path.name} is missing", PREPARE)
+        needed = path.stem == "coord"
+        fix = PREPARE if needed else f"leave {path.stem} out of feat_keys, or prepare it again"
+        findings.add(f"missing-{path.stem}", f"{path.name} is missing", fix, wasted=needed)
         return None
     try:
         return np.load(path)

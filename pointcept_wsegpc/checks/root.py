@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..contracts import scene as contract
 from ..contracts.classes import ClassTable, given_table
-from ..contracts.scene import SCENE_LAYOUT
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
 
@@ -24,21 +24,15 @@ def find_scenes(root: str | Path, splits: Sequence[str] = ()) -> dict[str, Path]
     Raises FileNotFoundError in one line where there is none.
     """
     root = Path(root).expanduser().resolve()
-    folders = sorted(p for p in root.glob("*/*") if p.is_dir() and _looks_like_scene(p))
-    scenes = {f"{p.parent.name}/{p.name}": p for p in folders if not p.parent.name.startswith(".")}
-    if splits:
-        scenes = {name: p for name, p in scenes.items() if p.parent.name in splits}
+    folders = contract.find_scenes(root, splits or None, *PARTS, "views")
+    scenes = {contract.split_key(folder, root): folder for folder in folders}
     if not scenes:
         which = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(
-            f"no scene{which} in {root}; expected {SCENE_LAYOUT}: give the data root that a "
-            "`wsegpc prepare` wrote"
+            f"no scene{which} in {root}; expected {contract.SCENE_LAYOUT}: give the data root that "
+            "a `wsegpc prepare` wrote"
         )
     return scenes
-
-
-def _looks_like_scene(folder):
-    return any((folder / part).exists() for part in (*PARTS, "views"))
 
 
 def class_table(text: str | None, root: str | Path) -> ClassTable:
@@ -115,9 +109,9 @@ def _check_coverage(findings, tags, splits):
 def _compare_labels(findings, tags, records):
     """Tags against the classes of the point labels, where there are labels."""
     labeled = {
-        name.partition("/")[2]: set(record["labelled"])
+        name.partition("/")[2]: set(record["labeled"])
         for name, record in records.items()
-        if "labelled" in record
+        if "labeled" in record
     }
     compared = [n for n in labeled if n in tags]
     differing = [n for n in compared if set(tags[n]) != labeled[n]]

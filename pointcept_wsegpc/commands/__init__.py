@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Say whether a data root is fit for training.",
     "regions": "Partition prepared scenes into regions.",
     "sweep-regions": "Show what a setting of a partition does to one cloud.",
+    "prior": "Lift 2D predictions to points, as a label store.",
     "train": "Train from a config.",
     "train-scans": "Run stage one on your own prepared scans.",
     "export-labels": "Write the pseudo-labels of a trained stage one.",

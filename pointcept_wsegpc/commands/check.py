@@ -92,7 +92,7 @@ def draw(scenes: dict, records: dict, count: int, tolerance: float, out: Path) -
     remarks = []
     for name in worst_first(drawable)[:count]:
         try:
-            points = read_points(scenes[name], ("coord", "color"))
+            points = read_points(scenes[name], ("coord",), ("color",))
             path, views = out / figure_of(name), read_views(scenes[name])
             draw_overlay(path, scenes[name], points, views, tolerance)
         except (ImportError, OSError, ValueError) as error:

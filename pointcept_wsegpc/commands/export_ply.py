@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
-from ..contracts.scene import scene_dirs
+from ..contracts.scene import scene_dirs, scene_key
 from ..visualize.ply import write_labeled
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
@@ -37,10 +37,10 @@ def command(data_root, store, out, classes, jobs):
     lead back to it, else those of the prepared scene.
     """
     table = given_table(classes) if classes else ClassTable.read(data_root)
-    labeled = find_labeled(data_root, store)
+    labeled = find_labeled(data_root.resolve(), store)
     claim(out, "export-ply", [f"{name}.ply" for name in labeled])
-    write = functools.partial(write_labeled, table=table, out=out)
-    outcome = jobs.run(write, labeled, title="write")
+    labeled = {name: (*pair, out / f"{name}.ply") for name, pair in labeled.items()}
+    outcome = jobs.run(functools.partial(write_labeled, table=table), labeled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):
         if note:
@@ -51,11 +51,8 @@ def command(data_root, store, out, classes, jobs):
 
 def find_labeled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
     """{scene: (its folder, its labels)} of all scenes that have labels."""
-    splits = sorted(path.name for path in root.glob("*/") if not path.name.startswith("."))
-    pairs = {
-        scene.name: (scene, store / f"{scene.name}.npz")
-        for scene in scene_dirs(root, splits or "train")
-    }
+    keys = {scene_key(scene, root): scene for scene in scene_dirs(root)}
+    pairs = {key: (scene, store / f"{key}.npz") for key, scene in keys.items()}
     labeled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
     if not labeled:
         raise FileNotFoundError(

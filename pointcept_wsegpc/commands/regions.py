@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..contracts.scene import scene_dirs
+from ..contracts.scene import scene_dirs, split_key
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions, Outcome
 from ..regions.scenes import report, report_text
@@ -157,12 +157,13 @@ def command(
 
 def find_scenes(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     """{split/name: folder} of the prepared scenes, and the names of other folders beside them."""
-    splits = splits or [split for split in SPLITS if (root / split).is_dir()]
-    splits = splits or sorted({p.parents[1].name for p in root.glob("[!.]*/*/coord.npy")}) or SPLITS
-    scenes = {f"{path.parent.name}/{path.name}": path for path in scene_dirs(root, splits)}
-    folders = [p for split in splits for p in sorted((root / split).glob("[!.]*"))]
-    names = [f"{path.parent.name}/{path.name}" for path in folders if path.is_dir()]
-    return scenes, [name for name in names if name not in scenes]
+    splits = splits or [split for split in SPLITS if (root / split).is_dir()] or None
+    scenes = {split_key(path, root): path for path in scene_dirs(root, splits)}
+    splits = splits or sorted({name.partition("/")[0] for name in scenes})
+    found = {folder for scene in scenes.values() for folder in (scene, *scene.parents)}
+    folders = [p for split in splits for p in sorted((root.resolve() / split).glob("[!.]*"))]
+    others = [path for path in folders if path.is_dir() and path not in found]
+    return scenes, [split_key(path, root) for path in others]
 
 
 def extract(settings: RegionSettings, scenes: dict, force: bool, jobs: JobOptions) -> Outcome:

@@ -169,9 +169,7 @@ class ClassTable:
     @classmethod
     def of_scene(cls, scene: str | Path) -> ClassTable:
         """The table of the data root that a scene's folder is in, however deep."""
-        scene = Path(scene).expanduser().resolve()
-        roots = scene.parents[1:]  # <root>/<split>/<scene>
-        return cls.read(next((r for r in roots if (r / CLASSES_FILE).is_file()), roots[0]))
+        return cls.read(root_of(scene))
 
     def write(self, root: str | Path, replace: bool = False) -> ClassTable:
         """Put the table into a data root; returns the one that is there then.
@@ -201,6 +199,12 @@ class ClassTable:
                 f"no class table {name!r} is shipped; expected {', '.join(shipped_names())}"
             )
         return cls.read(SHIPPED / f"{name}.json")
+
+
+def root_of(scene: str | Path) -> Path:
+    """The data root that a scene's folder is in, however deep: where its class table lies."""
+    roots = Path(scene).expanduser().resolve().parents[1:]  # <root>/<split>/<scene>
+    return next((root for root in roots if (root / CLASSES_FILE).is_file()), roots[0])
 
 
 def shipped_names() -> tuple[str, ...]:

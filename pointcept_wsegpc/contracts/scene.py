@@ -140,25 +140,37 @@ def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> l
 
 
 def find_scenes(
-    root: str | Path, splits: str | Iterable[str] | None = None, holding: str = "coord.npy"
+    root: str | Path, splits: str | Iterable[str] | None = None, *holding: str
 ) -> list[Path]:
-    """As `scene_dirs`, of folders that hold a file of that name; an empty data set has none."""
+    """As `scene_dirs`, of folders that hold anything of these names, by default coord.npy.
+
+    An empty data set has none.
+    """
     splits = ["[!.]*"] if splits is None else _listed(splits)
-    folders = (folder for split in splits for folder in Path(root).glob(split))
-    return sorted(scene for folder in folders for scene in _below(folder, holding))
+    folders = (folder for split in splits for folder in Path(root).glob(f"{split}/[!.]*"))
+    return sorted(scene for folder in folders for scene in scenes_below(folder, *holding))
 
 
 def _listed(splits):
     return [splits] if isinstance(splits, str) else list(splits)
 
 
-def _below(folder, holding):
-    """Folders below a folder that hold a file of that name; none of them inside another."""
+def scenes_below(folder: str | Path, *holding: str) -> Iterator[Path]:
+    """Folders that hold anything of these names: a folder itself, or those below it, at any depth.
+
+    None of them is inside another.
+    """
+    names = set(holding or ("coord.npy",))
     for path, folders, files in os.walk(folder, followlinks=True):
-        if holding in files and path != str(folder):
+        if names & {*folders, *files}:
             folders.clear()
             yield Path(path)
         folders[:] = [name for name in folders if not name.startswith(".")]
+
+
+def split_key(scene: str | Path, root: str | Path) -> str:
+    """A scene's folder relative to the data root, as commands name it: train/08/000123."""
+    return Path(scene).relative_to(Path(root).expanduser().resolve()).as_posix()
 
 
 def scene_key(scene: str | Path, root: str | Path) -> str:
@@ -174,12 +186,16 @@ def scene_key(scene: str | Path, root: str | Path) -> str:
 
 
 def read_points(
-    scene: str | Path, keys: Iterable[str] = ("coord", "color", "normal")
+    scene: str | Path,
+    keys: Iterable[str] = ("coord", "color", "normal"),
+    optional: Iterable[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Named point arrays of a scene folder; all must have one length."""
-    arrays = {}
-    for key in keys:
+    """Named point arrays of a scene folder, optional ones where there are; all of one length."""
+    arrays, optional = {}, tuple(optional)
+    for key in (*keys, *optional):
         path = Path(scene) / f"{key}.npy"
+        if key in optional and not path.is_file():
+            continue
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; a prepared scene holds {SCENE_LAYOUT}")
         arrays[key] = np.load(path)

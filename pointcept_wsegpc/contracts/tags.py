@@ -54,7 +54,7 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    scenes = find_scenes(root, holding=MANIFEST)
+    scenes = find_scenes(root, None, MANIFEST)
     tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
     return {scene: names for scene, names in tags.items() if names is not None}
 

@@ -1,4 +1,4 @@
-"""Stage two: scenes of any registered data set, labeled by a label store.
+"""Stage two: scenes of any registered data set, labeled by a label store or by ground truth.
 
 N points of a scene.
 """
@@ -15,52 +15,47 @@ from torch.utils.data import Dataset
 
 from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import scene_dirs, scene_key
+from ..contracts.scene import scene_dirs, scene_key, scenes_below
 from .seeding import EpochSeeded
 
 GROUND_TRUTH = ("segment", "instance")  # prefix of files with ground truth
 
 
-@DATASETS.register_module("WSegPCPseudoLabelDataset")
-class PseudoLabelDataset(EpochSeeded, Dataset):
-    """A data set whose `segment` comes from pseudo-labels, never from ground truth.
+@DATASETS.register_module("WSegPCSceneDataset")
+class SceneDataset(EpochSeeded, Dataset):
+    """Scenes at any depth below their split's folder, with the labels of their class table's file.
+
+    For evaluation, and for scenes to predict: without that file all labels are IGNORE.
 
     Args:
-        store: folder of the label store; its scenes are known by their folders in the data root,
-            without that of the split.
         dataset: registered type of a data set with Pointcept's `get_data`, `data_list` and
             `data_root`, as its DefaultDataset and what derives from it.
-        min_confidence: points below it become IGNORE; 0 keeps every label.
-        names: class names that the store must have been written with; default: those of the data
-            root's class table.
+        names: class names that the labels are of; default: those of the data root's class table.
         transform: of the labeled points.
         settings: the other arguments of the data set.
     """
 
     def __init__(
         self,
-        store: str | Path,
-        dataset: str = "ScanNetDataset",
-        min_confidence: float = 0.0,
+        dataset: str = "DefaultDataset",
         names: Sequence[str] | None = None,
         transform: Sequence[dict] | None = None,
         **settings,
     ):
         self.init_seeding()
-        self.store = LabelStore.load(store)
-        self.min_confidence = min_confidence
         self.transform = Compose(transform)
         self.dataset = dataset = DATASETS.build({"type": dataset, **settings})
         if not dataset.data_list:
             scene_dirs(dataset.data_root, dataset.split)  # says where it looked, and for what
-        # Pointcept lists a folder in the order of the file system; sorted, a seed means one order
-        # of scenes on every machine.
-        dataset.data_list = sorted(dataset.data_list, key=str)
+        # Pointcept lists what is directly in a split's folder, in the order of the file system;
+        # sorted, a seed means one order of scenes on every machine.
+        dataset.data_list = sorted(
+            str(scene) for path in dataset.data_list for scene in scenes_below(path)
+        )
         dataset.VALID_ASSETS = [a for a in dataset.VALID_ASSETS if not a.startswith(GROUND_TRUTH)]
-        root = dataset.data_root  # as the scenes' paths begin: links in it are not resolved
-        self.scene_keys = [scene_key(scene, root) for scene in dataset.data_list]
-        self.names = tuple(names or ClassTable.read(root).names)
-        self.store.check(self.names, self.scene_keys)
+        self.root = Path(dataset.data_root)  # as the scenes' paths begin: links are not resolved
+        self.scene_keys = [scene_key(scene, self.root) for scene in dataset.data_list]
+        self.names = tuple(names or ClassTable.read(self.root).names)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -74,10 +69,45 @@ class PseudoLabelDataset(EpochSeeded, Dataset):
         return self.scene_keys[index % len(self.scene_keys)]
 
     def get_data(self, index: int) -> dict:
-        """Arrays of a scene with the labels of the store, before any transform."""
-        name = self.get_data_name(index)
-        data = {**self.dataset.get_data(index), "name": name}
-        stored = self.store.read(name, len(data["coord"]), ("label", "confidence"))
-        keep = stored["confidence"] >= self.min_confidence
-        data["segment"] = np.where(keep, stored["label"], IGNORE).astype(np.int32)
+        """Arrays of a scene and its labels, before any transform."""
+        data = {**self.dataset.get_data(index), "name": self.get_data_name(index)}
+        data["segment"] = self.read_labels(index, len(data["coord"])).astype(np.int32)
         return data
+
+    def read_labels(self, index: int, num_points: int) -> np.ndarray:
+        """Labels (N,) of a scene, IGNORE where there is none."""
+        table = ClassTable.read(self.root)
+        folder = Path(self.dataset.data_list[index % len(self.scene_keys)])
+        path = folder / f"{table.label_file}.npy"
+        if not path.is_file():
+            return np.full(num_points, IGNORE)
+        return table.clean(np.load(path).reshape(-1), path)
+
+
+@DATASETS.register_module("WSegPCPseudoLabelDataset")
+class PseudoLabelDataset(SceneDataset):
+    """A data set whose `segment` comes from pseudo-labels, never from ground truth.
+
+    Args:
+        store: folder of the label store, written with the class names `names`; its scenes are known
+            by their folders in the data root, without that of the split.
+        min_confidence: points below it become IGNORE; 0 keeps every label.
+        dataset, settings: see `SceneDataset`.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        dataset: str = "ScanNetDataset",
+        min_confidence: float = 0.0,
+        **settings,
+    ):
+        self.store = LabelStore.load(store)
+        self.min_confidence = min_confidence
+        super().__init__(dataset, **settings)
+        self.store.check(self.names, self.scene_keys)
+
+    def read_labels(self, index: int, num_points: int) -> np.ndarray:
+        """Labels (N,) of a scene in the store."""
+        stored = self.store.read(self.get_data_name(index), num_points, ("label", "confidence"))
+        return np.where(stored["confidence"] >= self.min_confidence, stored["label"], IGNORE)

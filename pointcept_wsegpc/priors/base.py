@@ -27,8 +27,9 @@ class Predictor(Protocol):
     def scores(self, scene: str, frame: int, image: np.ndarray) -> np.ndarray | None:
         """Scores (K, H, W) float, probabilities, of one view; None where there is no prediction.
 
-        scene: its folder's path in the split; frame: the view's number; image: (H', W', 3) uint8.
-        The grid of the scores may be of another size than the image, with the same edges.
+        scene: its key, that is its folder's path in the split; frame: the view's number; image:
+        (H', W', 3) uint8. The grid of the scores may be of another size than the image, with the
+        same edges.
         """
 
 

@@ -33,12 +33,13 @@ def lift_scene(
     mapping: Mapping[str, str] | None = None,
     how: str = "log",
     tolerance: tuple[float, float] = (0.05, 0.05),
+    key: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Class probabilities of a prepared scene's points from a predictor's scores of its views.
 
     tags: class names of the scene, all others get no probability; mapping: see `class_map`; how,
     tolerance: see `lift`. Where depth images are missing, a z-buffer of the points takes their
-    place.
+    place. key: what the predictor knows the scene by; default: its folder's name.
     Returns: probs (N, C) float32, seen (N,) int64, and the frames without a prediction.
     """
     coord = torch.from_numpy(read_points(scene, ("coord",))["coord"])
@@ -49,7 +50,7 @@ def lift_scene(
     skipped = []
     for view, frame in enumerate(views.frame.tolist()):
         image = read_view_image(scene, frame, "color")
-        scores = predictor.scores(scene.name, frame, image)
+        scores = predictor.scores(key or scene.name, frame, image)
         if scores is None:
             skipped.append(frame)
             continue
@@ -75,15 +76,16 @@ def write_prior(
 ) -> dict[str, list[int]]:
     """Lift the predictions of scenes, {key: folder}, into an opened store; settings: `lift_scene`.
 
-    scene_tags: {scene: class names}, None: without tags. Scenes that the store has are not done
-    again. Returns the frames without a prediction by scene, where there are any.
+    key: of the scene in store and tags, see `scene_key`. scene_tags: {key: class names}, None:
+    without tags. Scenes that the store has are not done again. Returns the frames without a
+    prediction by scene, where there are any.
     """
     without = {}
     for key, scene in scenes.items():
         if store.has(key):
             continue
-        tags = None if scene_tags is None else scene_tags[scene.name]
-        probs, seen, skipped = lift_scene(scene, predictor, table, tags, **settings)
+        tags = None if scene_tags is None else scene_tags[key]
+        probs, seen, skipped = lift_scene(scene, predictor, table, tags, key=key, **settings)
         label = np.where(seen > 0, probs.argmax(1), IGNORE)
         nowhere = np.full(len(label), -1)  # region voting is left to the reader of the prior
         store.write(

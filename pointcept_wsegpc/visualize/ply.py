@@ -28,14 +28,14 @@ def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.
 UNLABELED = (153, 153, 153)
 
 
-def write_labeled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str | None:
-    """Write OUT/<scene>.ply of (scene's folder, its labels .npz); returns a remark or None.
+def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None:
+    """Write a .ply of (scene's folder, its labels .npz, file to write); a remark or None.
 
     Raises ValueError where labels and points differ in number, or a label is no class.
     """
-    scene, path = (Path(part) for part in pair)
+    scene, path, out = map(Path, job)
     values = _read_labels(path)
-    prepared = read_points(scene, ("coord", "color"))
+    prepared = read_points(scene, ("coord",), ("color",))
     if len(values["label"]) != len(prepared["coord"]):
         raise ValueError(
             f"{path} has {len(values['label'])} labels, {scene} {len(prepared['coord'])} points; "
@@ -48,7 +48,7 @@ def write_labeled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str 
         )
     cloud, remark = _scan(scene)
     if cloud is None:
-        cloud = PointCloud(prepared["coord"], prepared["color"])
+        cloud = PointCloud(prepared["coord"])
     else:
         missing = {"label": IGNORE, "confidence": 0}
         values = {key: values_of_scan(scene, values[key], missing[key]) for key in values}
@@ -57,7 +57,8 @@ def write_labeled(pair: tuple[Path, Path], table: ClassTable, out: Path) -> str 
         properties["confidence"] = values["confidence"].astype("<f4")
     color = label_colors(table, UNLABELED)[values["label"]]  # IGNORE is the last row
     legend = [f"label {i} {name}" for i, name in enumerate(table.names)]
-    write_ply(Path(out) / f"{scene.name}.ply", cloud.coord, color, cloud.face, legend, **properties)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_ply(out, cloud.coord, color, cloud.face, legend, **properties)
     return remark
 
 

@@ -524,8 +524,9 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     prepared = read_points(capture.target)["coord"]
     label = (prepared[:, 1] > 2.95).astype(np.int16)  # the wall
     write_store(tmp_path / "store", {"a": (label, np.full(len(label), 0.75))})
-    pair = (capture.target, tmp_path / "store/a.npz")
-    assert write_labeled(pair, ClassTable(["floor", "wall"]), tmp_path / "ply") is None
+    job = (capture.target, tmp_path / "store/a.npz", tmp_path / "ply/a.ply")
+    table = ClassTable(["floor", "wall"])
+    assert write_labeled(job, table) is None
     ply = PlyData.read(str(tmp_path / "ply/a.ply"))
     vertex = ply["vertex"]
     assert np.allclose(np.stack([vertex[axis] for axis in "xyz"], 1), coord, atol=1e-6)
@@ -534,15 +535,13 @@ def test_labels_return_to_every_scanned_point(tmp_path):
     assert (vertex["label"] == surface)[far].all() and (vertex["confidence"] == 0.75).all()
     assert len(np.unique(np.stack([vertex["red"], vertex["green"], vertex["blue"]]), axis=1).T) == 2
     (capture.folder / "mesh.ply").unlink()
-    assert "is gone; the prepared points" in write_labeled(
-        pair, ClassTable(["floor", "wall"]), tmp_path
-    )
-    assert len(PlyData.read(str(tmp_path / "a.ply"))["vertex"]) == len(prepared)
+    assert "is gone; the prepared points" in write_labeled(job, table)
+    assert len(PlyData.read(str(tmp_path / "ply/a.ply"))["vertex"]) == len(prepared)
     with pytest.raises(ValueError, match="has the label 1"):
-        write_labeled(pair, ClassTable(["floor"]), tmp_path)
+        write_labeled(job, ClassTable(["floor"]))
     write_store(tmp_path / "store", {"a": label[1:]})
     with pytest.raises(ValueError, match="label this data set again"):
-        write_labeled(pair, ClassTable(["floor", "wall"]), tmp_path)
+        write_labeled(job, table)
 
 
 # ------------------------------------------------------------------------------------ the tools
@@ -664,7 +663,7 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
     path = tmp_path / "a.npz"
     path.write_text("text") if arrays is None else np.savez(path, **arrays)
     with pytest.raises(ValueError, match=message):
-        write_labeled((tmp_path / "a", path), ClassTable(["floor", "wall"]), tmp_path / "out")
+        write_labeled((tmp_path / "a", path, tmp_path / "a.ply"), ClassTable(["floor", "wall"]))
 
 
 def test_labeled_files_of_a_data_set(tmp_path, run_tool):

@@ -341,8 +341,6 @@ def test_blank_depth(scene):
     ("part", "key"),
     [
         ("coord.npy", "missing-coord"),
-        ("color.npy", "missing-color"),
-        ("normal.npy", "missing-normal"),
         ("region.npy", "missing-region"),
         ("views.npz", "missing-views.npz"),
         ("views/000002.jpg", "missing-color-images"),
@@ -353,6 +351,14 @@ def test_blank_depth(scene):
 def test_missing_parts(scene, part, key):
     (scene / part).unlink()
     assert list(grave(scene)) == [key]
+
+
+@pytest.mark.parametrize("key", ["color", "normal"])
+def test_colors_and_normals_may_be_missing(scene, key):
+    (scene / f"{key}.npy").unlink()
+    assert not grave(scene)
+    said = [problem["key"] for problem in check_scene(scene, SETTINGS)["problems"]]
+    assert f"missing-{key}" in said
 
 
 def test_a_scene_without_views_is_told_and_allowed(scene):

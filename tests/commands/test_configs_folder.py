@@ -1,9 +1,7 @@
 """Where configs are found: in a checkout, in a wheel, in Pointcept's folder; and the link there."""
 
-import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -85,28 +83,14 @@ print(configs.configs_folder(), cfg.model.type)
 
 
 @pytest.mark.slow
-def test_a_wheel_that_is_installed_read_only_has_the_configs(tmp_path):
-    source, site = tmp_path / "source", tmp_path / "site"
-    files = subprocess.check_output(["git", "ls-files"], cwd=REPOSITORY, text=True).splitlines()
-    for name in files:
-        if name.startswith(("pointcept_wsegpc/", "configs/", "setup", "pyproject", "README", "LI")):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "-w", tmp_path, source], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(site)
-    for path in [site, *site.rglob("*")]:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("POINTCEPT_ROOT", None)
-    code = [sys.executable, "-c", WITHOUT_A_CHECKOUT, site]
-    said = subprocess.check_output(code, cwd=tmp_path, env=environment, text=True).splitlines()[-1]
-    assert said == f"{site}/pointcept_wsegpc/configs WSegPC"
-    names = zipfile.ZipFile(wheel).namelist()
-    packed = {name.partition("/configs/")[2] for name in names if "/configs/" in name}
+def test_a_wheel_that_is_installed_read_only_has_the_configs(
+    tmp_path, wheel_site, wheel_environment
+):
+    code = [sys.executable, "-c", WITHOUT_A_CHECKOUT, wheel_site]
+    said = subprocess.check_output(code, cwd=tmp_path, env=wheel_environment(), text=True)
+    assert said.splitlines()[-1] == f"{wheel_site}/pointcept_wsegpc/configs WSegPC"
+    configs = wheel_site / "pointcept_wsegpc/configs"
+    packed = {path.relative_to(configs).as_posix() for path in configs.rglob("*.py")}
     assert packed == {
-        name.removeprefix("configs/") for name in files if name.startswith("configs/")
+        path.relative_to(configs_folder()).as_posix() for path in configs_folder().rglob("*.py")
     }
-    for path in [site, *site.rglob("*")]:
-        path.chmod(0o755)

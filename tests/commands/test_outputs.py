@@ -74,6 +74,12 @@ def _(inputs, out):
     return [inputs["root"], "--raw", inputs["arrays"], "--store", out]
 
 
+@command("prior")
+def _(inputs, out):
+    return [inputs["root"], "--predictor", "files", "--set", f"folder={inputs['arrays']}",
+            "names=['wall', 'sky']", "--store", out]  # fmt: skip
+
+
 @command("synthesize")
 def _(inputs, out):
     return ["--num-train", 1, "--num-val", 0, "--points", 500, "--frames", 4, "--workers", 1,

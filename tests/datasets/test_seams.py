@@ -296,6 +296,18 @@ def test_pseudo_labels_of_any_data_set(root_copy, tmp_path):
     np.testing.assert_array_equal(sample["segment"], np.arange(len(sample["coord"])) % 20)
 
 
+def test_scenes_with_the_labels_of_their_table(root_copy):
+    table = ClassTable.read(root_copy)
+    nested(root_copy)
+    data = build_dataset({"type": "WSegPCSceneDataset", "data_root": str(root_copy)})
+    assert [data.get_data_name(i) for i in range(len(data))] == data.scene_keys
+    assert data.scene_keys == ["00/000001", "01/000001", "02/000001"]
+    path = root_copy / "train/01/000001" / f"{table.label_file}.npy"
+    np.testing.assert_array_equal(data[1]["segment"], table.clean(np.load(path), path))
+    path.unlink()
+    assert (data[1]["segment"] == -1).all()
+
+
 # ------------------------------------------------------------------------------------ old names
 
 

@@ -43,7 +43,7 @@ def label_maps(prepared_root, tmp_path):
 
 def test_true_label_maps_give_true_labels(prepared_root, label_maps, tmp_path):
     table = ClassTable.read(prepared_root)
-    scenes = {f"train/{s.name}": s for s in scene_dirs(prepared_root, "train")}
+    scenes = {s.name: s for s in scene_dirs(prepared_root, "train")}
     predictor = PREDICTORS.get("files")(label_maps, table.names)
     tags = read_scene_tags(prepared_root / "scene_tags.json")
     store = LabelStore(tmp_path / "prior", table.names, {"prior": "files"}).open(scenes)

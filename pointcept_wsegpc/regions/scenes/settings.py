@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...contracts.classes import root_of
+from ...contracts.scene import split_key
 from .. import PARTITIONS, Partition
 from ..depth_view import DEPTH_NOISE
 from ..registry import Method
@@ -141,8 +143,9 @@ def with_absolute_paths(method: Method, given: dict[str, Any]) -> dict[str, Any]
 
 def of_scene(partition: Partition, scene: Path) -> Partition:
     """The partition of one scene: its names stand in the paths of its files."""
+    split, _, name = split_key(scene.resolve(), root_of(scene)).partition("/")
     paths = {
-        key: path.replace("{scene}", scene.name).replace("{split}", scene.parent.name)
+        key: path.replace("{scene}", name).replace("{split}", split)
         for key, path in files_of(partition).items()
     }
     settings = dataclasses.replace(partition.settings, **paths)

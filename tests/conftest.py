@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cli import wsegpc
 
 from pointcept_wsegpc import host
 from pointcept_wsegpc.captures.base import find_captures, prepare
@@ -26,6 +27,9 @@ if "CONTRACT_ENGINE" not in os.environ:
     if engine is not None and not engine.is_standin:
         os.environ.setdefault("POINTCEPT_ROOT", str(engine.path))
     sys.path.insert(0, str(host.STANDIN_ROOT))
+
+
+torch.set_num_threads(1)  # more only get in each other's way on networks and clouds so small
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,18 @@ def prepared_root(tmp_path_factory):
 def root_copy(prepared_root, tmp_path):
     """The same data set, to be changed."""
     return shutil.copytree(prepared_root, tmp_path / "prepared")
+
+
+@pytest.fixture
+def run_tool(caplog):
+    """run_tool(*words): (exit status, all that is said) of a sub-command, in this process."""
+
+    def call(*words):
+        caplog.clear()
+        result = wsegpc(*words)
+        return result.exit_code, result.output + caplog.text
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -475,12 +475,7 @@ def run_in(checkout, *arguments, program=sys.executable):
     result = subprocess.run(
         [program, *map(str, arguments)],
         cwd=checkout,
-        env={
-            **os.environ,
-            "PYTHON": sys.executable,
-            "PYTHONPATH": path,
-            "OMP_NUM_THREADS": "1",
-        },
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

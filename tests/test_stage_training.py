@@ -19,12 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs/quickstart"
 
 # Three scenes, batches of two: an epoch of the trainer has three steps.
-SMALL = {
-    "batch_size": 2,
-    "epoch": 6,
-    "eval_epoch": 3,
-    "num_worker": 1,
-}
+SMALL = {"batch_size": 2, "epoch": 6, "eval_epoch": 3, "num_worker": 1}
 STAGE_ONE = {
     "model.backbone.planes": "(8,8,8,8,8,8,8,8)",
     "model.image_encoder.name": "resnet10t",
@@ -116,11 +111,7 @@ def check_same_end(whole, resumed, scores=True):
 
 def resume(folder):
     """Go on as scripts/train.sh does: from the dumped config and the last checkpoint."""
-    settings = {
-        "save_path": folder,
-        "resume": True,
-        "weight": folder / "model/model_last.pth",
-    }
+    settings = {"save_path": folder, "resume": True, "weight": folder / "model/model_last.pth"}
     return train(folder / "config.py", settings)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import own_scan
 import pytest
 import raw_scan
-from cli import wsegpc
 from PIL import Image
 from plyfile import PlyData
 from scipy.ndimage import map_coordinates
@@ -21,7 +20,6 @@ from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepar
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
 from pointcept_wsegpc.captures.folder.poses.base import Camera
 from pointcept_wsegpc.captures.folder.raw import follow_splits
-from pointcept_wsegpc.captures.folder.report import scene_notes
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
@@ -42,18 +40,6 @@ def capture_of(tmp_path, name="a", writer=own_scan.scannet, count=4):
     scene = tmp_path / "raw" / name
     writer(scene, count)
     return FolderCapture(name, "train", tmp_path / "out", scene)
-
-
-@pytest.fixture
-def run_tool(caplog):
-    """run_tool(*arguments): (exit status, all that is said), in this process."""
-
-    def call(*arguments):
-        caplog.clear()
-        result = wsegpc(*arguments)
-        return result.exit_code, result.output + caplog.text
-
-    return call
 
 
 def views_of(scene):
@@ -632,24 +618,6 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
         assert status and message in printed
 
 
-def test_what_an_owner_is_told():
-    fit = {"depth_error": None, "color_agreement": 0.05}
-    manifest = {"num_scanned": 9, "num_points": 9, "colored": False, "extent": 4200.0, "fit": fit}
-    notes = list(scene_notes(manifest))
-    assert [note.split(";")[0] for note in notes] == [
-        "its cloud has no colors",
-        "it is 4200 m long",
-        "colors of points and images hardly agree (correlation 0.05)",
-    ]
-    rendered = {"rendered_depth": {"from": "points", "views": [0, 2]}, "num_views": 3}
-    assert (
-        "no depth image goes with 2 of 3 images; their depth is rendered from its points"
-        in scene_notes({**manifest, **rendered})
-    )
-    fine = {**manifest, "colored": True, "extent": 6.0, "fit": None}
-    assert list(scene_notes(fine)) == []
-
-
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -668,11 +636,8 @@ def test_odd_labels_get_one_line(arrays, message, tmp_path):
 
 def test_labeled_files_of_a_data_set(tmp_path, run_tool):
     run_tool("prepare", "scans", "--template", tmp_path / "raw")
-    run_tool(
-        *("prepare", "scans", "--raw", tmp_path / "raw"),
-        *("--out", tmp_path / "o"),
-        *("--size", "32x24"),
-    )
+    paths = ("--raw", tmp_path / "raw", "--out", tmp_path / "o")
+    run_tool("prepare", "scans", *paths, "--size", "32x24")
     store, out = tmp_path / "store", tmp_path / "ply"
     arguments = (tmp_path / "o", "--store", store, "--out", out)
     assert "no label of a scene of" in run_tool("export-ply", *arguments)[1]

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import s3dis_rooms
-from cli import wsegpc
 from PIL import Image
 
 from pointcept_wsegpc import camera
@@ -38,7 +37,6 @@ from pointcept_wsegpc.captures.s3dis.points import (
     read_object,
     read_preprocessed_room,
     read_raw_room,
-    repair_bytes,
 )
 from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings, choose_views, problem
 from pointcept_wsegpc.contracts.classes import ClassTable
@@ -384,11 +382,6 @@ def test_corrupt_bytes_are_mended_in_memory(tmp_path, caplog, name):
     assert path.read_bytes() == content
 
 
-def test_clean_text_is_not_touched():
-    clean = b"1 2 3 4 5 6\r\n\t1 2 3 4 5 6\n"
-    assert repair_bytes(clean) == (clean, [])
-
-
 def test_repairs_and_the_duplicate_are_in_the_manifest(room):
     folder, capture = room
     objects = folder / "raw/Area_1/office_1/Annotations"
@@ -567,18 +560,6 @@ def test_views_are_those_that_see_most():
 # ----------------------------------------------------------------------------------------- the tool
 
 
-@pytest.fixture
-def run_tool(caplog):
-    """run_tool(*options): (exit status, all that is said), in this process."""
-
-    def call(*options):
-        caplog.clear()
-        result = wsegpc("prepare", "s3dis", *options)
-        return result.exit_code, result.output + caplog.text
-
-    return call
-
-
 def test_the_tool_reports_every_room_and_resumes(release, tmp_path, run_tool):
     folder, _ = release
     shutil.copytree(folder / "raw/Area_1", tmp_path / "raw/Area_1")
@@ -589,7 +570,7 @@ def test_the_tool_reports_every_room_and_resumes(release, tmp_path, run_tool):
     wall.write_bytes(text.replace(b"0", b"\x10", 1))
     arguments = ("--raw", tmp_path / "raw", "--images", folder / "images", "--size", "64x64")
     arguments += ("--out", tmp_path / "out", "--split", "Area_1", "Area_3")
-    status, text = run_tool(*arguments)
+    status, text = run_tool("prepare", "s3dis", *arguments)
     # At 64 px and the real 5 cm these coarse rooms still agree.
     assert status == 0, text
     assert "2 done, 0 already finished, 0 failed" in text
@@ -607,7 +588,7 @@ def test_the_tool_reports_every_room_and_resumes(release, tmp_path, run_tool):
     tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
     assert list(tags) == ["Area_1-WC_1", "Area_1-office_1"] and tags["Area_1-WC_1"]
     assert "mixture" not in text
-    _, again = run_tool(*arguments)
+    _, again = run_tool("prepare", "s3dis", *arguments)
     assert "0 done, 2 already finished" in again and "Area_1-office_1: 4" in again
 
 
@@ -615,18 +596,9 @@ def test_the_tool_names_a_mixture_of_releases(release, tmp_path, run_tool):
     folder, _ = release
     shutil.copytree(folder / "preprocessed/Area_1/office_1", tmp_path / "points/Area_1/office_1")
     shutil.copytree(folder / "aligned/Area_2/office_1", tmp_path / "points/Area_2/office_1")
-    status, text = run_tool(
-        "--raw",
-        tmp_path / "points",
-        "--images",
-        folder / "images",
-        "--out",
-        tmp_path / "out",
-        "--angles",
-        folder / "raw",
-        "--size",
-        "64x64",
-    )
+    arguments = ("--raw", tmp_path / "points", "--images", folder / "images", "--size", "64x64")
+    arguments += ("--out", tmp_path / "out", "--angles", folder / "raw")
+    status, text = run_tool("prepare", "s3dis", *arguments)
     assert status == 0, text
     counts = "1 as released, 1 aligned about the room's middle"
     assert f"points are a mixture ({counts})" in text

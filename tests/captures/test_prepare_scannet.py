@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import raw_scan
-from cli import wsegpc
 from PIL import Image
 
 from pointcept_wsegpc import camera
@@ -57,18 +56,6 @@ def prepared(tmp_path_factory):
     """(capture, manifest) of one good scene."""
     capture = capture_of(tmp_path_factory.mktemp("prepared"))
     return capture, prepare(capture, SETTINGS)
-
-
-@pytest.fixture
-def run_tool(caplog):
-    """run_tool(*options): (exit status, all that is said), in this process."""
-
-    def call(*options):
-        caplog.clear()
-        result = wsegpc("prepare", "scannet", *options)
-        return result.exit_code, result.output + caplog.text
-
-    return call
 
 
 # --------------------------------------------------------------------------- what is written
@@ -467,7 +454,7 @@ def test_the_tool_resumes_and_reports(tmp_path, run_tool):
         raw_scan.write_scan(raw, name, bad={2: blank_depth})
     raw_scan.write_scan(raw, names[2], num_frames=1, bad={0: spoil_pose})
     arguments = ("--raw", raw, "--out", out, "--stride", 2, "--size", "32x24")
-    status, text = run_tool(*arguments)
+    status, text = run_tool("prepare", "scannet", *arguments)
     assert status == 1
     assert "2 done, 0 already finished, 1 failed" in text
     assert "failed train/scene0002_00" in text and "no valid frame" in text
@@ -477,9 +464,9 @@ def test_the_tool_resumes_and_reports(tmp_path, run_tool):
     assert ClassTable.read(out) == SCANNET20
 
     before = snapshot(out / "train" / names[0])
-    assert "0 done, 2 already finished, 1 failed" in run_tool(*arguments)[1]
+    assert "0 done, 2 already finished, 1 failed" in run_tool("prepare", "scannet", *arguments)[1]
     assert snapshot(out / "train" / names[0]) == before
-    _, text = run_tool(*arguments[:-1], "16x12")
+    _, text = run_tool("prepare", "scannet", *arguments[:-1], "16x12")
     assert "2 done, 0 already finished" in text
     assert (read_views(out / "val" / names[1]).size == (12, 16)).all()
     assert not list((out / ".partial").rglob("*.*"))
@@ -489,7 +476,7 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path, run_tool):
     """Made by the generator, whose cameras, noise and bad frames are not this file's."""
     generate_dataset(tmp_path / "raw", 1, 1, points=8000, frames=12)
     arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--stride", 1)
-    status, text = run_tool(*arguments, "--size", "32x24")
+    status, text = run_tool("prepare", "scannet", *arguments, "--size", "32x24")
     assert status == 0 and "skipped: blank depth" in text and "non-finite pose" in text
     tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
     scenes = scene_dirs(tmp_path / "out", ["train", "val"])
@@ -526,7 +513,9 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
         (("--stride", "0"), "at least 1"),
         (("--shard", "3/2"), "i counts from 1 to n"),
     ):
-        status, text = run_tool("--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra)
+        status, text = run_tool(
+            "prepare", "scannet", "--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra
+        )
         assert status and message in text and "Traceback" not in text
 
 

@@ -181,8 +181,7 @@ def test_colors():
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["RandomRotate", "RandomFlip", "ChromaticAutoContrast", "ChromaticTranslation"],
+    "name", ["RandomRotate", "RandomFlip", "ChromaticAutoContrast", "ChromaticTranslation"]
 )
 def test_probability_zero_changes_nothing(name):
     data = build(name, p=0)(scene())

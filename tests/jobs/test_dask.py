@@ -93,8 +93,5 @@ def test_a_scheduler_that_is_not_there(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        with (
-            dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-            pytest.raises(OSError),
-        ):
+        with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(OSError):
             run_jobs(abs, {"a": 1}, scheduler=address)

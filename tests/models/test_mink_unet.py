@@ -17,14 +17,6 @@ from pointcept_wsegpc.models.sparse_conv import let_spconv_run_without_cuda, spa
 SLIM = {"planes": (8, 8, 16, 16, 16, 8, 8, 8), "layers": (1,) * 8}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # spconv's CPU code is wrong with more
-    yield
-    torch.set_num_threads(threads)
-
-
 def available_backends():
     try:
         import spconv.pytorch  # noqa: F401

@@ -456,7 +456,3 @@ def test_the_command(example, tmp_path):
     saved = torch.load(out, weights_only=True)
     expected = convert_checkpoint(example[0].state_dict())[0]
     assert saved["epoch"] == 0 and saved["state_dict"].keys() == expected.keys()
-
-
-def test_the_command_without_a_file(tmp_path):
-    assert "none.pth" in refused("convert-checkpoint", tmp_path / "none.pth", tmp_path / "out.pth")

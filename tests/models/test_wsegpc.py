@@ -68,14 +68,6 @@ def make_dataset(root, **settings):
     )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # more only get in each other's way on so small a model
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def samples(prepared_root):
     data = make_dataset(prepared_root)

@@ -73,27 +73,6 @@ def test_changed_settings_change_both_alike(cgal):
     assert counts[0] == (9, 9) and min(counts[1]) >= 12 and counts[2:] == [(8, 8), (5, 5)]
 
 
-def test_settings_mean_the_same(cgal):
-    coord, normal = room()
-    planes = Cloud(coord[::8], normal[::8])  # CGAL tries every point of what it gives up
-    assert regions_of("cgal", planes, **{**SETTINGS, "min_size": 290}).max() == 0
-    assert regions_of("cgal", planes, **{**SETTINGS, "min_size": 310}).max() == -1
-    # Two sheets 5 cm apart whose nearest neighbours are mixed.
-    rng = np.random.default_rng(1)
-    sheets = np.concatenate([surface(rng, 800, 2, (0, 0, z), (2, 2, z), 0)[0] for z in (0, 0.05)])
-    cloud = Cloud(sheets, np.tile([0, 0, 1.0], (1600, 1)))
-    for distance, count in ((0.04, 2), (0.06, 1)):
-        region = regions_of("cgal", cloud, max_distance=distance, min_size=50)
-        assert np.sum(np.bincount(region[region >= 0]) > 300) == count
-    # Pairs, each far from the next: with one neighbour besides themselves they do not meet.
-    groups = 10.0 * np.repeat(np.arange(20), 4)[:, None] + rng.uniform(0, 1, (80, 3)) * [1, 1, 0]
-    groups[:, 2] = 0
-    cloud = Cloud(groups, np.tile([0, 0, 1.0], (80, 1)))
-    for neighbours, count in ((3, 20), (6, 1)):
-        region = regions_of("cgal", cloud, neighbours=neighbours, max_distance=0.1, min_size=1)
-        assert region.max() + 1 == count
-
-
 def test_points_without_a_normal_stay_out(cgal):
     rng = np.random.default_rng(2)
     coord = np.concatenate([rng.uniform(0, 1, (300, 3)) * [1, 1, 0], np.full((5, 3), 9.0)])

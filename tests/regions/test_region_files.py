@@ -186,82 +186,52 @@ def test_empty(name, tmp_path):
         read_regions(tmp_path / name, N)
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (IDS.reshape(2, -1), rf"shape \(2, 4\); expected \({N},\)"),
-        (IDS[:, None], rf"shape \(8, 1\); expected \({N},\)"),
-        (np.int64(4), r"shape \(\)"),
-        (IDS + 0.5, "40.5 for point 0; expected integers"),
-        (np.where(IDS < 0, np.nan, IDS), "nan for point 2"),
-        (np.where(IDS > 50, np.inf, IDS), "inf for point 4"),
-        (IDS > 0, "type bool; expected integers"),
-        (IDS.astype(complex), "type complex128"),
-        (IDS.astype(str), "type <U"),
-    ],
-)
-def test_wrong_content(content, message, tmp_path):
-    np.save(tmp_path / "ids.npy", content)
-    with pytest.raises(ValueError, match=rf"ids\.npy holds .*{message}"):
-        read_regions(tmp_path / "ids.npy", N)
+def saved(content):
+    return lambda path: (
+        torch.save(content, path) if path.suffix == ".pth" else np.save(path, content)
+    )
 
 
 @pytest.mark.parametrize(
-    "content, message",
+    ("name", "content", "found"),
     [
-        ({}, "by their key, of: none"),
-        ({"superpoint": "a name"}, "type <U6"),
-        ({"superpoint": None}, "type NoneType"),
-        (torch.zeros(N, 3), r"shape \(8, 3\)"),
-        (torch.zeros(N, dtype=torch.bfloat16), "can't be read as an array of region ids"),
-        (torch.nn.Parameter(torch.full((N,), 0.5)), "holds 0.5 for point 0"),
-    ],
-    ids=["empty", "text", "none", "2-D", "bfloat16", "parameter"],
-)
-def test_wrong_torch_content(content, message, tmp_path):
-    torch.save(content, tmp_path / "ids.pth")
-    with pytest.raises(ValueError, match=rf"ids\.pth .*{message}"):
-        read_regions(tmp_path / "ids.pth", N)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ('{"sceneId": "a", "params": {}}', "several things; .* of: sceneId, params"),
-        ('{"segIndices": 5}', r"shape \(\)"),
-        ('{"segIndices": [[1, 2], [3]]}', "can't be read as an array"),
-        ('{"segIndices": ["a", "b"]}', "type <U1"),
-        ('{"segIndices": [1, null]}', "type list"),
-        ('{"segIndices": [1, 2', "can't be read as JSON"),
-    ],
-)
-def test_wrong_json(text, message, tmp_path):
-    (tmp_path / "a.segs.json").write_text(text)
-    with pytest.raises(ValueError, match=rf"a\.segs\.json .*{message}"):
-        read_regions(tmp_path / "a.segs.json", N)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("\n \n", "holds no region ids"),
-        ("0\n1\n\n2\n", "empty line 3"),
-        ("id\n0\n1\n", "holds 'id'; expected numbers alone"),
-        ("0\n1\nnan\n", "nan for point 2"),
-        ("0\n1\n1.5\n", "holds 1.5 for point 2"),
-        ("0\n1\n" + 1000 * "9", "expected some numbers, each below"),
-        ("0 1\n\n2\n\n0 1\n\n2\n", "names 0 of 3 points once.*written twice"),
-        ("0 1\n\n", "names 2 of 3 points once"),
-        ("0 1\n3\n\n", "names 0 of 3 points once"),
-        ("0 1\n-1\n\n", "names 0 of 3 points once"),
-        ("0.5 1\n2\n\n", "names 0 of 3 points once"),
-        ("x y\n0 1\n", "holds 'x'; expected numbers alone"),
+        ("a.npy", saved(IDS.reshape(2, -1)), r"\(2, 4\)"),
+        ("a.npy", saved(np.int64(4)), r"shape \(\)"),
+        ("a.npy", saved(IDS + 0.5), "40.5 for point 0"),
+        ("a.npy", saved(np.where(IDS < 0, np.nan, IDS)), "nan for point 2"),
+        ("a.npy", saved(np.where(IDS > 50, np.inf, IDS)), "inf for point 4"),
+        ("a.npy", saved(IDS > 0), "bool"),
+        ("a.npy", saved(IDS.astype(complex)), "complex128"),
+        ("a.npy", saved(IDS.astype(str)), "<U"),
+        ("a.pth", saved({}), "none"),
+        ("a.pth", saved({"superpoint": "a name"}), "<U6"),
+        ("a.pth", saved({"superpoint": None}), "NoneType"),
+        ("a.pth", saved(torch.zeros(N, 3)), r"\(8, 3\)"),
+        ("a.pth", saved(torch.zeros(N, dtype=torch.bfloat16)), "array"),
+        ("a.pth", saved(torch.nn.Parameter(torch.full((N,), 0.5))), "0.5 for point 0"),
+        ("a.segs.json", '{"sceneId": "a", "params": {}}', "sceneId, params"),
+        ("a.segs.json", '{"segIndices": 5}', r"shape \(\)"),
+        ("a.segs.json", '{"segIndices": [[1, 2], [3]]}', "array"),
+        ("a.segs.json", '{"segIndices": ["a", "b"]}', "<U1"),
+        ("a.segs.json", '{"segIndices": [1, null]}', "list"),
+        ("a.segs.json", '{"segIndices": [1, 2', "JSON"),
+        ("a.txt", "\n \n", "no region ids"),
+        ("a.txt", "0\n1\n\n2\n", "line 3"),
+        ("a.txt", "id\n0\n1\n", "'id'"),
+        ("a.txt", "0\n1\nnan\n" + 5 * "0\n", "nan for point 2"),
+        ("a.txt", "0\n1\n" + 1000 * "9", "numbers"),
+        ("a.txt", "0 1\n\n2\n\n0 1\n\n2\n", "0 of 8 points once.*twice"),
+        ("a.txt", "0 1\n\n", "2 of 8 points"),
+        ("a.txt", "0 1\n8\n\n", "0 of 8 points"),
+        ("a.txt", "0 1\n-1\n\n", "0 of 8 points"),
+        ("a.txt", "0.5 1\n2\n\n", "0 of 8 points"),
     ],
 )
-def test_wrong_text(text, message, tmp_path):
-    (tmp_path / "ids.txt").write_text(text)
-    with pytest.raises(ValueError, match=rf"ids\.txt .*{message}"):
-        read_regions(tmp_path / "ids.txt", 3)
+def test_wrong_content(name, content, found, tmp_path):
+    path = tmp_path / name
+    path.write_text(content) if isinstance(content, str) else content(path)
+    with pytest.raises(ValueError, match=rf"{re.escape(name)} .*{found}"):
+        read_regions(path, N)
 
 
 def test_errors_are_one_line_and_name_the_path(tmp_path):

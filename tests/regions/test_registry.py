@@ -271,12 +271,3 @@ def test_paths_are_absolute_and_reach_workers(monkeypatch, tmp_path):
         assert settings.values()["points"]["path"] == path
         assert pickle.loads(pickle.dumps(settings)) == settings
         assert not is_extracted(tmp_path, settings)
-
-
-def test_a_missing_package_is_told_before_the_start(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "CGAL"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "CGAL", None)
-    for options in ({"method": "cgal"}, {"view_method": "cgal"}):
-        with pytest.raises(ImportError, match="pip install cgal"):
-            RegionSettings.resolve(**options)

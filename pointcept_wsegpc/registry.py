@@ -69,7 +69,7 @@ class Registry:
 
 @functools.cache
 def load_plugins() -> None:
-    """Import the modules of users, once per process.
+    """Import the users' modules, once per process.
 
     Installed packages name theirs in the entry-point group ``PLUGINS``, the environment variable
     ``MODULES`` names others. Raises ImportError that names the plugin where its import fails.

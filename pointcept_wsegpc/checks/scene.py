@@ -53,7 +53,7 @@ def check_scene(scene: str | Path, settings: Settings) -> dict:
     if table and table.label_file in points and not findings.has("label-range"):
         label = points[table.label_file]
         present = np.unique(label[label >= 0]).astype(int)
-        findings.metrics["labelled"] = [table.names[i] for i in present]
+        findings.metrics["labeled"] = [table.names[i] for i in present]
     findings.metrics["bytes"] = sum(p.stat().st_size for p in scene.rglob("*") if p.is_file())
     return findings.record()
 

@@ -16,8 +16,8 @@ from tiny_tables import rows_of, tiny
 
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 from ablations import measured, results
-from ablations.commands import REPOSITORY
-from ablations.jobs import Job
+from ablations.benchmarks import REPOSITORY
+from ablations.jobs import KINDS, Job
 from ablations.rows import Row, Table
 from ablations.runner import STEPS, Runner
 from ablations.study import Study
@@ -27,50 +27,50 @@ from pointcept_wsegpc.jobs.steps import Steps, exclusive
 TOOLS = REPOSITORY / "tools/studies"
 
 
-class Script(Job):
-    """Runs settings["code"], then leaves a file."""
+def do_script(job, out, command, resume):
+    """Run settings["code"], then leave a file."""
+    script = out / job.name / "script.py"
+    script.write_text(textwrap.dedent(job.settings["code"]))
+    command([sys.executable, str(script)])
+    job.output(out).write_text(str(resume))
 
-    kind = "script"
 
-    def output(self, out):
-        return out / self.name / "done"
+def do_wrong(job, out, command, resume):
+    raise KeyError("seg_logits")
 
-    def run(self, out, command, resume):
-        script = out / self.name / "script.py"
-        script.write_text(textwrap.dedent(self.settings["code"]))
-        command([sys.executable, str(script)])
-        self.output(out).write_text(str(resume))
+
+KINDS.update(script=(do_script, "done"), broken=(do_wrong, "done"))
+
+
+def script(title, code, needs=()):
+    return Job("script", title, {"code": code}, dict(needs))
 
 
 def test_failed_job_is_listed_and_the_rest_goes_on(tmp_path):
     said = []
-    bad = Script("bad", {"code": "raise SystemExit('no such thing')"})
-    after = Script("after", {"code": ""}, {"weight": bad})
-    last = Script("last", {"code": "1"}, {"weight": after})
-    good = Script("good", {"code": "2"})
+    bad = script("bad", "raise SystemExit('no such thing')")
+    after = script("after", "", {"weight": bad})
+    last = script("last", "1", {"weight": after})
+    good = script("good", "2")
     runner = Runner(tmp_path, 1, [], said.append)
     runner.run([bad, after, last, good])
-    assert runner.failed.keys() == {bad.name}
-    assert runner.not_started == [after.name, last.name]
-    assert runner.failed[bad.name].startswith("no such thing (log: ")
+    assert runner.failed.keys() == {"bad"}
+    assert runner.not_started == ["after", "last"]
+    assert runner.failed["bad"].startswith("no such thing (log: ")
     assert good.output(tmp_path).is_file() and not after.output(tmp_path).exists()
 
 
 def test_job_that_raises_anything_is_listed(tmp_path):
-    class Broken(Script):
-        def run(self, out, command, resume):
-            raise KeyError("seg_logits")
-
-    broken, good = Broken("broken", {"code": "1"}), Script("good", {"code": "2"})
+    broken, good = Job("broken", "broken", {}), script("good", "2")
     runner = Runner(tmp_path, 2, [], lambda _: None)
     runner.run([broken, good])
-    assert runner.failed == {broken.name: "KeyError: 'seg_logits'"}
+    assert runner.failed == {"broken": "KeyError: 'seg_logits'"}
     assert "Traceback" in (tmp_path / broken.name / "log.txt").read_text()
 
 
 def test_finished_jobs_are_reused_and_failed_ones_go_on(tmp_path):
     flag = tmp_path / "flag"
-    job = Script("job", {"code": f"open({str(flag)!r}).close()"})
+    job = script("job", f"open({str(flag)!r}).close()")
     for exists in (False, True, True):
         if exists:
             flag.touch()
@@ -93,11 +93,11 @@ def test_jobs_wait_for_what_they_need_and_run_side_by_side(tmp_path):
             time.sleep(0.01)
     """
     both = [
-        Script(own, {"code": barrier.format(folder=str(tmp_path), own=own, other=other)})
+        script(own, barrier.format(folder=str(tmp_path), own=own, other=other))
         for own, other in (("a", "b"), ("b", "a"))
     ]
     check = f"assert all(open(p).read() for p in {[str(job.output(tmp_path)) for job in both]})"
-    last = Script("last", {"code": check}, dict(zip("ab", both, strict=True)))
+    last = script("last", check, dict(zip("ab", both, strict=True)))
     runner = Runner(tmp_path, 2, [], lambda _: None)
     runner.run([*both, last])
     assert runner.failed == {}
@@ -108,7 +108,7 @@ def test_one_thread_each_on_the_cpu_and_one_gpu_each(tmp_path):
         ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "CUDA_VISIBLE_DEVICES"]
     )
     for devices in ([], ["4", "7"]):
-        scripts = [Script(str(i), {"code": f"{code}  # {i} {devices}"}) for i in range(2)]
+        scripts = [script(str(i), f"{code}  # {i} {devices}") for i in range(2)]
         runner = Runner(tmp_path, 2, devices, lambda _: None)
         runner.run(scripts)
         logs = [(tmp_path / job.name / "log.txt").read_text().split() for job in scripts]
@@ -129,7 +129,7 @@ def interruptible():
 def test_an_interrupt_ends_the_children(tmp_path):
     ready = tmp_path / "ready"
     code = f"import time; open({str(ready)!r}, 'w').close(); time.sleep(600)"
-    job = Script("long", {"code": code})
+    job = script("long", code)
 
     def interrupt():
         while not ready.exists():
@@ -153,8 +153,8 @@ import sys
 from pathlib import Path
 sys.path[:0] = [*{tests!r}, {tools!r}]
 from ablations.runner import Runner
-from test_ablation_runner import Script
-Runner(Path({out!r}), 1, [], print).run([Script("long", {{"code": {code!r}}})])
+from test_ablation_runner import script
+Runner(Path({out!r}), 1, [], print).run([script("long", {code!r})])
 """
 
 
@@ -190,8 +190,8 @@ def test_children_end_with_a_killed_runner(tmp_path):
 def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
     """What is finished elsewhere meanwhile is not done again, and other jobs go first."""
     count = tmp_path / "count"
-    shared = Script("shared", {"code": f"open({str(count)!r}, 'a').write('1')"})
-    other, said = Script("other", {"code": ""}), []
+    shared = script("shared", f"open({str(count)!r}, 'a').write('1')")
+    other, said = script("other", ""), []
     with exclusive(tmp_path / shared.name / ".lock"):
         runner = Runner(tmp_path, 1, [], said.append)
         thread = threading.Thread(target=runner.run, args=([shared, other],))
@@ -205,14 +205,6 @@ def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
     assert not thread.is_alive() and runner.failed == {} and not count.exists()
     assert shared.output(tmp_path).read_text() == "elsewhere"
     assert sum("shared: waits for another run" in line for line in said) == 1
-
-
-def test_jobs_whose_needs_are_absent_are_an_error(tmp_path):
-    job = Script("job", {"code": ""}, {"weight": Script("other", {"code": "1"})})
-    last = Script("last", {"code": "2"}, {"weight": job})
-    told = r"2 jobs cannot start: job \(script-.*\) needs other \(script-.*\), which is not listed"
-    with pytest.raises(RuntimeError, match=told):
-        Runner(tmp_path, 1, [], lambda _: None).run([last, job])
 
 
 def test_measured_records_memory_and_passes_all_on(tmp_path):

@@ -9,8 +9,7 @@ import torch
 from mmengine.config import Config
 
 from ablations import benchmarks
-from ablations.benchmarks import LARGE
-from ablations.commands import REPOSITORY
+from ablations.benchmarks import LARGE, REPOSITORY
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.models.image_encoder import ImageEncoder

@@ -25,16 +25,16 @@ import sys
 from pathlib import Path
 
 from ablations import figures, report
-from ablations.benchmarks import BENCHMARKS, Benchmark
-from ablations.commands import REPOSITORY, relative
+from ablations.benchmarks import BENCHMARKS, REPOSITORY, Benchmark
 from ablations.data import check_data
 from ablations.results import collect
 from ablations.rows import Table
-from ablations.runner import Runner, gpus, side_by_side
+from ablations.runner import Runner, gpus
 from ablations.study import Study
 from ablations.tables import TABLES
 from arguments import key_value, positive
 from pointcept_wsegpc import host
+from pointcept_wsegpc.commands.trainings import relative
 from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.process import interrupt_at_sigterm, num_cores
 
@@ -65,16 +65,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def recorded(args: argparse.Namespace) -> str:
     """The command that makes the same table, wherever things are."""
     words = ["tools/studies/ablation.py", args.table, "--dataset", args.dataset]
-    words += ["--seeds", args.seeds]
+    words += ["--seeds", str(args.seeds)]
     words += ["--rows", *args.rows] if args.rows else []
-    words += ["--options", *(f"{k}={as_text(v)}" for k, v in args.options)] if args.options else []
-    return shlex.join(map(str, words))
-
-
-def as_text(value) -> str:
-    """What `key_value` reads as this value."""
-    bare = isinstance(value, str) and key_value(f"key={value}")[1] == value
-    return value if bare else repr(value)
+    words += ["--options", *(f"{k}={v!r}" for k, v in args.options)] if args.options else []
+    return shlex.join(words)
 
 
 def place(args: argparse.Namespace, result: dict) -> tuple[Path, str]:
@@ -93,14 +87,11 @@ def place(args: argparse.Namespace, result: dict) -> tuple[Path, str]:
 def run_table(study: Study, table: Table, seeds, work_dir: Path, workers=None, say=print) -> Runner:
     """Run all jobs of a table; returns the Runner, which knows what failed."""
     check_data(study.benchmark, table)
-    jobs = {}
-    for seed in seeds:  # seed by seed: the whole table is there early, with a single one
-        for row in table.rows:
-            for job in study.jobs(row, seed).values():
-                jobs.setdefault(job.name, job)
     devices = gpus()
-    runner = Runner(work_dir, workers or side_by_side(devices), devices, say)
-    runner.run(list(jobs.values()))
+    runner = Runner(work_dir, workers or len(devices) or num_cores(), devices, say)
+    # Seed by seed: the whole table is there early, with a single one.
+    each = (study.jobs(row, seed) for seed in seeds for row in table.rows)
+    runner.run([job for jobs in each for job in jobs.values()])
     return runner
 
 

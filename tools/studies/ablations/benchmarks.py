@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[3]  # where all commands run
 PRETRAINED, PRETRAINED_LARGE = "exp/pretrained/resnet18.pth", "exp/pretrained/resnet50.pth"
 PRETRAINING = {  # options of tools/studies/pretrain_images.py --out FILE
     PRETRAINED: "",

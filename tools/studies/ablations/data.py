@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from pointcept_wsegpc.commands.quickstart_report import read_truth
 from pointcept_wsegpc.contracts.classes import CLASSES_FILE, ClassTable
 from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, read_json, write_array
-from pointcept_wsegpc.metrics import majority_vote, mean_iou, scene_confusions
+from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
-from .benchmarks import PRETRAINING, Benchmark
-from .commands import REPOSITORY, read_truth
+from .benchmarks import PRETRAINING, REPOSITORY, Benchmark
 from .rows import Table
 
 SPLITS = ("train", "val")
@@ -50,8 +50,8 @@ def check_data(benchmark: Benchmark, table: Table) -> None:
         )
     if benchmark.partition != "growing":
         return
-    default, scenes = RegionSettings(), scene_dirs(root, SPLITS)
-    others = [scene for scene in scenes if finished_record(scene, default) is None]
+    scenes = scene_dirs(root, SPLITS)
+    others = [scene for scene in scenes if finished_record(scene, RegionSettings()) is None]
     if others:
         raise ValueError(
             f"{len(others)} of {len(scenes)} scenes have other regions than the default ones or "
@@ -127,32 +127,24 @@ def link_scenes(source: Path, root: Path) -> None:
     the root as complete.
     """
     source = source.resolve()
-    for split in SPLITS:
-        for scene in scene_dirs(source, split):
-            for path in sorted(scene.rglob("[!.]*")):
-                regions = path.name in REGION_FILES or path.name.endswith(REGION_IMAGES)
-                if path.is_file() and not regions:
-                    share(path, root / path.relative_to(source))
-    share(source / CLASSES_FILE, root / CLASSES_FILE)
-    share(source / TAGS_FILE, root / TAGS_FILE)
-
-
-def share(path: Path, target: Path) -> None:
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(path.resolve(), target)
+    scenes = scene_dirs(source, SPLITS)
+    files = [path for scene in scenes for path in scene.rglob("[!.]*") if path.is_file()]
+    own = [path for path in files if not path.name.endswith((*REGION_FILES, REGION_IMAGES))]
+    for path in [*own, source / CLASSES_FILE, source / TAGS_FILE]:
+        target = root / path.relative_to(source)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(path.resolve(), target)
 
 
 def leave_unassigned(root: Path) -> None:
     """Write regions in which no point and no pixel is: each votes for itself."""
-    for split in SPLITS:
-        for scene in scene_dirs(root, split):
-            count = len(np.load(scene / "coord.npy", mmap_mode="r"))
-            views = read_views(scene)
-            for frame, size in zip(views.frame, views.size, strict=True):
-                none = np.full(size, -1, np.int32)
-                write_view_image(scene, frame, "region", none)
-            write_array(scene / "region.npy", np.full(count, -1, np.int32))
+    for scene in scene_dirs(root, SPLITS):
+        views = read_views(scene)
+        for frame, size in zip(views.frame, views.size, strict=True):
+            write_view_image(scene, frame, "region", np.full(size, -1, np.int32))
+        count = len(np.load(scene / "coord.npy", mmap_mode="r"))
+        write_array(scene / "region.npy", np.full(count, -1, np.int32))
 
 
 def quality(root: Path) -> tuple[float, float] | None:
@@ -161,16 +153,13 @@ def quality(root: Path) -> tuple[float, float] | None:
     First with each point without a region as a region of its own, for it votes for itself in the
     consistency and in the labels: so without regions it is 1. Then with such points as wrong.
     """
-    table = ClassTable.read(root)
-    num_classes, totals = len(table), {}
+    table, total = ClassTable.read(root), 0
     for scene in scene_dirs(root, "train"):
         if (scene / f"{table.label_file}.npy").is_file():
             segment = read_truth(scene, table)
             region = read_region(scene, len(segment))
-            vote = majority_vote(region, segment, num_classes)
+            vote = majority_vote(region, segment, len(table))
             own = np.where(region < 0, segment, vote)
-            pairs = {"own": (own, segment), "wrong": (vote, segment)}
-            for name, counts in scene_confusions(pairs, num_classes).items():
-                totals[name] = totals.get(name, 0) + counts
-    labeled = any(counts.any() for counts in totals.values())
-    return tuple(map(mean_iou, totals.values())) if labeled else None
+            both = [confusion_with_misses(pred, segment, len(table)) for pred in (own, vote)]
+            total = total + np.stack(both)
+    return tuple(map(mean_iou, total)) if np.any(total) else None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from math import nan
 from pathlib import Path
 
+from pointcept_wsegpc.commands.quickstart_report import scene_row
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import atomic_path
 from pointcept_wsegpc.visualize import scenes as figures
 
-from .commands import REPOSITORY, scene_row
-from .results import is_finished
+from .benchmarks import REPOSITORY
+from .results import job_minutes
 from .rows import Table
 from .study import Study
 
@@ -64,7 +65,7 @@ def draw_rooms(study: Study, table: Table, seeds, out: Path, path: Path) -> bool
     rows = [row for row in table.rows if row.label in table.pictured]
     for seed in seeds:
         jobs = {row.label: study.jobs(row, seed)["second"] for row in rows}
-        if jobs and all(is_finished(job, out) for job in jobs.values()):
+        if jobs and all(job_minutes(job, out) is not None for job in jobs.values()):
             stores = {label: job.store(out) for label, job in jobs.items()}
             root = REPOSITORY / study.benchmark.data_root
             classes, scenes = ClassTable.read(root), scene_dirs(root, "train")[:ROOMS]

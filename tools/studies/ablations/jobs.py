@@ -1,4 +1,4 @@
-"""What a table runs: trainings, exports, predictions, partitions; each named by what decides it.
+"""What a table runs: each job is data, named by what decides its result, and a function does it.
 
 Jobs that rows and tables share have one name, so they run once.
 """
@@ -13,10 +13,17 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
+from pointcept_wsegpc.commands.quickstart_report import read_truth, stage_two_miou
+from pointcept_wsegpc.commands.trainings import (
+    export_labels,
+    predict_labels,
+    relative,
+    resume_options,
+    wsegpc,
+)
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_files import STORE_FILE
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -25,16 +32,7 @@ from pointcept_wsegpc.contracts.tags import TAGS_FILE
 from pointcept_wsegpc.files import write_json
 from pointcept_wsegpc.jobs.steps import last_checkpoint
 
-from .commands import (
-    REPOSITORY,
-    export_labels,
-    predict_labels,
-    read_truth,
-    relative,
-    resume_options,
-    stage_two_miou,
-    wsegpc,
-)
+from .benchmarks import REPOSITORY
 from .data import leave_unassigned, link_scenes
 
 
@@ -42,13 +40,13 @@ from .data import leave_unassigned, link_scenes
 class Job:
     """settings, which JSON can hold, and `needs` {role: job} decide the result; the title says it.
 
-    Every job has a folder `out/<name>`.
+    kind: one of KINDS. Every job has a folder `out/<name>`.
     """
 
+    kind: str
     title: str
     settings: dict
     needs: dict[str, Job] = field(default_factory=dict)
-    kind: ClassVar[str] = ""
 
     @functools.cached_property
     def name(self) -> str:
@@ -56,11 +54,23 @@ class Job:
 
     def output(self, out: Path) -> Path:
         """What is there when the job is finished."""
-        raise NotImplementedError
+        return out / self.name / KINDS[self.kind][1]
+
+    def store(self, out: Path) -> Path:
+        """Its pseudo-labels."""
+        return out / self.name / ("run/pseudo_labels" if self.kind == "train" else "labels")
+
+    def folder(self, out: Path) -> Path:
+        """Of a training."""
+        return out / self.name / "run"
+
+    def root(self, out: Path) -> Path:
+        """The data root that a partition makes."""
+        return out / self.name / "data"
 
     def run(self, out: Path, command: Callable[[list[str]], None], resume: bool) -> None:
         """Do the job; `command` runs one. resume: go on where an earlier attempt was cut short."""
-        raise NotImplementedError
+        KINDS[self.kind][0](self, out, command, resume)
 
 
 def digest(value) -> str:
@@ -68,39 +78,26 @@ def digest(value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-class Training(Job):
-    """tools/train.py. settings["config"]: the configuration, without the paths of what it needs.
+def train(job: Job, out: Path, command, resume: bool) -> None:
+    """`wsegpc train`. settings["config"]: the configuration, without the paths of what it needs.
 
     needs: "weight", the training whose weights it starts from; "labels", what wrote its labels;
     "regions", the partition of its data.
     """
+    from mmengine.config import Config
 
-    kind = "train"
-
-    def folder(self, out):
-        return out / self.name / "run"
-
-    def output(self, out):
-        return last_checkpoint(self.folder(out))
-
-    def store(self, out):
-        return self.folder(out) / "pseudo_labels"
-
-    def run(self, out, command, resume):
-        from mmengine.config import Config
-
-        cfg, folder = Config(copy.deepcopy(self.settings["config"])), self.folder(out)
-        first = self.needs.get("weight")
-        weight = relative(first.output(out)) if first else None
-        cfg.update(save_path=relative(folder), weight=weight, resume=False)
-        if "labels" in self.needs:
-            cfg.data.train.store = relative(self.needs["labels"].store(out))
-        if "regions" in self.needs:
-            use_root(cfg, relative(self.needs["regions"].root(out)))
-        cfg.update(resume_options(folder, resume))
-        file = out / self.name / "job.py"
-        cfg.dump(str(file))
-        command(wsegpc("train", config_file=relative(file)))
+    cfg, folder = Config(copy.deepcopy(job.settings["config"])), job.folder(out)
+    first = job.needs.get("weight")
+    weight = relative(first.output(out)) if first else None
+    cfg.update(save_path=relative(folder), weight=weight, resume=False)
+    if "labels" in job.needs:
+        cfg.data.train.store = relative(job.needs["labels"].store(out))
+    if "regions" in job.needs:
+        use_root(cfg, relative(job.needs["regions"].root(out)))
+    cfg.update(resume_options(folder, resume))
+    file = out / job.name / "job.py"
+    cfg.dump(str(file))
+    command(wsegpc("train", config_file=relative(file)))
 
 
 def use_root(cfg, root: str) -> None:
@@ -110,80 +107,50 @@ def use_root(cfg, root: str) -> None:
         dataset.data_root = root
 
 
-class Export(Job):
+def export(job: Job, out: Path, command, resume: bool) -> None:
     """Labels of a split, without its tags, by the stage one in needs["model"]."""
-
-    kind = "export"
-
-    def store(self, out):
-        return out / self.name / "labels"
-
-    def output(self, out):
-        return self.store(out) / STORE_FILE
-
-    def run(self, out, command, resume):
-        folder = self.needs["model"].folder(out)
-        command(export_labels(folder, self.settings["split"], self.store(out)))
+    model = job.needs["model"].folder(out)
+    command(export_labels(model, job.settings["split"], job.store(out)))
 
 
-class Predict(Job):
+def predict(job: Job, out: Path, command, resume: bool) -> None:
     """mIoU of a split's labels by the stage two in needs["model"]; settings: root, split."""
-
-    kind = "predict"
-
-    def output(self, out):
-        return out / self.name / "miou.json"
-
-    def run(self, out, command, resume):
-        folder, labels = self.needs["model"].folder(out), out / self.name / "labels"
-        root, split = REPOSITORY / self.settings["root"], self.settings["split"]
-        command(predict_labels(folder, split, labels))
-        scenes = len(scene_dirs(root, split))
-        miou = stage_two_miou(root, split, labels)
-        write_json(self.output(out), {"miou": miou, "scenes": scenes})
+    root, split = REPOSITORY / job.settings["root"], job.settings["split"]
+    command(predict_labels(job.needs["model"].folder(out), split, job.store(out)))
+    miou = stage_two_miou(root, split, job.store(out))
+    write_json(job.output(out), {"miou": miou, "scenes": len(scene_dirs(root, split))})
 
 
-class Partition(Job):
+def partition(job: Job, out: Path, command, resume: bool) -> None:
     """A data root with other regions; settings: source, method (None: no regions), preset."""
-
-    kind = "regions"
-
-    def root(self, out):
-        return out / self.name / "data"
-
-    def output(self, out):
-        return self.root(out) / TAGS_FILE
-
-    def run(self, out, command, resume):
-        source, root = REPOSITORY / self.settings["source"], self.root(out)
-        if not resume:
-            shutil.rmtree(root, ignore_errors=True)
-        link_scenes(source, root)
-        if self.settings["method"] is None:
-            leave_unassigned(root)
-            return
-        preset = {"preset": self.settings["preset"]} if self.settings["preset"] else {}
-        extract = wsegpc("regions", method=self.settings["method"], **preset)
-        command([*extract, relative(root)])
+    root, method, preset = job.root(out), job.settings["method"], job.settings["preset"]
+    if not resume:
+        shutil.rmtree(root, ignore_errors=True)
+    link_scenes(REPOSITORY / job.settings["source"], root)
+    if method is None:
+        leave_unassigned(root)
+        return
+    options = {"preset": preset} if preset else {}
+    command([*wsegpc("regions", method=method, **options), relative(root)])
 
 
-class Truth(Job):
-    """Ground truth of the training scenes in a pseudo-label store; settings: root, names."""
+def truth(job: Job, out: Path, command, resume: bool) -> None:
+    """Ground truth of the training scenes in a label store; settings: root, names."""
+    root = REPOSITORY / job.settings["root"]
+    scenes, table = scene_dirs(root, "train"), ClassTable.read(root)
+    store = LabelStore(job.store(out), job.settings["names"], {"source": "ground truth"})
+    store.open([scene.name for scene in scenes])
+    for scene in scenes:
+        segment = read_truth(scene, table)
+        store.write(scene.name, segment, np.ones(len(segment)))
+    store.finish()
 
-    kind = "truth"
 
-    def store(self, out):
-        return out / self.name / "labels"
-
-    def output(self, out):
-        return self.store(out) / STORE_FILE
-
-    def run(self, out, command, resume):
-        root = REPOSITORY / self.settings["root"]
-        scenes, table = scene_dirs(root, "train"), ClassTable.read(root)
-        store = LabelStore(self.store(out), self.settings["names"], {"source": "ground truth"})
-        store.open([scene.name for scene in scenes])
-        for scene in scenes:
-            segment = read_truth(scene, table)
-            store.write(scene.name, segment, np.ones(len(segment)))
-        store.finish()
+# Kind: what does it, and its output in the job's folder.
+KINDS = {
+    "train": (train, last_checkpoint(Path("run"))),
+    "export": (export, f"labels/{STORE_FILE}"),
+    "predict": (predict, "miou.json"),
+    "regions": (partition, f"data/{TAGS_FILE}"),
+    "truth": (truth, f"labels/{STORE_FILE}"),
+}

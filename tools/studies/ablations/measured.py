@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Run a Python script that ends with its parent, and record the memory that its process used.
+"""Run a Python command that ends with its parent, and record the memory that its process used.
 
-    python measured.py usage.json tools/train.py --config-file job.py
     python measured.py usage.json -m pointcept_wsegpc train --config-file job.py
 
 Writes {"rss_mib", "cuda_mib"}: of the process itself, without loader workers, and of PyTorch on the
@@ -19,8 +18,6 @@ from pathlib import Path
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.jobs.process import exit_after_parent
 
-MIB = 2**20
-
 
 def record(path: Path) -> None:
     """Raise the numbers in a JSON file to those of this process."""
@@ -28,15 +25,13 @@ def record(path: Path) -> None:
     on_gpu = torch is not None and torch.cuda.is_initialized()
     # ru_maxrss would count what the parent held when it started us.
     resident = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    usage = {
-        "rss_mib": round(int(resident[1]) / 1024),
-        "cuda_mib": round(torch.cuda.max_memory_allocated() / MIB) if on_gpu else 0,
-    }
+    cuda = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else 0
+    usage = {"rss_mib": round(int(resident[1]) / 1024), "cuda_mib": round(cuda)}
     before = read_json(path) if path.is_file() else {}
     write_json(path, {key: max(value, before.get(key, 0)) for key, value in usage.items()})
 
 
-def main() -> None:
+if __name__ == "__main__":
     exit_after_parent()
     path, script, *arguments = sys.argv[1:]
     try:
@@ -44,12 +39,7 @@ def main() -> None:
             sys.argv, sys.path[0] = arguments, ""
             runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
         else:
-            sys.argv = [script, *arguments]
-            sys.path[0] = str(Path(script).resolve().parent)  # as if it had been called itself
+            sys.argv, sys.path[0] = [script, *arguments], str(Path(script).resolve().parent)
             runpy.run_path(script, run_name="__main__")
     finally:
         record(Path(path))
-
-
-if __name__ == "__main__":
-    main()

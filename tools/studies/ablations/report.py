@@ -44,12 +44,10 @@ def cells(result: dict) -> dict[str, list[str]]:
     """{heading: the text of every row}, of the metrics and times that some row has."""
     rows = result["rows"]
     table = {"": [row["label"] for row in rows]}
-    for name, head in HEADS.items():
-        if any(name in row["metrics"] for row in rows):
-            table[head] = [entry(row, row["metrics"].get(name)) for row in rows]
-    for name, head in TIMES.items():
-        if any(row[name]["values"] for row in rows):
-            table[head] = [entry(row, row[name]) for row in rows]
+    for name, head in (HEADS | TIMES).items():
+        found = [row["metrics"].get(name) or row.get(name) for row in rows]
+        if any(summary and summary["values"] for summary in found):
+            table[head] = [entry(*pair) for pair in zip(rows, found, strict=True)]
     others = {
         "MiB": lambda row: number(row["memory_mib"], digits=0),
         "classes": lambda row: row["classes"] + (f", {n} occur" if (n := row["occurring"]) else ""),
@@ -78,10 +76,9 @@ def number(summary: dict | None, digits: int = 1, sign: str = "-") -> str:
 
 def difference(summary: dict | None) -> str:
     """+1.5 ± 0.4 (3 of 3), where 3 of 3 seeds are above 0."""
-    if not (summary and summary["values"]):
-        return NONE
-    above = sum(value > 0 for value in summary["values"])
-    return f"{number(summary, sign='+')} ({above} of {len(summary['values'])})"
+    values = summary["values"] if summary else ()
+    above = f" ({sum(value > 0 for value in values)} of {len(values)})" if values else ""
+    return number(summary, sign="+") + above
 
 
 def tags(masked: dict[str, bool | None]) -> str:
@@ -94,16 +91,37 @@ def tags(masked: dict[str, bool | None]) -> str:
     return ", ".join(said)
 
 
+def differences(title: str, rows: list[tuple[str, dict]], names: Iterable[str]) -> dict:
+    """A table of differences of the same seed, with how many seeds are above 0."""
+    names = [name for name in names if any(name in row["metrics"] for _, row in rows)]
+    heads = {HEADS[name].removeprefix("val: "): name for name in names}
+    return {title: [label for label, _ in rows]} | {
+        head: [difference(row["metrics"].get(name)) for _, row in rows]
+        for head, name in heads.items()
+    }
+
+
+def by_class(result: dict, metric: str) -> dict:
+    """A table of the IoU of every class, mean over the seeds; of the rows that have the metric."""
+    found = {row["label"]: row["iou"][metric] for row in result["rows"] if metric in row["iou"]}
+    names = dict.fromkeys(name for iou in found.values() for name in iou)
+    return {f"{HEADS[metric]}, IoU": list(found)} | {
+        name: [f"{iou[name]:.1f}" if name in iou else NONE for iou in found.values()]
+        for name in names
+    }
+
+
 def legend(result: dict, shown: Iterable[str]) -> list[str]:
     """Sentences under the table; shown: its headings."""
-    gpu = any(row["memory_of"] == "GPU" for row in result["rows"])
-    lines = [f"{head}: {result['metrics'][name]}." for name, head in HEADS.items() if head in shown]
+    measured = "training process, without its loader"
+    if any(row["memory_of"] == "GPU" for row in result["rows"]):
+        measured = "GPU"
+    lines = [f"{HEADS[k]}: {v}." for k, v in result["metrics"].items() if HEADS[k] in shown]
     lines += [
         f"Unit: {result['unit']}.",
         "min: minutes of both parts of stage one, shared ones included; beside it, of stage two. "
         "Work that was repeated after an interruption counts.",
-        "MiB: peak memory of stage one: of the "
-        f"{'GPU' if gpu else 'training process, without its loader'}.",
+        f"MiB: peak memory of stage one: of the {measured}.",
         f"{OTHER}: {result['paper']}; not to be compared in value.",
     ]
     if result["options"]:
@@ -111,10 +129,8 @@ def legend(result: dict, shown: Iterable[str]) -> list[str]:
         lines.append(f"Options of stage one in every row: {options}.")
     lines += [result["note"]] if result["note"] else []
     if span := result["span"]:
-        means = [f"{HEADS[k]} {v:.1f}" for k, v in span["metrics"].items() if k in HEADS]
-        lines.append(
-            f"Highest minus lowest mean over {', '.join(span['rows'])}: {', '.join(means)}."
-        )
+        means = ", ".join(f"{HEADS[k]} {v:.1f}" for k, v in span["metrics"].items())
+        lines.append(f"Highest minus lowest mean over {', '.join(span['rows'])}: {means}.")
     lines += [f"Failed: {title}: {why}." for title, why in result["failures"].items()]
     if result["not_started"]:
         lines.append(f"Not started, for they need these: {'; '.join(result['not_started'])}.")
@@ -134,40 +150,22 @@ def markdown(result: dict) -> str:
     compared = [name for name in HEADS if name not in ("coverage", *OF_REGIONS)]
     lines = [
         *(f"# {result['title']} on {result['dataset']}", "", f"    {result['command']}", ""),
-        *(*piped({head: table[head] for head in shown}), ""),
-        *(*piped({head: table[head] for head in others}), ""),
-        *differences("differences in", pairs, compared),
-        *differences("val: stage two over", gains, BEFORE),
+        *piped({head: table[head] for head in shown}),
+        *piped({head: table[head] for head in others}),
+        *piped(differences("differences in", pairs, compared)),
+        *piped(differences("val: stage two over", gains, BEFORE)),
         *(f"- {line}" for line in legend(result, shown)),
-        f"- {result['where']}, pointcept_wsegpc {result['version']}.",
-        *(line for metric in ("3D", "2D") for line in by_class(result, metric)),
+        *(f"- {result['where']}, pointcept_wsegpc {result['version']}.", ""),
+        *(line for metric in ("3D", "2D") for line in piped(by_class(result, metric))),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines[:-1]) + "\n"
 
 
 def piped(table: dict[str, list[str]]) -> list[str]:
-    """Lines of a Markdown table from {heading: texts}."""
-    lines = [list(table), ["---"] * len(table), *zip(*table.values(), strict=True)]
-    return ["| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines]
-
-
-def differences(title: str, rows: list[tuple[str, dict]], names: Iterable[str]) -> list[str]:
-    """A table of differences of the same seed, with how many seeds are above 0."""
-    names = [name for name in names if any(name in row["metrics"] for _, row in rows)]
-    table = {title: [label for label, _ in rows]}
-    for name in names:
-        head = HEADS[name].removeprefix("val: ")
-        table[head] = [difference(row["metrics"].get(name)) for _, row in rows]
-    return [*piped(table), ""] if names else []
-
-
-def by_class(result: dict, metric: str) -> list[str]:
-    """A table of the IoU of every class, mean over the seeds; of the rows that have the metric."""
-    found = {row["label"]: row["iou"][metric] for row in result["rows"] if metric in row["iou"]}
-    table = {f"{HEADS[metric]}, IoU": list(found)}
-    for name in dict.fromkeys(name for iou in found.values() for name in iou):
-        table[name] = [f"{iou[name]:.1f}" if name in iou else NONE for iou in found.values()]
-    return ["", *piped(table)] if len(table) > 1 else []
+    """A Markdown table from {heading: texts}, and an empty line; nothing of a lone column."""
+    rows = [list(table), ["---"] * len(table), *zip(*table.values(), strict=True)]
+    lines = ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
+    return [*lines, ""] if len(table) > 1 else []
 
 
 def latex(result: dict) -> str:

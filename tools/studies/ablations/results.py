@@ -12,7 +12,7 @@ from pointcept_wsegpc import __version__
 from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.files import read_json
 
-from .commands import REPOSITORY
+from .benchmarks import REPOSITORY
 from .data import quality
 from .jobs import Job
 from .rows import Comparison, Row, Table
@@ -54,11 +54,6 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
     """
     benchmark = study.benchmark
     rows = [row_result(study, row, seeds, out) for row in table.rows]
-    titles = {}
-    for seed in seeds:  # in the order in which they ran: who shares a job bears its first title
-        for row in table.rows:
-            for job in study.jobs(row, seed).values():
-                titles.setdefault(job.name, job.title)
     return {
         "table": table.name,
         "title": table.title,
@@ -75,40 +70,39 @@ def collect(study: Study, table: Table, seeds, out: Path, failed=None, not_start
         "comparisons": compare(table.comparisons, rows),
         "stage_two_gains": stage_two_gains(rows),
         "span": span(table.alike, rows),
-        "failures": {titles.get(name, name): line for name, line in (failed or {}).items()},
-        "not_started": [titles.get(name, name) for name in not_started],
+        "failures": failed or {},
+        "not_started": list(not_started),
     }
 
 
 def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
     """Everything about one row; seeds whose stage one has not finished are skipped."""
     found = {seed: seed_result(study, row, seed, out) for seed in seeds}
-    found = {seed: result for seed, result in found.items() if result is not None}
-    metrics = {
-        name: over_seeds({seed: r["metrics"].get(name) for seed, r in found.items()})
-        for name in METRICS
-        if name not in row.without
-    }
+    found = {seed: result for seed, result in found.items() if result}
+
+    def over_seeds(key: str) -> dict:
+        return summary({seed: result[key] for seed, result in found.items()})
+
+    each = {seed: result["metrics"] for seed, result in found.items()}
+    names = [name for name in METRICS if name not in row.without]
+    metrics = {name: summary({k: m.get(name) for k, m in each.items()}) for name in names}
     for name, value in (row_partition(study, row, out) if found else {}).items():
-        metrics[name] = {**summary([100 * value]), "seeds": list(found)}
+        metrics[name] = {**summary({None: 100 * value}), "seeds": list(found)}
     metrics = {name: entry for name, entry in metrics.items() if entry["values"]}
+    results = list(found.values())
     return {
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
-        "occurring": merged(result["occurring"] for result in found.values()).get("3d"),
-        "split": merged(result["scenes"] for result in found.values()),
+        "occurring": next((r["occurring"] for r in reversed(results)), None),
+        "split": {split: count for r in results for split, count in r["scenes"].items()},
         "tags": {name: METRICS[name][1] for name in metrics},
-        "iou": mean_iou_of_classes([result["iou"] for result in found.values()], row.without),
+        "iou": mean_iou_of_classes([result["iou"] for result in results], row.without),
         "seeds": list(found),
         "config": study.config_hash(row),
         "metrics": metrics,
-        **{
-            name: over_seeds({seed: r[name] for seed, r in found.items()})
-            for name in ("minutes", "minutes_stage_two")
-        },
-        "memory_mib": summary([r["memory_mib"] for r in found.values()]),
-        "memory_of": "GPU" if any(r["on_gpu"] for r in found.values()) else "process",
+        **{name: over_seeds(name) for name in ("minutes", "minutes_stage_two", "memory_mib")},
+        "memory_of": "GPU" if any(r["on_gpu"] for r in results) else "process",
         "paper": row.paper,
     }
 
@@ -118,25 +112,14 @@ def mean_iou_of_classes(found: list[dict], without=()) -> dict:
 
     Of classes that occur or that a seed predicts; a seed without either does not count.
     """
-    return {
-        metric: {
-            name: round(100 * statistics.fmean(values), 2)
-            for name, values in of_classes([seed[key] for seed in found if key in seed]).items()
-        }
-        for metric, key in OF_TRAIN.items()
-        if metric not in without and any(key in seed for seed in found)
-    }
-
-
-def of_classes(found: list[dict]) -> dict:
-    """{class: its values} of several {class: value or None}; only those that have one."""
-    names = dict.fromkeys(name for iou in found for name in iou)
-    values = {name: [iou[name] for iou in found if iou.get(name) is not None] for name in names}
-    return {name: of_class for name, of_class in values.items() if of_class}
-
-
-def merged(dictionaries) -> dict:
-    return {key: value for dictionary in dictionaries for key, value in dictionary.items()}
+    table: dict = {}
+    for metric, key in OF_TRAIN.items():
+        seeds = [seed[key] for seed in found if key in seed and metric not in without]
+        for name in dict.fromkeys(name for iou in seeds for name in iou):
+            known = [iou[name] for iou in seeds if iou.get(name) is not None]
+            mean = {name: round(100 * statistics.fmean(known), 2)} if known else {}
+            table.setdefault(metric, {}).update(mean)
+    return table
 
 
 def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
@@ -145,9 +128,9 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
     Of labels of unseen scenes and of stage two there are those that have finished.
     """
     jobs = study.jobs(row, seed)
-    finished = {role for role, job in jobs.items() if is_finished(job, out)}
-    parts = [jobs["first"], jobs["second"]]
-    if not {"first", "second"} <= finished or "regions" in jobs.keys() - finished:
+    times = {role: job_minutes(job, out) for role, job in jobs.items()}
+    finished = {role for role, minutes in times.items() if minutes is not None}
+    if not {"first", "second"} | jobs.keys() & {"regions"} <= finished:
         return None
     manifest = LabelStore.load(jobs["second"].store(out)).manifest
     scores, scenes = manifest["quality"], {"train": len(manifest["scenes"])}
@@ -155,40 +138,29 @@ def seed_result(study: Study, row: Row, seed: int, out: Path) -> dict | None:
     metrics["coverage"] = manifest["coverage"]
     if "val" in finished:
         unseen = LabelStore.load(jobs["val"].store(out)).manifest
-        miou = unseen["quality"]["miou"]
-        metrics.update({name: miou.get(key) for name, key in OF_VAL.items()})
+        metrics |= {name: unseen["quality"]["miou"].get(key) for name, key in OF_VAL.items()}
         scenes["val"] = len(unseen["scenes"])
     if "predict" in finished:
         stage_two = read_json(jobs["predict"].output(out))
-        metrics["val stage two"] = stage_two["miou"]
-        scenes["val"] = stage_two["scenes"]
-    memory = [read_json(out / job.name / USAGE) for job in parts]
+        metrics[UNSEEN], scenes["val"] = stage_two["miou"], stage_two["scenes"]
+    memory = [read_json(out / jobs[role].name / USAGE) for role in ("first", "second")]
     on_gpu = any(usage["cuda_mib"] for usage in memory)
     return {
         "metrics": {name: 100 * v for name, v in metrics.items() if v is not None},
-        "minutes": sum(job_minutes(job, out) for job in parts),
-        "minutes_stage_two": job_minutes(jobs["stage_two"], out)
-        if "stage_two" in finished
-        else None,
+        "minutes": times["first"] + times["second"],
+        "minutes_stage_two": times.get("stage_two"),
         "memory_mib": max(usage["cuda_mib" if on_gpu else "rss_mib"] for usage in memory),
         "on_gpu": on_gpu,
         "scenes": scenes,
         "iou": scores["iou"],
-        "occurring": {
-            name: sum(value is not None for value in iou.values())
-            for name, iou in scores["iou"].items()
-        },
+        "occurring": sum(value is not None for value in scores["iou"].get("3d", {}).values()),
     }
-
-
-def is_finished(job: Job, out: Path) -> bool:
-    return job_minutes(job, out) is not None and job.output(out).exists()
 
 
 def job_minutes(job: Job, out: Path) -> float | None:
     """How long a job took, all attempts together; None where it has not finished."""
     file = out / job.name / STEPS
-    if not file.is_file():
+    if not (file.is_file() and job.output(out).exists()):
         return None
     (record,) = read_json(file).values()
     return record["seconds"] / 60 if record["finished"] else None
@@ -213,50 +185,43 @@ def compare(comparisons: tuple[Comparison, ...], rows: list[dict]) -> list[dict]
     Between rows of one seed only what sets them apart differs: rooms, samples and first weights are
     the same. Comparisons whose rows have no seed in common are skipped.
     """
-    found = {row["label"]: row for row in rows}
-    results = []
+    found, results = {row["label"]: row for row in rows}, []
     for comparison in comparisons:
-        row = found.get(comparison.row, {"metrics": {}})
-        names = [name for name in row["metrics"] if name not in OF_REGIONS]
-        metrics = {name: over_seeds(gains(comparison, name, found)) for name in names}
-        metrics = {name: summary for name, summary in metrics.items() if summary["values"]}
+        metrics = {}
+        for name in found.get(comparison.row, {"metrics": ()})["metrics"]:
+            high, low, *less = (
+                values(found.get(label), name)
+                for label in (comparison.row, comparison.over, *(comparison.less or ()))
+            )
+            gained = minus(high, low)
+            metrics[name] = summary(minus(gained, minus(*less)) if less else gained)
+        metrics = {k: v for k, v in metrics.items() if v["values"] and k not in OF_REGIONS}
         if metrics:
             results.append({**vars(comparison), "metrics": metrics})
     return results
 
 
-def gains(comparison: Comparison, metric: str, found: dict[str, dict]) -> dict:
-    """{seed: difference} of a comparison in one metric."""
-    gained = minus(found, (comparison.row, comparison.over), metric)
-    if comparison.less is None:
-        return gained
-    less = minus(found, comparison.less, metric)
-    return {seed: gained[seed] - less[seed] for seed in gained if seed in less}
-
-
-def minus(found, labels, metric):
-    high, low = (values(found.get(label), metric) for label in labels)
-    return {seed: high[seed] - low[seed] for seed in high if seed in low}
-
-
 def stage_two_gains(rows: list[dict]) -> list[dict]:
     """How far stage two is above the stage one whose labels it learnt, in unseen scenes."""
-    results = []
-    for row in rows:
-        after = values(row, UNSEEN)
-        metrics = {}
-        for name in BEFORE:
-            before = values(row, name)
-            metrics[name] = over_seeds({s: after[s] - before[s] for s in after if s in before})
-        if after:
-            results.append({"row": row["label"], "metrics": metrics})
-    return results
+    return [
+        {
+            "row": row["label"],
+            "metrics": {name: summary(minus(after, values(row, name))) for name in BEFORE},
+        }
+        for row in rows
+        if (after := values(row, UNSEEN))
+    ]
 
 
 def values(row: dict | None, metric: str) -> dict:
     """{seed: value} of a metric of a row; {} where it has none."""
-    summary = row["metrics"].get(metric) if row else None
-    return dict(zip(summary["seeds"], summary["values"], strict=True)) if summary else {}
+    found = row["metrics"].get(metric) if row and metric not in OF_REGIONS else None
+    return dict(zip(found["seeds"], found["values"], strict=True)) if found else {}
+
+
+def minus(high: dict, low: dict) -> dict:
+    """{seed: difference} of the seeds that both have."""
+    return {seed: high[seed] - low[seed] for seed in high if seed in low}
 
 
 def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
@@ -267,25 +232,25 @@ def span(labels: tuple[str, ...], rows: list[dict]) -> dict:
     found = [row for row in rows if row["label"] in labels and row["metrics"]]
     if len(found) < 2:
         return {}
-    metrics = {}
-    for name in found[0]["metrics"]:
-        if all(name in row["metrics"] for row in found):
-            means = [row["metrics"][name]["mean"] for row in found]
-            metrics[name] = max(means) - min(means)
+    means = {
+        name: [row["metrics"][name]["mean"] for row in found]
+        for name in found[0]["metrics"]
+        if all(name in row["metrics"] for row in found)
+    }
+    metrics = {name: max(values) - min(values) for name, values in means.items()}
     return {"rows": [row["label"] for row in found], "metrics": metrics}
 
 
-def over_seeds(values: dict) -> dict:
-    """`summary` of {seed: value or None}, and the seeds that have one."""
-    values = {seed: value for seed, value in values.items() if value is not None}
-    return {**summary(values.values()), "seeds": list(values)}
+def summary(values: dict) -> dict:
+    """{"values", "mean", "spread", "seeds"} of {seed: value or None}, without those of None.
 
-
-def summary(values) -> dict:
-    """{"values", "mean", "spread"}; no spread of a single value, None of none."""
-    values = [round(value, 4) for value in values]
+    No spread of a single value, no mean of none.
+    """
+    found = {seed: round(value, 4) for seed, value in values.items() if value is not None}
+    numbers = list(found.values())
     return {
-        "values": values,
-        "mean": statistics.fmean(values) if values else None,
-        "spread": statistics.stdev(values) if len(values) > 1 else None,
+        "values": numbers,
+        "mean": statistics.fmean(numbers) if numbers else None,
+        "spread": statistics.stdev(numbers) if len(numbers) > 1 else None,
+        "seeds": list(found),
     }

@@ -9,10 +9,9 @@ from functools import cached_property
 
 from pointcept_wsegpc.jobs.steps import continued_seed
 
-from .benchmarks import Benchmark
-from .commands import REPOSITORY
+from .benchmarks import REPOSITORY, Benchmark
 from .data import fingerprint
-from .jobs import Export, Job, Partition, Predict, Training, Truth, digest
+from .jobs import Job, digest
 from .rows import Row
 from .tables import PARTITIONS
 
@@ -33,40 +32,43 @@ class Study:
         Roles: regions, first, second (parts of stage one), val (its labels of unseen scenes),
         truth, stage_two, predict (of unseen scenes). Only those that the row has.
         """
-        title = f"{row.label}, seed {seed}"
-        regions = self.regions(row)
-        jobs: dict[str, Job] = {"regions": regions} if regions else {}
-        jobs["first"] = self._first(row, seed, title)
-        jobs["second"] = self._second(row, seed, title, jobs)
-        if row.stage_two:
-            unseen = {"split": "val"}
-            jobs["val"] = Export(f"{title}: labels of val", unseen, {"model": jobs["second"]})
-            labels = jobs["second"]
-            if row.stage_two == "truth":
-                labels = jobs["truth"] = Truth("ground truth as labels", self._truth())
-            jobs["stage_two"] = self._stage_two(seed, title, labels)
-            where = {**unseen, "root": self.benchmark.data_root}
-            model = {"model": jobs["stage_two"]}
-            jobs["predict"] = Predict(f"{title}: stage two labels val", where, model)
-        return jobs
+        title, benchmark = f"{row.label}, seed {seed}", self.benchmark
+        jobs = {"regions": regions} if (regions := self.regions(row)) else {}
+        stage_one = (benchmark.stage_one, row.both)
+        first = self.config(benchmark.first, *stage_one, {"seed": seed})
+        first["hooks"] = [hook for hook in first["hooks"] if hook["type"] != EXPORTER]
+        jobs["first"] = self._training(f"{title}: part 1 of stage one", first)
+        own = {"seed": continued_seed(seed)}
+        second = self.config(benchmark.second, *stage_one, row.second, own)
+        self._label_same_views(second)
+        needs = {"weight": jobs["first"], **({"regions": regions} if regions else {})}
+        jobs["second"] = self._training(f"{title}: part 2 of stage one", second, needs)
+        if row.stage_two is None:
+            return jobs
+        unseen, labels = {"split": "val"}, jobs["second"]
+        jobs["val"] = Job("export", f"{title}: labels of val", unseen, {"model": labels})
+        config = self.config(benchmark.stage_two, {"seed": seed})
+        config["data"]["train"].pop("store", None)
+        where = {"root": benchmark.data_root}
+        if row.stage_two == "truth":
+            settings = {**where, "names": list(config["data"]["names"]), "data": self.fingerprint}
+            labels = jobs["truth"] = Job("truth", "ground truth as labels", settings)
+        model = self._training(f"{title}: stage two", config, {"labels": labels})
+        predict = Job("predict", f"{title}: stage two labels val", unseen | where, {"model": model})
+        return jobs | {"stage_two": model, "predict": predict}
 
     def config_hash(self, row: Row) -> str:
         """What a row's results depend on besides the seed, in 12 hex digits."""
         return digest({role: job.name for role, job in self.jobs(row, None).items()})
 
-    def regions(self, row: Row) -> Partition | None:
+    def regions(self, row: Row) -> Job | None:
         """The partition that a row needs to be made; None where it is that of the data root."""
-        benchmark = self.benchmark
-        if row.partition in (None, benchmark.partition):
+        if row.partition in (None, self.benchmark.partition):
             return None
         method, preset = PARTITIONS[row.partition] or (None, None)
-        settings = {
-            "source": benchmark.data_root,
-            "method": method,
-            "preset": preset,
-            "data": self.fingerprint,
-        }
-        return Partition(f"regions: {row.partition}", settings)
+        settings = {"source": self.benchmark.data_root, "method": method, "preset": preset}
+        settings["data"] = self.fingerprint
+        return Job("regions", f"regions: {row.partition}", settings)
 
     def config(self, name: str, *changes: dict) -> dict:
         """A configuration with differences {dotted key: value}, on the benchmark's data."""
@@ -91,24 +93,6 @@ class Study:
             self._read[name] = Config.fromfile(str(path), import_custom_modules=False)
         return self._read[name]
 
-    # Jobs ---------------------------------------------------------------------------------
-
-    def _first(self, row, seed, title):
-        benchmark = self.benchmark
-        config = self.config(benchmark.first, benchmark.stage_one, row.both, {"seed": seed})
-        config["hooks"] = [hook for hook in config["hooks"] if hook["type"] != EXPORTER]
-        return Training(f"{title}: part 1 of stage one", self._settings(config))
-
-    def _second(self, row, seed, title, needs):
-        benchmark = self.benchmark
-        own = {"seed": continued_seed(seed)}
-        config = self.config(benchmark.second, benchmark.stage_one, row.both, row.second, own)
-        used = {"weight": needs["first"]}
-        if "regions" in needs:
-            used["regions"] = needs["regions"]
-        self._label_same_views(config)
-        return Training(f"{title}: part 2 of stage one", self._settings(config), used)
-
     def _label_same_views(self, config):
         """In 2D, labels are measured on the views of the unchanged configuration."""
         views = self.config(self.benchmark.second)["data"]["train"]["num_views"]
@@ -116,23 +100,13 @@ class Study:
             exporter = next(hook for hook in config["hooks"] if hook["type"] == EXPORTER)
             exporter["dataset"] = {**config["data"]["train"], "mode": "eval", "num_views": views}
 
-    def _stage_two(self, seed, title, labels):
-        config = self.config(self.benchmark.stage_two, {"seed": seed})
-        config["data"]["train"].pop("store", None)
-        return Training(f"{title}: stage two", self._settings(config), {"labels": labels})
-
-    def _truth(self):
-        names = list(self.config(self.benchmark.stage_two)["data"]["names"])
-        root = self.benchmark.data_root
-        return {"root": root, "names": names, "data": self.fingerprint}
-
-    def _settings(self, config):
+    def _training(self, title: str, config: dict, needs: dict | None = None) -> Job:
         settings = {"config": config, "data": self.fingerprint}
         weights = config["model"].get("image_encoder", {}).get("weights", "none")
         if (REPOSITORY / weights).is_file():
             content = (REPOSITORY / weights).read_bytes()
             settings["weights"] = hashlib.sha256(content).hexdigest()[:12]
-        return settings
+        return Job("train", title, settings, needs or {})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -6,7 +6,6 @@ region-point consistency in 3D and 2D. `paper` holds the figures of Duan et al. 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 from .benchmarks import Benchmark
@@ -27,68 +26,65 @@ def paper(in_3d=None, in_2d=None, stage_two=None) -> dict:
 
 
 NO_GUIDANCE, CMG = guidance("none", "none"), guidance("contrastive", "contrastive")
-NO_RPC = consistency(0.0, 0.0)
+NO_RPC, BOTH = consistency(0.0, 0.0), consistency(1.0, 1.0)
+NO_REMOVAL = {"data.train.structure_removal": {"_delete_": True}}
 FULL_SUPERVISION = {  # what sets configs/*/supervised.py apart from wsegpc-cam.py
     **NO_GUIDANCE,
     "model.cam_3d_weight": 0.0,
     "model.supervised_weight": 1.0,
     "data.train.with_labels": True,
-    "data.train.structure_removal": {"_delete_": True},
+    **NO_REMOVAL,
 }
-
 
 # The differences by which the paper's tables say what each part is good for.
 ONE_WAY, WITH_CMG, RPC_3D = "CAM + 2D→3D", "CAM + CMG", "CMG + RPC 3D"
 RPC, WHOLE = "CMG + RPC 3D + RPC 2D", "CMG + RPC + Mix3D"
-
+MORE_REGIONS = ("growing", "supervoxel", "supervoxel+growing", "growing:wypr", "point-wise")
 CLAIMS = {
     "components": (
-        Comparison("guidance 2D→3D", ONE_WAY, "CAM"),
-        Comparison("guidance 3D→2D beside it", WITH_CMG, ONE_WAY),
-        Comparison("consistency in 3D, with guidance", RPC_3D, WITH_CMG),
-        Comparison("consistency without guidance", "CAM + RPC", "CAM"),
-        Comparison("what it gains more with guidance", RPC_3D, WITH_CMG, less=("CAM + RPC", "CAM")),
-        Comparison("consistency in 2D beside it", RPC, RPC_3D),
-        Comparison("Mix3D", WHOLE, RPC),
-        Comparison("all but Mix3D", RPC, "CAM"),
-        Comparison("full supervision beyond that", "full supervision", RPC),
-        Comparison("all of it", WHOLE, "CAM"),
-        Comparison("full supervision beyond that", "full supervision", WHOLE),
+        ("guidance 2D→3D", ONE_WAY, "CAM"),
+        ("guidance 3D→2D beside it", WITH_CMG, ONE_WAY),
+        ("consistency in 3D, with guidance", RPC_3D, WITH_CMG),
+        ("consistency without guidance", "CAM + RPC", "CAM"),
+        ("what it gains more with guidance", RPC_3D, WITH_CMG, ("CAM + RPC", "CAM")),
+        ("consistency in 2D beside it", RPC, RPC_3D),
+        ("Mix3D", WHOLE, RPC),
+        ("all but Mix3D", RPC, "CAM"),
+        ("full supervision beyond that", "full supervision", RPC),
+        ("all of it", WHOLE, "CAM"),
+        ("full supervision beyond that", "full supervision", WHOLE),
     ),
     "partitions": (
-        *(
-            Comparison(f"ground truth in place of {label}", "oracle", label)
-            for label in (
-                "growing", "supervoxel", "supervoxel+growing", "growing:wypr", "point-wise",
-            )
-        ),
-        Comparison("removal of structures", "growing", "growing, structures stay"),
+        *((f"ground truth in place of {label}", "oracle", label) for label in MORE_REGIONS),
+        ("removal of structures", "growing", "growing, structures stay"),
     ),
     "thresholds": (
-        Comparison("regions vote", "region-point, fixed, 0.8", "point-point, fixed, 0.8"),
-        Comparison("thresholds adapt", "region-point, adaptive, 0.8", "region-point, fixed, 0.8"),
-        Comparison(
-            "points' own logits learn", "region-point, adaptive, 0.8", "region, adaptive, 0.8"
-        ),
+        ("regions vote", "region-point, fixed, 0.8", "point-point, fixed, 0.8"),
+        ("thresholds adapt", "region-point, adaptive, 0.8", "region-point, fixed, 0.8"),
+        ("points' own logits learn", "region-point, adaptive, 0.8", "region, adaptive, 0.8"),
     ),
     "weights": (
-        Comparison("pre-training", "pretrained", "none"),
-        Comparison("training them on", "pretrained", "frozen"),
+        ("pre-training", "pretrained", "none"),
+        ("training them on", "pretrained", "frozen"),
     ),
-}  # fmt: skip
+}
+
+
+def table(name: str, title: str, rows, note: str = "", **more) -> Table:
+    claims = tuple(Comparison(*claim) for claim in CLAIMS.get(name, ()))
+    return Table(name, title, tuple(rows), note, claims, **more)
 
 
 def components(benchmark: Benchmark) -> Table:
-    mixed = {**consistency(1.0, 1.0), "data.train.mix3d_prob": benchmark.mix3d}
-    whole = paper(50.1, 35.4, 46.9)
+    mixed = {**BOTH, "data.train.mix3d_prob": benchmark.mix3d}
     rows = (
         Row("CAM", NO_GUIDANCE, NO_RPC, None, "pseudo", paper(25.1, 15.2)),
-        Row("CAM + 2D→3D", guidance("contrastive", "none"), NO_RPC, paper=paper(36.8, 16.3)),
-        Row("CAM + CMG", CMG, NO_RPC, paper=paper(36.8, 24.3)),
-        Row("CAM + RPC", NO_GUIDANCE, consistency(1.0, 1.0), paper=paper(29.6, 24.4)),
-        Row("CMG + RPC 3D", CMG, consistency(1.0, 0.0), paper=paper(47.7, 31.2)),
-        Row("CMG + RPC 3D + RPC 2D", CMG, consistency(1.0, 1.0), None, "pseudo", paper(48.2, 35.4)),
-        Row("CMG + RPC + Mix3D", CMG, mixed, None, "pseudo", whole),
+        Row(ONE_WAY, guidance("contrastive", "none"), NO_RPC, paper=paper(36.8, 16.3)),
+        Row(WITH_CMG, CMG, NO_RPC, paper=paper(36.8, 24.3)),
+        Row("CAM + RPC", NO_GUIDANCE, BOTH, paper=paper(29.6, 24.4)),
+        Row(RPC_3D, CMG, consistency(1.0, 0.0), paper=paper(47.7, 31.2)),
+        Row(RPC, CMG, BOTH, None, "pseudo", paper(48.2, 35.4)),
+        Row(WHOLE, CMG, mixed, None, "pseudo", paper(50.1, 35.4, 46.9)),
         Row("full supervision", FULL_SUPERVISION, NO_RPC, None, "truth", without=("2D",)),
     )
     note = (
@@ -96,29 +92,28 @@ def components(benchmark: Benchmark) -> Table:
         "equally long, with the true labels of all points in place of their tags and without "
         "structure removal. Its 2D branch learns from tags alone, so its 2D is skipped."
     )
-    title = "Components (the paper's Table II)"
-    pictured = ("CAM", "CAM + CMG", "CMG + RPC 3D + RPC 2D", "full supervision")
-    return Table("components", title, rows, note, CLAIMS["components"], pictured=pictured)
+    pictured = ("CAM", WITH_CMG, RPC, "full supervision")
+    return table("components", "Components (the paper's Table II)", rows, note, pictured=pictured)
 
 
 def guidance_losses(_: Benchmark) -> Table:
     # 2D→3D is how the 3D branch is taught (guidance_3d), 3D→2D the 2D branch. The paper's order is
     # 3D→2D / 2D→3D.
     figures = {
-        ("none", "none"): 25.1,
-        ("affinity", "mse"): 32.6,
-        ("affinity", "cam"): 32.7,
-        ("affinity", "affinity"): 34.2,
-        ("affinity", "contrastive"): 35.5,
-        ("contrastive", "affinity"): 35.1,
-        ("contrastive", "contrastive"): 36.8,
+        "none / none": 25.1,
+        "affinity / mse": 32.6,
+        "affinity / cam": 32.7,
+        "affinity / affinity": 34.2,
+        "affinity / contrastive": 35.5,
+        "contrastive / affinity": 35.1,
+        "contrastive / contrastive": 36.8,
     }
-    rows = tuple(
-        Row(f"{to_2d} / {to_3d}", guidance(to_3d, to_2d), NO_RPC, paper=paper(figure))
-        for (to_2d, to_3d), figure in figures.items()
+    rows = (
+        Row(label, guidance(*reversed(label.split(" / "))), NO_RPC, paper=paper(figure))
+        for label, figure in figures.items()
     )
     note = "Rows are 3D→2D / 2D→3D, without region-point consistency."
-    return Table("guidance", "Guidance losses (the paper's Table V)", rows, note)
+    return table("guidance", "Guidance losses (the paper's Table V)", rows, note)
 
 
 # Label: method and preset of wsegpc regions; None: no regions, every point for itself.
@@ -133,10 +128,9 @@ PARTITIONS = {
 
 
 def partitions(_: Benchmark) -> Table:
-    kept = {"data.train.structure_removal": {"_delete_": True}}
     rows = (
         *(Row(label, partition=label) for label in PARTITIONS),
-        Row("growing, structures stay", second=kept, partition="growing"),
+        Row("growing, structures stay", second=NO_REMOVAL, partition="growing"),
     )
     note = (
         "Consistency, structure removal of the second part, and the vote use the row's regions. "
@@ -146,7 +140,7 @@ def partitions(_: Benchmark) -> Table:
         "The paper's figures of this table are not known to us."
     )
     methods = tuple(label for label in PARTITIONS if label not in ("point-wise", "oracle"))
-    return Table("partitions", "Partitions", rows, note, CLAIMS["partitions"], methods)
+    return table("partitions", "Partitions", rows, note, alike=methods)
 
 
 def backbones(benchmark: Benchmark) -> Table:
@@ -158,11 +152,11 @@ def backbones(benchmark: Benchmark) -> Table:
         **{f"3D MinkUNet {k}": (k, v) for k, v in benchmark.networks_3d.items()},
         **{f"2D {k}": (k, v) for k, v in benchmark.networks_2d.items()},
     }
-    rows = tuple(
+    rows = (
         Row(label, changes, paper=paper(figures.get(name)))
         for label, (name, changes) in networks.items()
     )
-    return Table("backbones", "Networks", rows, benchmark.networks_note)
+    return table("backbones", "Networks", rows, benchmark.networks_note)
 
 
 def views(_: Benchmark) -> Table:
@@ -178,19 +172,18 @@ def views(_: Benchmark) -> Table:
         "Views of a training sample, without region-point consistency. 0: no guidance; the 2D "
         "branch still trains. Labels in 2D are measured on equally many views in every row."
     )
-    return Table("views", "Views", rows, note)
+    return table("views", "Views", rows, note)
 
 
 def weights(benchmark: Benchmark) -> Table:
     figures = {"none": 40.0, "ImageNet": 48.2, "DINO": 49.9, "MoCo": 46.5, "frozen": 42.3}
     if "ImageNet" not in benchmark.image_weights:
         figures["pretrained"] = figures["ImageNet"]
-    rows = tuple(
+    rows = (
         Row(label, changes, paper=paper(figures.get(label)))
         for label, changes in benchmark.image_weights.items()
     )
-    note = benchmark.weights_note
-    return Table("weights", "Weights of the 2D network", rows, note, CLAIMS["weights"])
+    return table("weights", "Weights of the 2D network", rows, benchmark.weights_note)
 
 
 # WSegPC's own: a row of these is the configuration itself.
@@ -202,26 +195,22 @@ CONSISTENCY = {
 
 
 def thresholds(_: Benchmark) -> Table:
-    kinds = {
-        "point-point, fixed": {"model.consistency": "point-point", "model.rpc_adaptive": False},
-        "region-point, fixed": {"model.consistency": "region-point", "model.rpc_adaptive": False},
-        "region-point, adaptive": {"model.consistency": "region-point", "model.rpc_adaptive": True},
-    }
-    known = {("region-point, adaptive", 8): 48.2}
-    rows = ()
-    for kind, tenths in itertools.product(kinds, range(10)):
-        second = {**kinds[kind], "model.rpc_threshold": tenths / 10}
-        second = {} if second == CONSISTENCY else second
-        figures = paper(known.get((kind, tenths)))
-        rows += (Row(f"{kind}, {tenths / 10:.1f}", second=second, paper=figures),)
+    kinds = ("point-point, fixed", "region-point, fixed", "region-point, adaptive")
+    settings = [(kind, tenths / 10) for kind in kinds for tenths in range(10)]
+    rows = []
+    for kind, threshold in [*settings, ("region, adaptive", 0.8)]:
+        what, how = kind.split(", ")
+        second = dict(zip(CONSISTENCY, (what, how == "adaptive", threshold), strict=True))
+        itself = second == CONSISTENCY
+        figures = paper(48.2 if itself else None)
+        second = {} if itself else second
+        rows.append(Row(f"{kind}, {threshold:.1f}", second=second, paper=figures))
     note = (
         "On ScanNet the paper reports ranges over the thresholds: point-point fixed 42.0 to 44.5, "
         "region-point fixed 44.1 to 46.6, region-point adaptive 44.9 to 48.2 (best at 0.8). In the "
         "last row the regions' mean logits learn in place of the points'."
     )
-    direct = {"model.consistency": "region", "model.rpc_adaptive": True, "model.rpc_threshold": 0.8}
-    rows += (Row("region, adaptive, 0.8", second=direct),)
-    return Table("thresholds", "Thresholds of the consistency", rows, note, CLAIMS["thresholds"])
+    return table("thresholds", "Thresholds of the consistency", rows, note)
 
 
 TABLES: dict[str, Callable[[Benchmark], Table]] = {

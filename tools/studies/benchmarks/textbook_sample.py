@@ -144,9 +144,9 @@ class TextbookDataset:
         for number, part in enumerate(np.array_split(np.arange(len(frames)), self.num_views)):
             v = np.random.choice(part)
             path = self.scene / "views" / f"{frames[v]:06d}"
-            picture = Image.open(f"{path}.jpg")
-            image.append(self.student_image(picture))
-            teacher_image.append(self.teacher_image(picture))
+            photo = Image.open(f"{path}.jpg")
+            image.append(self.student_image(photo))
+            teacher_image.append(self.teacher_image(photo))
             ids = np.array(Image.open(f"{path}.region.png")).astype(np.int32)
             region.append(torch.from_numpy(np.where(ids == 65535, -1, ids)))
             depth = np.array(Image.open(f"{path}.depth.png")) / 1000.0

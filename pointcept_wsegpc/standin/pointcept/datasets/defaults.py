@@ -57,18 +57,15 @@ class DefaultDataset(Dataset):
             return [str(Path(self.data_root, scene)) for scene in json.loads(path.read_text())]
         return sorted(str(scene) for scene in path.glob("*"))  # sorted: the same on every disk
 
-    def _folder(self, idx: int) -> Path:
+    def folder(self, idx: int) -> Path:
         return Path(self.data_list[idx % len(self.data_list)])
 
     def get_data_name(self, idx: int) -> str:
-        return self._folder(idx).name
-
-    def get_split_name(self, idx: int) -> str:
-        return self._folder(idx).parent.name
+        return self.folder(idx).name
 
     def get_data(self, idx: int) -> dict:
         """The arrays of one scene, before any transform."""
-        folder = self._folder(idx)
+        folder = self.folder(idx)
         data = {f.stem: np.load(f) for f in folder.glob("*.npy") if f.stem in self.VALID_ASSETS}
         if "coord" not in data:
             raise FileNotFoundError(f"{folder} has no coord.npy: prepare the scene again")
@@ -77,13 +74,10 @@ class DefaultDataset(Dataset):
         unlabeled = np.full(len(data["coord"]), -1)
         for key, asset in (("segment", self.SEGMENT), ("instance", "instance")):
             data[key] = data.pop(asset, unlabeled).reshape(-1).astype(np.int32)
-        return dict(data, name=self.get_data_name(idx), split=self.get_split_name(idx))
-
-    def prepare_train_data(self, idx: int) -> dict:
-        return self.transform(self.get_data(idx))
+        return dict(data, name=self.get_data_name(idx), split=folder.parent.name)
 
     def __getitem__(self, idx: int) -> dict:
-        return self.prepare_train_data(idx)
+        return self.transform(self.get_data(idx))
 
     def __len__(self) -> int:
         return len(self.data_list) * self.loop

@@ -9,4 +9,4 @@ class S3DISDataset(DefaultDataset):
     """`DefaultDataset` whose scenes are named ``<area>-<room>``."""
 
     def get_data_name(self, idx: int) -> str:
-        return "-".join(self._folder(idx).parts[-2:])
+        return "-".join(self.folder(idx).parts[-2:])

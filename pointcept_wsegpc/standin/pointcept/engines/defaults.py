@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from pointcept.limits import NotInStandIn
@@ -15,12 +14,13 @@ from pointcept.utils.env import get_random_seed, set_seed
 
 def default_argument_parser(epilog: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(epilog=epilog)
-    parser.add_argument("--config-file", default="", metavar="FILE", help="configuration file")
-    parser.add_argument("--num-gpus", type=int, default=1, help="GPUs per machine (here: 0 or 1)")
-    parser.add_argument("--num-machines", type=int, default=1, help="machines (here: 1)")
-    parser.add_argument("--machine-rank", type=int, default=0, help="rank of this machine")
-    parser.add_argument("--dist-url", default="auto", help="where processes meet (not used here)")
-    parser.add_argument("--options", nargs="+", action=DictAction, help="KEY=VALUE overrides")
+    add = parser.add_argument
+    add("--config-file", default="", metavar="FILE", help="configuration file")
+    add("--num-gpus", type=int, default=1, help="GPUs per machine (here: 0 or 1)")
+    add("--num-machines", type=int, default=1, help="machines (here: 1)")
+    add("--machine-rank", type=int, default=0, help="rank of this machine")
+    add("--dist-url", default="auto", help="where processes meet (not used here)")
+    add("--options", nargs="+", action=DictAction, help="KEY=VALUE overrides")
     return parser
 
 
@@ -51,21 +51,12 @@ def default_setup(cfg: Config) -> Config:
         raise NotInStandIn("enable_wandb = True (set it to False, or use Pointcept) is")
     if cfg.epoch % cfg.eval_epoch:
         raise ValueError(f"epoch = {cfg.epoch} must be a multiple of eval_epoch = {cfg.eval_epoch}")
-    if cfg.num_worker is None:
-        cfg.num_worker = os.cpu_count()
-    cfg.num_worker_per_gpu = cfg.num_worker
+    workers = os.cpu_count() if cfg.num_worker is None else cfg.num_worker
+    cfg.num_worker = cfg.num_worker_per_gpu = workers
     cfg.batch_size_per_gpu = cfg.batch_size
     cfg.batch_size_val_per_gpu = cfg.batch_size_val or 1
     set_seed(cfg.seed)
     return cfg
-
-
-def start_method(workers: int) -> str | None:
-    """Of a loader's processes: on Linux fork, which is not the default from Python 3.14 on.
-
-    Workers that a fork server starts do not notice that a training was killed: they stay.
-    """
-    return "fork" if workers and sys.platform == "linux" else None
 
 
 def worker_init_fn(worker_id: int, num_workers: int, rank: int, seed: int | None) -> None:

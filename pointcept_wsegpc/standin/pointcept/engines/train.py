@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from pointcept.utils.optimizer import build_optimizer
 from pointcept.utils.registry import Registry
 from pointcept.utils.scheduler import build_scheduler
 
-from .defaults import start_method, worker_init_fn
+from .defaults import worker_init_fn
 from .hooks import build_hooks
 
 TRAINERS = Registry("trainers")
@@ -48,37 +49,42 @@ class Trainer:
 
     def __init__(self, cfg):
         self.cfg = cfg
-        self.epoch = self.start_epoch = 0
+        self.epoch = self.start_epoch = self._accumulated = 0
         self.max_epoch = cfg.eval_epoch
         self.best_metric_value = -torch.inf
-        self.comm_info = {}
+        self.comm_info, self.storage = {}, EventStorage()
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         log_file = str(Path(cfg.save_path, "train.log"))
         self.logger = get_root_logger(log_file, file_mode="a" if cfg.resume else "w")
         self.logger.info(f"Pointcept stand-in on {self.device}, save path: {cfg.save_path}")
         self.logger.info(f"Config:\n{cfg.pretty_text}")
-        self.model = self.build_model()
+        self.model = build_model(cfg.model).to(self.device)
+        trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        self.logger.info(f"Num params: {trained}")
         self.writer = SummaryWriter(cfg.save_path)
         self.train_loader = self.build_train_loader()
         self.val_loader = self.build_val_loader()
         self.optimizer = build_optimizer(cfg.optimizer, self.model, cfg.param_dicts)
-        self.scheduler = self.build_scheduler()
-        self.scaler = self.build_scaler()
+        steps = len(self.train_loader) * self.max_epoch
+        cfg.scheduler.total_steps = steps // cfg.gradient_accumulation_steps
+        self.scheduler = build_scheduler(cfg.scheduler, self.optimizer)
+        if cfg.enable_amp and self.device.type == "cpu":
+            self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
+            cfg.enable_amp = False
+        self.scaler = torch.amp.GradScaler(self.device.type) if cfg.enable_amp else None
         self.hooks = build_hooks(cfg.hooks)
         for hook in self.hooks:
             hook.trainer = weakref.proxy(self)  # a cycle would keep the trainer alive
-        self._accumulated = 0
 
     # Order of calls ---------------------------------------------------------------------------
 
     def train(self) -> None:
-        with EventStorage() as self.storage:
-            self.call_hooks("before_train")
-            for epoch in range(self.start_epoch, self.max_epoch):
-                self.epoch = epoch
-                self.run_epoch()
-            self.call_hooks("after_train")
-            self.writer.close()
+        self.call_hooks("before_train")
+        for epoch in range(self.start_epoch, self.max_epoch):
+            self.epoch = epoch
+            self.run_epoch()
+        self.call_hooks("after_train")
+        self.writer.close()
 
     def run_epoch(self) -> None:
         self.train_loader.sampler.set_epoch(self.epoch)
@@ -101,7 +107,10 @@ class Trainer:
     # One step ---------------------------------------------------------------------------------
 
     def run_step(self) -> None:
-        batch = to_device(self.comm_info["input_dict"], self.device)
+        batch = self.comm_info["input_dict"]
+        for key, value in batch.items():
+            if torch.is_tensor(value):
+                batch[key] = value.to(self.device, non_blocking=True)
         if self._accumulated == 0:
             self.optimizer.zero_grad()
         dtype = getattr(torch, self.cfg.amp_dtype)
@@ -130,57 +139,32 @@ class Trainer:
         if self.scaler.get_scale() >= scale:  # a smaller scale: gradients overflowed, no step
             self.scheduler.step()
 
-    # Parts ------------------------------------------------------------------------------------
-
-    def build_model(self) -> torch.nn.Module:
-        model = build_model(self.cfg.model)
-        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        self.logger.info(f"Num params: {trained}")
-        return model.to(self.device)
+    # Data -------------------------------------------------------------------------------------
 
     def build_train_loader(self) -> DataLoader:
-        dataset = build_dataset(self.cfg.data.train)
-        workers, seed = self.cfg.num_worker_per_gpu, self.cfg.seed
-        return DataLoader(
+        cfg, dataset = self.cfg, build_dataset(self.cfg.data.train)
+        workers = cfg.num_worker_per_gpu
+        return self._loader(
             dataset,
-            batch_size=self.cfg.batch_size_per_gpu,
-            sampler=EpochSampler(len(dataset), seed),
-            num_workers=workers,
-            multiprocessing_context=start_method(workers),
-            collate_fn=partial(point_collate_fn, mix_prob=self.cfg.mix_prob),
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=partial(worker_init_fn, num_workers=workers, rank=0, seed=seed),
-            drop_last=len(dataset) > self.cfg.batch_size,
+            batch_size=cfg.batch_size_per_gpu,
+            sampler=EpochSampler(len(dataset), cfg.seed),
+            collate_fn=partial(point_collate_fn, mix_prob=cfg.mix_prob),
+            worker_init_fn=partial(worker_init_fn, num_workers=workers, rank=0, seed=cfg.seed),
+            drop_last=len(dataset) > cfg.batch_size,
             persistent_workers=workers > 0,
         )
 
     def build_val_loader(self) -> DataLoader | None:
         if not self.cfg.evaluate:
             return None
-        return DataLoader(
-            build_dataset(self.cfg.data.val),
-            batch_size=self.cfg.batch_size_val_per_gpu,
-            num_workers=self.cfg.num_worker_per_gpu,
-            multiprocessing_context=start_method(self.cfg.num_worker_per_gpu),
-            collate_fn=collate_fn,
-            pin_memory=self.device.type == "cuda",
-        )
+        dataset, size = build_dataset(self.cfg.data.val), self.cfg.batch_size_val_per_gpu
+        return self._loader(dataset, batch_size=size, collate_fn=collate_fn)
 
-    def build_scheduler(self):
-        steps = len(self.train_loader) * self.max_epoch
-        self.cfg.scheduler.total_steps = steps // self.cfg.gradient_accumulation_steps
-        return build_scheduler(self.cfg.scheduler, self.optimizer)
-
-    def build_scaler(self) -> torch.amp.GradScaler | None:
-        if self.cfg.enable_amp and self.device.type == "cpu":
-            self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
-            self.cfg.enable_amp = False
-        return torch.amp.GradScaler(self.device.type) if self.cfg.enable_amp else None
-
-
-def to_device(batch: dict, device: torch.device) -> dict:
-    """Move the tensors of a batch, in place, and return it."""
-    for key, value in batch.items():
-        if isinstance(value, torch.Tensor):
-            batch[key] = value.to(device, non_blocking=True)
-    return batch
+    def _loader(self, dataset, **options) -> DataLoader:
+        workers = self.cfg.num_worker_per_gpu
+        options["pin_memory"] = self.device.type == "cuda"
+        # On Linux fork, which is not the default from Python 3.14 on: workers that a fork server
+        # starts do not notice that a training was killed, and stay.
+        if workers and sys.platform == "linux":
+            options["multiprocessing_context"] = "fork"
+        return DataLoader(dataset, num_workers=workers, **options)

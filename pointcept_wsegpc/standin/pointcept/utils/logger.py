@@ -15,16 +15,13 @@ def get_root_logger(
     if not logger.handlers:
         logger.propagate = False
         logger.setLevel(log_level)
-        _add(logger, logging.StreamHandler())
+        logger.addHandler(logging.StreamHandler())
     if log_file is not None:
         # A second trainer in one process must not write into the first one's file.
         for handler in [h for h in logger.handlers if isinstance(h, logging.FileHandler)]:
             logger.removeHandler(handler)
             handler.close()
-        _add(logger, logging.FileHandler(log_file, file_mode))
+        logger.addHandler(logging.FileHandler(log_file, file_mode))
+    for handler in logger.handlers:
+        handler.setFormatter(logging.Formatter(FORMAT))
     return logger
-
-
-def _add(logger: logging.Logger, handler: logging.Handler) -> None:
-    handler.setFormatter(logging.Formatter(FORMAT))
-    logger.addHandler(handler)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.captures.base import CAPTURES, Capture, LabelledSettings, Scene
+from pointcept_wsegpc.captures.base import CAPTURES, Capture, LabeledSettings, Scene
 from pointcept_wsegpc.captures.frames import make_view
 from pointcept_wsegpc.contracts.classes import ClassTable
 
@@ -17,7 +17,7 @@ NAMES = ("floor", "wall", *(f"thing {number}" for number in range(2, 37)))
 class ToyCapture(Capture):
     path: Path
 
-    settings = LabelledSettings
+    settings = LabeledSettings
     layout = "<split>/<drive>/<scan>.npz"
     classes = ClassTable(NAMES, label_file="semantic", ignore=(255,))
 

@@ -1,4 +1,4 @@
-"""Transforms of one sample, a dictionary of named arrays (N points, G voxels).
+"""Transforms of one sample, a dictionary of named arrays (N points, G voxels); settings follow it.
 
 Random ones draw from numpy's global generator, as Pointcept's do (which also use Python's): a data
 set that wants repeatable samples seeds both before it calls them.
@@ -6,6 +6,7 @@ set that wants repeatable samples seeds both before it calls them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
@@ -31,6 +32,19 @@ class Compose:
         return data_dict
 
 
+def transform(function):
+    """Register a function of a sample; what a configuration names are its other arguments."""
+
+    @TRANSFORMS.register_module(function.__name__)
+    @functools.wraps(function)
+    def build(**settings):
+        if settings.get("mode") not in (None, "train", "random"):
+            raise NotInStandIn(f"{function.__name__}(mode={settings['mode']!r}) is")
+        return functools.partial(function, **settings)
+
+    return function
+
+
 def index_operator(data_dict: dict, index: np.ndarray) -> dict:
     """Select points; only the keys listed in ``data_dict["index_valid_keys"]`` are per point."""
     for key in data_dict.setdefault("index_valid_keys", list(INDEX_VALID_KEYS)):
@@ -42,262 +56,190 @@ def index_operator(data_dict: dict, index: np.ndarray) -> dict:
 # Arrays -------------------------------------------------------------------------------------------
 
 
-@TRANSFORMS.register_module()
-class Copy:
+@transform
+def Copy(data_dict, keys_dict=None):
     """Keep what ``keys_dict`` names under a second name, ``{from: to}``."""
-
-    def __init__(self, keys_dict=None):
-        self.keys_dict = keys_dict or {"coord": "origin_coord", "segment": "origin_segment"}
-
-    def __call__(self, data_dict):
-        copies = {new: deepcopy(data_dict[key]) for key, new in self.keys_dict.items()}
-        return {**data_dict, **copies}
+    names = keys_dict or {"coord": "origin_coord", "segment": "origin_segment"}
+    return {**data_dict, **{new: deepcopy(data_dict[key]) for key, new in names.items()}}
 
 
-@TRANSFORMS.register_module()
-class ToTensor:
+@transform
+def ToTensor(data):
     """Integers to int64, floats to float32, booleans stay, strings stay, containers recursively."""
-
-    def __call__(self, data):
-        if isinstance(data, (torch.Tensor, str)):
-            return data
-        if isinstance(data, Mapping):
-            return {key: self(value) for key, value in data.items()}
-        if isinstance(data, Sequence):
-            return [self(value) for value in data]
-        if isinstance(data, (int, float)):
-            return self(np.array([data]))
-        if isinstance(data, np.ndarray) and data.dtype.kind in "buif":
-            types = {"b": torch.bool, "f": torch.float32}
-            return torch.from_numpy(data).to(types.get(data.dtype.kind, torch.int64))
-        kind = getattr(data, "dtype", type(data).__name__)
-        raise TypeError(f"A {kind} cannot become a tensor: expected numbers, strings or containers")
+    if isinstance(data, (torch.Tensor, str)):
+        return data
+    if isinstance(data, Mapping):
+        return {key: ToTensor(value) for key, value in data.items()}
+    if isinstance(data, Sequence):
+        return [ToTensor(value) for value in data]
+    if isinstance(data, (int, float)):
+        data = np.array([data])
+    if isinstance(data, np.ndarray) and data.dtype.kind in "buif":
+        types = {"b": torch.bool, "f": torch.float32}
+        return torch.from_numpy(data).to(types.get(data.dtype.kind, torch.int64))
+    kind = getattr(data, "dtype", type(data).__name__)
+    raise TypeError(f"A {kind} cannot become a tensor: expected numbers, strings or containers")
 
 
-@TRANSFORMS.register_module()
-class Collect:
+@transform
+def Collect(data_dict, keys, offset_keys_dict=None, **joined):
     """What the batch gets: ``keys`` as they are; the arrays of ``X_keys`` side by side as ``X``, in
     float32; for each ``{name: key}`` of ``offset_keys_dict`` the number of rows of that key."""
-
-    def __init__(self, keys, offset_keys_dict=None, **kwargs):
-        self.keys = [keys] if isinstance(keys, str) else keys
-        self.offset_keys_dict = offset_keys_dict or {"offset": "coord"}
-        self.joined = {name.replace("_keys", ""): names for name, names in kwargs.items()}
-
-    def __call__(self, data_dict):
-        data = {key: data_dict[key] for key in self.keys}
-        for name, key in self.offset_keys_dict.items():
-            data[name] = torch.tensor([data_dict[key].shape[0]])
-        for name, keys in self.joined.items():
-            data[name] = torch.cat([data_dict[key].float() for key in keys], dim=1)
-        return data
+    data = {key: data_dict[key] for key in ([keys] if isinstance(keys, str) else keys)}
+    for name, key in (offset_keys_dict or {"offset": "coord"}).items():
+        data[name] = torch.tensor([data_dict[key].shape[0]])
+    for name, parts in joined.items():
+        data[name.replace("_keys", "")] = torch.cat([data_dict[k].float() for k in parts], dim=1)
+    return data
 
 
-@TRANSFORMS.register_module()
-class GridSample:
+@transform
+def GridSample(
+    data_dict, grid_size=0.05, hash_type="fnv", mode="train", return_inverse=False,
+    return_grid_coord=False,
+):  # fmt: skip
     """One random point per occupied voxel of edge ``grid_size`` meters.
 
     ``return_grid_coord`` adds ``grid_coord`` (G, 3), voxel indices from 0; ``return_inverse`` adds
     ``inverse`` (N,), the voxel of each original point. Voxels are compared exactly, so any
     ``hash_type`` that a configuration names for Pointcept gives the same voxels here.
     """
-
-    def __init__(
-        self, grid_size=0.05, hash_type="fnv", mode="train", return_inverse=False,
-        return_grid_coord=False,
-    ):  # fmt: skip
-        if mode != "train":
-            raise NotInStandIn(f"GridSample(mode={mode!r}) is")
-        self.grid_size = grid_size
-        self.return_inverse, self.return_grid_coord = return_inverse, return_grid_coord
-
-    def __call__(self, data_dict):
-        voxel = np.floor(data_dict["coord"] / np.array(self.grid_size)).astype(np.int64)
-        voxel -= voxel.min(0)
-        key = np.ravel_multi_index(voxel.T, voxel.max(0) + 1)
-        # In a random order of the points, the first of a voxel is any of its points.
-        order = np.random.permutation(len(key))
-        _, first, inverse = np.unique(key[order], return_index=True, return_inverse=True)
-        chosen = order[first]
-        index_operator(data_dict, chosen)
-        if self.return_inverse:
-            data_dict["inverse"] = np.empty_like(inverse)
-            data_dict["inverse"][order] = inverse
-        if self.return_grid_coord:
-            data_dict["grid_coord"] = voxel[chosen]
-            valid = data_dict["index_valid_keys"]
-            data_dict["index_valid_keys"] = list(dict.fromkeys([*valid, "grid_coord"]))
-        return data_dict
+    voxel = np.floor(data_dict["coord"] / np.array(grid_size)).astype(np.int64)
+    voxel -= voxel.min(0)
+    key = np.ravel_multi_index(voxel.T, voxel.max(0) + 1)
+    # In a random order of the points, the first of a voxel is any of its points.
+    order = np.random.permutation(len(key))
+    _, first, inverse = np.unique(key[order], return_index=True, return_inverse=True)
+    chosen = order[first]
+    index_operator(data_dict, chosen)
+    if return_inverse:
+        data_dict["inverse"] = np.empty_like(inverse)
+        data_dict["inverse"][order] = inverse
+    if return_grid_coord:
+        data_dict["grid_coord"] = voxel[chosen]
+        valid = data_dict["index_valid_keys"]
+        data_dict["index_valid_keys"] = list(dict.fromkeys([*valid, "grid_coord"]))
+    return data_dict
 
 
-@TRANSFORMS.register_module()
-class SphereCrop:
+@transform
+def SphereCrop(data_dict, point_max=80000, mode="random"):
     """Only the ``point_max`` points nearest to a random one, where there are more."""
-
-    def __init__(self, point_max=80000, mode="random"):
-        if mode != "random":
-            raise NotInStandIn(f"SphereCrop(mode={mode!r}) is")
-        self.point_max = point_max
-
-    def __call__(self, data_dict):
-        coord = data_dict["coord"]
-        if len(coord) <= self.point_max:
-            return data_dict
-        distance = ((coord - coord[np.random.randint(len(coord))]) ** 2).sum(1)
-        nearest = np.argsort(distance, kind="stable")  # ties by index: the same on every CPU
-        return index_operator(data_dict, nearest[: self.point_max])
+    coord = data_dict["coord"]
+    if len(coord) <= point_max:
+        return data_dict
+    distance = ((coord - coord[np.random.randint(len(coord))]) ** 2).sum(1)
+    nearest = np.argsort(distance, kind="stable")  # ties by index: the same on every CPU
+    return index_operator(data_dict, nearest[:point_max])
 
 
-@TRANSFORMS.register_module()
-class ShufflePoint:
+@transform
+def ShufflePoint(data_dict):
     """Random order of the points."""
-
-    def __call__(self, data_dict):
-        return index_operator(data_dict, np.random.permutation(len(data_dict["coord"])))
+    return index_operator(data_dict, np.random.permutation(len(data_dict["coord"])))
 
 
 # Coordinates and normals (N, 3) -------------------------------------------------------------------
 
 
-@TRANSFORMS.register_module()
-class CenterShift:
+@transform
+def CenterShift(data_dict, apply_z=True):
     """Put the middle of the bounding box over the origin, and the floor at z = 0 if ``apply_z``."""
-
-    def __init__(self, apply_z=True):
-        self.apply_z = apply_z
-
-    def __call__(self, data_dict):
-        low, high = data_dict["coord"].min(0), data_dict["coord"].max(0)
-        shift = (low + high) / 2
-        shift[2] = low[2] if self.apply_z else 0
-        return {**data_dict, "coord": data_dict["coord"] - shift}
+    low, high = data_dict["coord"].min(0), data_dict["coord"].max(0)
+    shift = (low + high) / 2
+    shift[2] = low[2] if apply_z else 0
+    return {**data_dict, "coord": data_dict["coord"] - shift}
 
 
-@TRANSFORMS.register_module()
-class RandomRotate:
+@transform
+def RandomRotate(data_dict, angle=(-1, 1), center=None, axis="z", always_apply=False, p=0.5):
     """With probability ``p`` turn about ``axis`` by an angle drawn from ``angle`` · π radians,
     around ``center`` (meters; None: the middle of the bounding box). Normals turn too."""
-
-    def __init__(self, angle=None, center=None, axis="z", always_apply=False, p=0.5):
-        self.angle, self.center, self.axis = angle or [-1, 1], center, "xyz".index(axis)
-        self.p = 1 if always_apply else p
-
-    def __call__(self, data_dict):
-        if np.random.rand() >= self.p:
-            return data_dict
-        coord = data_dict["coord"]
-        center = (coord.min(0) + coord.max(0)) / 2 if self.center is None else self.center
-        center = np.asarray(center, coord.dtype)
-        angle = np.random.uniform(*self.angle) * np.pi
-        matrix, a, b = np.eye(3), (self.axis + 1) % 3, (self.axis + 2) % 3
-        matrix[a, a] = matrix[b, b] = np.cos(angle)
-        matrix[a, b], matrix[b, a] = -np.sin(angle), np.sin(angle)
-        turn = matrix.astype(coord.dtype).T
-        data_dict["coord"] = (coord - center) @ turn + center
-        if "normal" in data_dict:
-            data_dict["normal"] = data_dict["normal"] @ turn
+    if np.random.rand() >= (1 if always_apply else p):
         return data_dict
+    coord, c = data_dict["coord"], "xyz".index(axis)
+    center = (coord.min(0) + coord.max(0)) / 2 if center is None else center
+    center = np.asarray(center, coord.dtype)
+    radians = np.random.uniform(*angle) * np.pi
+    matrix, a, b = np.eye(3), (c + 1) % 3, (c + 2) % 3
+    matrix[a, a] = matrix[b, b] = np.cos(radians)
+    matrix[a, b], matrix[b, a] = -np.sin(radians), np.sin(radians)
+    turn = matrix.astype(coord.dtype).T
+    data_dict["coord"] = (coord - center) @ turn + center
+    if "normal" in data_dict:
+        data_dict["normal"] = data_dict["normal"] @ turn
+    return data_dict
 
 
-@TRANSFORMS.register_module()
-class RandomScale:
+@transform
+def RandomScale(data_dict, scale=(0.95, 1.05), anisotropic=False):
     """Multiply coordinates by a factor drawn from ``scale``, one per axis if ``anisotropic``."""
-
-    def __init__(self, scale=None, anisotropic=False):
-        self.scale, self.count = scale or [0.95, 1.05], 3 if anisotropic else 1
-
-    def __call__(self, data_dict):
-        factor = np.random.uniform(*self.scale, self.count)
-        return {**data_dict, "coord": data_dict["coord"] * factor.astype(np.float32)}
+    factor = np.random.uniform(*scale, 3 if anisotropic else 1)
+    return {**data_dict, "coord": data_dict["coord"] * factor.astype(np.float32)}
 
 
-@TRANSFORMS.register_module()
-class RandomFlip:
+@transform
+def RandomFlip(data_dict, p=0.5):
     """Mirror x, and independently y, each with probability ``p``. Normals too."""
-
-    def __init__(self, p=0.5):
-        self.p = p
-
-    def __call__(self, data_dict):
-        flipped = np.append(np.random.rand(2) < self.p, False)
-        sign = np.where(flipped, -1, 1).astype(np.float32)
-        for key in {"coord", "normal"} & data_dict.keys():
-            data_dict[key] = data_dict[key] * sign
-        return data_dict
+    flipped = np.append(np.random.rand(2) < p, False)
+    sign = np.where(flipped, -1, 1).astype(np.float32)
+    return {**data_dict, **{k: data_dict[k] * sign for k in {"coord", "normal"} & data_dict.keys()}}
 
 
-@TRANSFORMS.register_module()
-class RandomJitter:
+@transform
+def RandomJitter(data_dict, sigma=0.01, clip=0.05):
     """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (meters)."""
-
-    def __init__(self, sigma=0.01, clip=0.05):
-        self.sigma, self.clip = sigma, clip
-
-    def __call__(self, data_dict):
-        noise = self.sigma * np.random.standard_normal(data_dict["coord"].shape)
-        noise = noise.clip(-self.clip, self.clip).astype(np.float32)
-        return {**data_dict, "coord": data_dict["coord"] + noise}
+    noise = (sigma * np.random.standard_normal(data_dict["coord"].shape)).clip(-clip, clip)
+    return {**data_dict, "coord": data_dict["coord"] + noise.astype(np.float32)}
 
 
 # Colors (N, 3) in 0..255 -------------------------------------------------------------------------
 
 
-class _Chromatic:
-    """With probability ``p`` (if there is color), ``change`` the color (N, 3)."""
-
-    def __init__(self, p=0.95, **amount):
-        self.p = p
-        self.__dict__.update(amount)
-
-    def __call__(self, data_dict):
-        if "color" in data_dict and np.random.rand() < self.p:
-            data_dict["color"] = self.change(data_dict["color"]).astype(np.float32)
-        return data_dict
+def recolor(data_dict: dict, p: float, change) -> dict:
+    """With probability ``p``, if there is color, ``change`` it."""
+    if "color" in data_dict and np.random.rand() < p:
+        data_dict["color"] = change(data_dict["color"]).astype(np.float32)
+    return data_dict
 
 
-@TRANSFORMS.register_module()
-class ChromaticAutoContrast(_Chromatic):
+@transform
+def ChromaticAutoContrast(data_dict, p=0.2, blend_factor=None):
     """Blend with the colors stretched to 0..255 (``blend_factor`` None: a random one)."""
 
-    def __init__(self, p=0.2, blend_factor=None):
-        super().__init__(p, blend_factor=blend_factor)
-
-    def change(self, color):
+    def change(color):
         low, span = color.min(0), np.ptp(color, axis=0)
         # A channel of one value cannot be stretched: only shifted, as Pointcept does.
         stretched = (color - low) * np.where(span > 0, 255 / np.maximum(span, 1e-6), 1)
         if not span.any():
             return color
-        blend = np.random.rand() if self.blend_factor is None else self.blend_factor
+        blend = np.random.rand() if blend_factor is None else blend_factor
         return (1 - blend) * color + blend * stretched
 
+    return recolor(data_dict, p, change)
 
-@TRANSFORMS.register_module()
-class ChromaticTranslation(_Chromatic):
+
+@transform
+def ChromaticTranslation(data_dict, p=0.95, ratio=0.05):
     """Shift each channel by up to ``ratio`` of its range."""
 
-    def __init__(self, p=0.95, ratio=0.05):
-        super().__init__(p, ratio=ratio)
+    def change(color):
+        return (color + np.random.uniform(-ratio, ratio, (1, 3)) * 255).clip(0, 255)
 
-    def change(self, color):
-        shift = np.random.uniform(-self.ratio, self.ratio, (1, 3)) * 255
-        return (color + shift).clip(0, 255)
+    return recolor(data_dict, p, change)
 
 
-@TRANSFORMS.register_module()
-class ChromaticJitter(_Chromatic):
+@transform
+def ChromaticJitter(data_dict, p=0.95, std=0.005):
     """Normal noise per point and channel, ``std`` of the range."""
 
-    def __init__(self, p=0.95, std=0.005):
-        super().__init__(p, std=std)
+    def change(color):
+        return (color + np.random.standard_normal(color.shape) * std * 255).clip(0, 255)
 
-    def change(self, color):
-        return (color + np.random.standard_normal(color.shape) * self.std * 255).clip(0, 255)
+    return recolor(data_dict, p, change)
 
 
-@TRANSFORMS.register_module()
-class NormalizeColor:
+@transform
+def NormalizeColor(data_dict):
     """0..255 to 0..1."""
-
-    def __call__(self, data_dict):
-        return data_dict | ({"color": data_dict["color"] / 255} if "color" in data_dict else {})
+    return data_dict | ({"color": data_dict["color"] / 255} if "color" in data_dict else {})

@@ -6,20 +6,7 @@ class HookBase:
 
     trainer = None
 
-    def before_train(self):
+    def _nothing(self):
         pass
 
-    def before_epoch(self):
-        pass
-
-    def before_step(self):
-        pass
-
-    def after_step(self):
-        pass
-
-    def after_epoch(self):
-        pass
-
-    def after_train(self):
-        pass
+    before_train = before_epoch = before_step = after_step = after_epoch = after_train = _nothing

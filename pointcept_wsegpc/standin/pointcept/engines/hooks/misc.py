@@ -14,6 +14,8 @@ import torch
 from .builder import HOOKS
 from .default import HookBase
 
+PARTS = ("optimizer", "scheduler", "scaler")  # of a trainer, beside the model
+
 
 @HOOKS.register_module()
 class IterationTimer(HookBase):
@@ -23,8 +25,8 @@ class IterationTimer(HookBase):
         self.warmup_iter = warmup_iter
 
     def before_train(self):
-        epochs = self.trainer.max_epoch - self.trainer.start_epoch
-        self.remaining = epochs * len(self.trainer.train_loader)
+        trainer = self.trainer
+        self.remaining = (trainer.max_epoch - trainer.start_epoch) * len(trainer.train_loader)
 
     def before_epoch(self):
         self.start = time.perf_counter()
@@ -102,14 +104,11 @@ class CheckpointSaver(HookBase):
             copies.append(folder / "model_best.pth")
         if self.save_freq and epoch % self.save_freq == 0:
             copies.append(folder / f"epoch_{epoch}.pth")
-        checkpoint = {
-            "epoch": epoch,
-            "state_dict": trainer.model.state_dict(),
-            "optimizer": trainer.optimizer.state_dict(),
-            "scheduler": trainer.scheduler.state_dict(),
-            "scaler": trainer.scaler.state_dict() if trainer.scaler else None,
-            "best_metric_value": trainer.best_metric_value,
-        }
+        checkpoint = {"epoch": epoch, "state_dict": trainer.model.state_dict()}
+        checkpoint["best_metric_value"] = trainer.best_metric_value
+        for name in PARTS:
+            part = getattr(trainer, name)
+            checkpoint[name] = part.state_dict() if part else None
         trainer.logger.info(f"Saving checkpoint to: {last}")
         torch.save(checkpoint, f"{last}.tmp")
         os.replace(f"{last}.tmp", last)
@@ -119,13 +118,11 @@ class CheckpointSaver(HookBase):
 
     def _is_best(self) -> bool:
         trainer, info = self.trainer, self.trainer.comm_info
-        name, value = info["current_metric_name"], info["current_metric_value"]
-        is_best = bool(value > trainer.best_metric_value)
-        if is_best:
-            trainer.best_metric_value = value
-            trainer.logger.info(f"Best validation {name} updated to: {value:.4f}")
+        best, value = trainer.best_metric_value, info["current_metric_value"]
+        trainer.best_metric_value = max(best, value)
+        name = info["current_metric_name"]
         trainer.logger.info(f"Currently Best {name}: {trainer.best_metric_value:.4f}")
-        return is_best
+        return bool(value > best)
 
 
 @HOOKS.register_module()
@@ -157,7 +154,7 @@ class CheckpointLoader(HookBase):
             trainer.logger.info(f"Resuming train at eval epoch: {checkpoint['epoch']}")
             trainer.start_epoch = checkpoint["epoch"]
             trainer.best_metric_value = checkpoint["best_metric_value"]
-            for part in ("optimizer", "scheduler", "scaler"):
+            for part in PARTS:
                 if getattr(trainer, part):
                     getattr(trainer, part).load_state_dict(checkpoint[part])
 

@@ -38,12 +38,19 @@ def images():
     return torch.randn(SIZE, generator=torch.Generator().manual_seed(1))
 
 
+def as_trained(network, images):
+    """RGB in 0..1 as the network's weights want it."""
+    config = timm.data.resolve_model_data_config(network)
+    mean, std = (torch.tensor(config[key])[:, None, None] for key in ("mean", "std"))
+    return (images - mean) / std
+
+
 @torch.no_grad()
 def features_of(network, name, images):
     """Features of a whole timm network at output stride 8, its last ReLU included."""
     dilated = timm.create_model(name, features_only=True, output_stride=8)
     dilated.load_state_dict(network.state_dict(), strict=False)
-    return dilated.eval()(images)[-1]
+    return dilated.eval()(as_trained(network, images))[-1]
 
 
 @torch.no_grad()
@@ -199,7 +206,7 @@ def features_of_any(network, name, images):
     names = {key.replace(".", "_", 1): key for key in state} | {key: key for key in state}
     dilated.load_state_dict({key: state[names[key]] for key in dilated.state_dict()})
     with torch.no_grad():
-        return dilated.eval()(images)[-1]
+        return dilated.eval()(as_trained(network, images))[-1]
 
 
 def test_torchvision_computes_the_same(images, tmp_path):
@@ -210,7 +217,8 @@ def test_torchvision_computes_the_same(images, tmp_path):
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     with torch.no_grad():
         layers = list(network.children())[:-2]  # without pooling and classifier
-        expected = nn.Sequential(*layers)(images)
+        resnet50 = timm.create_model("resnet50")
+        expected = nn.Sequential(*layers)(as_trained(resnet50, images))
     found = loaded_features("resnet50", tmp_path / "weights.pth", images)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

@@ -250,19 +250,26 @@ def test_spconv_on_cpu_adds_a_bias_in_eval_mode():
     assert not torch.allclose(evaluated, unbiased)
 
 
+@pytest.fixture
+def two_threads():
+    threads = torch.get_num_threads()
+    yield lambda: torch.set_num_threads(2)
+    torch.set_num_threads(threads)
+
+
 @needs_spconv
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about spconv on CPU")
-def test_spconv_on_cpu_refuses_several_threads():
-    torch.set_num_threads(2)
+def test_spconv_on_cpu_refuses_several_threads(two_threads):
+    two_threads()
     with pytest.raises(ValueError, match="several threads"):
         MinkUNet(backend="spconv", **SLIM)(cloud())
 
 
-def test_threads_do_not_change_the_torch_backend():
+def test_threads_do_not_change_the_torch_backend(two_threads):
     model, batch = MinkUNet(backend="torch", **SLIM).eval(), cloud()
     with torch.no_grad():
         one = model(batch)
-        torch.set_num_threads(2)
+        two_threads()
         torch.testing.assert_close(model(batch), one, atol=1e-4, rtol=1e-4)
 
 
@@ -377,6 +384,6 @@ def test_bad_input(broken):
 
 
 def test_no_voxels():
-    with pytest.raises(ValueError, match=r"no points.*scenes are empty.*check_data") as info:
+    with pytest.raises(ValueError, match=r"no points.*scenes are empty.*wsegpc check") as info:
         MinkUNet(**SLIM)(cloud((0,)))
     assert "feat_keys" not in str(info.value)

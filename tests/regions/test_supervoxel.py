@@ -16,18 +16,14 @@ from pointcept_wsegpc.regions.supervoxel import (
     CELL_SHIFT,
     SEED_SHARE,
     SupervoxelSettings,
-    components,
-    kernels,
-    supervoxels,
 )
 from pointcept_wsegpc.regions.supervoxel import elements as supervoxel_elements
-from pointcept_wsegpc.regions.supervoxel.elements import Elements, elements_of, lab
-from pointcept_wsegpc.regions.supervoxel.kernels import place_seeds, principal_axis
+from pointcept_wsegpc.regions.supervoxel.elements import elements_of, lab
+from pointcept_wsegpc.regions.supervoxel.kernels import principal_axis
 from pointcept_wsegpc.regions.supervoxel.planes import (
     MIN_POINTS,
     REFIT_GROWTH,
     RMS_SHARE,
-    grow_planes,
 )
 
 METHODS = ["supervoxel", "supervoxel+growing"]
@@ -193,9 +189,7 @@ class Oracle:
         return np.array([owner[v] for v in self.voxel])
 
 
-@pytest.mark.parametrize(
-    ("weights", "rounds"), [((1, 0.1, 1), 1), ((1, 0.1, 1), 5), ((0, 1, 0.5), 3), ((5, 0.02, 1), 3)]
-)
+@pytest.mark.parametrize(("weights", "rounds"), [((1, 0.1, 1), 3), ((0, 1, 0.5), 2)])
 def test_agrees_with_the_rule_spelt_out(room, weights, rounds):
     coord, normal, color = room
     normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
@@ -292,23 +286,6 @@ def test_principal_axis_agrees_with_numpy():
     assert principal_axis(0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == (0, 0, 0)
 
 
-def test_what_is_no_number_joins_nothing():
-    feature = np.zeros((3, 9))
-    feature[:, 8], feature[1, 0], feature[2, 0] = 1, np.nan, 1e200
-    far = int(kernels.MAX_SQUARED * kernels.STEPS)
-    distance = [kernels.squared_distance(feature, i, feature, 0, 1.0, 0.4, 0.4) for i in range(3)]
-    assert distance == [0, far, far]
-    flat = np.array([20.0, 0, 0, 0, 9, 0, 0, 9, 0, 0])  # 20 points on the plane z = 0
-    start, adjacent = np.array([0, 1, 2]), np.array([1, 0])
-    for moment, up, count in ((0.0, 1.0, 1), (np.nan, 1.0, 2), (0.0, np.nan, 2)):
-        moments, normal = np.stack([flat, flat]), np.array([[0, 0, 1.0], [0, 0, up]])
-        moments[1, 9] = moment
-        region = grow_planes(
-            moments, normal, start, adjacent, np.arange(1), np.array([0.1, 0.1]), 0.9
-        )
-        assert (region >= 0).sum() == 3 - count
-
-
 @pytest.mark.parametrize(
     ("color", "expected"),
     [
@@ -341,7 +318,7 @@ def check_connected(elements, region):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("color_weight", [0.0, 1.0, 50.0])
+@pytest.mark.parametrize("color_weight", [0.0, 50.0])
 def test_regions_are_contiguous_and_connected(room, method, color_weight):
     cloud = Cloud(*room)
     sizes = {"voxel_size": 0.1, "seed_spacing": 0.5}
@@ -367,28 +344,13 @@ def test_order_sign_place_and_repetition_do_not_matter(room, method, sizes):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_order_of_many_points_does_not_matter(method):
-    """Sizes that come from the data do so from all of them."""
-    rng = np.random.default_rng(11)
-    coord = np.concatenate([patch(rng, 7000, axis, noise=0.004)[0] for axis in range(3)])
-    coord[:, 1] **= 2  # denser at one end
-    order = rng.permutation(len(coord))
-    expected = run(coord, method=method)
-    np.testing.assert_array_equal(run(coord[order], method=method), expected[order])
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("scale", [0.01, 100 / 3])
-def test_scale_does_not_matter(room, method, scale):
+@pytest.mark.parametrize("sizes", [{}, {"voxel_size": 0.1, "seed_spacing": 0.5}])
+def test_scale_does_not_matter(room, method, sizes):
     coord, normal, color = room
-    more = {} if method == "supervoxel" else {"max_distance": 0.03 * scale}
-    less = {} if method == "supervoxel" else {"max_distance": 0.03}
-    scaled = run(coord * scale, normal, color, method, **more)
-    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
-    more |= {"voxel_size": 0.1 * scale, "seed_spacing": 0.5 * scale}
-    less |= {"voxel_size": 0.1, "seed_spacing": 0.5}
-    scaled = run(coord * scale, normal, color, method, **more)
-    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
+    sizes = sizes if method == "supervoxel" else {**sizes, "max_distance": 0.03}
+    scaled = {name: size * 100 / 3 for name, size in sizes.items()}
+    region = run(coord * 100 / 3, normal, color, method, **scaled)
+    np.testing.assert_array_equal(region, run(coord, normal, color, method, **sizes))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -470,41 +432,6 @@ def test_growing_makes_whole_walls_and_leaves_clutter(corner):
     assert pairs.shape[1] == len(np.unique(patches))  # regions are unions of supervoxels
 
 
-def test_seeds_move_to_the_lowest_gradient_and_need_elements_around():
-    """Two bars of 9 elements, along which the color changes ever less."""
-    feature = np.zeros((18, 9))
-    feature[:, 0] = [*range(9), *range(100, 109)]
-    feature[:, 3] = np.tile(np.sqrt(np.arange(9)), 2)
-    table = np.stack([np.arange(18), np.arange(-1, 17), np.arange(1, 19)], axis=1).astype(np.int32)
-    table[[0, 8, 9, 17], [1, 2, 1, 2]] = -1
-    needed = np.repeat([5.0, 6.0], 9)  # 5 are within half of 4.2 around the middle
-    args = needed, feature, table, np.full(18, 4.2), 1.0, 1.0
-    assert place_seeds(np.array([4, 13]), *args).tolist() == [5]
-    assert place_seeds(np.array([1]), *args).tolist() == []
-
-
-def test_components():
-    table = np.array([[0, 3, -1], [1, 2, -1], [2, 1, 4], [3, 0, -1], [4, -1, 2], [5, -1, -1]])
-    assert components(table.astype(np.int32)).tolist() == [0, 1, 1, 0, 1, 2]
-
-
-def test_what_has_no_seed_becomes_a_region_where_it_is_large_enough():
-    """A bar of 30 voxels, and loose ends of 5 in two cells, 1 and 1, of 5, 9 and 2 points."""
-    coord = np.zeros((37, 3))
-    coord[:, 0] = [*range(30), *range(105, 110), 120, 140]
-    table = np.stack([np.arange(37), np.arange(-1, 36), np.arange(1, 38)], axis=1)
-    table[[0, 29, 30, 34, 35, 35, 36, 36], [1, 2, 1, 2, 1, 2, 1, 2]] = -1
-    feature = np.concatenate([coord, np.zeros((37, 3)), np.tile([0, 0, 1.0], (37, 1))], axis=1)
-    size = np.array([1] * 35 + [9, 2])
-    spacing = np.full(37, 12.0)  # a seed needs ceil(0.05 pi 6^2) = 6 voxels
-    elements = Elements(feature, table.astype(np.int32), spacing, np.ones(37), None, size)
-    owner = supervoxels(
-        elements, SupervoxelSettings(None, None, 0.4, 0.2, 0.4, rounds=2, min_size=3)
-    )
-    assert set(owner[:30]) == {0, 1, 2}
-    assert owner[30:].tolist() == [3] * 5 + [4, -1]
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_stray_points_stay_unassigned_unless_they_are_enough(method):
     rng = np.random.default_rng(2)
@@ -517,43 +444,16 @@ def test_stray_points_stay_unassigned_unless_they_are_enough(method):
     assert (region[2000:] == region.max()).all() and (region[:2000] < region.max()).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("coord", "regions"),
-    [
-        (np.empty((0, 3)), 0),
-        (np.ones((1, 3)), 1),
-        (np.ones((2, 3)), 1),
-        (np.array([[0.0, 0, 0], [1.0, 0, 0]]), None),
-        (np.full((50, 3), -3.0), 1),
-        (np.linspace([0, 0, 0], [1, 2, 3], 100), None),
-        (np.full((5, 3), np.nan), 0),
-        (np.array([[0.0, 0, 0], [np.nan, 0, 0], [0, np.inf, 0]]), 1),
-    ],
-)
-def test_degenerate_clouds(method, coord, regions):
-    region = run(coord, method=method, min_size=1)
-    finite = np.isfinite(coord).all(axis=1)
-    assert region.shape == (len(coord),) and region.dtype == np.int32
-    assert ((region >= 0) == finite).all()
-    assert set(region[finite]) == set(range(region.max(initial=-1) + 1))
-    if regions is not None:
-        assert region.max(initial=-1) + 1 == regions
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"voxel_size": 0}, "voxel_size is 0;"),
-        ({"voxel_size": math.nan}, "voxel_size is nan"),
         ({"seed_spacing": -1.0}, "seed_spacing is -1.0"),
         ({"voxel_size": 0.2, "seed_spacing": 0.1}, "voxel_size of 0.2"),
         ({"voxel_size": 1e-9, "seed_spacing": 1.0}, "voxel_size"),
         ({"color_weight": -0.1}, "color_weight is -0.1"),
-        ({"normal_weight": math.inf}, "normal_weight is inf"),
         ({"color_weight": 0, "distance_weight": 0, "normal_weight": 0}, "all 0"),
         ({"rounds": 0}, "rounds is 0"),
-        ({"rounds": 1001}, "rounds is 1001"),
         ({"max_distance": 0.0}, "max_distance is 0.0"),
         ({"max_angle": 91.0}, "max_angle is 91.0"),
     ],
@@ -626,9 +526,3 @@ def test_view_supervoxels_have_pixels_enough_where_they_are_sparse(monkeypatch):
     assert pixels(60) >= 12
     monkeypatch.setattr(supervoxel_elements, "MIN_SEED_PIXELS", 0.0)
     assert pixels(60) < 12 and pixels(5) == near
-
-
-def test_empty_view():
-    cloud = DepthView(np.zeros((4, 5)), np.eye(3))
-    for method in METHODS:
-        assert len(regions_of(method, cloud)) == 0

@@ -17,7 +17,8 @@ from ..regions.scenes.quality import measure
 from ..regions.scenes.report_text import caption
 from ..regions.scenes.settings import of_scene, with_absolute_paths
 from ..regions.settings import kinds_of, settings_from_text
-from ..visualize.regions import Scene, draw_grid
+from ..visualize.grid import draw_grid
+from ..visualize.regions import Scene
 from .arguments import KEY_VALUE, PATH, PathType, subcommand
 from .regions import setting_options
 

@@ -17,7 +17,7 @@ from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions import PARTITIONS, partition, partition_view
 from pointcept_wsegpc.regions.scenes.records import is_extracted
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings, listing
-from pointcept_wsegpc.regions.settings import kinds_of, settings_from_text
+from pointcept_wsegpc.regions.settings import kinds_of
 
 # What somebody's package holds: a partition of a few lines, filed by one decorator.
 CUBES = '''
@@ -140,14 +140,13 @@ class Every:
     key: str | int | None = None
 
 
-def test_text_becomes_values_by_type():
+def test_text_becomes_values_by_type(registered):
+    PARTITIONS.register("mine", settings=Every)(lambda coord, normal, color, **_: 0)
+    resolve = PARTITIONS.get("mine").resolve
     text = {"whole": "12", "number": "1e-2", "switch": "True", "path": "/x/{scene}", "key": "7"}
-    values = {"whole": 12, "number": 0.01, "switch": True, "path": "/x/{scene}", "key": 7}
-    assert settings_from_text(Every, text) == values
-    text = {"whole": "1.5", "number": "none", "switch": "yes", "path": "None", "key": "sp"}
-    values = {"whole": "1.5", "number": None, "switch": "yes", "path": None, "key": "sp"}
-    assert settings_from_text(Every, text) == values
-    assert settings_from_text(Every, {"other": "3"}) == {"other": "3"}
+    assert resolve(given=text).settings == Every(12, 0.01, True, "/x/{scene}", 7)
+    text = {"whole": "3", "number": "none", "switch": "false", "path": "None", "key": "sp"}
+    assert resolve(given=text).settings == Every(3, key="sp")
 
 
 def test_settings_of_another_type_are_no_settings():
@@ -181,6 +180,7 @@ def test_needed_settings_and_types_are_checked(registered):
     for given, named in (
         ({}, "whole"),
         ({"whole": 1.0}, "whole is 1.0"),
+        ({"whole": "1.5"}, "whole is '1.5'"),
         ({"whole": 1, "switch": "yes"}, "switch is 'yes'"),
         ({"whole": 1, "key": 1.5}, "key is 1.5"),
         ({"whole": 1, "number": 1e31}, r"1e\+30"),
@@ -231,8 +231,8 @@ def test_presets_and_defaults_are_recorded_by_value():
     assert by_name == RegionSettings.resolve(points=wypr, views=wypr, fill=True)
     assert by_name != RegionSettings.resolve(preset="wypr", fill=False)
     text = {name: str(value) for name, value in wypr.items()}
-    assert by_name == RegionSettings.from_text(points=text, views=text, fill=True)
-    noise = RegionSettings.from_text(views={"depth_noise": "0.003"})
+    assert by_name == RegionSettings.resolve(points=text, views=text, fill=True)
+    noise = RegionSettings.resolve(views={"depth_noise": "0.003"})
     assert noise.depth_noise == 0.003 and noise.values()["views"]["depth_noise"] == 0.003
 
 

@@ -19,7 +19,6 @@ from pointcept_wsegpc.regions.supervoxel import (
 )
 from pointcept_wsegpc.regions.supervoxel import elements as supervoxel_elements
 from pointcept_wsegpc.regions.supervoxel.elements import elements_of, lab
-from pointcept_wsegpc.regions.supervoxel.kernels import principal_axis
 from pointcept_wsegpc.regions.supervoxel.planes import (
     MIN_POINTS,
     REFIT_GROWTH,
@@ -273,17 +272,6 @@ def test_growing_agrees_with_the_rule_spelt_out(room, max_distance, max_angle):
     region = regions_of("supervoxel+growing", cloud, **sizes, **settings)
     np.testing.assert_array_equal(region, expected)
     assert 3 < region.max() < owner.max() - 10
-
-
-def test_principal_axis_agrees_with_numpy():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        normals = rng.normal(size=3) + 0.3 * rng.normal(size=(rng.integers(1, 9), 3))
-        normals *= rng.choice([-1, 1], (len(normals), 1))
-        x, y, z = normals.T
-        axis = principal_axis(x @ x, x @ y, x @ z, y @ y, y @ z, z @ z)
-        assert abs(axis @ axis_by_numpy(normals)) == pytest.approx(1, abs=1e-9)
-    assert principal_axis(0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from ..cloud import Cloud
 from ..depth_view import DepthView
 from ..growing import check_min_size
 from ..registry import PARTITIONS
 from .elements import SEED_VOXELS, VOXEL_SPACINGS, elements_of, grid_keys
-from .kernels import FIXED, FREE, connected, flow, mean_features, nearest_members, place_seeds
+from .kernels import FIXED, FREE, components, flow, mean_features, nearest_members, place_seeds
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
 MAX_ROUNDS = 1000  # little changes after the first few
@@ -115,7 +114,7 @@ def supervoxels(elements, settings):
     feature, table, spacing, pitch = elements[:4]
     weights = settings.weights
     color, normal = weights["color"], weights["normal"]
-    part = components(table)
+    part = components(table, np.zeros(len(table), np.int32))
     stray = (np.bincount(part, elements.size) < settings.min_size)[part]
     with np.errstate(over="ignore"):  # inf: more than there are
         needed = np.ceil(SEED_SHARE * math.pi * (0.5 * spacing / pitch) ** 2)
@@ -147,7 +146,8 @@ def cluster(feature, table, seed, space, color, normal, rounds):
         best = np.full(len(table), FREE)
         owner[seed], best[seed] = number, FIXED
         flow(owner, best, feature, table, center, space, color, normal, False)
-    joined = connected(owner, table, seed)
+    part = components(table, owner)
+    joined = np.isin(part, part[seed])
     owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
     flow(owner, best, feature, table, center, space, color, normal, True)
     return owner
@@ -167,23 +167,3 @@ def seeds_of_cells(coord, spacing):
     off = np.rint(((position - cell - 0.5) ** 2).sum(axis=1) * 1e7)  # rounding makes no difference
     order = np.lexsort((off, key))
     return order[np.flatnonzero(np.diff(key[order], prepend=-1))]
-
-
-@njit(cache=True)
-def components(table):
-    """Number (E,) of the connected part of the table that every element is in, from 0."""
-    part = np.full(len(table), np.int32(-1), np.int32)
-    queue = np.empty(len(table), np.int32)
-    count = 0
-    for i in range(len(table)):
-        if part[i] >= 0:
-            continue
-        part[i], queue[0], head, size = count, i, 0, 1
-        while head < size:
-            for j in table[queue[head]]:
-                if j >= 0 and part[j] < 0:
-                    part[j], queue[size] = count, j
-                    size += 1
-            head += 1
-        count += 1
-    return part

@@ -155,7 +155,7 @@ def test_object_arrays_are_refused(name, tmp_path):
     victim = tmp_path / "made by the file"
     array = np.array([Evil(victim)] * N, dtype=object)
     (np.save if name.endswith("npy") else np.savez)(tmp_path / name, array, allow_pickle=True)
-    with pytest.raises(ValueError, match=f"{re.escape(name)} can't be read"):
+    with pytest.raises(ValueError, match=f"{re.escape(name)} cannot be read"):
         read_regions(tmp_path / name, N)
     assert not victim.exists()
 
@@ -207,7 +207,7 @@ def saved(content):
         ("a.pth", saved({"superpoint": "a name"}), "<U6"),
         ("a.pth", saved({"superpoint": None}), "NoneType"),
         ("a.pth", saved(torch.zeros(N, 3)), r"\(8, 3\)"),
-        ("a.pth", saved(torch.zeros(N, dtype=torch.bfloat16)), "array"),
+        ("a.pth", saved(torch.zeros(N, dtype=torch.bfloat16)), "array of region ids"),
         ("a.pth", saved(torch.nn.Parameter(torch.full((N,), 0.5))), "0.5 for point 0"),
         ("a.segs.json", '{"sceneId": "a", "params": {}}', "sceneId, params"),
         ("a.segs.json", '{"segIndices": 5}', r"shape \(\)"),

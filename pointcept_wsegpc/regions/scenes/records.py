@@ -62,13 +62,11 @@ def read_numbers(entry, own):
 
     own: the name of the number that only one of them has.
     """
-    tally = Tally.from_json(entry["counts"])
     derived = {str(name): float(value) for name, value in entry["derived"].items()}
     return {
         own: float(entry[own]),
         "derived": derived,
-        **tally.summary(),
-        "counts": tally.to_json(),
+        **Tally.from_json(entry["counts"]).numbers(),
     }
 
 

@@ -103,25 +103,14 @@ def test_a_key_chooses(tmp_path):
         read_regions(tmp_path / "two.pth", N)
     with pytest.raises(ValueError, match="of: 0, 1, 2"):
         read_regions(tmp_path / "tuple.pth", N)
+    np.savez(tmp_path / "mixed.npz", names=np.array(["a", None], object), ids=IDS)
+    assert read_regions(tmp_path / "mixed.npz", N, key="ids").tolist() == REGION
+    np.savez(tmp_path / "usual.npz", superpoint=IDS, segments=IDS, coord=IDS)
+    with pytest.raises(ValueError, match="several things"):
+        read_regions(tmp_path / "usual.npz", N)
     np.save(tmp_path / "ids.npy", IDS)
     with pytest.raises(ValueError, match="one array without a name; leave out the key 'sp'"):
         read_regions(tmp_path / "ids.npy", N, key="sp")
-
-
-def test_a_chosen_array_needs_no_other(tmp_path):
-    np.savez(tmp_path / "mixed.npz", names=np.array(["a", None], object), ids=IDS)
-    assert read_regions(tmp_path / "mixed.npz", N, key="ids").tolist() == REGION
-
-
-def test_two_usual_names_are_no_choice(tmp_path):
-    np.savez(tmp_path / "two.npz", superpoint=IDS, segments=IDS, coord=IDS)
-    with pytest.raises(ValueError, match="several things"):
-        read_regions(tmp_path / "two.npz", N)
-
-
-def test_no_points(tmp_path):
-    np.save(tmp_path / "none.npy", np.empty(0, int))
-    assert read_regions(tmp_path / "none.npy", 0).shape == (0,)
 
 
 # --- wrong files ------------------------------------------------------------------------------

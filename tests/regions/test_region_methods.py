@@ -145,12 +145,6 @@ def test_the_largest_whole_numbers_are_settings(method):
             np.testing.assert_array_equal(region, partition(coord, method=method, neighbours=59))
 
 
-def test_numbers_of_numpy_are_numbers():
-    coord = CLOUDS["a plane"]
-    settings = {"max_angle": np.float32(20), "min_size": np.int64(12), "max_distance": None}
-    assert (partition(coord, **settings) == 0).all()
-
-
 def test_what_the_data_decide_is_what_the_methods_take():
     coord = np.random.default_rng(7).uniform(0, 1, (3000, 3)) * [1, 1, 0]
     cloud = Cloud(np.concatenate([coord, coord[:, [2, 0, 1]]]))

@@ -121,20 +121,6 @@ def test_fit_plane_agrees_with_numpy(scale):
         assert plane[6:] == pytest.approx((thickness, width), abs=1e-6 * scale)
 
 
-@pytest.mark.parametrize(
-    "points",
-    [np.zeros((0, 3)), np.ones((5, 3)), np.outer(np.arange(6), [1, 2, 3]), np.eye(3)[:2]],
-    ids=["none", "one place", "a line", "two"],
-)
-def test_points_without_a_plane_have_no_normal(points):
-    moments = np.zeros(MOMENTS)
-    for point in points:
-        add_point(moments, *map(float, point))
-    plane = fit_plane(moments)
-    assert plane[3:6] == (0, 0, 0)
-    assert plane[6:] == (np.inf, 0)
-
-
 # --- clouds -----------------------------------------------------------------------------------
 
 
@@ -152,30 +138,6 @@ def test_growing_is_the_rule_spelt_out(clutter, given_normal, max_distance, max_
     assert region.dtype == np.int32
     assert region.max() >= 2
     np.testing.assert_array_equal(region, expected)
-
-
-def test_perpendicular_planes_separate(corner):
-    coord, wall = corner
-    region = partition(coord)
-    largest = np.argsort(np.bincount(region[region >= 0]), kind="stable")[-3:]
-    found = set()
-    for r in largest:
-        votes = np.bincount(wall[region == r], minlength=3)
-        assert votes.max() > 0.98 * votes.sum() and votes.max() > 1000
-        found.add(votes.argmax())
-    assert found == {0, 1, 2}
-
-
-def test_parallel_planes_separate_by_distance_alone():
-    rng = np.random.default_rng(4)
-    coord = np.concatenate([patch(rng, 800, 2, z, noise=0) for z in (0, 0.05)])
-    normal = np.tile([0, 0, 1.0], (1600, 1))  # nearest neighbours of both planes are mixed
-    region = partition(coord, normal, max_distance=0.04)
-    low, high = (np.bincount(part[part >= 0]).argmax() for part in (region[:800], region[800:]))
-    assert low != high
-    # A point that is nobody's near neighbour is not reached.
-    assert (region == np.repeat([low, high], 800)).mean() > 0.99
-    assert (partition(coord, normal, max_distance=0.06) == 0).mean() > 0.99
 
 
 def test_bad_normals_are_estimated(corner):
@@ -197,10 +159,6 @@ def test_fill_takes_the_nearest_region():
         nearest = known[np.argmin(np.linalg.norm(coord[known] - coord[i], axis=1))]
         assert filled[i] == (-1 if i == 7 else region[nearest])
     assert (region == -1).any()  # the input is untouched
-
-
-def test_fill_without_anything_to_fill_from():
-    np.testing.assert_array_equal(fill_unassigned(np.zeros((0, 3)), np.zeros(0, int)), [])
     np.testing.assert_array_equal(fill_unassigned(np.zeros((3, 3)), np.full(3, -1)), [-1] * 3)
     with pytest.raises(ValueError, match="coord has 3 points"):
         fill_unassigned(np.zeros((3, 3)), np.zeros(2, int))

@@ -44,13 +44,6 @@ def corner():
     return coord, normal, np.repeat(range(3), 3000)
 
 
-def purity(region, label):
-    """Share of the points that have the label most frequent in their region."""
-    counts = np.zeros((region.max() + 2, label.max() + 1))
-    np.add.at(counts, (region, label), 1)
-    return counts[:-1].max(axis=1).sum() / len(label)
-
-
 @pytest.fixture
 def room():
     """Three walls that meet, a ball before them and loose points: coord, normal, color."""
@@ -355,16 +348,6 @@ def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
         assert 2 <= expected.max() < 40
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_region_crosses_a_gap(method):
-    """Two sheets, three voxels apart, of one direction and color."""
-    rng = np.random.default_rng(5)
-    sheets = [patch(rng, 3000, 2, offset, noise=0.0)[0] for offset in (0.0, 0.3)]
-    region = run(np.concatenate(sheets), voxel_size=0.1, seed_spacing=0.8, method=method)
-    assert (region >= 0).all()
-    assert not set(region[:3000]) & set(region[3000:])
-
-
 def test_regions_end_where_a_picture_on_the_wall_does():
     rng = np.random.default_rng(6)
     coord, normal = patch(rng, 6000, 0)
@@ -378,27 +361,6 @@ def test_regions_end_where_a_picture_on_the_wall_does():
         share[name] = np.minimum(inside, 1 - inside)[region].mean()  # points on the wrong side
     # A few points share a voxel with the other side; the picture is a tenth of the wall.
     assert share["color"] < 0.012 and share["none"] > 3 * share["color"]
-
-
-def test_regions_end_at_an_edge_between_walls(corner):
-    coord, normal, wall = corner
-    sizes = {"voxel_size": 0.06, "seed_spacing": 0.4}
-    share = [
-        purity(run(coord, given, **sizes, normal_weight=weight), wall)
-        for given, weight in [(normal, 1.0), (None, 1.0), (normal, 0.0)]
-    ]
-    # Voxels at an edge have points of two walls.
-    assert share[0] > 0.98 and share[1] > 0.96 and share[2] < share[0] - 0.02
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_without_color_its_weight_plays_no_part(room, method):
-    coord, normal, _ = room
-    expected = run(coord, normal, None, method, color_weight=0.0)
-    np.testing.assert_array_equal(run(coord, normal, None, method, color_weight=9.0), expected)
-    gray = np.full_like(coord, 0.5)
-    np.testing.assert_array_equal(run(coord, normal, gray, method, color_weight=9.0), expected)
-    assert expected.max() > 10
 
 
 def test_growing_makes_whole_walls_and_leaves_clutter(corner):
@@ -476,18 +438,6 @@ def test_view_regions_stop_at_depth_edges(view, method):
     region = cloud.spread(rows)
     assert ((region >= 0) == (depth > 0)).all()
     assert not set(region[depth == 1.5]) & set(region[depth == 2.0])
-
-
-def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
-    depth, intrinsic, _ = view
-    table = elements_of(DepthView(depth, intrinsic), SupervoxelSettings()).table
-    z = depth[depth > 0]
-    linked = table >= 0
-    assert (z[table] == z[:, None])[linked].all()
-    flat = np.full((6, 7), 2.0)  # 8 neighbours inside, 5 at sides, 3 in corners; and itself
-    table = elements_of(DepthView(flat, intrinsic), SupervoxelSettings()).table
-    assert (table >= 0).sum() == 20 * 9 + 18 * 6 + 4 * 4
-    np.testing.assert_array_equal(table[:, 0], np.arange(42))
 
 
 def test_view_supervoxels_end_at_color_edges(view):

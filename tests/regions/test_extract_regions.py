@@ -167,10 +167,7 @@ def test_the_tool(scene, caplog):
     [
         ((), "no scene of"),
         (("--set", "max_angle"), "expected KEY=VALUE"),
-        (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),
-        (("--set", "max_angle=500"), "max_angle is 500"),
-        (("--view-set", "mesh={scene}.ply"), "no setting 'mesh'"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
@@ -381,7 +378,6 @@ def change_views(**changes):
     def spoil(scene):
         with np.load(scene / "views.npz") as stored:
             arrays = {**stored, **changes}
-        arrays = {key: array for key, array in arrays.items() if array is not None}
         np.savez(scene / "views.npz", **arrays)
 
     return spoil
@@ -391,25 +387,17 @@ def change_views(**changes):
     ("spoil", "file", "message"),
     [
         (cut_off("coord.npy"), "coord.npy", "cannot be read"),
-        (cut_off("coord.npy", 0), "coord.npy", "cannot be read"),
         (spoil_array("coord", lambda a: a[0, 0]), "coord.npy", "cannot be read"),
         (spoil_array("coord", lambda a: a[:, :2]), "coord.npy", r"shape \(\d+, 2\); expected"),
-        (spoil_array("normal", lambda a: a.astype(object)), "normal.npy", "cannot be read"),
         (spoil_array("color", lambda a: a[:, 0]), "color.npy", "expected numbers"),
         (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
         (spoil_array("segment20", lambda a: np.stack([a, a], 1)), "segment20.npy", "expected int"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
          "holds labels -1 to 255; expected 0 to 19, and -1 for none"),
-        (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",
-         "holds labels -100 to"),
-        (spoil_array("segment20", lambda a: np.where(a == 0, 20, a)), "segment20.npy",
-         "holds labels -1 to 20"),
         (change_label_image(255), ".label.png", "holds labels -1 to 255"),
-        (cut_off("views/*.label.png"), ".label.png", "cannot be read"),
         (cut_off("views/*.depth.png"), ".depth.png", "cannot be read"),
         (cut_off("views/*.jpg", 500), ".jpg", "cannot be read"),
         (cut_off("views.npz"), "views.npz", "cannot be read"),
-        (change_views(frame=None), "views.npz", "cannot be read"),
         (change_views(intrinsic=np.eye(3)), "views.npz", "cannot be read"),
         (change_views(frame=np.array(3)), "views.npz", "cannot be read"),
         (change_views(size=np.array([36, 48])), "views.npz", "wsegpc upgrade"),

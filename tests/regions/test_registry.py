@@ -1,82 +1,18 @@
-"""One door for partitions: types of settings, what views get, and a method from outside."""
+"""One door for partitions: types of settings, what views get, any function of arrays."""
 
 import json
 import logging
-import os
 import pickle
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.regions import PARTITIONS, partition, partition_view
 from pointcept_wsegpc.regions.scenes.records import is_extracted
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings, listing
 from pointcept_wsegpc.regions.settings import kinds_of
-
-# What somebody's package holds: a partition of a few lines, filed by one decorator.
-CUBES = '''
-from dataclasses import dataclass
-
-import numpy as np
-
-from pointcept_wsegpc.regions import PARTITIONS
-
-
-@dataclass(frozen=True)
-class CubeSettings:
-    size: float = 0.5  # meters
-
-    def __post_init__(self):
-        if not self.size > 0:
-            raise ValueError(f"size is {self.size}; give a length above 0, in meters")
-
-
-@PARTITIONS.register(
-    "cubes", settings=CubeSettings, presets={"fine": {"size": 0.2}}, coarser=("size",)
-)
-def cubes(coord, normal, color, size):
-    """Cubes of one size.
-
-    By the corner nearest to the origin.
-    """
-    return np.unique(np.floor(coord / size), axis=0, return_inverse=True)[1].reshape(-1) * 3 - 3
-'''
-
-
-def test_a_method_from_outside_works_in_commands_and_their_workers(prepared_root, tmp_path):
-    """Of an installed package that names its module as a plugin."""
-    about = tmp_path / "their_cubes-1.0.dist-info"
-    about.mkdir()
-    (tmp_path / "their_cubes.py").write_text(CUBES)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-cubes\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[pointcept_wsegpc.plugins]\ncubes = their_cubes\n")
-    root = tmp_path / "root"
-    scene = min(prepared_root.glob("train/*"))
-    copied = shutil.copytree(scene, root / "train/a", ignore=shutil.ignore_patterns("*region*"))
-    shutil.copy(prepared_root / "classes.json", root)
-    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
-    arguments = ("--method", "cubes", "--set", "size=0.8", "--workers", "2")
-    command = [sys.executable, "-m", "pointcept_wsegpc", "regions", str(root), *arguments]
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    settings = read_json(copied / "regions.json")["settings"]
-    assert settings["points"] == {"method": "cubes", "size": 0.8, "fill": False}
-    assert settings["views"] == {
-        "method": "cubes", "size": 0.5, "fill": False, "depth_noise": 0.0015
-    }  # fmt: skip
-    coord, region = np.load(copied / "coord.npy"), np.load(copied / "region.npy")
-    cell = np.unique(np.floor(coord.astype(float) / 0.8), axis=0, return_inverse=True)[1].ravel()
-    np.testing.assert_array_equal(region, cell - 1)  # ids below 0 are unassigned, others compact
-
-
-# ------------------------------------------------------------------- any function, in this process
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The compiled core of supervoxels. E elements (voxels or pixels), S supervoxels.
 
 An element has a feature (E,9): coordinates in meters, color, and a unit normal of any sign, 0 =
-none. What is next to it is listed in a table (E,K) int32, itself first, -1 = none; entries go both
-ways. Distances are integers, so that what differs by rounding alone is a tie; ties go to the lower
-index.
+none. Its neighbours are listed in a table (E,K) int32, itself first, -1 = none; the relation is
+symmetric. Distances are integers, so that a difference by rounding alone is a tie; ties go to the
+lower index.
 
-What calls each other stays in this one file: numba's cache sees no change in another.
+Functions that call each other share this file: numba's cache misses changes in another.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def squared_distance(a, i, b, j, space, color, normal):
 
 @njit(cache=True)
 def gradient(i, feature, table, color, normal):
-    """Mean squared distance in color and normal from an element to those next to it."""
+    """Mean squared distance in color and normal from an element to its neighbours."""
     total, count = 0, 0
     for k in range(1, table.shape[1]):
         if table[i, k] >= 0:
@@ -94,10 +94,10 @@ def gradient(i, feature, table, color, normal):
 
 @njit(cache=True)
 def place_seeds(seed, needed, feature, table, spacing, color, normal):
-    """Seeds that stay (S,), each moved to the lowest gradient among itself and those next to it.
+    """The seeds that are kept (S,), each moved to the lowest gradient among its table entries.
 
-    seed (S,) elements. One stays if it is connected to needed[seed] elements, itself among them,
-    within half of its spacing.
+    seed (S,) elements. One is kept if at least needed[seed] elements, itself included, are
+    connected to it within half of its spacing.
     """
     reached = np.full(len(table), -1, np.int32)
     queue = np.empty(len(table), np.int32)
@@ -139,9 +139,9 @@ def flow(owner, best, feature, table, center, space, color, normal, fix):
     """Let supervoxels spread over the table, one layer of elements at a time, until none changes.
 
     owner (E,): supervoxel of every element, -1 = none; best (E,): its integer distance to the
-    center (S,9) of that, FREE or FIXED. Both are written to. In a layer, all elements that changed
-    hands in the one before offer what is next to them their supervoxel; of the offers, and what it
-    has, an element takes the nearest. fix: what is taken is never given away again.
+    center (S,9) of that, FREE or FIXED. Both are written to. In each layer, the elements that
+    changed in the one before offer their supervoxel to their neighbours; an element takes the
+    nearest of the offers and its own. fix: an element that was taken is not given up again.
     """
     n, k = table.shape
     front, coming = np.flatnonzero(owner >= 0).astype(np.int32), np.empty(n, np.int32)

@@ -21,7 +21,6 @@ from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.converted import image_folders
 from pointcept_wsegpc.captures.folder import photos
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
-from pointcept_wsegpc.captures.s3dis import images as s3dis_images
 from pointcept_wsegpc.captures.s3dis.alignment import (
     AS_RELEASED,
     Placement,
@@ -468,9 +467,8 @@ def test_whatever_pillow_raises_is_a_bad_frame(tmp_path, monkeypatch, error):
     monkeypatch.setattr(Image, "open", fail)
     for read in (
         frames.read_color,
-        s3dis_images.read_depth,
+        lambda path: frames.read_depth(path, 1000),
         lambda path: photos.read_depth(path, 1000),
-        lambda path: image_folders.read_depth(path, (3, 4), 1000),
     ):
         with pytest.raises(frames.BadFrame, match=r"unreadable (color|depth) image"):
             read(tmp_path / "0.png")
@@ -513,7 +511,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
         "non-rigid pose": 1,
         "camera_k_matrix of another image size": 1,
         "blank depth": 1,
-        "depth image without 16 bits": 1,
+        "depth of 8 bits or several channels": 1,
         "unreadable depth image": 1,
         "unreadable color image": 1,
     }

@@ -33,15 +33,15 @@ class CorrespondenceFrames(Frames):
                 f"{self.folder} has a folder per camera (S3DIS); convert that with "
                 "wsegpc prepare s3dis from 2D-3D-Semantics"
             )
-        images = sorted(p for p in (self.folder / "color").glob("*.*"))
-        self.numbers = image_numbers([path.stem for path in images])
-        self.paths = dict(sorted(zip(self.numbers, images, strict=True))[::every])
+        images = sorted((self.folder / "color").glob("*.*"))
+        numbers = image_numbers([path.stem for path in images])
+        self.items = sorted(zip(numbers, images, strict=True))[::every]
 
-    def __iter__(self):
-        return self.log.good(self.paths, self._view)
+    def name(self, item):
+        return item[0]
 
-    def _view(self, number):
-        path = self.paths[number]
+    def read(self, item):
+        number, path = item
         world_to_camera = invert_pose(self._array("pose", path.stem, ((4, 4),)))
         color = read_color(path)
         native = color.shape[:2]

@@ -120,7 +120,7 @@ class S3DISCapture(Capture):
             points, notes = read_raw_room(self.folder)
         placement, measured, log = survey(self, settings, points["coord"])
         chosen = choose_views(measured, settings)
-        frames = RoomImages(self.images, settings.size, placement.cloud_to_world, chosen)
+        frames = RoomImages(self.images, settings.size, chosen, placement.cloud_to_world)
 
         def finish(views):
             joined = replace(log, bad=_joined(log.bad, frames.log.bad))
@@ -181,16 +181,16 @@ def survey(capture: S3DISCapture, settings: S3DISSettings, coord: np.ndarray):
     sample = coord[:: -(-len(coord) // SAMPLE)]
     frames = range(0, len(capture.images), settings.stride)
     trial = frames[:: max(1, len(frames) // TRIAL_VIEWS)]
-    trial = RoomImages(capture.images, settings.size, chosen=trial)
     tolerance = settings.depth_tolerance
     candidates = placements(coord, capture.angle)
     try:
-        views = list(trial.depth_views())
+        views = list(RoomImages(capture.images, settings.size, trial, colors=False))
         placement = choose_placement(candidates, sample, views, tolerance, settings.aligned)
     except ValueError as error:
         raise ValueError(f"{capture.folder}: {error}") from None
-    images = RoomImages(capture.images, settings.size, placement.cloud_to_world, frames)
-    measured = fit_views(sample, images.depth_views(), tolerance)
+    to_world = placement.cloud_to_world
+    images = RoomImages(capture.images, settings.size, frames, to_world, colors=False)
+    measured = fit_views(sample, images, tolerance)
     if measured.frame:
         _refuse_absurd(capture, settings, agreement(measured), placement)
     return placement, measured, images.log

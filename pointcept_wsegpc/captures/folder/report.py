@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...clouds.spacing import LIKELY_EXTENT
 from ..base import Capture, report_frames, some
 from .raw import changed_since
 
 MIN_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 MAX_LISTED = 40  # notes
 ALL_RETURN = "labels return to all"
-LIKELY_EXTENT = (0.5, 300.0)  # m, of a scene's longest side; outside, the unit is likely wrong
 
 
 def report(prepared: list[tuple[Capture, dict]]) -> list[str]:

@@ -187,11 +187,8 @@ def read_rows(path: Path, columns: str) -> np.ndarray:
 def rigid(rotation: Any, translation: np.ndarray) -> np.ndarray:
     """Matrices (..., 4, 4) of a SciPy Rotation and translations (..., 3)."""
     matrix = np.zeros((*np.shape(translation)[:-1], 4, 4))
-    matrix[..., :3, :3], matrix[..., :3, 3], matrix[..., 3, 3] = (
-        rotation.as_matrix(),
-        translation,
-        1,
-    )
+    matrix[..., :3, :3], matrix[..., :3, 3] = rotation.as_matrix(), translation
+    matrix[..., 3, 3] = 1
     return matrix
 
 

@@ -87,15 +87,19 @@ def some(views: list, count: int) -> list:
     return [views[i] for i in spread(len(views), count)]
 
 
-def measure_fit(coord: np.ndarray, posed: list[PosedDepth], tolerance: float) -> Fit:
+def measure_fit(
+    coord: np.ndarray, posed: list[PosedDepth], tolerance: float, least: float = 0.0
+) -> Fit:
     """Compare points (N, 3) with depth images.
 
     On the surface means within `tolerance` m and what a pixel covers there: at low resolution the
     depth of a slanted surface varies inside a pixel. Near means, in addition, twice the spacing of
-    the points.
+    the points. A fit whose quality is below `least` anyhow has no covered pixels: they take time.
     """
     fit = fit_views(coord, posed, tolerance)
     share = fit.seen / np.maximum(fit.seen + fit.denied, 1)
+    if len(share) and share.mean() < least:
+        return Fit(share, np.zeros(len(share)), fit.median_error)
     covered = covered_shares(coord, posed, tolerance, spacing(coord))
     return Fit(share, covered, fit.median_error)
 
@@ -153,7 +157,7 @@ def diagnose(
     coord, posed = coord[::step], some(posed, TRIAL_VIEWS)
     best, quality = None, max(BAD, CLEARER + measure_fit(coord, posed, tolerance).total)
     for explanation in explanations(views, likely_size):
-        trial = measure_fit(*explanation.undo(coord, posed), tolerance)
+        trial = measure_fit(*explanation.undo(coord, posed), tolerance, quality)
         if trial.total > quality:
             best, quality = explanation, trial.total
         if quality > SURE:

@@ -410,30 +410,33 @@ def test_regions_of_a_wrong_size(scene):
 # ----------------------------------------------------------------------------------- tags
 
 
-def tag_problems(root):
-    scenes = scenes_by_key(root)
-    records = {name: check_scene(path, SETTINGS) for name, path in scenes.items()}
-    return {p.key: p for p in check_tags(root, list(scenes), records, SCANNET20).problems}
-
-
 def test_tags(root_copy):
-    path = root_copy / "scene_tags.json"
-    assert set(tag_problems(root_copy)) <= {"tags-unused"}
+    scenes, path = scenes_by_key(root_copy), root_copy / "scene_tags.json"
+    records = {name: check_scene(scene, SETTINGS) for name, scene in scenes.items()}
+
+    def problems():
+        return {p.key: p for p in check_tags(root_copy, list(scenes), records, SCANNET20).problems}
+
+    assert set(problems()) <= {"tags-unused"}
     tags = read_json(path)
     del tags["scene0000_00"]
     tags["scene0001_00"].extend(["chiar", "Shower Curtain"])
     tags["scene0002_00"] = []
     tags["elsewhere"] = ["wall"]
     write_json(path, tags)
-    found = tag_problems(root_copy)
-    assert "scene0000_00 first" in found["tags-missing"].found and found["tags-missing"].wasted
-    assert found["tags-foreign"].found.endswith("table: 'chiar' (1)")
-    assert "did you mean 'chair'?" in found["tags-foreign"].fix and found["tags-foreign"].wasted
-    assert "elsewhere first" in found["tags-strangers"].found
-    assert "scene0002_00 first" in found["tags-empty"].found
-    assert "2 of 4 labeled scenes differ" in found["tags-differ"].found
+    found = problems()
+    for key, word in (
+        ("tags-missing", "scene0000_00 first"),
+        ("tags-foreign", "table: 'chiar' (1)"),
+        ("tags-strangers", "elsewhere first"),
+        ("tags-empty", "scene0002_00 first"),
+        ("tags-differ", "2 of 4 labeled scenes differ"),
+    ):
+        assert word in found[key].found
+        assert found[key].wasted == (key in ("tags-missing", "tags-foreign"))
+    assert "did you mean 'chair'?" in found["tags-foreign"].fix
     path.unlink()
-    assert tag_problems(root_copy)["tags-file"].wasted
+    assert problems()["tags-file"].wasted
 
 
 # ------------------------------------------------------------------------ report and tool

@@ -428,11 +428,14 @@ def test_empty_objects_and_rooms(tmp_path):
 
 
 def test_labels_of_another_data_set_are_refused(tmp_path):
-    for name, array in {"coord": np.zeros((4, 3)), "color": np.zeros((4, 3))}.items():
-        np.save(tmp_path / f"{name}.npy", array)
-    np.save(tmp_path / "segment.npy", np.array([0, 1, 2, 20]))
-    with pytest.raises(ValueError, match=r"labels 0 to 20; expected 0 to 12"):
-        read_preprocessed_room(tmp_path)
+    folder = tmp_path / "points/Area_1/office_1"
+    folder.mkdir(parents=True)
+    for name in ("coord", "color"):
+        np.save(folder / f"{name}.npy", np.zeros((4, 3)))
+    np.save(folder / "segment.npy", np.array([0, 1, 2, 20]))
+    (capture,) = find(tmp_path / "points", None, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"office_1.* labels -1 to 20; expected 0 to 12"):
+        prepare(capture, SETTINGS)
 
 
 # ------------------------------------------------------------------------------------- bad images

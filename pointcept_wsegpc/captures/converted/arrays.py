@@ -8,7 +8,7 @@ import numpy as np
 from ...clouds.ids import compact_ids
 from ...contracts.classes import clean_labels
 from ...files.pickles import numeric_array, read_npz, read_pickled
-from ..scannet.classes import TABLE
+from ..scannet.raw import TABLE
 
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
 DICTIONARY_KEYS = {

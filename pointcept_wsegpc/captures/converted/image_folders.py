@@ -27,7 +27,7 @@ from ..frames import (
     read_matrix,
     resample_depth,
 )
-from ..scannet.classes import nyu40_to_scannet20
+from ..scannet.raw import nyu40_to_scannet20
 from .arrays import read_superpoints
 from .cameras import find_cameras
 

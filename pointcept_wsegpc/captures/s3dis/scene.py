@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +123,10 @@ class S3DISCapture(Capture):
         frames = RoomImages(self.images, settings.size, chosen, placement.cloud_to_world)
 
         def finish(views):
-            joined = replace(log, bad=_joined(log.bad, frames.log.bad))
+            for reason, bad in frames.log.bad.items():
+                log.bad[reason] = sorted({*bad, *log.bad.get(reason, ())})
             names = {str(frame): self.images[frame].stem for frame in views.frame}
-            return {"images": names, "frames": asdict(joined)}
+            return {"images": names, "frames": asdict(log)}
 
         return Scene(
             points,
@@ -212,11 +213,11 @@ def agreement(measured: DepthFit) -> dict:
 def problem(report: dict, tolerance: float) -> str | None:
     """What is implausible about an `agreement`, in a few words; None if nothing is."""
     if report["visible"] < MIN_VISIBLE:
-        return f"the views see {100 * report['visible']:.1f} % of the points"
+        return f"the views see {report['visible']:.1%} of the points"
     if report["median_error"] > tolerance:
         return f"the median |depth - z| is {report['median_error']:.2f} m"
     if report["denied"] > MAX_DENIED:
-        return f"the cameras look through {100 * report['denied']:.0f} % of the points"
+        return f"the cameras look through {report['denied']:.0%} of the points"
     return None
 
 
@@ -245,8 +246,3 @@ def choose_views(measured: DepthFit, settings: S3DISSettings) -> list[int]:
     good = [frame for frame, seen in seen_by.items() if seen >= least]
     good.sort(key=lambda frame: -seen_by[frame])
     return sorted(good[: settings.max_views])
-
-
-def _joined(first, second):
-    """Two {reason: [frame]} in one."""
-    return {r: sorted({*first.get(r, ()), *second.get(r, ())}) for r in {**first, **second}}

@@ -18,6 +18,7 @@ from ..camera.resample import nearest_index, resample_color
 from ..contracts.classes import IGNORE
 from ..contracts.views import Views, write_view_image, write_views
 
+MAX_METERS = 65.0  # maximum depth that a prepared depth image can hold
 # What Pillow raises for a broken image.
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
@@ -113,17 +114,31 @@ def image_size(path):
         return None
 
 
-def read_depth_image(path):
-    """What a depth image file holds, of any type and shape."""
-    return _read_image(path, "depth")
-
-
 def read_depth(path, scale, missing=0):
-    """Depth (h, w) float32 m, 0 = `missing`, of a 16-bit image with `scale` values in a meter."""
-    depth = read_depth_image(path)
-    if depth.ndim != 2 or depth.dtype == np.uint8:
-        raise BadFrame("depth of 8 bits or several channels")
-    return np.where(depth == missing, 0, depth).astype(np.float32) / np.float32(scale)
+    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a meter, or of float meters.
+
+    0 = `missing`. An image of 8 bits has lost its depth: BadFrame.
+    """
+    depth = _read_array(path) if Path(path).suffix == ".npy" else _read_image(path, "depth")
+    if depth.dtype.itemsize == 1:
+        raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
+    if depth.ndim != 2:
+        raise BadFrame("depth image with several channels (export one channel of 16 bits)")
+    in_meters = depth.dtype.kind == "f"
+    known = np.isfinite(depth) & (depth > 0) & (depth != missing)
+    depth = np.where(known, depth, 0).astype(np.float32)
+    if not known.any():
+        raise BadFrame("blank depth")
+    if in_meters and np.median(depth[known]) > MAX_METERS:
+        raise BadFrame("floating-point depth in another unit than meters (no option scales it)")
+    return depth if in_meters else depth / np.float32(scale)
+
+
+def _read_array(path):
+    try:
+        return np.load(path, allow_pickle=False).squeeze()
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFrame("unreadable depth image") from error
 
 
 def read_color(path):

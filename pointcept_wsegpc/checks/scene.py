@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import numpy as np
 from ..camera.fit import MIN_VISIBLE, fit_views, linked_colors
 from ..clouds.voxels import voxelize
 from ..contracts.classes import ClassTable
+from ..contracts.scene import MANIFEST
+from ..files import read_json
 from .colors import check_colors, check_photos, with_colors
 from .findings import Findings
 from .fit import check_fit, read_posed_depth
@@ -60,7 +61,7 @@ def check_scene(scene: str | Path, settings: Settings) -> dict:
 def _check_manifest(findings, scene):
     """The manifest of a scene, {} where there is none."""
     try:
-        manifest = json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(scene / MANIFEST)
         rendered = manifest.get("rendered_depth") if isinstance(manifest, dict) else "nowhere"
         if not isinstance(rendered, (dict, type(None))):
             raise ValueError("not as `wsegpc prepare` writes it")

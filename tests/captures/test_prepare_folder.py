@@ -615,6 +615,8 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
         (("--raw", tmp_path / "raw", "--out", tmp_path / "out"), "has no tags.csv or tags.json"),
         (("--raw", "x", "--out", "y", "--spacing", "-1"), "--spacing -1.0: expected a number of"),
         (("--raw", "x", "--out", "y", "--scale", "0"), "--scale 0.0: expected a number above 0"),
+        (("--raw", "x", "--out", "y", "--size", "320"), "expected WxH"),
+        (("--raw", "x", "--out", "y", "--shard", "3/2"), "i counts from 1 to n"),
     ):
         status, printed = run_tool("prepare", "scans", *arguments)
         assert status and message in printed

@@ -19,7 +19,6 @@ from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import frames
 from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.converted import image_folders
-from pointcept_wsegpc.captures.folder import photos
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
 from pointcept_wsegpc.captures.s3dis.alignment import (
     AS_RELEASED,
@@ -454,7 +453,6 @@ def test_whatever_pillow_raises_is_a_bad_frame(tmp_path, monkeypatch, error):
     for read in (
         frames.read_color,
         lambda path: frames.read_depth(path, 1000),
-        lambda path: photos.read_depth(path, 1000),
     ):
         with pytest.raises(frames.BadFrame, match=r"unreadable (color|depth) image"):
             read(tmp_path / "0.png")
@@ -496,7 +494,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
         "non-rigid pose": 1,
         "camera_k_matrix of another image size": 1,
         "blank depth": 1,
-        "depth of 8 bits or several channels": 1,
+        "8-bit depth image (256 steps are no depth: export 16 bits)": 1,
         "unreadable depth image": 1,
         "unreadable color image": 1,
     }
@@ -583,14 +581,3 @@ def test_the_tool_names_a_mixture_of_releases(release, tmp_path, run_tool):
     assert f"points are a mixture ({counts})" in text
     angle = s3dis_rooms.walls_angle(release[1]["Area_2-office_1"][0])
     assert f"aligned about the room's middle by {angle} degrees" in text
-
-
-def test_bad_arguments_get_one_line(release, tmp_path):
-    raw, out = release[0] / "raw", tmp_path / "out"
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no scene of split Area_1/Area_2.*--raw"):
-        find(tmp_path / "empty", None, out)
-    with pytest.raises(ValueError, match=r"lies inside .*choose a folder beside it"):
-        find(raw, None, raw / "out")
-    with pytest.raises(ValueError, match="Area_7: expected one of Area_1"):
-        S3DISSettings(split=("Area_7",))

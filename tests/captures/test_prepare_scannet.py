@@ -14,12 +14,11 @@ from scene_views import cameras_of
 from pointcept_wsegpc import camera
 from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.captures import frames
-from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
+from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ply import read_mesh
-from pointcept_wsegpc.commands import prepare as prepare_command
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
@@ -446,20 +445,6 @@ def test_generated_scans_are_prepared_like_real_ones(prepared_root):
         assert np.concatenate(agree).mean() > 0.85
 
 
-def test_bad_arguments_get_one_line(tmp_path, run_tool):
-    raw_scan.write_lists(tmp_path / "raw", train=[])
-    for extra, message in (
-        ((), f"no scene of split train/val/test in {tmp_path / 'raw'}"),
-        (("--size", "320"), "expected WxH"),
-        (("--stride", "0"), "at least 1"),
-        (("--shard", "3/2"), "i counts from 1 to n"),
-    ):
-        status, text = run_tool(
-            "prepare", "scannet", "--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra
-        )
-        assert status and message in text and "Traceback" not in text
-
-
 def test_a_killed_prepare_leaves_no_half_scene(tmp_path, monkeypatch):
     capture = capture_of(tmp_path)
     monkeypatch.setattr(frames, "write_views", lambda *_: os._exit(9))
@@ -515,16 +500,3 @@ def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypa
     monkeypatch.setattr(module, "write_scene_tags", slow_write)
     path, _, _ = assemble_tags(tmp_path)
     assert read_json(path) == {"a": ["wall"], "b": ["bed"]} and len(calls) == 2
-
-
-def test_space_is_checked_before_the_start(tmp_path, monkeypatch, capsys):
-    capture = capture_of(tmp_path)
-    needed = estimate_bytes([capture], SETTINGS)
-    stored = 4 * 24 * 32 * 2 + 8000 * 47
-    assert needed == stored
-    prepare_command.check_space(needed, tmp_path / "out" / "deep", "1 scenes")
-    assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
-    free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(prepare_command.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(OSError, match="free some, or prepare less with --split, --stride"):
-        prepare_command.check_space(needed, tmp_path / "out", "1 scenes")

@@ -8,8 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from ...camera.resample import resample_color
-from ..frames import BadFrame, Frames, View, image_numbers, image_size, invert_pose, read_color
-from .photos import Letterbox, fit_camera, read_depth, undistort
+from ..frames import (
+    BadFrame,
+    Frames,
+    View,
+    image_numbers,
+    image_size,
+    invert_pose,
+    read_color,
+    read_depth,
+)
+from .photos import Letterbox, fit_camera, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
 UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"

@@ -17,6 +17,7 @@ from ..camera import resize_intrinsic
 from ..camera.resample import nearest_index, resample_color
 from ..contracts.classes import IGNORE
 from ..contracts.views import Views, write_view_image, write_views
+from ..files.arrays import read_array
 
 MAX_METERS = 65.0  # maximum depth that a prepared depth image can hold
 # What Pillow raises for a broken image.
@@ -119,7 +120,7 @@ def read_depth(path, scale, missing=0):
 
     0 = `missing`. An image of 8 bits has lost its depth: BadFrame.
     """
-    depth = _read_array(path) if Path(path).suffix == ".npy" else _read_image(path, "depth")
+    depth = _read_image(path, "depth")
     if depth.dtype.itemsize == 1:
         raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
     if depth.ndim != 2:
@@ -134,13 +135,6 @@ def read_depth(path, scale, missing=0):
     return depth if in_meters else depth / np.float32(scale)
 
 
-def _read_array(path):
-    try:
-        return np.load(path, allow_pickle=False).squeeze()
-    except (OSError, ValueError, EOFError) as error:
-        raise BadFrame("unreadable depth image") from error
-
-
 def read_color(path):
     """Color (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
     return _read_image(path, "color", "RGB")
@@ -148,6 +142,8 @@ def read_color(path):
 
 def _read_image(path, kind, mode=None):
     try:
+        if Path(path).suffix == ".npy":
+            return read_array(path).squeeze()
         with Image.open(path) as file:
             return np.asarray(file.convert(mode) if mode else file)
     except UNREADABLE as error:

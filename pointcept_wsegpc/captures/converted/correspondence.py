@@ -16,6 +16,7 @@ import numpy as np
 
 from ... import camera
 from ...camera.resample import resample_color
+from ...files.arrays import read_array
 from ..frames import BadFrame, Frames, View, image_numbers, invert_pose, read_color
 
 
@@ -67,13 +68,11 @@ class CorrespondenceFrames(Frames):
         """Numbers of one file; BadFrame for another shape than one of `shapes`, None = any."""
         path = self.folder / kind / f"{stem}.npy"
         try:
-            array = np.load(path)
+            array = read_array(path)
         except FileNotFoundError as error:
             raise BadFrame(f"no {kind} file") from error
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError) as error:
             raise BadFrame(f"unreadable {kind} file") from error
-        if array.dtype.kind not in "biuf":
-            raise BadFrame(f"unreadable {kind} file")
         if shapes is not None and array.shape not in shapes:
             raise BadFrame(f"{kind} of another shape")
         return array

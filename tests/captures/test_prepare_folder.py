@@ -506,7 +506,7 @@ def test_bad_images_are_counted_by_name(tmp_path):
 def test_labels_return_to_every_scanned_point(tmp_path):
     capture = capture_of(tmp_path)
     coord, surface, face = raw_scan.room(0.03)
-    raw_scan.write_mesh(capture.folder / "mesh.ply", coord, surface, face)
+    (capture.folder / "mesh.ply").write_bytes(raw_scan.mesh_file(0.03))
     manifest = prepare(capture, FolderSettings(height=24, width=32, spacing=0.15))
     assert manifest["num_points"] < 0.1 * manifest["num_scanned"] == 0.1 * len(coord)
     prepared = read_points(capture.target)["coord"]

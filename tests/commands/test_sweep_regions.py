@@ -48,7 +48,7 @@ def write_points(path, coord, **columns):
 
 
 def test_ply_files(tmp_path):
-    coord, _, _ = raw_scan.room()
+    coord, surface, _ = raw_scan.room()
     (tmp_path / "mesh.ply").write_bytes(raw_scan.mesh_file())
     write_points(tmp_path / "points.ply", coord)
     for name in ("mesh.ply", "points.ply"):

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.resample import nearest_index, resample_to
-from pointcept_wsegpc.captures.scannet.classes import NYU40_IDS
+from pointcept_wsegpc.captures.scannet.raw import NYU40_IDS
 from pointcept_wsegpc.captures.scannet.scene import points_from_mesh
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 

@@ -37,7 +37,7 @@ def write_depth(folder, name, index, scale=1000, size=SIZE, intrinsic=INTRINSIC)
 
 def write_mesh(scene, name="mesh.ply"):
     scene.mkdir(parents=True, exist_ok=True)
-    raw_scan.write_mesh(scene / name, *raw_scan.room())
+    (scene / name).write_bytes(raw_scan.mesh_file())
 
 
 def write_text(path, *rows):

@@ -3,6 +3,8 @@
 Floor is red and labeled, wall green; the rest of each image sees nothing. N points.
 """
 
+import functools
+import io
 import json
 
 import numpy as np
@@ -78,7 +80,10 @@ def room(step=0.05):
     return np.concatenate(coords), np.concatenate(surfaces), np.concatenate(faces)
 
 
-def write_mesh(path, coord, surface, face):
+@functools.cache  # plyfile writes face by face
+def mesh_file(step=0.05):
+    """The bytes of a .ply: the room with its colors and faces."""
+    coord, surface, face = room(step)
     fields = [(a, "f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue", "alpha")]
     vertex = np.zeros(len(coord), dtype=fields)
     for axis, name in enumerate("xyz"):
@@ -86,8 +91,9 @@ def write_mesh(path, coord, surface, face):
     vertex["red"], vertex["green"] = 255 * (surface == FLOOR), 255 * (surface == WALL)
     triangles = np.zeros(len(face), dtype=[("vertex_indices", "i4", (3,))])
     triangles["vertex_indices"] = face
-    elements = [PlyElement.describe(vertex, "vertex"), PlyElement.describe(triangles, "face")]
-    PlyData(elements).write(str(path))
+    elements, file = [PlyElement.describe(vertex, "vertex")], io.BytesIO()
+    PlyData([*elements, PlyElement.describe(triangles, "face")]).write(file)
+    return file.getvalue()
 
 
 def color_of(surface):
@@ -119,8 +125,8 @@ def write_scan(raw, name, num_frames=8, bad=None, labels=True, folder="scans"):
     """One capture in ScanNet's layout under raw/<folder>/<name>."""
     scene = raw / folder / name
     scene.mkdir(parents=True)
-    coord, surface, face = room()
-    write_mesh(scene / f"{name}_vh_clean_2.ply", coord, surface, face)
+    _, surface, _ = room()
+    (scene / f"{name}_vh_clean_2.ply").write_bytes(mesh_file())
     write_sens(scene / f"{name}.sens", header(), frames(num_frames, bad))
     (scene / f"{name}.txt").write_text("axisAlignment = 0 -1 0 1 1 0 0 2 0 0 1 3 0 0 0 1 \nx = 1\n")
     if labels:

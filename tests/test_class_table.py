@@ -6,12 +6,12 @@ from PIL import Image
 from pointcept.datasets import build_dataset
 from small import dataset_config
 
-from pointcept_wsegpc.checks.root import check_tags, class_table, find_scenes
+from pointcept_wsegpc.checks.root import check_tags
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.commands.quickstart_report import scene_row, stage_two_miou
 from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
-from pointcept_wsegpc.contracts.scene import scene_dirs
+from pointcept_wsegpc.contracts.scene import scene_dirs, scenes_by_key
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags, write_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
@@ -54,8 +54,7 @@ def truth(scene):
 
 
 def test_checks(root):
-    table = class_table(None, root)
-    scenes = find_scenes(root)
+    table, scenes = ClassTable.read(root), scenes_by_key(root)
     records = {name: check_scene(path, CheckSettings(table)) for name, path in scenes.items()}
     found = [p["key"] for record in records.values() for p in record["problems"]]
     assert not {"label-range", "label-dtype"} & set(found)

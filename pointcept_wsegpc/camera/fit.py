@@ -8,12 +8,12 @@ the camera looked through the place where the point is said to be. With the righ
 point is denied.
 
 A view is any object with frame, intrinsic (3, 3), world_to_camera (4, 4), depth (H, W) m, 0 =
-missing, and, for colors, color (H, W, 3).
+missing, and, for colors, color (H, W, 3). It may have a footprint: what the tolerance grows by for
+each meter of depth, because at low resolution depth varies inside a pixel of a slanted surface.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -78,24 +78,17 @@ def depth_behind(
     return point[known], (z - measured)[known], z[known]
 
 
-def fit_views(
-    coord: np.ndarray,
-    views: Iterable[Any],
-    tolerance: float,
-    footprints: Iterable[float] | None = None,
-) -> DepthFit:
+def fit_views(coord: np.ndarray, views: Iterable[Any], tolerance: float) -> DepthFit:
     """Compare points (N, 3) m with the depth of the views, one after the other.
 
-    tolerance: m, between a point and the surface that it lies on. footprints (V,): what it grows by
-    for each meter of depth; at low resolution depth varies inside a pixel of a slanted surface.
+    tolerance: m, between a point and the surface that it lies on.
     """
     visible = np.zeros(len(coord), dtype=bool)
-    footprints = itertools.repeat(0.0) if footprints is None else footprints
     frames, counts = [], [np.empty((0, 3), np.int64)]
     errors, link_errors = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-    for view, footprint in zip(views, footprints, strict=False):
+    for view in views:
         point, behind, z = depth_behind(coord, view.intrinsic, view.world_to_camera, view.depth)
-        reach = tolerance + footprint * z
+        reach = tolerance + getattr(view, "footprint", 0.0) * z
         seen, hidden = np.abs(behind) <= reach, behind > reach
         visible[point[seen]] = True
         frames.append(view.frame)
@@ -108,11 +101,7 @@ def fit_views(
 
 
 def covered_shares(
-    coord: np.ndarray,
-    views: Iterable[Any],
-    tolerance: float,
-    footprints: Iterable[float],
-    spacing: float,
+    coord: np.ndarray, views: Iterable[Any], tolerance: float, spacing: float
 ) -> np.ndarray:
     """Share (V,) of the pixels with depth that have one of the points (N, 3) near them in 3D.
 
@@ -120,12 +109,13 @@ def covered_shares(
     hundred pixels of each view are looked up.
     """
     tree, shares = cKDTree(coord), []
-    for view, footprint in zip(views, footprints, strict=True):
+    for view in views:
         row, col = np.nonzero(view.depth)
         chosen = spread(len(row), SAMPLED_PIXELS)
         row, col = row[chosen], col[chosen]
         camera_to_world = np.linalg.inv(view.world_to_camera)
         seen = back_project(view.depth, view.intrinsic, camera_to_world)[row, col]
+        footprint = getattr(view, "footprint", 0.0)
         near = tolerance + footprint * view.depth[row, col] + 2 * spacing
         distance = tree.query(seen, distance_upper_bound=near.max())[0]
         shares.append((distance <= near).mean())

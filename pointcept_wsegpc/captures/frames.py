@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,9 @@ from ..camera import resize_intrinsic
 from ..camera.resample import nearest_index, resample_color
 from ..contracts.classes import IGNORE
 from ..contracts.views import Views, write_view_image, write_views
+from ..files.arrays import read_array
 
+MAX_METERS = 65.0  # maximum depth that a prepared depth image can hold
 # What Pillow raises for a broken image.
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
@@ -32,17 +35,6 @@ class FrameLog:
     read: int = 0
     bad: dict = field(default_factory=dict)  # reason -> [frame]
     truncated: str | None = None
-
-    def good(self, frames, read, name=lambda frame: frame):
-        """Yield read(frame) of every frame; where that is a BadFrame, note name(frame) instead."""
-        for frame in frames:
-            self.read += 1
-            try:
-                view = read(frame)
-            except BadFrame as error:
-                self.bad.setdefault(str(error), []).append(name(frame))
-                continue
-            yield view
 
     def __str__(self):
         parts = [f"{self.read} read"]
@@ -69,17 +61,29 @@ class View:
 class Frames:
     """The frames of one scene as views of `size` (H, W): `read(item)` of each item, in their order.
 
-    Read once. Frames for which `read` raises BadFrame are in `log` under `name(item)`. Without
-    `read`, the items are views.
+    Iterated once. Frames for which `read` raises BadFrame are in `log` under `name(item)`. A kind
+    of frames gives both functions, or overrides them. Without `read`, the items are views.
     """
 
     def __init__(self, size: tuple, items: Iterable = (), read: Callable | None = None, name=None):
-        self.size, self.log = tuple(size), FrameLog()
-        self._items, self._read, self._name = items, read, name
+        self.size, self.items, self.log = tuple(size), items, FrameLog()
+        self.read, self.name = read or self.read, name or self.name
+
+    def read(self, item: Any) -> View:
+        return item
+
+    def name(self, item: Any) -> Any:
+        return item
 
     def __iter__(self) -> Iterator[View]:
-        same = (lambda item: item) if self._name is None else self._name
-        return self.log.good(self._items, self._read or (lambda view: view), same)
+        for item in self.items:
+            self.log.read += 1
+            try:
+                view = self.read(item)
+            except BadFrame as error:
+                self.log.bad.setdefault(str(error), []).append(self.name(item))
+                continue
+            yield view
 
 
 def make_view(
@@ -111,22 +115,39 @@ def image_size(path):
         return None
 
 
-def read_depth_image(path):
-    """What a depth image file holds, of any type and shape."""
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file)
-    except UNREADABLE as error:
-        raise BadFrame("unreadable depth image") from error
+def read_depth(path, scale, missing=0):
+    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a meter, or of float meters.
+
+    0 = `missing`. An image of 8 bits has lost its depth: BadFrame.
+    """
+    depth = _read_image(path, "depth")
+    if depth.dtype.itemsize == 1:
+        raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
+    if depth.ndim != 2:
+        raise BadFrame("depth image with several channels (export one channel of 16 bits)")
+    in_meters = depth.dtype.kind == "f"
+    known = np.isfinite(depth) & (depth > 0) & (depth != missing)
+    depth = np.where(known, depth, 0).astype(np.float32)
+    if not known.any():
+        raise BadFrame("blank depth")
+    if in_meters and np.median(depth[known]) > MAX_METERS:
+        raise BadFrame("floating-point depth in another unit than meters (no option scales it)")
+    return depth if in_meters else depth / np.float32(scale)
 
 
 def read_color(path):
     """Color (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
+    return _read_image(path, "color", "RGB")
+
+
+def _read_image(path, kind, mode=None):
     try:
+        if Path(path).suffix == ".npy":
+            return read_array(path).squeeze()
         with Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
+            return np.asarray(file.convert(mode) if mode else file)
     except UNREADABLE as error:
-        raise BadFrame("unreadable color image") from error
+        raise BadFrame(f"unreadable {kind} image") from error
 
 
 def invert_pose(camera_to_world):

@@ -6,6 +6,7 @@ not. N points, V views of H x W pixels; meters, pixel centers at integers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..camera.zbuffer import PointRenderer
 from ..contracts.views import Views, read_view_image
 from .explanations import explanations
 from .findings import Findings
-from .fit import OVERLAY, TRIAL_VIEWS, Cameras
+from .fit import OVERLAY, TRIAL_VIEWS, UNEXPLAINED, PosedDepth, some
 
 SWAPPED, UNRELATED = -0.2, 0.1  # correlation of red minus blue; of brightness
 MIN_LINKS = 50
@@ -27,18 +28,15 @@ MIN_POINTS = 50
 TRIAL_POINTS = 30_000
 
 
-def photo_fit(
-    coord: np.ndarray, color: np.ndarray, cameras: Cameras, images: list[np.ndarray]
-) -> float | None:
+def photo_fit(coord: np.ndarray, color: np.ndarray, posed: list[PosedDepth]) -> float | None:
     """0..1: correlation of colors between points (N, 3) and images, times the share of cells of
     the images that have points. None where all is of one color. Depth is not used.
     """
     of_points, of_pixels, covered = [np.empty((0, 3))], [np.empty((0, 3))], []
-    for intrinsic, pose, image in zip(
-        cameras.intrinsic, cameras.world_to_camera, images, strict=True
-    ):
-        height, width = image.shape[:2]
-        depth, shown = PointRenderer(coord).draw(intrinsic, pose, (height, width))
+    renderer = PointRenderer(coord)
+    for view in posed:
+        height, width = view.color.shape[:2]
+        depth, shown = renderer.draw(view.intrinsic, view.world_to_camera, (height, width))
         row, col = np.nonzero(shown >= 0)
         point, z = shown[row, col], depth[row, col]
         edge = max(height // CELLS, 1)
@@ -47,7 +45,7 @@ def photo_fit(
         np.minimum.at(nearest, cell, z)
         seen = z < BEHIND * nearest[cell]
         of_points.append(color[point[seen]].astype(np.float64))
-        of_pixels.append(image[row[seen], col[seen]].astype(np.float64))
+        of_pixels.append(view.color[row[seen], col[seen]].astype(np.float64))
         covered.append(np.isfinite(nearest).mean())
     of_points, of_pixels = np.concatenate(of_points), np.concatenate(of_pixels)
     if len(of_points) < MIN_POINTS:
@@ -66,22 +64,20 @@ def check_photos(
     scene: Path,
     coord: np.ndarray,
     color: np.ndarray | None,
-    cameras: Cameras,
+    posed: list[PosedDepth],
     views: Views,
     likely_size: bool,
 ) -> bool:
     """Add a diagnosis where points do not match the photographs; returns whether they match."""
-    cameras = cameras.some(TRIAL_VIEWS)
-    size = dict(zip(views.frame.tolist(), views.size, strict=True))
-    images = [read_view_image(scene, f, "color", size[int(f)]) for f in cameras.frame]
+    posed = with_colors(scene, some(posed, TRIAL_VIEWS))
     step = max(len(coord) // TRIAL_POINTS, 1)
     coord, color = coord[::step], None if color is None else color[::step]
-    score = None if color is None else photo_fit(coord, color, cameras, images)
+    score = None if color is None else photo_fit(coord, color, posed)
     if score is not None:
         findings.metrics["photo_fit"] = round(score, 4)
         if score >= FOUND:
             return True
-    found = None if color is None else _explain(coord, color, cameras, images, views, likely_size)
+    found = None if color is None else _explain(coord, color, posed, views, likely_size)
     if found is not None and found[1] > (score or 0) + CLEARER:
         findings.drop("spacing", "extent", "depth-blank")
         findings.add(found[0].key, found[0].found, found[0].fix)
@@ -96,26 +92,29 @@ def check_photos(
             "poses-unfit",
             f"poses do not fit the cloud: points and photographs agree by {score:.2f}, expected "
             f"{FOUND} or more (depth was rendered from the points)",
-            f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?",
+            UNEXPLAINED,
         )
     return score >= BAD
 
 
-def _explain(coord, color, cameras, images, views, likely_size):
+def with_colors(scene: Path, posed: list[PosedDepth]) -> list[PosedDepth]:
+    """The views with their color images."""
+    return [
+        replace(v, color=read_view_image(scene, v.frame, "color", v.depth.shape)) for v in posed
+    ]
+
+
+def _explain(coord, color, posed, views, likely_size):
     """(the mistake whose removal makes photographs fit best, how well); None if none."""
     best = None
     for explanation in explanations(views, likely_size):
         if explanation.key == "depth-unit":
             continue
-        trial = photo_fit(*_with(explanation.undo(coord, cameras), color), images)
+        moved, trial_views = explanation.undo(coord, posed)
+        trial = photo_fit(moved, color, trial_views)
         if trial is not None and trial > (best[1] if best else FOUND):
             best = explanation, trial
     return best
-
-
-def _with(undone, color):
-    coord, cameras = undone
-    return coord, color, cameras
 
 
 def check_colors(findings: Findings, of_points: np.ndarray, of_pixels: np.ndarray) -> None:

@@ -1,6 +1,6 @@
 """Known mistakes that make points and poses disagree, each as what would undo it.
 
-N points, V views. An explanation maps (coord, Cameras) to what they would be without the mistake;
+N points, V views. An explanation maps points and views to what they would be without the mistake;
 the one under which points and depth agree is the diagnosis. Meters, pixel centers at integers.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +31,22 @@ DEPTH_UNITS = {
 }
 SIZE_RATIOS = (8, 6, 4, 3, 2, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
 AGAIN = "and prepare the data again"
+FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
 class Explanation:
+    """A mistake: what is found of it, what mends it, and how points and views are without it."""
+
     key: str
     found: str
     fix: str
-    undo: Callable  # (coord (N, 3), Cameras) -> (coord, Cameras)
+    point: Callable[[np.ndarray], np.ndarray] = lambda coord: coord  # (N, 3) -> (N, 3)
+    view: Callable[[Any], Any] = lambda view: view  # a PosedDepth -> a PosedDepth
+
+    def undo(self, coord: np.ndarray, views: list) -> tuple[np.ndarray, list]:
+        """Points (N, 3) and views as they would be without the mistake."""
+        return self.point(coord), [self.view(view) for view in views]
 
 
 def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation]:
@@ -55,35 +65,34 @@ def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation
             "points-aligned",
             "points are in the axis-aligned frame, poses are not",
             f"use the points before alignment, as poses apply to those, {AGAIN}",
-            lambda coord, cameras: (_transform(coord, np.linalg.inv(align)), cameras),
+            partial(_transform, np.linalg.inv(align)),
         )
     yield from _axes()
 
 
 def _pose_conventions():
-    flip = np.diag([1.0, -1.0, -1.0, 1.0])
     opengl = "poses have OpenGL camera axes (y up, looking along -z); expected y down, along +z"
-    yield Explanation(
-        "poses-inverted",
-        "poses are inverted: camera-to-world where world-to-camera is expected, or the reverse",
-        f"invert the 4x4 pose matrices (or give the other convention) {AGAIN}",
-        lambda coord, cameras: (coord, _posed(cameras, np.linalg.inv(cameras.world_to_camera))),
-    )
-    yield Explanation(
-        "poses-opengl",
-        opengl,
-        f"negate the 2nd and 3rd column of the camera-to-world matrices {AGAIN}",
-        lambda coord, cameras: (coord, _posed(cameras, flip @ cameras.world_to_camera)),
-    )
-    yield Explanation(
-        "poses-inverted-opengl",
-        f"poses are inverted, and {opengl}",
-        f"invert the poses, negate the 2nd and 3rd column of camera-to-world, {AGAIN}",
-        lambda coord, cameras: (
-            coord,
-            _posed(cameras, flip @ np.linalg.inv(cameras.world_to_camera)),
+    for key, found, fix, change in (
+        (
+            "poses-inverted",
+            "poses are inverted: camera-to-world where world-to-camera is expected, or the reverse",
+            "invert the 4x4 pose matrices (or give the other convention)",
+            np.linalg.inv,
         ),
-    )
+        (
+            "poses-opengl",
+            opengl,
+            "negate the 2nd and 3rd column of the camera-to-world matrices",
+            lambda pose: FROM_OPENGL @ pose,
+        ),
+        (
+            "poses-inverted-opengl",
+            f"poses are inverted, and {opengl}",
+            "invert the poses, negate the 2nd and 3rd column of camera-to-world,",
+            lambda pose: FROM_OPENGL @ np.linalg.inv(pose),
+        ),
+    ):
+        yield Explanation(key, found, f"{fix} {AGAIN}", view=partial(_posed, change))
 
 
 def _units(likely_size):
@@ -92,48 +101,51 @@ def _units(likely_size):
             "points-unit",
             f"points are in {unit}; expected meters",
             f"multiply the coordinates by {meters:g} {AGAIN}",
-            lambda coord, cameras, s=meters: (coord * np.float32(s), cameras),
+            partial(np.multiply, np.float32(meters)),
         )
     for unit, meters in POSE_UNITS.items():
+        factor = np.ones((4, 4))
+        factor[:3, 3] = meters
+        moved = partial(_posed, partial(np.multiply, factor))
         yield Explanation(
             "poses-unit",
             f"camera positions are in {unit}; expected meters",
             f"multiply the translations of the poses by {meters:g} {AGAIN}",
-            lambda coord, cameras, s=meters: (coord, _moved(cameras, s)),
+            view=moved,
         )
-        if likely_size:
-            continue
-        yield Explanation(
-            "scene-unit",
-            f"points and camera positions are in {unit}; expected meters",
-            f"multiply the coordinates and the translations of the poses by {meters:g} {AGAIN}",
-            lambda coord, cameras, s=meters: (coord * np.float32(s), _moved(cameras, s)),
-        )
+        if not likely_size:
+            yield Explanation(
+                "scene-unit",
+                f"points and camera positions are in {unit}; expected meters",
+                f"multiply the coordinates and the translations of the poses by {meters:g} {AGAIN}",
+                partial(np.multiply, np.float32(meters)),
+                moved,
+            )
     for unit, factor in DEPTH_UNITS.items() if likely_size else ():
         yield Explanation(
             "depth-unit",
             f"depth images hold {unit}, read as millimeters: depth is off by a factor {factor:.3g}",
             f"give the depth scale of the source (values per meter) {AGAIN}",
-            lambda coord, cameras, s=factor: (
-                coord,
-                replace(cameras, depth=[depth * np.float32(s) for depth in cameras.depth]),
-            ),
+            view=lambda view, s=factor: replace(view, depth=view.depth * np.float32(s)),
         )
 
 
 def _other_camera(views):
     for ratio in SIZE_RATIOS:
+        scale = np.array([[1 / ratio], [1 / ratio], [1]])
         yield Explanation(
             "intrinsics-scale",
             f"intrinsics are those of images about {ratio:.2g} times as large as the stored ones",
             f"give the intrinsics at the resolution of the images that they go with {AGAIN}",
-            lambda coord, cameras, s=1 / ratio: (coord, _scaled(cameras, s)),
+            view=lambda view, s=scale: replace(view, intrinsic=view.intrinsic * s),
         )
+    frames = views.frame.tolist()
+    pose_of = dict(zip(sorted(frames, key=str), views.world_to_camera, strict=True))
     yield Explanation(
         "frames-sorted-as-text",
         "poses are in the order of frame names sorted as text (0, 1, 10, 2); images as numbers",
         f"sort images and poses the same way {AGAIN}",
-        lambda coord, cameras: (coord, _posed(cameras, _unsorted(views, cameras.frame))),
+        view=lambda view: replace(view, world_to_camera=pose_of[view.frame]),
     )
 
 
@@ -153,34 +165,14 @@ def _axes():
                 "axes-swapped",
                 f"axes of the points are swapped {'and mirrored ' * mirrored}against the poses",
                 f"make the points (x, y, z) into ({text}), as the poses have them, {AGAIN}",
-                lambda coord, cameras, m=matrix: (_transform(coord, m), cameras),
+                partial(_transform, matrix),
             )
 
 
-def _transform(coord, matrix):
+def _transform(matrix, coord):
     matrix = np.asarray(matrix, np.float32)
     return coord @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _posed(cameras, world_to_camera):
-    return replace(cameras, world_to_camera=world_to_camera)
-
-
-def _moved(cameras, scale):
-    pose = cameras.world_to_camera.copy()
-    pose[:, :3, 3] *= scale
-    return _posed(cameras, pose)
-
-
-def _scaled(cameras, scale):
-    intrinsic = cameras.intrinsic.copy()
-    intrinsic[:, :2] *= scale
-    return replace(cameras, intrinsic=intrinsic)
-
-
-def _unsorted(views, frames):
-    """Poses (V, 4, 4) of `frames`, put back from the order of names sorted as text."""
-    as_text = sorted(range(len(views)), key=lambda i: str(int(views.frame[i])))
-    poses = np.empty_like(views.world_to_camera)
-    poses[as_text] = views.world_to_camera
-    return poses[np.searchsorted(views.frame, frames)]
+def _posed(change, view):
+    return replace(view, world_to_camera=change(view.world_to_camera))

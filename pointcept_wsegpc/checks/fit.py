@@ -23,9 +23,10 @@ CLEARER = 0.25  # by this much an explanation must beat no explanation
 SURE = 0.85  # no other explanation need be tried
 LISTED = 5
 OVERLAY = "look at the overlay figures"
+UNEXPLAINED = f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?"
 
 
-@dataclass
+@dataclass(frozen=True)
 class PosedDepth:
     """One view to compare points with: depth (H, W) m, 0 = missing, and color where asked for."""
 
@@ -33,42 +34,8 @@ class PosedDepth:
     intrinsic: np.ndarray  # (3, 3)
     world_to_camera: np.ndarray  # (4, 4)
     depth: np.ndarray
+    footprint: float  # m that a slanted surface may be off, for each meter of its depth
     color: np.ndarray | None = None
-
-
-@dataclass
-class Cameras:
-    """Views to compare points with: intrinsic (V, 3, 3), world_to_camera (V, 4, 4), depths."""
-
-    frame: np.ndarray  # (V,)
-    intrinsic: np.ndarray
-    world_to_camera: np.ndarray
-    depth: list  # V images (H, W) m, 0 = missing
-    focal: np.ndarray  # (V,) px, for what a pixel covers; never changed by a trial
-
-    def __len__(self):
-        return len(self.frame)
-
-    def __iter__(self):
-        arrays = self.frame, self.intrinsic, self.world_to_camera, self.depth
-        return map(PosedDepth, *arrays)
-
-    @property
-    def footprints(self):
-        """(V,) m that a slanted surface may be off, for each meter of its depth."""
-        return FOOTPRINT / self.focal
-
-    def some(self, count):
-        """At most `count` of the views, evenly spread."""
-        return self._of(spread(len(self), count))
-
-    def without(self, frames):
-        """Those of other frames."""
-        return self._of(np.flatnonzero(~np.isin(self.frame, list(frames))))
-
-    def _of(self, chosen):
-        arrays = (self.frame[chosen], self.intrinsic[chosen], self.world_to_camera[chosen])
-        return Cameras(*arrays, [self.depth[i] for i in chosen], self.focal[chosen])
 
 
 @dataclass
@@ -94,58 +61,73 @@ class Fit:
     def total(self):
         return float(self.quality.mean()) if len(self.share) else 0.0
 
+    def __str__(self):
+        return (
+            f"{self.share.mean():.0%} of the unhidden points lie on what views see and "
+            f"{self.covered.mean():.0%} of what they see has points, expected {GOOD:.0%}"
+        )
 
-def load_cameras(scene: Path, views: Views, frames: list[int]) -> Cameras:
+
+def read_posed_depth(scene: Path, views: Views, frames: list[int]) -> list[PosedDepth]:
     """The views of a scene whose `frame` is among `frames`, with their depth images."""
-    chosen = np.flatnonzero(np.isin(views.frame, frames))
-    depth = [read_view_image(scene, views.frame[v], "depth", views.size[v]) for v in chosen]
-    arrays = (views.frame[chosen], views.intrinsic[chosen], views.world_to_camera[chosen])
-    return Cameras(*arrays, depth, views.intrinsic[chosen, 0, 0])
+    return [
+        PosedDepth(
+            int(views.frame[v]),
+            views.intrinsic[v],
+            views.world_to_camera[v],
+            read_view_image(scene, views.frame[v], "depth", views.size[v]),
+            FOOTPRINT / views.intrinsic[v, 0, 0],
+        )
+        for v in np.flatnonzero(np.isin(views.frame, frames))
+    ]
 
 
-def measure_fit(coord: np.ndarray, cameras: Cameras, tolerance: float) -> Fit:
-    """Compare points (N, 3) with the depth images of the cameras.
+def some(views: list, count: int) -> list:
+    """At most `count` of the views, evenly spread."""
+    return [views[i] for i in spread(len(views), count)]
+
+
+def measure_fit(
+    coord: np.ndarray, posed: list[PosedDepth], tolerance: float, least: float = 0.0
+) -> Fit:
+    """Compare points (N, 3) with depth images.
 
     On the surface means within `tolerance` m and what a pixel covers there: at low resolution the
     depth of a slanted surface varies inside a pixel. Near means, in addition, twice the spacing of
-    the points.
+    the points. A fit whose quality is below `least` anyhow has no covered pixels: they take time.
     """
-    settings = cameras, tolerance, cameras.footprints
-    fit = fit_views(coord, *settings)
+    fit = fit_views(coord, posed, tolerance)
     share = fit.seen / np.maximum(fit.seen + fit.denied, 1)
-    return Fit(share, covered_shares(coord, *settings, spacing(coord)), fit.median_error)
+    if len(share) and share.mean() < least:
+        return Fit(share, np.zeros(len(share)), fit.median_error)
+    covered = covered_shares(coord, posed, tolerance, spacing(coord))
+    return Fit(share, covered, fit.median_error)
 
 
 def check_fit(
-    findings: Findings, coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float
+    findings: Findings, coord: np.ndarray, posed: list[PosedDepth], views: Views, tolerance: float
 ) -> bool:
     """Measure how the points (N, 3) fit the views and add what is wrong, diagnosed, to findings.
 
     Returns whether they fit.
     """
-    fit = measure_fit(coord[:: max(len(coord) // MAX_POINTS, 1)], cameras, tolerance)
-    bad = fit.quality < BAD
+    fit = measure_fit(coord[:: max(len(coord) // MAX_POINTS, 1)], posed, tolerance)
+    bad = [view.frame for view, quality in zip(posed, fit.quality, strict=True) if quality < BAD]
     findings.metrics.update(
         fit=round(fit.total, 4),
         share=round(float(fit.share.mean()), 4),
         covered=round(float(fit.covered.mean()), 4),
         median_error=None if fit.error is None else round(fit.error, 4),
-        bad_views=cameras.frame[bad].tolist(),
+        bad_views=bad,
     )
-    if fit.total >= BAD and bad.mean() < 0.5:
-        _add_doubts(findings, cameras, fit, bad)
+    if fit.total >= BAD and len(bad) < 0.5 * len(posed):
+        _add_doubts(findings, fit, bad)
         return True
     if findings.has("depth-unit"):  # it says it all
         return False
-    found = diagnose(coord, cameras, views, tolerance, not findings.has("spacing", "extent"))
+    found = diagnose(coord, posed, views, tolerance, not findings.has("spacing", "extent"))
     if found is None:
-        findings.add(
-            "poses-unfit",
-            f"poses do not fit the cloud: {fit.share.mean():.0%} of the unhidden points lie on "
-            f"what views see and {fit.covered.mean():.0%} of what they see has points, expected "
-            f"{GOOD:.0%}",
-            f"no known mistake explains it: {OVERLAY}; are these the poses of this cloud?",
-        )
+        findings.add("poses-unfit", f"poses do not fit the cloud: {fit}", UNEXPLAINED)
         return False
     if found.key in ("points-unit", "scene-unit"):
         findings.drop("spacing", "extent")
@@ -153,35 +135,29 @@ def check_fit(
     return False
 
 
-def _add_doubts(findings, cameras, fit, bad):
-    if bad.any():
-        frames = cameras.frame[bad]
+def _add_doubts(findings, fit, bad):
+    if bad:
         findings.add(
             "views-unfit",
-            f"{bad.sum()} of {len(bad)} views do not fit the cloud (frames "
-            f"{', '.join(map(str, frames[:LISTED]))}{' …' * (len(frames) > LISTED)})",
+            f"{len(bad)} of {len(fit.share)} views do not fit the cloud (frames "
+            f"{', '.join(map(str, bad[:LISTED]))}{' …' * (len(bad) > LISTED)})",
             f"leave these frames out and prepare the scene again; {OVERLAY}",
             wasted=False,
         )
     elif fit.total < GOOD:
-        findings.add(
-            "fit-poor",
-            f"{fit.share.mean():.0%} of the unhidden points lie on what views see and "
-            f"{fit.covered.mean():.0%} of what they see has points, expected {GOOD:.0%}",
-            f"poses may be noisy, or the cloud incomplete: {OVERLAY}",
-            wasted=False,
-        )
+        fix = f"poses may be noisy, or the cloud incomplete: {OVERLAY}"
+        findings.add("fit-poor", str(fit), fix, wasted=False)
 
 
 def diagnose(
-    coord: np.ndarray, cameras: Cameras, views: Views, tolerance: float, likely_size: bool
+    coord: np.ndarray, posed: list[PosedDepth], views: Views, tolerance: float, likely_size: bool
 ) -> Explanation | None:
     """The mistake whose removal makes points and depth agree best; None if none explains it."""
     step = max(len(coord) // TRIAL_POINTS, 1)
-    coord, cameras = coord[::step], cameras.some(TRIAL_VIEWS)
-    best, quality = None, max(BAD, CLEARER + measure_fit(coord, cameras, tolerance).total)
+    coord, posed = coord[::step], some(posed, TRIAL_VIEWS)
+    best, quality = None, max(BAD, CLEARER + measure_fit(coord, posed, tolerance).total)
     for explanation in explanations(views, likely_size):
-        trial = measure_fit(*explanation.undo(coord, cameras), tolerance)
+        trial = measure_fit(*explanation.undo(coord, posed), tolerance, quality)
         if trial.total > quality:
             best, quality = explanation, trial.total
         if quality > SURE:

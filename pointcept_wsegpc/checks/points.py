@@ -27,7 +27,8 @@ def check_points(
     """
     points = {}
     for key in WIDTH:
-        array = _load(findings, Path(scene) / f"{key}.npy")
+        fix = PREPARE if key == "coord" else f"leave {key} out of feat_keys, or prepare it again"
+        array = load_array(findings, Path(scene) / f"{key}.npy", fix, wasted=key == "coord")
         if array is None:
             continue
         if array.ndim != 2 or array.shape[1] != WIDTH[key] or array.dtype.kind not in "fiu":
@@ -45,17 +46,17 @@ def check_points(
     return points
 
 
-def _load(findings, path):
-    if not path.is_file():
-        needed = path.stem == "coord"
-        fix = PREPARE if needed else f"leave {path.stem} out of feat_keys, or prepare it again"
-        findings.add(f"missing-{path.stem}", f"{path.name} is missing", fix, wasted=needed)
-        return None
+def load_array(
+    findings: Findings, path: Path, fix: str, again: str = PREPARE, wasted: bool = True
+) -> np.ndarray | None:
+    """The array of a file, None where it is missing (mended by `fix`) or broken (by `again`)."""
     try:
         return np.load(path)
+    except FileNotFoundError:
+        findings.add(f"missing-{path.stem}", f"{path.name} is missing", fix, wasted)
     except (ValueError, OSError, EOFError) as error:
-        findings.add(f"unreadable-{path.stem}", f"{path.name} cannot be read: {error}", PREPARE)
-        return None
+        findings.add(f"unreadable-{path.stem}", f"{path.name} cannot be read: {error}", again)
+    return None
 
 
 def _check_coord(findings, coord):
@@ -108,7 +109,7 @@ def _check_normal(findings, normal):
 def _check_labels(findings, scene, points, table):
     own = {scene / f"{table.label_file}.npy"} if table else set()
     for path in sorted({*scene.glob("segment*.npy"), *filter(Path.is_file, own)}):
-        label = _load(findings, path)
+        label = load_array(findings, path, PREPARE)
         if label is None:
             continue
         label = label.reshape(-1)

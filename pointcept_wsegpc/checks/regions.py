@@ -11,6 +11,7 @@ import numpy as np
 
 from ..contracts.views import Views, read_view_image
 from .findings import Findings
+from .points import load_array
 from .views import EXTRACT
 
 MIN_ASSIGNED = 0.5  # share of the points
@@ -19,16 +20,11 @@ MAX_SHARE = 0.9  # share of the points in one region, beyond which votes decide 
 
 def check_regions(findings: Findings, scene: str | Path, num_points: int | None) -> None:
     """Add what is wrong with region.npy of a scene folder with N points."""
-    path = Path(scene) / "region.npy"
-    if not path.is_file():
-        findings.add("missing-region", "region.npy is missing", EXTRACT)
-        return
     again = f"{EXTRACT} --force"
-    try:
-        region = np.load(path).reshape(-1)
-    except (ValueError, OSError, EOFError) as error:
-        findings.add("unreadable-region", f"region.npy cannot be read: {error}", again)
+    region = load_array(findings, Path(scene) / "region.npy", EXTRACT, again)
+    if region is None:
         return
+    region = region.reshape(-1)
     if region.dtype.kind not in "iu":
         findings.add("region-dtype", f"region.npy is {region.dtype}; expected int32", again)
         return

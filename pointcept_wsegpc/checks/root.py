@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contracts import scene as contract
-from ..contracts.classes import ClassTable, given_table
+from ..contracts.classes import ClassTable
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from .findings import Findings
 
-PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy")
 LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
-
-
-def find_scenes(root: str | Path, splits: Sequence[str] = ()) -> dict[str, Path]:
-    """{split/scene: folder} of a data root or of some of its splits, broken ones included.
-
-    Raises FileNotFoundError in one line where there is none.
-    """
-    root = Path(root).expanduser().resolve()
-    folders = contract.find_scenes(root, splits or None, *PARTS, "views")
-    scenes = {contract.split_key(folder, root): folder for folder in folders}
-    if not scenes:
-        which = f" of split {'/'.join(splits)}" if splits else ""
-        raise FileNotFoundError(
-            f"no scene{which} in {root}; expected {contract.SCENE_LAYOUT}: give the data root that "
-            "a `wsegpc prepare` wrote"
-        )
-    return scenes
-
-
-def class_table(text: str | None, root: str | Path) -> ClassTable:
-    """The class table that an option names (see `given_table`); None: that of the data root.
-
-    Raises ValueError or OSError in one line.
-    """
-    return ClassTable.read(root) if text is None else given_table(text)
 
 
 def check_tags(

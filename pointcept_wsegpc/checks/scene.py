@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +10,11 @@ import numpy as np
 from ..camera.fit import MIN_VISIBLE, fit_views, linked_colors
 from ..clouds.voxels import voxelize
 from ..contracts.classes import ClassTable
-from ..contracts.views import read_view_image
-from .colors import check_colors, check_photos
+from ..contracts.scene import MANIFEST
+from ..files import read_json
+from .colors import check_colors, check_photos, with_colors
 from .findings import Findings
-from .fit import check_fit, load_cameras
+from .fit import check_fit, read_posed_depth
 from .points import PREPARE, check_points
 from .regions import check_regions, check_view_regions
 from .views import check_gravity, check_views
@@ -61,7 +61,7 @@ def check_scene(scene: str | Path, settings: Settings) -> dict:
 def _check_manifest(findings, scene):
     """The manifest of a scene, {} where there is none."""
     try:
-        manifest = json.loads((scene / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(scene / MANIFEST)
         rendered = manifest.get("rendered_depth") if isinstance(manifest, dict) else "nowhere"
         if not isinstance(rendered, (dict, type(None))):
             raise ValueError("not as `wsegpc prepare` writes it")
@@ -79,7 +79,7 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
 
     rendered: frames whose depth comes from the points themselves, so says nothing about poses.
     """
-    cameras = load_cameras(scene, views, frames)
+    posed = read_posed_depth(scene, views, frames)
     finite = np.isfinite(points["coord"]).all(axis=1)
     coord = points["coord"][finite]
     color = points.get("color")
@@ -88,16 +88,17 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
     if rendered >= set(frames):
         findings.drop("depth-8-bit")  # few depths of few points, and no image of a depth camera
         likely_size = not findings.has("spacing", "extent")
-        fits = check_photos(findings, scene, coord, color, cameras, views, likely_size)
+        fits = check_photos(findings, scene, coord, color, posed, views, likely_size)
     if fits:
-        measured = cameras if rendered >= set(frames) else cameras.without(rendered)
+        measured = [view for view in posed if view.frame not in rendered] or posed
         fits = check_fit(findings, coord, measured, views, settings.tolerance)
-    links = fit_views(coord, cameras, settings.tolerance)
+    exact = [replace(view, footprint=0.0) for view in posed]  # as training makes its links
+    links = fit_views(coord, exact, settings.tolerance)
     visible, error = float(links.visible.mean()), links.link_error
     findings.metrics.update(
         visible=round(visible, 4),
         link_error=None if error is None else round(error, 4),
-        checked_views=len(cameras),
+        checked_views=len(posed),
     )
     if not fits:  # the rest would follow from it
         return
@@ -118,5 +119,5 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
             wasted=False,
         )
     if color is not None:
-        colored = (replace(v, color=read_view_image(scene, v.frame, "color")) for v in cameras)
+        colored = with_colors(scene, posed)
         check_colors(findings, *linked_colors(coord, color, colored, settings.tolerance))

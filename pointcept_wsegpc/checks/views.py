@@ -49,9 +49,8 @@ def check_views(
             raise ValueError("its arrays differ in length")
         if not np.isfinite(views.axis_alignment).all():
             raise ValueError("its axis alignment is not finite")
-    except (ValueError, TypeError, KeyError, OSError, EOFError) as error:
-        why = "it is no .npz file" if "allow_pickle" in str(error) else error  # numpy's bad advice
-        findings.add("views.npz", f"views.npz cannot be used: {why}", PREPARE)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        findings.add("views.npz", f"views.npz cannot be used: {error}", PREPARE)
         return None, []
     findings.metrics.update(views=count, size=views.size.max(0, initial=0).tolist())
     if not count:

@@ -47,12 +47,15 @@ def write_columns(
     for name, column in columns.items():
         vertex[name] = column
     elements = [PlyElement.describe(vertex, "vertex")]
+    triangle = np.empty(0 if face is None else len(face), [("count", "u1"), ("index", "<i4", (3,))])
     if face is not None:
-        triangle = np.empty(len(face), [(FACE_COLUMNS[0], "<i4", (3,))])
-        triangle[FACE_COLUMNS[0]] = face
-        elements.append(PlyElement.describe(triangle, "face"))
-    with atomic_path(Path(path)) as temporary:
-        PlyData(elements, byte_order="<", comments=list(comments)).write(str(temporary))
+        triangle["count"], triangle["index"] = 3, face
+        lists = np.zeros(len(face), [(FACE_COLUMNS[0], "<i4", (3,))])
+        elements.append(PlyElement.describe(lists, "face"))
+    header = PlyData(elements, byte_order="<", comments=list(comments)).header
+    with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
+        file.write(f"{header}\n".encode())  # plyfile itself writes lists one by one
+        file.write(vertex.tobytes() + triangle.tobytes())
 
 
 def count_vertices(path: str | Path) -> int:

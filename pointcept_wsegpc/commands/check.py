@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from ..checks.findings import group_problems, is_wasted, render, worst_first
-from ..checks.root import HELD_OUT, Schedule, check_tags, class_table, estimate, find_scenes
+from ..checks.root import HELD_OUT, Schedule, check_tags, estimate
 from ..checks.scene import Settings, check_scene
-from ..contracts.scene import read_points
+from ..contracts.classes import ClassTable, given_table
+from ..contracts.scene import read_points, scenes_by_key
 from ..contracts.views import read_views
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions
@@ -19,6 +20,8 @@ from .arguments import COUNT, PATH, data_root, job_options, split_option, subcom
 from .output import claim
 
 REPORT_FOLDER = "checks-report"  # in the data root
+# Of a scene; a folder with any of them is checked, a broken scene included.
+PARTS = ("coord.npy", "views.npz", "manifest.json", "region.npy", "views")
 ROWS = 20  # scenes that are printed; report.txt has all
 
 EXAMPLES = """
@@ -65,9 +68,9 @@ def command(
     1 where a training would be wasted.
     """
     out = out or data_root / REPORT_FOLDER
-    scenes = find_scenes(data_root, split)
+    scenes = scenes_by_key(data_root, split or None, *PARTS)
     scenes = {name: scenes[name] for name in jobs.share(scenes)}
-    table = class_table(classes, data_root)
+    table = given_table(classes) if classes else ClassTable.read(data_root)
     settings = Settings(table, num_views, depth_tolerance, max_views=sample_views)
     drawings = [figure_of(name) for name in scenes]
     claim(out, "check", ["report.json", "report.txt", *drawings])
@@ -107,7 +110,8 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
         problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
     records = dict(sorted(outcome.done.items()))
-    tags = check_tags(root, list(find_scenes(root)), records, settings.table).record()
+    known = list(scenes_by_key(root, None, *PARTS))
+    tags = check_tags(root, known, records, settings.table).record()
     training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
     schedule = Schedule(seconds=seconds, num_views=settings.num_views)
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..contracts.scene import scene_dirs, split_key
+from ..contracts.scene import scenes_by_key, split_key
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions, Outcome
 from ..regions.scenes import report, report_text
@@ -128,7 +128,7 @@ def command(
     settings = RegionSettings.resolve(
         method, preset, dict(given), view_method, view_preset, dict(view_set), fill
     )
-    scenes, others = find_scenes(data_root, split)
+    scenes, others = scenes_and_others(data_root, split)
     if others:
         some = ", ".join(others[:LISTED]) + ", …" * (len(others) > LISTED)
         count = f"{len(others)} of {len(scenes) + len(others)} folders"
@@ -155,10 +155,10 @@ def command(
     return status
 
 
-def find_scenes(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+def scenes_and_others(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     """{split/name: folder} of the prepared scenes, and the names of other folders beside them."""
     splits = splits or [split for split in SPLITS if (root / split).is_dir()] or None
-    scenes = {split_key(path, root): path for path in scene_dirs(root, splits)}
+    scenes = scenes_by_key(root, splits)
     splits = splits or sorted({name.partition("/")[0] for name in scenes})
     found = {folder for scene in scenes.values() for folder in (scene, *scene.parents)}
     folders = [p for split in splits for p in sorted((root.resolve() / split).glob("[!.]*"))]

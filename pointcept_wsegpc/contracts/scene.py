@@ -124,13 +124,16 @@ def is_prepared(capture: Any, settings: Any) -> bool:
 # ------------------------------------------------------------------------- reading scenes
 
 
-def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> list[Path]:
+def scene_dirs(
+    root: str | Path, splits: str | Iterable[str] | None = None, *holding: str
+) -> list[Path]:
     """Sorted scene folders of one split or several, None: of every one that is there.
 
-    Scenes may lie at any depth below the split's folder. An empty data set is a FileNotFoundError.
+    Scenes may lie at any depth below the split's folder; see `find_scenes` for what they hold. An
+    empty data set is a FileNotFoundError.
     """
     root = Path(root).expanduser().resolve()
-    scenes = find_scenes(root, splits)
+    scenes = find_scenes(root, splits, *holding)
     if not scenes:
         named = "any split" if splits is None else f"split {'/'.join(_listed(splits))}"
         raise FileNotFoundError(
@@ -138,6 +141,13 @@ def scene_dirs(root: str | Path, splits: str | Iterable[str] | None = None) -> l
             "check data_root, or prepare the data (`wsegpc prepare scannet`)"
         )
     return scenes
+
+
+def scenes_by_key(
+    root: str | Path, splits: str | Iterable[str] | None = None, *holding: str
+) -> dict[str, Path]:
+    """{split/scene: folder} of the `scene_dirs`."""
+    return {split_key(path, root): path for path in scene_dirs(root, splits, *holding)}
 
 
 def find_scenes(

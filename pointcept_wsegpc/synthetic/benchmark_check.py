@@ -15,7 +15,7 @@ import hashlib
 
 import numpy as np
 
-from ..captures.scannet.classes import TABLE
+from ..captures.scannet.raw import TABLE
 from ..contracts.classes import IGNORE
 from ..contracts.scene import read_points
 from ..contracts.views import read_view_image, read_views

@@ -14,7 +14,7 @@ from pointcept_wsegpc.camera import (
     resize_intrinsic,
     visible_pixels,
 )
-from pointcept_wsegpc.camera.resample import resample_to
+from pointcept_wsegpc.camera.resample import nearest_index, resample_color, resample_to
 
 INTRINSIC = np.array([[55.0, 0, 15.3], [0, 52, 11.8], [0, 0, 1]])
 SIZE = (24, 32)
@@ -192,3 +192,26 @@ def test_resample_against_loop():
     assert result.dtype == np.uint8
     same = resample_to(image[..., 0], source, source, (20, 30))
     assert (same == image[..., 0]).all()
+
+
+def test_color_resampling_averages_what_a_pixel_covers():
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[:, ::2] = 200  # stripes finer than a target pixel
+    matrix = np.array([[100.0, 0, 29.5], [0, 100, 19.5], [0, 0, 1]])
+    small = resize_intrinsic(matrix, (40, 60), (10, 15))
+    shrunk = resample_color(image, matrix, small, (10, 15)).astype(int)
+    assert np.abs(shrunk - 100).max() <= 25
+    # The same camera changes nothing; a wider one sees black outside.
+    assert (resample_color(image, matrix, matrix, (40, 60)) == image).all()
+    wide = matrix.copy()
+    wide[:2, 2] += 10
+    shifted = resample_color(image, matrix, wide, (60, 80))
+    assert (shifted[10:50, 10:70] == image).all() and (shifted[:9] == 0).all()
+
+
+@pytest.mark.parametrize(("old", "new"), [(480, 240), (480, 100), (7, 7), (5, 12), (1, 3)])
+def test_nearest_index_against_distances(old, new):
+    center = (np.arange(new) + 0.5) * old / new - 0.5
+    distance = np.abs(np.arange(old)[:, None] - center)
+    chosen = distance[nearest_index(old, new), np.arange(new)]
+    assert np.allclose(chosen, distance.min(0))

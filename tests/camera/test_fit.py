@@ -37,7 +37,8 @@ def test_points_are_seen_hidden_or_denied():
     assert fit.seen_share == pytest.approx(1 / 3) and fit.denied_share == 0.5
     assert fit.median_error == pytest.approx((0.01 + 1.0) / 2, abs=1e-5)
     assert fit.link_error == pytest.approx(0.01, abs=1e-5)
-    wide = fit_views(COORD, [WALL], 0.05, [0.4])  # up to 1.25 m at 3 m, 0.45 m at 1 m
+    slanted = SimpleNamespace(**vars(WALL), footprint=0.4)
+    wide = fit_views(COORD, [slanted], 0.05)  # up to 1.25 m at 3 m, 0.45 m at 1 m
     assert wide.visible.tolist() == [True, False, True, False, False]
 
 
@@ -50,10 +51,10 @@ def test_without_a_view_nothing_is_known():
 def test_pixels_that_points_cover():
     x, y = np.meshgrid(np.arange(10), np.arange(10))
     wall = np.stack([(x - 4.5) / 5, (y - 4.5) / 5, 2 + 0 * x], -1).reshape(-1, 3)
-    assert covered_shares(wall, [WALL], 0.05, [0.0], 0.0) == [1]
+    assert covered_shares(wall, [WALL], 0.05, 0.0) == [1]
     left = wall[wall[:, 0] < 0]
-    assert covered_shares(left, [WALL], 0.05, [0.0], 0.0) == [0.5]
-    assert covered_shares(left, [WALL], 0.05, [0.0], 0.1) == [0.6]  # 0.25 m reach the next column
+    assert covered_shares(left, [WALL], 0.05, 0.0) == [0.5]
+    assert covered_shares(left, [WALL], 0.05, 0.1) == [0.6]  # 0.25 m reach the next column
 
 
 def test_measured_and_rendered_depth():

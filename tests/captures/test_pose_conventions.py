@@ -10,8 +10,8 @@ import own_scan
 import pytest
 import raw_scan
 from PIL import Image
+from scene_views import cameras_of, color_difference, links
 
-from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.folder.poses import POSES, read_trajectory
 from pointcept_wsegpc.captures.folder.poses.base import (
@@ -26,21 +26,27 @@ from pointcept_wsegpc.captures.scannet.raw import axis_alignment
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.contracts.scene import read_points
-from pointcept_wsegpc.contracts.views import read_view_image, read_views
+from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)
-SETTINGS = FolderSettings(stride=2, height=SIZE[0], width=SIZE[1], spacing=0)
 
 
-def links(scene):
-    """(point, row, col) of every view, in the order of the views."""
-    coord, views = read_points(scene)["coord"], read_views(scene)
-    for frame, intrinsic, pose in zip(
-        views.frame, views.intrinsic, views.world_to_camera, strict=True
-    ):
-        depth = read_view_image(scene, frame, "depth", views.size[0])
-        yield np.stack(camera.visible_pixels(coord, intrinsic, pose, depth, 0.05))
+def trajectory_of(scene):
+    return read_trajectory(scene)[1]
+
+
+def prepared(scene, **settings):
+    """The capture of a scene's folder, and its manifest."""
+    capture = FolderCapture("a", "train", scene.parents[1] / "out", scene)
+    values = {"height": SIZE[0], "width": SIZE[1], **settings}
+    return capture, prepare(capture, FolderSettings(**values))
+
+
+def edit_json(path, change):
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +63,7 @@ def reference(tmp_path_factory):
 @pytest.mark.parametrize("convention", own_scan.WRITERS)
 def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
     own_scan.WRITERS[convention](tmp_path / "raw" / "a", COUNT)
-    capture = FolderCapture("a", "train", tmp_path / "out", tmp_path / "raw" / "a")
-    manifest = prepare(capture, SETTINGS)
+    capture, manifest = prepared(tmp_path / "raw" / "a", stride=2, spacing=0)
     assert manifest["poses"] == convention.split()[0] and manifest["frames"]["bad"] == {}
     expected, found = read_points(reference), read_points(capture.target)
     for key, array in expected.items():
@@ -67,18 +72,13 @@ def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
     assert (found.size == expected.size).all() and len(found) == 6
     assert np.allclose(found.intrinsic, expected.intrinsic, atol=1e-5)
     assert np.allclose(found.world_to_camera, expected.world_to_camera, atol=1e-5)
-    for own, theirs in zip(links(capture.target), links(reference), strict=True):
-        assert own.shape[1] > 500 and np.array_equal(own, theirs)
-    for own, theirs in zip(found.frame, expected.frame, strict=True):
-        depths = (
-            read_view_image(scene, frame, "depth")
-            for scene, frame in ((capture.target, own), (reference, theirs))
-        )
-        assert np.array_equal(*depths)
-        color = read_view_image(capture.target, own, "color").astype(int)
-        other = read_view_image(reference, theirs, "color").astype(int)
+    same = links(capture.target, 0.05)
+    assert len(same) > 3000 and same == links(reference, 0.05)
+    pairs = zip(cameras_of(capture.target), cameras_of(reference), strict=True)
+    for (own, *_, depth), (theirs, *_, expected) in pairs:
+        assert np.array_equal(depth, expected)
         # ScanNet's passed through a JPEG and a wider camera before.
-        assert np.abs(color - other).mean() < 12
+        assert color_difference(capture.target, own, reference, theirs).mean() < 12
     assert manifest["fit"]["depth_error"] < 0.02 and manifest["fit"]["seen"] > 0.5
 
 
@@ -102,18 +102,15 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
     shutil.copy(theirs.mesh, scene)
     alignment = axis_alignment(theirs.folder)
     own_scan.write_text(scene / "axis_alignment.txt", *alignment)
-    capture = FolderCapture("a", "train", tmp_path / "out", scene)
-    settings = FolderSettings(height=SIZE[0], width=SIZE[1], spacing=0)
-    second = prepare(capture, settings)
+    capture, second = prepared(scene, spacing=0)
     theirs_bad, own_bad = first["frames"]["bad"], second["frames"]["bad"]
     assert set(own_bad) == set(theirs_bad) == {"blank depth", "non-finite pose"}
     for why, frames in theirs_bad.items():
         assert own_bad[why] == [f"{frame}.png" for frame in frames]
-    names = {path.name for path in theirs.target.glob("views/*") if ".label." not in path.name}
-    assert names == {path.name for path in capture.target.glob("views/*")}
-    for name in names:
-        one, two = (folder.joinpath("views", name) for folder in (theirs.target, capture.target))
-        assert one.read_bytes() == two.read_bytes()
+    images = {path.name: path.read_bytes() for path in theirs.target.glob("views/*")}
+    labels = {name for name in images if ".label." in name}
+    own_images = {path.name: path.read_bytes() for path in capture.target.glob("views/*")}
+    assert own_images == {name: images[name] for name in images.keys() - labels}
     one, two = read_views(theirs.target), read_views(capture.target)
     for key in ("frame", "intrinsic", "world_to_camera", "axis_alignment"):
         assert np.array_equal(getattr(one, key), getattr(two, key))
@@ -123,26 +120,26 @@ def test_an_unpacked_sens_gives_its_own_scene(tmp_path):
 
 
 def test_cameras_in_folders_of_their_own(tmp_path):
-    own_scan.colmap(tmp_path / "a", 2)
     scene = tmp_path / "a"
-    for kind in ("images", "depth"):
-        for i, path in enumerate(sorted((scene / kind).iterdir())):
-            (scene / kind / f"cam{i}").mkdir()
-            path.rename(scene / kind / f"cam{i}" / "1.png")
+    own_scan.colmap(scene, 2)
     path = scene / "sparse/0/images.txt"
     text = path.read_text(encoding="utf-8")
     for i in range(2):
         text = text.replace(f"кухня {i}.png", f"cam{i}/1.png")
+        for kind in ("images", "depth"):
+            (scene / kind / f"cam{i}").mkdir()
+            (scene / kind / f"кухня {i}.png").rename(scene / kind / f"cam{i}/1.png")
     path.write_text(text, encoding="utf-8")
-    _, trajectory = read_trajectory(scene)
-    pairs = [(p.parent.name, s.depth.parent.name) for p, s in trajectory.shots.items()]
-    assert sorted(pairs) == [("cam0", "cam0"), ("cam1", "cam1")]
+    shots = trajectory_of(scene).shots.items()
+    assert [(image.parent.name, shot.depth.parent.name) for image, shot in shots] == [
+        ("cam1", "cam1"),
+        ("cam0", "cam0"),
+    ]
 
 
-def test_frames_are_in_natural_order(reference, tmp_path):
+def test_frames_are_in_natural_order(tmp_path):
     own_scan.open3d(tmp_path / "a", COUNT)
-    _, trajectory = read_trajectory(tmp_path / "a")
-    names = [path.stem for path in trajectory.images]
+    names = [path.stem for path in trajectory_of(tmp_path / "a").images]
     assert names == [f"frame {i}" for i in range(COUNT)]
     assert sorted(["b2", "b10", "a"], key=natural_key) == ["a", "b2", "b10"]
     for alike in (["b2", "b02"], ["b02", "b2"]):  # in whichever order the disk lists them
@@ -163,7 +160,7 @@ def test_frames_are_in_natural_order(reference, tmp_path):
 def test_a_pose_without_image_is_named(convention, image, depth, tmp_path):
     own_scan.WRITERS[convention](tmp_path / "a", 6)
     (tmp_path / "a" / image).unlink()
-    _, trajectory = read_trajectory(tmp_path / "a")
+    trajectory = trajectory_of(tmp_path / "a")
     assert trajectory.unmatched == [depth]
     assert len(trajectory.images) == len(trajectory.shots) == 5
 
@@ -178,18 +175,16 @@ def test_an_image_without_pose_is_left_out(convention, tmp_path):
         rows = (scene / "sparse/0/images.txt").read_text().splitlines()
         (scene / "sparse/0/images.txt").write_text("\n".join(rows[:4] + rows[6:]))
     elif convention == "nerfstudio":
-        data = json.loads((scene / "transforms.json").read_text())
-        del data["frames"][2]
-        (scene / "transforms.json").write_text(json.dumps(data))
+        edit_json(scene / "transforms.json", lambda data: data["frames"].pop(2))
     else:
         path = next(iter([*scene.glob("groundtruth.txt"), *scene.glob("*.traj")]))
         rows = path.read_text().splitlines()
         path.write_text("\n".join(rows[:3] + rows[4:]))
-    capture = FolderCapture("a", "train", tmp_path / "out", scene)
-    manifest = prepare(capture, FolderSettings(height=24, width=32))
+    _, manifest = prepared(scene)
     assert manifest["num_views"] == 5 and manifest["frames"]["read"] == 6
-    assert [len(names) for names in manifest["frames"]["bad"].values()] == [1]
-    assert list(manifest["frames"]["bad"]) == ["no pose"]
+    assert [(why, len(names)) for why, names in manifest["frames"]["bad"].items()] == [
+        ("no pose", 1)
+    ]
 
 
 def test_open3d_needs_a_camera_for_every_image(tmp_path):
@@ -294,18 +289,20 @@ def test_names_in_another_unicode_form_are_the_same(tmp_path):
             else:
                 (scene / f"pose/{i}.txt").rename(scene / f"pose/{name}.txt")
             path.rename(path.with_name(unicodedata.normalize("NFD", f"{name}.png")))
-        _, trajectory = read_trajectory(scene)
+        trajectory = trajectory_of(scene)
         assert len(trajectory.shots) == 2 and not trajectory.unmatched
 
 
 def test_nerf_files_with_an_angle_alone(tmp_path):
     own_scan.nerfstudio(tmp_path / "a", 2)
-    data = json.loads((tmp_path / "a/transforms.json").read_text())
-    for key in ("w", "h", "fl_x", "fl_y", "cx", "cy"):
-        del data[key]
-    data["camera_angle_x"], data["integer_depth_scale"] = np.pi / 2, 1 / 4000
-    (tmp_path / "a/transforms.json").write_text(json.dumps(data))
-    _, trajectory = read_trajectory(tmp_path / "a")
+
+    def change(data):
+        for key in ("w", "h", "fl_x", "fl_y", "cx", "cy"):
+            del data[key]
+        data |= {"camera_angle_x": np.pi / 2, "integer_depth_scale": 1 / 4000}
+
+    edit_json(tmp_path / "a/transforms.json", change)
+    trajectory = trajectory_of(tmp_path / "a")
     shot = next(iter(trajectory.shots.values()))
     assert shot.camera.size == (48, 64)
     assert np.allclose(shot.camera.intrinsic, [[32, 0, 31.5], [0, 32, 23.5], [0, 0, 1]])
@@ -330,9 +327,7 @@ def test_a_lost_pose_is_a_bad_image(tmp_path):
     own_scan.scannet(scene, 4)
     own_scan.write_text(scene / "pose/1.txt", *np.full((4, 4), -np.inf))
     own_scan.write_text(scene / "pose/2.txt", *(2 * np.eye(4)))
-    manifest = prepare(
-        FolderCapture("a", "train", tmp_path / "out", scene), FolderSettings(height=24, width=32)
-    )
+    _, manifest = prepared(scene)
     assert manifest["frames"]["bad"] == {"non-finite pose": ["1.png"], "non-rigid pose": ["2.png"]}
 
 
@@ -340,9 +335,9 @@ def test_wide_images_of_arkit_have_their_own_pincams(tmp_path):
     own_scan.arkit(tmp_path / "a", 3)
     (tmp_path / "a/lowres_wide").rename(tmp_path / "a/wide")
     (tmp_path / "a/lowres_wide_intrinsics").rename(tmp_path / "a/wide_intrinsics")
-    assert len(read_trajectory(tmp_path / "a")[1].shots) == 3
+    assert len(trajectory_of(tmp_path / "a").shots) == 3
     next((tmp_path / "a/wide_intrinsics").iterdir()).unlink()
-    assert len(read_trajectory(tmp_path / "a")[1].shots) == 2
+    assert len(trajectory_of(tmp_path / "a").shots) == 2
 
 
 def test_no_image_at_all_is_an_empty_trajectory(tmp_path):
@@ -360,11 +355,7 @@ def test_a_convention_from_outside(tmp_path, monkeypatch):
 
     @POSES.register("matrices")
     class Matrices(PoseFormat):
-        files = "matrices/*.txt"
-
-        @staticmethod
-        def is_there(scene):
-            return (scene / "matrices").is_dir()
+        files, signs = "matrices/*.txt", ("matrices/*.txt",)
 
         @staticmethod
         def read_trajectory(scene):

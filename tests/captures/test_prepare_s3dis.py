@@ -3,7 +3,6 @@
 N points.
 """
 
-import json
 import os
 import shutil
 from dataclasses import replace
@@ -13,15 +12,14 @@ import numpy as np
 import pytest
 import s3dis_rooms
 from PIL import Image
+from scene_views import color_difference, links
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import frames
 from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.converted import image_folders
-from pointcept_wsegpc.captures.folder import photos
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
-from pointcept_wsegpc.captures.s3dis import images as s3dis_images
 from pointcept_wsegpc.captures.s3dis.alignment import (
     AS_RELEASED,
     Placement,
@@ -99,17 +97,16 @@ def images_of(folder, domain, area="area_1"):
 # ------------------------------------------------------------------------------- right links
 
 
-def links(scene, tolerance=0.15):
-    """{(view, point, row, column)} of every link of a scene, and the number of its views."""
-    coord, views = read_points(scene, ("coord",))["coord"], read_views(scene)
-    found = set()
-    for v, frame in enumerate(views.frame):
-        depth = read_view_image(scene, frame, "depth", views.size[0])
-        point, row, col = camera.visible_pixels(
-            coord, views.intrinsic[v], views.world_to_camera[v], depth, tolerance
-        )
-        found |= set(zip([v] * len(point), point.tolist(), row.tolist(), col.tolist(), strict=True))
-    return found, len(views)
+def links_of(scene, order=None):
+    """{(view, point, row, column)} of every link; order: what each of its points is elsewhere."""
+    found = links(scene, 0.15).items()
+    return {(v, p if order is None else int(order[p]), *pixel) for (v, p), pixel in found}
+
+
+def assert_same_links(scene, original, order=None):
+    """Depth is stored in 1/512 m here and in mm there: at the tolerance, some point may differ."""
+    expected = links_of(original)
+    assert len(links_of(scene, order) ^ expected) <= 0.01 * len(expected) and len(expected) > 500
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -118,30 +115,21 @@ def test_links_are_those_of_the_same_room_elsewhere(release, prepared, source, n
     """Point by point, to the pixel, in every area, area_5b and aligned copies included."""
     original, order = release[1][name]
     capture, manifest = prepared[source, name]
-    expected, num_views = links(original)
-    found, stored_views = links(capture.target)
-    if source == "raw":  # object by object
-        found = {(v, int(order[p]), row, col) for v, p, row, col in found}
-    assert stored_views == num_views == manifest["num_views"] and len(expected) > 500
-    # Depth is stored in 1/512 m here and in mm there: at the tolerance, some point may differ.
-    assert len(found ^ expected) <= 0.01 * len(expected)
+    assert_same_links(capture.target, original, order if source == "raw" else None)  # by objects
+    assert len(read_views(capture.target)) == manifest["num_views"] == len(read_views(original))
 
 
 @pytest.mark.parametrize("name", ROOMS)
 def test_color_and_labels_lie_where_the_links_say(release, prepared, name):
     original, _ = release[1][name]
     capture, _ = prepared["raw", name]
-    for frame, own in zip(
-        read_views(capture.target).frame, read_views(original).frame, strict=True
-    ):
-        one = read_view_image(capture.target, frame, "color").astype(int)
-        other = read_view_image(original, own, "color").astype(int)
-        assert np.abs(one - other).mean() < 4  # compressed twice
-    points = read_points(capture.target, ("coord", "segment"))
-    views = read_views(capture.target)
-    label = [read_view_image(capture.target, f, "label") for f in views.frame]
-    found = links(capture.target)[0]
-    agree = [label[v][row, col] == points["segment"][point] for v, point, row, col in found]
+    frames = read_views(capture.target).frame
+    for frame, own in zip(frames, read_views(original).frame, strict=True):
+        difference = color_difference(capture.target, frame, original, own)
+        assert difference.mean() < 4  # compressed twice
+    segment = read_points(capture.target, ("segment",))["segment"]
+    label = [read_view_image(capture.target, f, "label") for f in frames]
+    agree = [label[v][row, col] == segment[p] for v, p, row, col in links_of(capture.target)]
     assert np.mean(agree) > 0.8
 
 
@@ -280,8 +268,7 @@ def test_quarter_turns_are_undone_without_a_file(release, tmp_path, monkeypatch)
     assert capture.angle is None
     manifest = prepare(capture, SETTINGS)
     assert manifest["placement"] == {"name": "aligned about the room's middle", "angle": 270}
-    expected = links(scene)[0]
-    assert len(links(capture.target)[0] ^ expected) <= 0.01 * len(expected)
+    assert_same_links(capture.target, scene)
 
 
 def test_the_user_may_say_whether_it_is_aligned(release, tmp_path):
@@ -295,16 +282,25 @@ def test_the_user_may_say_whether_it_is_aligned(release, tmp_path):
     assert choose_placement(placements(coord, 0), coord, [], 0.15, aligned=True) is AS_RELEASED
 
 
-def test_an_unknown_angle_of_an_aligned_room_may_be_0(monkeypatch):
+def test_the_placement_is_that_which_is_seen_best(monkeypatch):
+    """Of an aligned room the angle may be 0 where it is unknown; what is alike is refused."""
     candidates = placements(np.random.default_rng(0).random((9, 3)), None)
-    right = AS_RELEASED
-    monkeypatch.setattr(s3dis_alignment, "seen_share", lambda c, *_: float(c is right))
-    assert choose_placement(candidates, None, [None], 0.05, aligned=True) is right
-    right = candidates[3]
-    assert choose_placement(candidates, None, [None], 0.05, aligned=True) is right
-    known = placements(np.ones((9, 3)), 90)
-    monkeypatch.setattr(s3dis_alignment, "seen_share", lambda c, *_: float(not c.aligned))
-    assert choose_placement(known, None, [None], 0.05, aligned=True).aligned
+    turned = Placement("aligned", True, 180, np.eye(4))
+
+    def choose(candidates, aligned=None, **scores):
+        monkeypatch.setattr(
+            s3dis_alignment, "seen_share", lambda c, *_: scores["turned" if c.aligned else "still"]
+        )
+        return choose_placement(candidates, None, [None], 0.05, aligned=aligned)
+
+    assert choose(candidates, True, still=1.0, turned=0.0) is AS_RELEASED
+    assert choose(candidates, True, still=0.0, turned=1.0).aligned
+    assert choose(placements(np.ones((9, 3)), 90), True, still=1.0, turned=0.0).aligned
+    with pytest.raises(ValueError, match=r"alike \(0\.81 and 0\.80 seen\); say --aligned yes"):
+        choose([AS_RELEASED, turned], still=0.80, turned=0.81)
+    assert choose([AS_RELEASED, turned], still=0.80, turned=0.9) is turned
+    # The poses are of the release: a tie goes to it.
+    assert choose([AS_RELEASED, turned], still=0.80, turned=0.79) is AS_RELEASED
 
 
 @pytest.mark.parametrize("coord", [np.zeros((0, 3)), np.zeros(3), np.full((3, 3), np.nan)])
@@ -315,18 +311,6 @@ def test_preprocessed_points_that_are_none_are_refused(tmp_path, coord):
     np.save(folder / "color.npy", np.zeros((len(coord), 3), np.uint8))
     with pytest.raises(ValueError, match=r"office_1/coord\.npy has the shape .*expected finite"):
         read_preprocessed_room(folder)
-
-
-def test_an_open_question_is_refused(monkeypatch):
-    candidates = [AS_RELEASED, Placement("aligned", True, 180, np.eye(4))]
-    scores = {False: 0.80, True: 0.81}
-    monkeypatch.setattr(s3dis_alignment, "seen_share", lambda c, *_: scores[c.aligned])
-    with pytest.raises(ValueError, match=r"alike \(0\.81 and 0\.80 seen\); say --aligned yes"):
-        choose_placement(candidates, None, [None], 0.05)
-    scores[True] = 0.9
-    assert choose_placement(candidates, None, [None], 0.05).aligned
-    scores[True] = 0.79  # the poses are of the release: a tie goes to it
-    assert not choose_placement(candidates, None, [None], 0.05).aligned
 
 
 def test_images_of_another_room_are_refused(release, tmp_path):
@@ -442,22 +426,22 @@ def test_empty_objects_and_rooms(tmp_path):
     assert points["segment"].tolist() == [8] and points["instance"].tolist() == [1]
 
 
-def test_labels_of_another_data_set_are_refused(room):
-    folder, capture = room
-    target = folder / "raw/Area_1/lobby_1"
-    target.mkdir()
-    for name, array in {"coord": np.zeros((4, 3)), "color": np.zeros((4, 3))}.items():
-        np.save(target / f"{name}.npy", array)
-    np.save(target / "segment.npy", np.array([0, 1, 2, 20]))
-    with pytest.raises(ValueError, match=r"labels 0 to 20; expected 0 to 12"):
-        prepare(replace(capture, folder=target), SETTINGS)
+def test_labels_of_another_data_set_are_refused(tmp_path):
+    folder = tmp_path / "points/Area_1/office_1"
+    folder.mkdir(parents=True)
+    for name in ("coord", "color"):
+        np.save(folder / f"{name}.npy", np.zeros((4, 3)))
+    np.save(folder / "segment.npy", np.array([0, 1, 2, 20]))
+    (capture,) = find(tmp_path / "points", None, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"office_1.* labels -1 to 20; expected 0 to 12"):
+        prepare(capture, SETTINGS)
 
 
 # ------------------------------------------------------------------------------------- bad images
 
 
 def spoil_pose(path, **changes):
-    write_json(path, {**json.loads(path.read_text()), **changes})
+    write_json(path, {**read_json(path), **changes})
 
 
 @pytest.mark.parametrize("error", [OSError, SyntaxError, ValueError, Image.DecompressionBombError])
@@ -468,9 +452,7 @@ def test_whatever_pillow_raises_is_a_bad_frame(tmp_path, monkeypatch, error):
     monkeypatch.setattr(Image, "open", fail)
     for read in (
         frames.read_color,
-        s3dis_images.read_depth,
-        lambda path: photos.read_depth(path, 1000),
-        lambda path: image_folders.read_depth(path, (3, 4), 1000),
+        lambda path: frames.read_depth(path, 1000),
     ):
         with pytest.raises(frames.BadFrame, match=r"unreadable (color|depth) image"):
             read(tmp_path / "0.png")
@@ -482,7 +464,6 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
     shutil.copytree(release[0] / "raw/Area_2", folder / "raw/Area_2")
     shutil.copytree(release[0] / "images/area_2", folder / "images/area_2")
     shutil.copytree(release[0] / "images/area_2", folder / "images/copy")
-    pose, depth, rgb = (images_of(folder, d, "area_2") for d in ("pose", "depth", "rgb"))
     for copy in range(6):  # more of the same views, to be spoiled as well
         for domain in ("rgb", "depth", "pose"):
             for path in images_of(folder, domain, "copy"):
@@ -513,7 +494,7 @@ def test_bad_images_are_left_out_and_listed(release, tmp_path):
         "non-rigid pose": 1,
         "camera_k_matrix of another image size": 1,
         "blank depth": 1,
-        "depth image without 16 bits": 1,
+        "8-bit depth image (256 steps are no depth: export 16 bits)": 1,
         "unreadable depth image": 1,
         "unreadable color image": 1,
     }
@@ -540,13 +521,9 @@ def test_images_of_different_sizes(release, room):
     prepare(capture, SETTINGS)
     views = read_views(capture.target)
     assert np.allclose(views.intrinsic, read_views(scene).intrinsic)
-    found = {(v, int(order[p]), row, col) for v, p, row, col in links(capture.target)[0]}
-    expected = links(scene)[0]
-    assert len(found ^ expected) <= 0.01 * len(expected)
+    assert_same_links(capture.target, scene, order)
     for frame, own in zip(views.frame, read_views(scene).frame, strict=True):
-        one = read_view_image(capture.target, frame, "color").astype(int)
-        other = read_view_image(scene, own, "color").astype(int)
-        assert np.abs(one - other).mean() < 6
+        assert color_difference(capture.target, frame, scene, own).mean() < 6
 
 
 def test_views_are_those_that_see_most():
@@ -604,14 +581,3 @@ def test_the_tool_names_a_mixture_of_releases(release, tmp_path, run_tool):
     assert f"points are a mixture ({counts})" in text
     angle = s3dis_rooms.walls_angle(release[1]["Area_2-office_1"][0])
     assert f"aligned about the room's middle by {angle} degrees" in text
-
-
-def test_bad_arguments_get_one_line(release, tmp_path):
-    raw, out = release[0] / "raw", tmp_path / "out"
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no scene of split Area_1/Area_2.*--raw"):
-        find(tmp_path / "empty", None, out)
-    with pytest.raises(ValueError, match=r"lies inside .*choose a folder beside it"):
-        find(raw, None, raw / "out")
-    with pytest.raises(ValueError, match="Area_7: expected one of Area_1"):
-        S3DISSettings(split=("Area_7",))

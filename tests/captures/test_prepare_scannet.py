@@ -1,29 +1,24 @@
 """Raw ScanNet -> prepared scene, on captures whose every depth is known (raw_scan.py)."""
 
-import io
-import json
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
-import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_scan
 from PIL import Image
+from scene_views import cameras_of
 
 from pointcept_wsegpc import camera
 from pointcept_wsegpc import files as file_tools
-from pointcept_wsegpc.camera.resample import nearest_index, resample_color
-from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
+from pointcept_wsegpc.captures import frames
+from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ply import read_mesh
-from pointcept_wsegpc.commands import prepare as prepare_command
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
@@ -34,11 +29,9 @@ from pointcept_wsegpc.contracts.tags import (
 )
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json
-from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 SCANNET20 = ClassTable.shipped("scannet20")
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ScanNetSettings(stride=2, height=24, width=32)
 CLASS = {raw_scan.FLOOR: SCANNET20.names.index("floor"), raw_scan.WALL: 0, -1: -1}
 NAME = "scene0000_00"
@@ -104,78 +97,63 @@ def test_views_name_the_kept_frames_and_their_cameras(prepared):
 def test_points_and_depth_agree(prepared):
     """The prepared points lie where the prepared depth sees them, in every view."""
     capture, _ = prepared
-    coord, views = read_points(capture.target)["coord"], read_views(capture.target)
-    for frame, intrinsic, pose in zip(
-        views.frame, views.intrinsic, views.world_to_camera, strict=True
-    ):
-        depth = read_view_image(capture.target, frame, "depth", views.size[0])
+    coord = read_points(capture.target)["coord"]
+    for _, intrinsic, pose, depth in cameras_of(capture.target):
         uv, z = camera.project(coord, intrinsic, pose)
         col, row = np.rint(uv).astype(int).T
         inside = (z > 0) & (row >= 0) & (row < 24) & (col >= 0) & (col < 32)
-        error = np.abs(depth[row[inside], col[inside]] - z[inside])
-        assert np.median(error) < 0.03
-        _, row, col = camera.visible_pixels(coord, intrinsic, pose, depth, 0.1)
-        hit = np.zeros_like(depth, dtype=bool)
-        hit[row, col] = True
-        assert hit[depth > 0].mean() > 0.5
+        assert np.median(np.abs(depth[row[inside], col[inside]] - z[inside])) < 0.03
         points = camera.back_project(depth, intrinsic, np.linalg.inv(pose))[depth > 0]
         off_surface = np.minimum(np.abs(points[:, 2]), np.abs(points[:, 1] - 3))
         assert np.median(off_surface) < 0.02
 
 
-def assert_surfaces_match(found, intrinsic, size, to_world):
-    """found (H, W) surface ids against ray casting; one row where floor meets wall may differ."""
-    _, expected = raw_scan.render(intrinsic, size, to_world)
-    assert (found == expected).mean() > 0.95
+def assert_surfaces_match(surface, intrinsic, frame):
+    """surface (24, 32) against ray casting; one row where floor meets wall may differ."""
+    _, expected = raw_scan.render(intrinsic, (24, 32), raw_scan.pose(frame))
+    assert (surface == expected).mean() > 0.95
     assert {raw_scan.FLOOR, raw_scan.WALL} <= set(np.unique(expected))
+
+
+def labeled_surface(scene, frame):
+    label = read_view_image(scene, frame, "label", (24, 32))
+    return np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
 
 
 def test_color_and_rendered_labels_lie_on_the_depth_grid(prepared):
     capture, manifest = prepared
-    views = read_views(capture.target)
     assert manifest["view_labels"] == "rendered"
-    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        color = read_view_image(capture.target, frame, "color", views.size[0]).astype(int)
-        surface = np.full(views.size[0], -1)
-        surface[color[..., 0] > 128], surface[color[..., 1] > 128] = raw_scan.FLOOR, raw_scan.WALL
-        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
-        label = read_view_image(capture.target, frame, "label", views.size[0])
-        depth = read_view_image(capture.target, frame, "depth", views.size[0])
-        surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
-        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
-        assert (label[depth == 0] == -1).all()
+    for frame, intrinsic, _, depth in cameras_of(capture.target):
+        color = read_view_image(capture.target, frame, "color", (24, 32)).astype(int)
+        surface = np.select([color[..., 1] > 128, color[..., 0] > 128], [1, 0], -1)
+        assert_surfaces_match(surface, intrinsic, frame)
+        surface = labeled_surface(capture.target, frame)
+        assert_surfaces_match(surface, intrinsic, frame)
+        assert (surface[depth == 0] == -1).all()
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_label_filt_is_mapped_from_scannet_ids(tmp_path, zipped):
     capture = capture_of(tmp_path)
-    images = {}
+    folder = capture.folder / "label-filt"
+    folder.mkdir()
     for frame in (0, 2, 6):  # 4 is missing
         _, surface = raw_scan.render(
             raw_scan.COLOR_INTRINSIC, raw_scan.COLOR_SIZE, raw_scan.pose(frame)
         )
         ids = np.select([surface == 0, surface == 1], [700, 701], 702).astype(np.uint16)
-        buffer = io.BytesIO()
-        Image.fromarray(ids).save(buffer, "PNG")
-        images[frame] = buffer.getvalue()
+        Image.fromarray(ids).save(folder / f"{frame}.png")
     if zipped:
-        with zipfile.ZipFile(capture.folder / f"{NAME}_2d-label-filt.zip", "w") as archive:
-            for frame, data in images.items():
-                archive.writestr(f"label-filt/{frame}.png", data)
-    else:
-        (capture.folder / "label-filt").mkdir()
-        for frame, data in images.items():
-            (capture.folder / "label-filt" / f"{frame}.png").write_bytes(data)
+        archive = capture.folder / f"{NAME}_2d-label-filt"
+        shutil.make_archive(archive, "zip", capture.folder, "label-filt")
+        shutil.rmtree(folder)
     manifest = prepare(capture, SETTINGS)
     assert manifest["view_labels"] == "label-filt" and manifest["unlabelled"] == [4]
-    views = read_views(capture.target)
-    for frame, intrinsic in zip(views.frame, views.intrinsic, strict=True):
-        label = read_view_image(capture.target, frame, "label", views.size[0])
+    for frame, intrinsic, *_ in cameras_of(capture.target):
         if frame == 4:
-            assert (label == -1).all()
-            continue
-        surface = np.select([label == CLASS[raw_scan.FLOOR], label == 0], [0, 1], -1)
-        assert_surfaces_match(surface, intrinsic, views.size[0], raw_scan.pose(frame))
+            assert (read_view_image(capture.target, frame, "label") == -1).all()
+        else:
+            assert_surfaces_match(labeled_surface(capture.target, frame), intrinsic, frame)
 
 
 def test_a_test_scene_has_no_labels(tmp_path):
@@ -189,29 +167,6 @@ def test_a_test_scene_has_no_labels(tmp_path):
 
 
 # -------------------------------------------------------------------------------- the pieces
-
-
-def test_color_resampling_averages_what_a_pixel_covers():
-    image = np.zeros((40, 60, 3), np.uint8)
-    image[:, ::2] = 200  # stripes finer than a target pixel
-    matrix = np.array([[100.0, 0, 29.5], [0, 100, 19.5], [0, 0, 1]])
-    small = camera.resize_intrinsic(matrix, (40, 60), (10, 15))
-    shrunk = resample_color(image, matrix, small, (10, 15)).astype(int)
-    assert np.abs(shrunk - 100).max() <= 25
-    # The same camera changes nothing; a wider one sees black outside.
-    assert (resample_color(image, matrix, matrix, (40, 60)) == image).all()
-    wide = matrix.copy()
-    wide[:2, 2] += 10
-    shifted = resample_color(image, matrix, wide, (60, 80))
-    assert (shifted[10:50, 10:70] == image).all() and (shifted[:9] == 0).all()
-
-
-@pytest.mark.parametrize(("old", "new"), [(480, 240), (480, 100), (7, 7), (5, 12), (1, 3)])
-def test_nearest_index_against_distances(old, new):
-    center = (np.arange(new) + 0.5) * old / new - 0.5
-    distance = np.abs(np.arange(old)[:, None] - center)
-    chosen = distance[nearest_index(old, new), np.arange(new)]
-    assert np.allclose(chosen, distance.min(0))
 
 
 def test_label_map_takes_the_first_of_duplicates(tmp_path):
@@ -243,16 +198,18 @@ def spoil_pose_scale(frame):
     frame.camera_to_world = frame.camera_to_world * 0
 
 
-def blank_depth(frame):
-    frame.depth_data = raw_scan.pack_frame(
-        frame.header, 0, np.eye(4), np.zeros((1, 1, 3), np.uint8), np.zeros((48, 64), np.uint16)
-    ).depth_data
+def packed_depth(depth):
+    """Function that gives a frame this depth image."""
+    color = np.zeros((1, 1, 3), np.uint8)
+
+    def spoil(frame):
+        packed = raw_scan.pack_frame(frame.header, 0, np.eye(4), color, depth.astype(np.uint16))
+        frame.depth_data = packed.depth_data
+
+    return spoil
 
 
-def eight_bit_depth(frame):
-    frame.depth_data = raw_scan.pack_frame(
-        frame.header, 0, np.eye(4), np.zeros((1, 1, 3), np.uint8), np.ones((24, 64), np.uint16)
-    ).depth_data
+blank_depth = packed_depth(np.zeros((48, 64)))
 
 
 def junk_depth(frame):
@@ -266,7 +223,7 @@ def junk_color(frame):
 SPOILED = {
     0: spoil_pose,
     1: blank_depth,
-    2: eight_bit_depth,
+    2: packed_depth(np.ones((24, 64))),  # half as long, as 8 bits would be
     3: junk_depth,
     4: junk_color,
     6: spoil_pose_scale,
@@ -309,14 +266,6 @@ def test_truncated_sens_keeps_the_readable_frames(tmp_path):
     capture.sens.write_bytes(data[:600])  # the header and half a frame
     with pytest.raises(ValueError, match=r"no valid frame .*truncated: 0 of 8 frames"):
         prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
-
-
-def test_wrong_version_is_refused(tmp_path):
-    capture = capture_of(tmp_path)
-    data = capture.sens.read_bytes()
-    capture.sens.write_bytes(b"\x03" + data[1:])
-    with pytest.raises(ValueError, match="version 3, expected 4"):
-        prepare(capture, SETTINGS)
 
 
 def test_count_mismatch_is_refused(tmp_path):
@@ -472,26 +421,17 @@ def test_the_tool_resumes_and_reports(tmp_path, run_tool):
     assert not list((out / ".partial").rglob("*.*"))
 
 
-def test_generated_scans_are_prepared_like_real_ones(tmp_path, run_tool):
+def test_generated_scans_are_prepared_like_real_ones(prepared_root):
     """Made by the generator, whose cameras, noise and bad frames are not this file's."""
-    generate_dataset(tmp_path / "raw", 1, 1, points=8000, frames=12)
-    arguments = ("--raw", tmp_path / "raw", "--out", tmp_path / "out", "--stride", 1)
-    status, text = run_tool("prepare", "scannet", *arguments, "--size", "32x24")
-    assert status == 0 and "skipped: blank depth" in text and "non-finite pose" in text
-    tags = read_scene_tags(tmp_path / "out" / "scene_tags.json")
-    scenes = scene_dirs(tmp_path / "out", ["train", "val"])
-    assert len(scenes) == 2
-    for scene in scenes:
-        points, views = read_points(scene, ("coord", "segment20")), read_views(scene)
+    tags = read_scene_tags(prepared_root / "scene_tags.json")
+    for scene in scene_dirs(prepared_root, ["train", "val"])[::2]:
+        points = read_points(scene, ("coord", "segment20"))
         present = set(points["segment20"]) - {-1}
         assert {SCANNET20.names[i] for i in present} == set(tags[scene.name])
-        assert not np.allclose(views.axis_alignment, np.eye(4))
+        assert not np.allclose(read_views(scene).axis_alignment, np.eye(4))
         errors, hits, agree = [], [], []
-        for frame, intrinsic, pose in zip(
-            views.frame, views.intrinsic, views.world_to_camera, strict=True
-        ):
-            depth = read_view_image(scene, frame, "depth", views.size[0])
-            label = read_view_image(scene, frame, "label", views.size[0])
+        for frame, intrinsic, pose, depth in cameras_of(scene):
+            label = read_view_image(scene, frame, "label")
             point, row, col = camera.visible_pixels(points["coord"], intrinsic, pose, depth, 0.2)
             _, z = camera.project(points["coord"][point], intrinsic, pose)
             errors.append(np.abs(depth[row, col] - z))
@@ -501,36 +441,18 @@ def test_generated_scans_are_prepared_like_real_ones(tmp_path, run_tool):
             agree.append(label[row, col] == points["segment20"][point])
         # A pixel at this size is about 10 cm wide at 3 m.
         assert np.median(np.concatenate(errors)) < 0.04
-        assert np.concatenate(hits).mean() > 0.5
+        assert np.concatenate(hits).mean() > 0.2  # few points
         assert np.concatenate(agree).mean() > 0.85
 
 
-def test_bad_arguments_get_one_line(tmp_path, run_tool):
-    raw_scan.write_lists(tmp_path / "raw", train=[])
-    for extra, message in (
-        ((), f"no scene of split train/val/test in {tmp_path / 'raw'}"),
-        (("--size", "320"), "expected WxH"),
-        (("--stride", "0"), "at least 1"),
-        (("--shard", "3/2"), "i counts from 1 to n"),
-    ):
-        status, text = run_tool(
-            "prepare", "scannet", "--raw", tmp_path / "raw", "--out", tmp_path / "out", *extra
-        )
-        assert status and message in text and "Traceback" not in text
-
-
-def test_a_killed_prepare_leaves_no_half_scene(tmp_path):
+def test_a_killed_prepare_leaves_no_half_scene(tmp_path, monkeypatch):
     capture = capture_of(tmp_path)
-    code = (
-        "import os, pathlib; from pointcept_wsegpc.captures import base, frames\n"
-        "from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings\n"
-        "frames.write_views = lambda *_: os._exit(9)\n"
-        f"root, folder = {str(capture.root)!r}, {str(capture.folder)!r}\n"
-        f"c = ScanNetCapture({NAME!r}, 'train', pathlib.Path(root), pathlib.Path(folder))\n"
-        "base.prepare(c, ScanNetSettings(stride=2, height=24, width=32))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 9
+    monkeypatch.setattr(frames, "write_views", lambda *_: os._exit(9))
+    process = multiprocessing.get_context("fork").Process(target=prepare, args=(capture, SETTINGS))
+    process.start()
+    process.join()
+    monkeypatch.undo()
+    assert process.exitcode == 9
     assert list((capture.root / ".partial").rglob("*.jpg"))  # it had begun
     with pytest.raises(FileNotFoundError):
         scene_dirs(capture.root, "train")
@@ -578,23 +500,3 @@ def test_tags_of_a_shard_that_finishes_meanwhile_are_not_lost(tmp_path, monkeypa
     monkeypatch.setattr(module, "write_scene_tags", slow_write)
     path, _, _ = assemble_tags(tmp_path)
     assert read_json(path) == {"a": ["wall"], "b": ["bed"]} and len(calls) == 2
-
-
-def test_space_is_checked_before_the_start(tmp_path, monkeypatch, capsys):
-    capture = capture_of(tmp_path)
-    needed = estimate_bytes([capture], SETTINGS)
-    stored = 4 * 24 * 32 * 2 + 8000 * 47
-    assert needed == stored
-    prepare_command.check_space(needed, tmp_path / "out" / "deep", "1 scenes")
-    assert "1 scenes to prepare, about 0.00 GiB" in capsys.readouterr().out
-    free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(prepare_command.shutil, "disk_usage", lambda _: free)
-    with pytest.raises(OSError, match="free some, or prepare less with --split, --stride"):
-        prepare_command.check_space(needed, tmp_path / "out", "1 scenes")
-
-
-def test_manifest_is_plain_json(prepared):
-    capture, manifest = prepared
-    stored = json.loads((capture.target / "manifest.json").read_text())
-    assert stored == json.loads(json.dumps(manifest))
-    assert stored["settings"]["stride"] == 2 and stored["source"]["capture"] == str(capture.folder)

@@ -60,7 +60,7 @@ def test_duplicates_and_bad_points_are_left_out_once():
 
 def test_no_false_alarm_of_duplicates_in_a_large_cloud():
     rng = np.random.default_rng(1)
-    coord = (rng.random((300_000, 3)) * 10).astype(np.float32)  # of few bits each
+    coord = (rng.random((100_000, 3)) * 10).astype(np.float32)  # of few bits each
     distinct = np.unique(coord, axis=0).astype(np.float64)
     assert not may_repeat(distinct)
     assert may_repeat(np.concatenate([distinct, distinct[1234:1235]]))
@@ -181,7 +181,7 @@ def test_no_table_is_made_that_no_memory_holds():
     ).all()
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e-12, 1e12, 1e29, 1e200])
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e29, 1e200])
 @pytest.mark.parametrize("method", ["growing", "graph"])
 def test_no_scale_is_too_small_or_too_large(method, scale):
     coord = np.random.default_rng(10).uniform(0, 1, (300, 3)) * [1, 1, 0.2]

@@ -48,8 +48,8 @@ def write_points(path, coord, **columns):
 
 
 def test_ply_files(tmp_path):
-    coord, surface, face = raw_scan.room()
-    raw_scan.write_mesh(tmp_path / "mesh.ply", coord, surface, face)
+    coord, surface, _ = raw_scan.room()
+    (tmp_path / "mesh.ply").write_bytes(raw_scan.mesh_file())
     write_points(tmp_path / "points.ply", coord)
     for name in ("mesh.ply", "points.ply"):
         done = sweep(tmp_path / name, "--vary", "max_angle=10,20", "--out", tmp_path / "sweep.png")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pointcept_wsegpc.captures.scannet.classes import NYU40_IDS, nyu40_to_scannet20
+from pointcept_wsegpc.captures.scannet.raw import NYU40_IDS, nyu40_to_scannet20
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import SCENE_LAYOUT, read_points, read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags, tag_vector, write_scene_tags

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from cli import wsegpc
 
-from pointcept_wsegpc.checks import root
 from pointcept_wsegpc.commands import regions
 from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
@@ -84,8 +83,8 @@ def test_scenes_in_folders_have_one_name_in_every_command(tmp_path):
         np.save(tmp_path / name / "coord.npy", np.zeros((5, 3), np.float32))
         np.save(tmp_path / name / "semantic.npy", np.full(5, int(name[7])))
     (tmp_path / "train/unprepared").mkdir()
-    scenes, others = regions.find_scenes(tmp_path, ())
-    assert list(scenes) == list(root.find_scenes(tmp_path)) == names
+    scenes, others = regions.scenes_and_others(tmp_path, ())
+    assert list(scenes) == names
     assert others == ["train/unprepared"]
     partition = PARTITIONS.get("file").resolve(given={"path": "/x/{split}/{scene}.npy"})
     paths = [of_scene(partition, scene).settings.path for scene in scenes.values()]

@@ -9,7 +9,7 @@ import pytest
 from cli import wsegpc
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.captures.scannet.classes import nyu40_to_scannet20
+from pointcept_wsegpc.captures.scannet.raw import nyu40_to_scannet20
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.clouds.normals import face_normals
 from pointcept_wsegpc.contracts.classes import ClassTable

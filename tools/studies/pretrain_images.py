@@ -24,7 +24,7 @@ import torch
 
 from arguments import positive, positive_number, size
 from pointcept_wsegpc import __version__
-from pointcept_wsegpc.captures.scannet.classes import TABLE
+from pointcept_wsegpc.captures.scannet.raw import TABLE
 from pointcept_wsegpc.files import atomic_path, read_json, write_json
 from pretraining.images import render_set, room_seeds
 from pretraining.training import TagNet, Training, held_out

@@ -9,7 +9,7 @@ from ...clouds.ids import compact_ids
 from ...contracts.classes import clean_labels
 from ...files.arrays import read_ids
 from ...files.pickles import numeric_array, read_pickled
-from ..scannet.classes import TABLE
+from ..scannet.raw import TABLE
 
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
 DICTIONARY_KEYS = {

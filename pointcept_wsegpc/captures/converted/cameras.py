@@ -37,20 +37,16 @@ def find_cameras(folder, depth_size):
     info = scene_info(folder)
     if "fx_depth" in info:
         return CameraPair(*_of_info(info, "depth"), *_of_info(info, "color"), f"{folder.name}.txt")
-    own = folder / "intrinsic" / "intrinsic_depth.txt"
+    own, shared = folder / "intrinsic" / "intrinsic_depth.txt", folder.parent / "intrinsics.txt"
+    depth, source = (NOMINAL, NOMINAL_SIZE), "nominal"
     if own.is_file():
         # At the sizes of the sensor, which this layout does not name: ScanNet's.
-        depth, color = read_matrix(own, (3, 3)), own.with_name("intrinsic_color.txt")
-        if color.is_file():
-            pair = depth, NOMINAL_SIZE, read_matrix(color, (3, 3)), (968, 1296)
-        else:
-            pair = depth, NOMINAL_SIZE, depth, NOMINAL_SIZE
-        return CameraPair(*pair, "intrinsic/")
-    shared = folder.parent / "intrinsics.txt"
-    if shared.is_file():
-        matrix = read_matrix(shared, (3, 3))
-        return CameraPair(matrix, depth_size, matrix, depth_size, "intrinsics.txt")
-    return CameraPair(NOMINAL, NOMINAL_SIZE, NOMINAL, NOMINAL_SIZE, "nominal")
+        depth, source = (read_matrix(own, (3, 3)), NOMINAL_SIZE), "intrinsic/"
+        if (color := own.with_name("intrinsic_color.txt")).is_file():
+            return CameraPair(*depth, read_matrix(color, (3, 3)), (968, 1296), source)
+    elif shared.is_file():
+        depth, source = (read_matrix(shared, (3, 3)), depth_size), "intrinsics.txt"
+    return CameraPair(*depth, *depth, source)
 
 
 def _of_info(info, kind):

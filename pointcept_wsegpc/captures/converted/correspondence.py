@@ -16,6 +16,7 @@ import numpy as np
 
 from ... import camera
 from ...camera.resample import resample_color
+from ...files.arrays import read_array
 from ..frames import BadFrame, Frames, View, image_numbers, invert_pose, read_color
 
 
@@ -33,15 +34,15 @@ class CorrespondenceFrames(Frames):
                 f"{self.folder} has a folder per camera (S3DIS); convert that with "
                 "wsegpc prepare s3dis from 2D-3D-Semantics"
             )
-        images = sorted(p for p in (self.folder / "color").glob("*.*"))
-        self.numbers = image_numbers([path.stem for path in images])
-        self.paths = dict(sorted(zip(self.numbers, images, strict=True))[::every])
+        images = sorted((self.folder / "color").glob("*.*"))
+        numbers = image_numbers([path.stem for path in images])
+        self.items = sorted(zip(numbers, images, strict=True))[::every]
 
-    def __iter__(self):
-        return self.log.good(self.paths, self._view)
+    def name(self, item):
+        return item[0]
 
-    def _view(self, number):
-        path = self.paths[number]
+    def read(self, item):
+        number, path = item
         world_to_camera = invert_pose(self._array("pose", path.stem, ((4, 4),)))
         color = read_color(path)
         native = color.shape[:2]
@@ -67,13 +68,11 @@ class CorrespondenceFrames(Frames):
         """Numbers of one file; BadFrame for another shape than one of `shapes`, None = any."""
         path = self.folder / kind / f"{stem}.npy"
         try:
-            array = np.load(path)
+            array = read_array(path)
         except FileNotFoundError as error:
             raise BadFrame(f"no {kind} file") from error
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError) as error:
             raise BadFrame(f"unreadable {kind} file") from error
-        if array.dtype.kind not in "biuf":
-            raise BadFrame(f"unreadable {kind} file")
         if shapes is not None and array.shape not in shapes:
             raise BadFrame(f"{kind} of another shape")
         return array

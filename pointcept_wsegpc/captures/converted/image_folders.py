@@ -23,11 +23,11 @@ from ..frames import (
     image_size,
     invert_pose,
     read_color,
-    read_depth_image,
+    read_depth,
     read_matrix,
     resample_depth,
 )
-from ..scannet.classes import nyu40_to_scannet20
+from ..scannet.raw import nyu40_to_scannet20
 from .arrays import read_superpoints
 from .cameras import find_cameras
 
@@ -47,6 +47,7 @@ class ImageFolderFrames(Frames):
         self.folder, self.depth_scale, self.regions = Path(folder), depth_scale, regions
         self.num_regions = 0
         self.paths = {f: p for f, p in numbered(self.folder / "color").items() if f % every == 0}
+        self.items = sorted(self.paths)
         self._depth_paths = numbered(self.folder / "depth")
         self._pose_paths = numbered(self.folder / "pose")
         self.log.bad = self._skipped(every)
@@ -70,16 +71,13 @@ class ImageFolderFrames(Frames):
         }
         return {reason: frames for reason, frames in found.items() if frames}
 
-    def __iter__(self):
-        return self.log.good(sorted(self.paths), self._view)
-
-    def _view(self, frame):
+    def read(self, frame):
         if frame not in self._pose_paths:
             raise BadFrame("no pose file")
         if frame not in self._depth_paths:
             raise BadFrame("no depth image")
         world_to_camera = invert_pose(self._pose(frame))
-        depth = read_depth(self._depth_paths[frame], self.size, self.depth_scale)
+        depth = resample_depth(read_depth(self._depth_paths[frame], self.depth_scale), self.size)
         intrinsic, color_intrinsic, color_size = self.intrinsics_of(frame)
         color = read_color(self.paths[frame])
         own = resize_intrinsic(color_intrinsic, color_size, color.shape[:2])
@@ -145,11 +143,3 @@ def numbered(folder):
 def first_size(paths):
     """(H, W) of the first image that can be read; None where none can."""
     return next(filter(None, map(image_size, paths)), None)
-
-
-def read_depth(path, size, depth_scale):
-    """Depth (H, W) float32 m at `size`, nearest pixel; BadFrame if it is unusable."""
-    depth = read_depth_image(path)
-    if depth.ndim != 2 or depth.dtype == np.uint8:
-        raise BadFrame("depth of 8 bits or several channels")
-    return resample_depth(depth, size).astype(np.float32) / np.float32(depth_scale)

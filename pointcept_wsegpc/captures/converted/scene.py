@@ -11,7 +11,7 @@ N points, V views.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -19,23 +19,16 @@ from typing import ClassVar
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import read_mesh
 from ...contracts.scene import SPLITS, read_all_points
-from ..base import (
-    BYTES_PER_POINT,
-    CAPTURES,
-    Capture,
-    LabeledSettings,
-    Scene,
-    report_frames,
-    setting,
-)
-from ..scannet.classes import TABLE
-from ..scannet.raw import axis_alignment
+from ..base import BYTES_PER_POINT, CAPTURES, Capture, LabeledSettings, Scene, setting
+from ..scannet.raw import TABLE, axis_alignment
 from .arrays import read_dictionary, read_superpoints, read_tuple
 from .correspondence import CorrespondenceFrames
 from .image_folders import ImageFolderFrames, LabelFolder, numbered
 
 MESH = "_vh_clean_2"
 SUPERPOINTS = "initial_superpoints_wypr"
+PLACE = "folder of the {}, if not in its usual place"
+ELSEWHERE = "give --points and --images where folders have other names"
 
 
 @dataclass(frozen=True)
@@ -48,15 +41,9 @@ class ConvertSettings(LabeledSettings):
         1000.0, "values of depth images in a meter; Matterport3D: 4000", above=0, metavar="N"
     )
     split: tuple[str, ...] = setting(SPLITS, "splits to convert", source=True)
-    points: Path | None = setting(
-        None, "folder of the points, if not in its usual place", source=True
-    )
-    images: Path | None = setting(
-        None, "folder of the images, if not in its usual place", source=True
-    )
-    superpoints: Path | None = setting(
-        None, "folder of SCENE_superpoint.npz, if not in its usual place", source=True
-    )
+    points: Path | None = setting(None, PLACE.format("points"), source=True)
+    images: Path | None = setting(None, PLACE.format("images"), source=True)
+    superpoints: Path | None = setting(None, PLACE.format("SCENE_superpoint.npz"), source=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -85,18 +72,18 @@ class ConvertedCapture(Capture):
     def find(cls, raw, root, settings):
         """Captures sorted by split and name, with the superpoints that belong to them."""
         folder = settings.superpoints or first_folder(raw, f"scannet_3d/{SUPERPOINTS}", SUPERPOINTS)
-        captures = cls.find_points(raw, root, settings)
-        if folder is None:
-            return captures
-        files = [folder / f"{capture.name}_superpoint.npz" for capture in captures]
-        return [
-            replace(capture, regions=path if path.is_file() else None)
-            for capture, path in zip(captures, files, strict=True)
-        ]
+        captures = []
+        for split, name, points, images in cls.find_points(raw, settings):
+            if name in ("", ".", ".."):
+                raise ValueError(f"{points}: {name!r} is no name of a scene; move it away")
+            regions = folder and folder / f"{name}_superpoint.npz"
+            given = (path if path and path.exists() else None for path in (images, regions))
+            captures.append(cls(name, split, root, points, *given))
+        return captures
 
     @classmethod
-    def find_points(cls, raw: Path, root: Path, settings: ConvertSettings) -> list[Capture]:
-        """Captures with points, and images where there are any."""
+    def find_points(cls, raw: Path, settings: ConvertSettings) -> Iterator[tuple]:
+        """Split, name, points and where images would be, of every scene in order."""
         raise NotImplementedError
 
     def points_alone(self, settings: ConvertSettings, points: dict, normals: str) -> Scene:
@@ -119,7 +106,7 @@ class ConvertedCapture(Capture):
     @classmethod
     def report(cls, prepared):
         manifests = [manifest for _, manifest in prepared]
-        lines = report_frames(prepared)
+        lines = super().report(prepared)
         if nominal := sum(m["intrinsics"] == "nominal" for m in manifests):
             lines.append(f"{nominal} scenes have no intrinsics of their own: nominal ones are used")
         if estimated := sum(m["normals"] == "estimated" for m in manifests):
@@ -133,21 +120,17 @@ class FolderLayout(ConvertedCapture):
     """One file of points a scene, and scannet_2d: a folder of images a scene."""
 
     settings = ConvertSettings
+    layout = f"scannet_3d/{{train,val}}/SCENE*.pth and scannet_2d/SCENE/{{color,…}}; {ELSEWHERE}"
     read_arrays: ClassVar[Callable[[Path], dict]]
 
     @classmethod
-    def find_points(cls, raw, root, settings):
+    def find_points(cls, raw, settings):
         points = settings.points or first_folder(raw, "scannet_3d") or raw
         images = settings.images or first_folder(raw, "scannet_2d", "2D")
-        captures = []
         for split in settings.split:
             for path in sorted((points / split).glob("*.pth")):
                 name = path.stem.removesuffix(MESH)
-                if name in ("", ".", ".."):
-                    raise ValueError(f"{path}: {name!r} is no name of a scene; move it away")
-                folder = images / name if images and (images / name).is_dir() else None
-                captures.append(cls(name, split, root, path, folder))
-        return captures
+                yield split, name, path, images and images / name
 
     def num_views(self, settings):
         frames = numbered(self.images / "color") if self.images else ()
@@ -187,52 +170,33 @@ class FolderLayout(ConvertedCapture):
 
 
 @CAPTURES.register("wsegpc")
-@dataclass(frozen=True)
 class WSegPCCapture(FolderLayout):
     """The official WSegPC folders."""
 
-    format = "wsegpc"
-    layout = (
-        "scannet_3d/{train,val}/SCENE.pth and scannet_2d/SCENE/{color,depth,pose}; give --points "
-        "and --images where folders have other names"
-    )
-    read_arrays = staticmethod(read_dictionary)
+    format, read_arrays = "wsegpc", staticmethod(read_dictionary)
 
 
 @CAPTURES.register("openscene")
-@dataclass(frozen=True)
 class OpenSceneCapture(FolderLayout):
     """BPNet's and OpenScene's folders."""
 
-    format = "openscene"
-    layout = (
-        "scannet_3d/{train,val}/SCENE*.pth and scannet_2d/SCENE/{color,depth,pose}; give --points "
-        "and --images where folders have other names"
-    )
-    read_arrays = staticmethod(read_tuple)
+    format, read_arrays = "openscene", staticmethod(read_tuple)
 
 
 @CAPTURES.register("concerto")
-@dataclass(frozen=True)
 class ConcertoCapture(ConvertedCapture):
     """Pointcept's preprocessed scenes with the image folders of its Concerto."""
 
     settings, format = ConcertoSettings, "concerto"
-    layout = (
-        "{train,val}/SCENE/coord.npy and images/{train,val}/SCENE/{color,pose,…}; give --points "
-        "and --images where folders have other names"
-    )
+    layout = f"{{train,val}}/SCENE/coord.npy and images/{{train,val}}/SCENE/color; {ELSEWHERE}"
 
     @classmethod
-    def find_points(cls, raw, root, settings):
+    def find_points(cls, raw, settings):
         points, images = settings.points or raw, settings.images or raw / "images"
-        captures = []
         for split in settings.split:
             for path in sorted((points / split).glob("*/coord.npy")):
-                folder = images / split / path.parent.name
-                folder = folder if folder.is_dir() else None
-                captures.append(cls(path.parent.name, split, root, path.parent, folder))
-        return captures
+                scene = path.parent
+                yield split, scene.name, scene, images / split / scene.name
 
     def num_views(self, settings):
         images = list((self.images / "color").glob("*")) if self.images else ()

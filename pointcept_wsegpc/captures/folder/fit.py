@@ -21,55 +21,40 @@ def check_fit(scan, frames, points):
     if not frames.compared:
         return None
     views = [view for view, _ in frames.compared]
-    seen = [(view.depth if own is None else own) > 0 for view, own in frames.compared]
     measured = [(view.depth, own) for view, own in frames.compared if own is not None]
-    fit = {
-        "views": len(views),
-        "seen": float(np.mean(seen)),
-        "depth_error": None,
-        "depth_ratio": None,
-        "color_agreement": color_agreement(
-            *linked_colors(points["coord"], points["color"], views, TOLERANCE)
-        ),
-    }
+    compared = compare_depth(*map(np.stack, zip(*measured, strict=True))) if measured else None
+    error, quartiles = compared or (None, (None, None, None))
+    seen = float(np.mean([(v.depth if own is None else own) > 0 for v, own in frames.compared]))
     length = float(np.ptp(points["coord"], axis=0).max())
-    if not measured:
-        _check_seen(scan, fit["seen"], length)
-    else:
-        images = map(np.stack, zip(*measured, strict=True))
-        fit |= _check_depth(scan, *images, frames.depth_scale, length)
-    return {key: round(value, 4) if value is not None else None for key, value in fit.items()}
-
-
-def _unit_hint(length):
-    return (
+    hint = (
         f"the cloud is {length:.4g} m long: if it is in millimeters, give --scale 0.001 (cloud and "
         "poses must have one unit)"
-    )
-
-
-def _check_seen(scan, share, length):
-    """Raise ValueError where hardly any pixel shows the cloud, which is `length` m long."""
-    if share < MIN_SEEN:
-        hint = f"; {_unit_hint(length)}" if length > LIKELY_EXTENT[1] else ""
+    ) * (length > LIKELY_EXTENT[1])
+    if seen < MIN_SEEN or (measured and compared is None):
         raise ValueError(
-            f"{scan}: {100 * share:.1f} % of the images show the cloud; its poses are of another "
-            f"frame or unit than the cloud{hint}"
+            f"{scan}: {100 * seen:.1f} % of the images show the cloud; its poses are of another "
+            f"frame or unit than the cloud{hint and '; '}{hint}"
         )
-
-
-def _check_depth(scan, measured, rendered, depth_scale, length):
-    compared = compare_depth(measured, rendered)
-    _check_seen(scan, float((rendered > 0).mean()) if compared else 0.0, length)
-    error, (low, ratio, high) = compared
-    if error > MAX_ERROR:
-        cause = "its poses are of another frame than the cloud, or of another convention"
-        if length > LIKELY_EXTENT[1]:
-            cause = _unit_hint(length)
-        elif high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
-            cause = (
-                f"try --depth-scale {depth_scale / ratio:.4g} (now {depth_scale:.4g}), or --scale, "
-                "if the cloud is not in meters"
-            )
+    if error is not None and error > MAX_ERROR:
+        cause = hint or _cause(quartiles, frames.depth_scale)
         raise ValueError(f"{scan}: measured depth is {error:.2f} m off the cloud's; {cause}")
-    return {"depth_error": error, "depth_ratio": float(ratio)}
+    colors = linked_colors(points["coord"], points["color"], views, TOLERANCE)
+    fit = {
+        "seen": seen,
+        "depth_error": error,
+        "depth_ratio": quartiles[1],
+        "color_agreement": color_agreement(*colors),
+    }
+    rounded = {key: None if value is None else round(float(value), 4) for key, value in fit.items()}
+    return {"views": len(views), **rounded}
+
+
+def _cause(quartiles, depth_scale):
+    """Why measured depth is off the cloud's, from quartiles of rendered / measured."""
+    low, ratio, high = quartiles
+    if high - low < STEADY * ratio and abs(ratio - 1) > 2 * STEADY:
+        return (
+            f"try --depth-scale {depth_scale / ratio:.4g} (now {depth_scale:.4g}), or --scale, "
+            "if the cloud is not in meters"
+        )
+    return "its poses are of another frame than the cloud, or of another convention"

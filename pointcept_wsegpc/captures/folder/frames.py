@@ -8,8 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from ...camera.resample import resample_color
-from ..frames import BadFrame, Frames, View, image_numbers, image_size, invert_pose, read_color
-from .photos import Letterbox, fit_camera, read_depth, undistort
+from ..frames import (
+    BadFrame,
+    Frames,
+    View,
+    image_numbers,
+    image_size,
+    invert_pose,
+    read_color,
+    read_depth,
+)
+from .photos import Letterbox, fit_camera, undistort
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
 UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"
@@ -37,14 +46,14 @@ class FolderFrames(Frames):
         numbers = image_numbers([path.stem for path in trajectory.images])
         chosen = list(zip(numbers, trajectory.images, strict=True))[::stride]
         compare = set(np.linspace(0, max(len(chosen) - 1, 0), FIT_VIEWS).astype(int))
-        self.chosen = [(*one, place in compare) for place, one in enumerate(chosen)]
+        self.items = [(*one, place in compare) for place, one in enumerate(chosen)]
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
         self.names, self.rendered, self.compared = {}, [], []
         self._size_of = None  # of the images that a camera without a size belongs to
 
-    def __iter__(self):
-        return self.log.good(self.chosen, self._view, lambda chosen: chosen[1].name)
+    def name(self, chosen):
+        return chosen[1].name
 
     def about(self) -> dict:
         """What the manifest says of the views that were read."""
@@ -55,7 +64,7 @@ class FolderFrames(Frames):
             "rendered_depth": rendered,
         }
 
-    def _view(self, chosen):
+    def read(self, chosen):
         number, image, compare = chosen
         shot = self.trajectory.shots.get(image)
         if shot is None:

@@ -7,39 +7,10 @@ import numpy as np
 
 from ... import camera
 from ...camera.resample import nearest_index
-from ..frames import BadFrame, read_depth_image
+from ..frames import BadFrame
 from .poses.base import Camera
 
-MAX_METERS = 65.0  # m, maximum depth that a prepared depth image can hold
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
-
-
-def read_depth(path, scale):
-    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a meter, or of float meters.
-
-    An image of 8 bits has lost its depth: BadFrame.
-    """
-    depth = _read_array(path) if path.suffix == ".npy" else read_depth_image(path)
-    if depth.dtype.itemsize == 1:
-        raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
-    if depth.ndim != 2:
-        raise BadFrame("depth image with several channels (export one channel of 16 bits)")
-    in_meters = depth.dtype.kind == "f"
-    if not in_meters:
-        depth = depth.astype(np.float32) / np.float32(scale)
-    depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
-    if not depth.any():
-        raise BadFrame("blank depth")
-    if in_meters and np.median(depth[depth > 0]) > MAX_METERS:
-        raise BadFrame("floating-point depth in another unit than meters (no option scales it)")
-    return depth.astype(np.float32)
-
-
-def _read_array(path):
-    try:
-        return np.load(path, allow_pickle=False).squeeze()
-    except (OSError, ValueError, EOFError) as error:
-        raise BadFrame("unreadable depth image") from error
 
 
 def fit_camera(given, size):

@@ -25,8 +25,7 @@ from ..frames import read_matrix
 from .fit import check_fit
 from .frames import FolderFrames
 from .poses import POSES, STREAM_FOLDERS, image_folder, list_images, read_trajectory
-from .raw import follow_splits, left_behind, list_scenes
-from .report import report
+from .raw import follow_splits, left_behind, list_scenes, report
 from .tags import read_own_tags, write_tags
 from .template import write_template
 from .world import UP, World, prepared_points

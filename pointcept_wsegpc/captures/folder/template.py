@@ -65,11 +65,16 @@ def write_template(folder):
         for kind, pixels in (("color", image), ("depth", millimeters)):
             with atomic_path(scene / kind / f"{number}.png") as temporary:
                 Image.fromarray(pixels).save(temporary)
-        _write(scene / "pose" / f"{number}.txt", _matrix_text(pose))
-    _write(scene / "intrinsic.txt", "56 56 31.5 23.5\n")
-    _write(folder / "tags.csv", TAGS)
-    _write(folder / "classes.txt", CLASSES)
-    _write(folder / "README.txt", README)
+        with atomic_path(scene / "pose" / f"{number}.txt") as temporary:
+            np.savetxt(temporary, pose, fmt="%.9g")
+    for path, text in (
+        (scene / "intrinsic.txt", "56 56 31.5 23.5\n"),
+        (folder / "tags.csv", TAGS),
+        (folder / "classes.txt", CLASSES),
+        (folder / "README.txt", README),
+    ):
+        with atomic_path(path) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
     return folder / "README.txt"
 
 
@@ -105,12 +110,3 @@ def example_pose(number):
     pose = np.eye(4)
     pose[:3] = np.stack([right, np.cross(forward, right), forward, place], axis=1)
     return pose
-
-
-def _matrix_text(matrix):
-    return "".join(" ".join(f"{value:.9g}" for value in row) + "\n" for row in matrix)
-
-
-def _write(path, text):
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")

@@ -17,15 +17,7 @@ import numpy as np
 from ... import camera
 from ...camera.resample import resample_color
 from ...files import read_json
-from ..frames import (
-    BadFrame,
-    Frames,
-    View,
-    invert_pose,
-    read_color,
-    read_depth_image,
-    resample_depth,
-)
+from ..frames import BadFrame, Frames, View, invert_pose, read_color, read_depth, resample_depth
 
 AREA_FOLDER = re.compile(r"area_(\d)([ab]?)", re.IGNORECASE)
 FILE = re.compile(
@@ -93,38 +85,26 @@ class RoomImages(Frames):
 
     files: the room's [ImageFiles]; the place in this list is the frame's number. cloud_to_world
     (4, 4): from the frame of the points to that of the poses. The camera of a view is that of its
-    depth image, to whose grid the colors are brought.
+    depth image, to whose grid the colors are brought. colors: False leaves them None.
     """
 
-    def __init__(self, files, size, cloud_to_world=None, chosen=None):
-        super().__init__(size)
-        self.files = files
+    def __init__(self, files, size, chosen, cloud_to_world=None, colors=True):
+        super().__init__(size, chosen)
+        self.files, self.colors = files, colors
         self.cloud_to_world = np.eye(4) if cloud_to_world is None else cloud_to_world
-        self.chosen = range(len(files)) if chosen is None else chosen
 
-    def __iter__(self):
-        return self._views(with_color=True)
-
-    def depth_views(self):
-        """The same views with None for their colors, which are not read."""
-        return self._views(with_color=False)
-
-    def _views(self, with_color):
-        return self.log.good(self.chosen, lambda frame: self.read(frame, with_color))
-
-    def read(self, frame, with_color=True):
-        """One `View`, its color None if not asked for. BadFrame says what is wrong with it."""
+    def read(self, frame):
         files = self.files[frame]
         for domain in DOMAINS:
             if domain not in files.domains:
                 raise BadFrame(f"no {domain} file")
         intrinsic, world_to_camera = read_pose(files)
-        depth = read_depth(files.path("depth"))
+        depth = read_depth(files.path("depth"), DEPTH_SCALE, NO_DEPTH)
         if (np.abs(2 * intrinsic[[1, 0], 2] - depth.shape) > 0.1 * np.array(depth.shape)).any():
             raise BadFrame("camera_k_matrix of another image size")
         stored = camera.resize_intrinsic(intrinsic, depth.shape, self.size)
         color = None
-        if with_color:
+        if self.colors:
             color = read_color(files.path("rgb"))
             own = camera.resize_intrinsic(intrinsic, depth.shape, color.shape[:2])
             color = resample_color(color, own, stored, self.size)
@@ -147,11 +127,3 @@ def read_pose(files):
     matrix[: len(rotation_translation)] = rotation_translation
     camera_to_world = invert_pose(matrix)  # a check, too: rigid and finite
     return intrinsic, np.linalg.inv(AREA_5B @ camera_to_world) if files.shifted else matrix
-
-
-def read_depth(path):
-    """Depth (h, w) float32 m along the optical axis, 0 = missing."""
-    depth = read_depth_image(path)
-    if depth.ndim != 2 or depth.dtype == np.uint8:
-        raise BadFrame("depth image without 16 bits")
-    return np.where(depth == NO_DEPTH, 0, depth).astype(np.float32) / np.float32(DEPTH_SCALE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...contracts.classes import IGNORE, ClassTable
+from ...contracts.classes import ClassTable
 from ...contracts.scene import read_all_points
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
@@ -94,18 +94,15 @@ def read_raw_room(folder):
     files, copies = object_files(folder / "Annotations")
     if not files:
         raise FileNotFoundError(f"{folder} has no Annotations/*.txt; unpack this room again")
-    parts, repairs = [], []
-    for instance, path in enumerate(files):
-        coord, color, mended = read_object(path)
-        repairs += [[path.name, *entry] for entry in mended]
-        parts.append((coord, color, class_of(path.stem), instance))
-    sizes = [len(part[0]) for part in parts]
+    coord, color, repairs = zip(*map(read_object, files), strict=True)
+    sizes = [len(part) for part in coord]
     points = {
-        "coord": np.concatenate([part[0] for part in parts]).astype(np.float32),
-        "color": np.concatenate([part[1] for part in parts]),
-        "segment": np.repeat(np.array([part[2] for part in parts], np.int16), sizes),
-        "instance": np.repeat(np.array([part[3] for part in parts], np.int16), sizes),
+        "coord": np.concatenate(coord).astype(np.float32),
+        "color": np.concatenate(color),
+        "segment": np.repeat(np.array([class_of(f.stem) for f in files], np.int16), sizes),
+        "instance": np.repeat(np.arange(len(files), dtype=np.int16), sizes),
     }
+    repairs = [[f.name, *one] for f, of_file in zip(files, repairs, strict=True) for one in of_file]
     if not len(points["coord"]):
         raise ValueError(f"{folder}/Annotations holds no point; unpack this room again")
     return points, {"repairs": repairs, "left_out": copies}
@@ -114,7 +111,7 @@ def read_raw_room(folder):
 def read_preprocessed_room(folder: Path) -> dict[str, np.ndarray]:
     """The arrays of Pointcept's preprocessing, as they are; {name: array}.
 
-    Raises one line for arrays that do not fit each other, or labels outside the class table.
+    Raises one line for arrays that do not fit each other, or are no points.
     """
     points = read_all_points(folder, needed=("coord", "color"))
     coord = points["coord"]
@@ -123,12 +120,5 @@ def read_preprocessed_room(folder: Path) -> dict[str, np.ndarray]:
         raise ValueError(
             f"{folder}/coord.npy has the shape {coord.shape}{finite}; expected finite x y z of at "
             "least one point: preprocess this room again"
-        )
-    segment = points.get("segment", np.zeros(0))
-    low, high = segment.min(initial=0), segment.max(initial=0)
-    if low < IGNORE or high >= len(TABLE):
-        raise ValueError(
-            f"{folder}/segment.npy holds labels {low} to {high}; expected 0 to "
-            f"{len(TABLE) - 1}, {IGNORE} for none: preprocess this room again"
         )
     return points

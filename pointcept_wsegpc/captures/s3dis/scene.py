@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -120,12 +120,13 @@ class S3DISCapture(Capture):
             points, notes = read_raw_room(self.folder)
         placement, measured, log = survey(self, settings, points["coord"])
         chosen = choose_views(measured, settings)
-        frames = RoomImages(self.images, settings.size, placement.cloud_to_world, chosen)
+        frames = RoomImages(self.images, settings.size, chosen, placement.cloud_to_world)
 
         def finish(views):
-            joined = replace(log, bad=_joined(log.bad, frames.log.bad))
+            for reason, bad in frames.log.bad.items():
+                log.bad[reason] = sorted({*bad, *log.bad.get(reason, ())})
             names = {str(frame): self.images[frame].stem for frame in views.frame}
-            return {"images": names, "frames": asdict(joined)}
+            return {"images": names, "frames": asdict(log)}
 
         return Scene(
             points,
@@ -181,16 +182,16 @@ def survey(capture: S3DISCapture, settings: S3DISSettings, coord: np.ndarray):
     sample = coord[:: -(-len(coord) // SAMPLE)]
     frames = range(0, len(capture.images), settings.stride)
     trial = frames[:: max(1, len(frames) // TRIAL_VIEWS)]
-    trial = RoomImages(capture.images, settings.size, chosen=trial)
     tolerance = settings.depth_tolerance
     candidates = placements(coord, capture.angle)
     try:
-        views = list(trial.depth_views())
+        views = list(RoomImages(capture.images, settings.size, trial, colors=False))
         placement = choose_placement(candidates, sample, views, tolerance, settings.aligned)
     except ValueError as error:
         raise ValueError(f"{capture.folder}: {error}") from None
-    images = RoomImages(capture.images, settings.size, placement.cloud_to_world, frames)
-    measured = fit_views(sample, images.depth_views(), tolerance)
+    to_world = placement.cloud_to_world
+    images = RoomImages(capture.images, settings.size, frames, to_world, colors=False)
+    measured = fit_views(sample, images, tolerance)
     if measured.frame:
         _refuse_absurd(capture, settings, agreement(measured), placement)
     return placement, measured, images.log
@@ -212,11 +213,11 @@ def agreement(measured: DepthFit) -> dict:
 def problem(report: dict, tolerance: float) -> str | None:
     """What is implausible about an `agreement`, in a few words; None if nothing is."""
     if report["visible"] < MIN_VISIBLE:
-        return f"the views see {100 * report['visible']:.1f} % of the points"
+        return f"the views see {report['visible']:.1%} of the points"
     if report["median_error"] > tolerance:
         return f"the median |depth - z| is {report['median_error']:.2f} m"
     if report["denied"] > MAX_DENIED:
-        return f"the cameras look through {100 * report['denied']:.0f} % of the points"
+        return f"the cameras look through {report['denied']:.0%} of the points"
     return None
 
 
@@ -245,8 +246,3 @@ def choose_views(measured: DepthFit, settings: S3DISSettings) -> list[int]:
     good = [frame for frame, seen in seen_by.items() if seen >= least]
     good.sort(key=lambda frame: -seen_by[frame])
     return sorted(good[: settings.max_views])
-
-
-def _joined(first, second):
-    """Two {reason: [frame]} in one."""
-    return {r: sorted({*first.get(r, ()), *second.get(r, ())}) for r in {**first, **second}}

@@ -22,37 +22,33 @@ class SensFrames(Frames):
         with SensReader(path) as reader:
             self.header = reader.header
         native = (self.header.depth_height, self.header.depth_width)
-        depth_intrinsic = _matrix3(self.header.intrinsic_depth)
-        self.intrinsic = camera.resize_intrinsic(depth_intrinsic, native, size)
-        self.color_intrinsic = _matrix3(self.header.intrinsic_color)
+        depth, color = self.header.intrinsic_depth[:3, :3], self.header.intrinsic_color[:3, :3]
+        self.intrinsic = camera.resize_intrinsic(depth, native, size)
+        self.color_intrinsic = color.astype(np.float64)
         self.color_size = (self.header.color_height, self.header.color_width)
 
     def __iter__(self):
         with SensReader(self.path) as reader:
-            frames = reader.frames(stride=self.stride)
+            self.items = reader.frames(self.stride)
             try:
-                yield from self.log.good(frames, self._view, lambda frame: frame.index)
+                yield from super().__iter__()
             except SensTruncated as error:
                 self.log.truncated = f"{error.readable} of {error.claimed} frames"
 
-    def _view(self, frame):
+    def name(self, frame):
+        return frame.index
+
+    def read(self, frame):
         world_to_camera = invert_pose(frame.camera_to_world)
-        depth = self._depth(frame)
-        try:
-            color = frame.color()
-        except ValueError as error:
-            raise BadFrame("unreadable color image") from error
+        depth = resample_depth(_unpacked(frame, "depth"), self.size)
+        depth = depth.astype(np.float32) / np.float32(self.header.depth_shift)
+        color = _unpacked(frame, "color")
         color = resample_color(color, self.color_intrinsic, self.intrinsic, self.size)
         return View(frame.index, color, depth, self.intrinsic, world_to_camera)
 
-    def _depth(self, frame):
-        try:
-            depth = frame.depth()
-        except ValueError as error:
-            raise BadFrame("unreadable depth image") from error
-        depth = resample_depth(depth, self.size)
-        return depth.astype(np.float32) / np.float32(self.header.depth_shift)
 
-
-def _matrix3(matrix):
-    return np.asarray(matrix, dtype=np.float64)[:3, :3]
+def _unpacked(frame, kind):
+    try:
+        return getattr(frame, kind)()
+    except ValueError as error:
+        raise BadFrame(f"unreadable {kind} image") from error

@@ -18,7 +18,7 @@ from ... import camera
 from ...camera.resample import resample_to
 from ...contracts.classes import IGNORE
 from ...files import read_json
-from .classes import TABLE, nyu40_to_scannet20
+from .raw import TABLE, nyu40_to_scannet20
 
 
 @dataclass(frozen=True)

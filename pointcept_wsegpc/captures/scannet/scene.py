@@ -21,10 +21,9 @@ from ...clouds.normals import vertex_normals
 from ...clouds.ply import count_vertices, read_mesh
 from ...contracts.scene import SPLITS, read_all_points
 from ..base import CAPTURES, Capture, LabeledSettings, Scene, setting, some
-from .classes import TABLE
 from .frames import SensFrames
 from .labels import LabelImages, LabelMap, read_point_labels
-from .raw import axis_alignment
+from .raw import TABLE, axis_alignment
 from .sens import SensReader
 
 logger = logging.getLogger(__name__)
@@ -46,6 +45,11 @@ class ScanNetSettings(LabeledSettings):
         super().__post_init__()
 
 
+def _file(ending):
+    """SCENE + ending in the scene's folder."""
+    return property(lambda self: self.folder / f"{self.name}{ending}")
+
+
 @CAPTURES.register("scannet")
 @dataclass(frozen=True)
 class ScanNetCapture(Capture):
@@ -58,35 +62,19 @@ class ScanNetCapture(Capture):
     layout = "RAW/{scans,scans_test}/SCENE/SCENE.sens and RAW/scannetv2_{train,val,test}.txt"
     classes = TABLE
 
-    def file(self, ending: str) -> Path:
-        """SCENE + ending in the scene's folder."""
-        return self.folder / f"{self.name}{ending}"
+    sens = _file(".sens")
+    mesh = _file("_vh_clean_2.ply")
+    segments = _file("_vh_clean_2.0.010000.segs.json")
+    aggregation = _file(".aggregation.json")
 
-    @property
-    def sens(self) -> Path:
-        return self.file(".sens")
+    def label_map(self) -> LabelMap:
+        return LabelMap.read(self.folder.parent.parent / "scannetv2-labels.combined.tsv")
 
-    @property
-    def mesh(self) -> Path:
-        return self.file("_vh_clean_2.ply")
-
-    @property
-    def segments(self) -> Path:
-        return self.file("_vh_clean_2.0.010000.segs.json")
-
-    @property
-    def aggregation(self) -> Path:
-        return self.file(".aggregation.json")
-
-    @property
-    def label_map(self) -> Path:
-        return self.folder.parent.parent / "scannetv2-labels.combined.tsv"
-
-    @property
-    def label_images(self) -> Path | None:
+    def label_images(self) -> LabelImages | None:
         """The zip or folder of label images, None where there is none."""
-        candidates = (self.file("_2d-label-filt.zip"), self.folder / "label-filt")
-        return next((path for path in candidates if path.exists()), None)
+        zipped = self.folder / f"{self.name}_2d-label-filt.zip"
+        found = [path for path in (zipped, self.folder / "label-filt") if path.exists()]
+        return LabelImages(found[0], self.label_map()) if found else None
 
     @classmethod
     def find(cls, raw, root, settings):
@@ -115,7 +103,6 @@ class ScanNetCapture(Capture):
 
     def read(self, settings):
         points = read_all_points(self.pointcept) if self.pointcept else points_from_mesh(self)
-        images = self.label_images
         frames = SensFrames(self.sens, settings.stride, settings.size)
 
         def finish(views):
@@ -126,7 +113,7 @@ class ScanNetCapture(Capture):
         return Scene(
             points,
             frames,
-            LabelImages(images, LabelMap.read(self.label_map)) if images else None,
+            self.label_images(),
             axis_alignment(self.folder),
             source={"capture": str(self.folder), "points": str(self.pointcept or self.mesh)},
             linked=self.pointcept,
@@ -140,6 +127,5 @@ def points_from_mesh(capture: ScanNetCapture) -> dict[str, np.ndarray]:
     points = {"coord": coord, "color": color, "normal": vertex_normals(coord, face)}
     if capture.split == "test" and not capture.segments.is_file():
         return points
-    label_map = LabelMap.read(capture.label_map)
     files = capture.segments, capture.aggregation
-    return points | read_point_labels(*files, len(coord), label_map)
+    return points | read_point_labels(*files, len(coord), capture.label_map())

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from PIL import Image
 
-from pointcept_wsegpc.captures.scannet.classes import TABLE, nyu40_to_scannet20
+from pointcept_wsegpc.captures.scannet.raw import TABLE, nyu40_to_scannet20
 from pointcept_wsegpc.jobs.scenes import run_jobs
 from pointcept_wsegpc.synthetic.benchmark import CROWDED, SIZES
 from pointcept_wsegpc.synthetic.rooms.difficulty import PLAIN

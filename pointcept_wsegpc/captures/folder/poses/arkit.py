@@ -14,13 +14,14 @@ from .base import (
     Camera,
     PoseFormat,
     Shot,
-    Trajectory,
     image_folder,
     list_images,
     natural_key,
     pinhole,
+    read_rows,
+    rigid,
 )
-from .tum import match
+from .tum import nearest_file, timed_trajectory
 
 STREAMS = STREAM_FOLDERS[-3:]
 # s. Poses come ten times a second, and files' names have timestamps rounded to milliseconds.
@@ -30,48 +31,26 @@ MAX_DIFFERENCE, ROUNDING = 0.05, 0.0021
 @POSES.register("arkit")
 class ARKitPoses(PoseFormat):
     files = "*.traj (ARKitScenes)"
-
-    @staticmethod
-    def is_there(scene):
-        return any(scene.glob("*.traj"))
+    signs = ("*.traj",)
 
     @staticmethod
     def read_trajectory(scene):
+        from scipy.spatial.transform import Rotation
+
         path = min(scene.glob("*.traj"), key=natural_key)
-        stamps, poses = read_traj(path)
+        rows = read_rows(path, "timestamp ax ay az tx ty tz")
+        poses = np.linalg.inv(rigid(Rotation.from_rotvec(rows[:, 1:4]), rows[:, 4:]))
         folder = image_folder(scene, STREAMS)
-        images = list_images(folder)
-        depths = _by_time(list_images(image_folder(scene, ("lowres_depth",))))
-        pincams = _by_time(scene.glob(f"{folder.name}_intrinsics/*.pincam") if folder else [])
-        found, used = Trajectory(images), set()
-        for image in images:
-            stamp = _time(image)
-            nearest = match(stamps, stamp, MAX_DIFFERENCE)
-            pincam = _nearest(pincams, stamp)
-            if nearest is None or pincam is None:
-                continue
-            used.add(nearest)
-            depth = _nearest(depths, stamp)
-            found.shots[image] = Shot(poses[nearest], read_pincam(pincam), depth)
-        if len(stamps) <= 1.5 * len(images):  # of other streams there are fewer images than poses
-            found.unmatched = [f"{stamps[i]:.3f}" for i in range(len(stamps)) if i not in used]
-        return found
+        depths = _stamped(list_images(image_folder(scene, ("lowres_depth",))))
+        pincams = _stamped(scene.glob(f"{folder.name}_intrinsics/*.pincam") if folder else ())
 
+        def shot(stamp, pose):
+            pincam = nearest_file(pincams, stamp, ROUNDING)
+            depth = nearest_file(depths, stamp, ROUNDING)
+            return None if pincam is None else Shot(pose, read_pincam(pincam), depth)
 
-def read_traj(path):
-    """Timestamps (P,) s and camera-to-world matrices (P, 4, 4) of a .traj file."""
-    from scipy.spatial.transform import Rotation
-
-    rows = np.loadtxt(path, ndmin=2, dtype=np.float64)
-    if rows.shape[1] != 7:
-        raise ValueError(
-            f"{path}: expected 7 numbers a line, timestamp, axis-angle, translation; "
-            f"got {rows.shape[1]}"
-        )
-    world_to_camera = np.tile(np.eye(4), (len(rows), 1, 1))
-    world_to_camera[:, :3, :3] = Rotation.from_rotvec(rows[:, 1:4]).as_matrix()
-    world_to_camera[:, :3, 3] = rows[:, 4:]
-    return rows[:, 0], np.linalg.inv(world_to_camera)
+        images = _stamped(list_images(folder))
+        return timed_trajectory(images, rows[:, 0], poses, MAX_DIFFERENCE, shot)
 
 
 def read_pincam(path):
@@ -82,20 +61,13 @@ def read_pincam(path):
     return Camera(pinhole(*values[2:]), (int(values[1]), int(values[0])))
 
 
+def _stamped(paths):
+    """(timestamp in s, path) of files named SCENE_TIME, in their order."""
+    return [(_time(path), path) for path in paths]
+
+
 def _time(path):
-    """Timestamp in s at the end of a file's name, SCENE_TIME."""
     try:
         return float(path.stem.rpartition("_")[2])
     except ValueError:
         raise ValueError(f"{path}: expected a name that ends with _TIMESTAMP") from None
-
-
-def _by_time(paths):
-    paths = sorted(sorted(paths), key=_time)
-    return np.array([_time(path) for path in paths]), paths
-
-
-def _nearest(files, stamp):
-    stamps, paths = files
-    index = match(stamps, stamp, ROUNDING)
-    return None if index is None else paths[index]

@@ -1,6 +1,6 @@
 """Pose conventions: the registry, and what each is read into: images, cameras and their poses.
 
-Your own convention is a class with `files`, `is_there` and `read_trajectory`:
+Your own convention is a class with `files`, `signs` and `read_trajectory`:
 
     @POSES.register("mine")
     class MyPoses(PoseFormat): ...
@@ -15,6 +15,7 @@ import struct
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,15 +82,16 @@ class Trajectory:
 class PoseFormat:
     """One convention of poses in a scene's folder.
 
-    files: what it looks like, for messages.
+    files: what it looks like, for messages. signs: patterns of files, any of which tells it.
     """
 
     files: str
+    signs: tuple[str, ...] = ()
 
-    @staticmethod
-    def is_there(scene: Path) -> bool:
+    @classmethod
+    def is_there(cls, scene: Path) -> bool:
         """Whether the folder has poses of this convention."""
-        raise NotImplementedError
+        return any(any(scene.glob(pattern)) for pattern in cls.signs)
 
     @staticmethod
     def read_trajectory(scene: Path) -> Trajectory:
@@ -159,19 +161,35 @@ def image_folder(scene: Path, names=IMAGE_FOLDERS) -> Path | None:
     return next((scene / name for name in names if (scene / name).is_dir()), None)
 
 
-def depth_of(image: Path, images: Path, folder: Path | None) -> Path | None:
-    """The depth image that has the name in `folder` that the image has in `images`, else None."""
-    if folder is None:
-        return None
-    name = image.relative_to(images).with_suffix("")
-    candidates = (folder / f"{name}{suffix}" for suffix in DEPTH_SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
+def images_with_depth(scene: Path) -> dict[Path, Path | None]:
+    """The images of a scene's folder in their order, each with the depth image of its name."""
+    folder, depths = image_folder(scene), scene / "depth"
+    found = {}
+    for image in list_images(folder):
+        name = image.relative_to(folder).with_suffix("")
+        candidates = (depths / f"{name}{suffix}" for suffix in DEPTH_SUFFIXES)
+        found[image] = next((path for path in candidates if path.is_file()), None)
+    return found
 
 
-def shots_of(scene: Path) -> dict[Path, Path | None]:
-    """The images of a scene's folder in their order, each with its depth image or None."""
-    folder, depths = image_folder(scene), image_folder(scene, ("depth",))
-    return {image: depth_of(image, folder, depths) for image in list_images(folder)}
+def read_rows(path: Path, columns: str) -> np.ndarray:
+    """Rows (P, n) float64 of a text file with these n columns; ValueError names the file."""
+    count = len(columns.split())
+    try:
+        rows = np.loadtxt(path, ndmin=2, dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"{path}: expected {columns} in each line ({error})") from None
+    if rows.shape[1] != count:
+        raise ValueError(f"{path}: expected {count} numbers a line, {columns}; got {rows.shape[1]}")
+    return rows
+
+
+def rigid(rotation: Any, translation: np.ndarray) -> np.ndarray:
+    """Matrices (..., 4, 4) of a SciPy Rotation and translations (..., 3)."""
+    matrix = np.zeros((*np.shape(translation)[:-1], 4, 4))
+    matrix[..., :3, :3], matrix[..., :3, 3] = rotation.as_matrix(), translation
+    matrix[..., 3, 3] = 1
+    return matrix
 
 
 def pinhole(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:

@@ -15,9 +15,10 @@ from .base import (
     Shot,
     Trajectory,
     image_folder,
+    images_with_depth,
     pinhole,
     plain_form,
-    shots_of,
+    rigid,
 )
 
 FOLDERS = ("sparse/0", "sparse", ".")
@@ -42,8 +43,8 @@ PINHOLES = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "F
 class ColmapPoses(PoseFormat):
     files = "sparse/0/ (COLMAP)"
 
-    @staticmethod
-    def is_there(scene):
+    @classmethod
+    def is_there(cls, scene):
         return _model_folder(scene) is not None
 
     @staticmethod
@@ -52,7 +53,7 @@ class ColmapPoses(PoseFormat):
         suffix = "bin" if (folder / "images.bin").is_file() else "txt"
         reading = {"bin": (_cameras_bin, _images_bin), "txt": (_cameras_txt, _images_txt)}[suffix]
         cameras = reading[0](folder / f"cameras.{suffix}")
-        images, below = shots_of(scene), image_folder(scene)
+        images, below = images_with_depth(scene), image_folder(scene)
         by_name = {plain_form(path.relative_to(below).as_posix()): path for path in images}
         found = Trajectory(list(images))
         for name, quaternion, translation, camera in reading[1](folder / f"images.{suffix}"):
@@ -89,11 +90,7 @@ def _camera(model, width, height, values, path):
 def _camera_to_world(quaternion, translation):
     from scipy.spatial.transform import Rotation
 
-    w, x, y, z = quaternion
-    world_to_camera = np.eye(4)
-    world_to_camera[:3, :3] = Rotation.from_quat([x, y, z, w]).as_matrix()
-    world_to_camera[:3, 3] = translation
-    return np.linalg.inv(world_to_camera)
+    return np.linalg.inv(rigid(Rotation.from_quat(np.roll(quaternion, -1)), translation))
 
 
 def _rows(path):

@@ -32,10 +32,7 @@ MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PER
 @POSES.register("nerfstudio")
 class NerfstudioPoses(PoseFormat):
     files = "transforms.json (Nerfstudio)"
-
-    @staticmethod
-    def is_there(scene):
-        return (scene / FILE).is_file()
+    signs = (FILE,)
 
     @staticmethod
     def read_trajectory(scene):

@@ -7,21 +7,27 @@ is missing, camera.json (PinholeCameraIntrinsic) or intrinsic.txt has it.
 import numpy as np
 
 from ....files import read_json
-from .base import POSES, PoseFormat, Shot, Trajectory, find_intrinsic, open3d_camera, shots_of
+from .base import (
+    POSES,
+    PoseFormat,
+    Shot,
+    Trajectory,
+    find_intrinsic,
+    images_with_depth,
+    open3d_camera,
+)
+
+FILE = "trajectory.json"
 
 
 @POSES.register("open3d")
 class Open3DPoses(PoseFormat):
     files = "trajectory.json (Open3D)"
-
-    @staticmethod
-    def is_there(scene):
-        return (scene / "trajectory.json").is_file()
+    signs = (FILE,)
 
     @staticmethod
     def read_trajectory(scene):
-        images = shots_of(scene)
-        path = scene / "trajectory.json"
+        images, path = images_with_depth(scene), scene / FILE
         entries = read_json(path)["parameters"]
         if images and len(entries) != len(images):
             raise ValueError(

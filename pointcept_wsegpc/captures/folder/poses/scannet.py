@@ -11,23 +11,20 @@ from .base import (
     Shot,
     Trajectory,
     find_intrinsic,
+    images_with_depth,
     plain_form,
     read_intrinsic,
-    shots_of,
 )
 
 
 @POSES.register("scannet")
 class ScanNetPoses(PoseFormat):
     files = "pose/*.txt (ScanNet)"
-
-    @staticmethod
-    def is_there(scene):
-        return (scene / "pose").is_dir()
+    signs = ("pose/",)
 
     @staticmethod
     def read_trajectory(scene):
-        images = shots_of(scene)
+        images = images_with_depth(scene)
         poses = {plain_form(path.stem): path for path in sorted((scene / "pose").glob("*.txt"))}
         camera, depth_camera = _cameras(scene)
         found = Trajectory(list(images))

@@ -4,6 +4,9 @@ groundtruth.txt or trajectory.txt · intrinsic.txt · rgb/TIMESTAMP.png and dept
 rgb.txt and depth.txt with `timestamp path` lines. Depth images have 5000 values in a meter.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from .base import (
@@ -15,72 +18,79 @@ from .base import (
     find_intrinsic,
     image_folder,
     list_images,
+    read_rows,
+    rigid,
 )
 
-FILES = ("groundtruth.txt", "trajectory.txt")
 MAX_DIFFERENCE = 0.02  # s, as the benchmark's own tools have it
+
+Stamped = list[tuple[float, Path]]  # timestamp in s and file
 
 
 @POSES.register("tum")
 class TUMPoses(PoseFormat):
     files = "groundtruth.txt or trajectory.txt (TUM)"
+    signs = ("groundtruth.txt", "trajectory.txt")
 
-    @staticmethod
-    def is_there(scene):
-        return any((scene / name).is_file() for name in FILES)
-
-    @staticmethod
-    def read_trajectory(scene):
+    @classmethod
+    def read_trajectory(cls, scene):
         images = _stamped(scene, "rgb.txt", list_images(image_folder(scene)))
         depth_images = list_images(image_folder(scene, ("depth",)), DEPTH_SUFFIXES)
         depths = _stamped(scene, "depth.txt", depth_images)
-        path = next(scene / name for name in FILES if (scene / name).is_file())
+        path = next(scene / name for name in cls.signs if (scene / name).is_file())
         stamps, poses = read_poses(path)
         camera = find_intrinsic(scene)
-        found, used = Trajectory([image for _, image in images], depth_scale=5000.0), set()
-        depth_stamps = np.array([stamp for stamp, _ in depths])
-        for stamp, image in images:
-            nearest = match(stamps, stamp, MAX_DIFFERENCE)
-            if nearest is None:
-                continue
-            used.add(nearest)
-            depth = match(depth_stamps, stamp, MAX_DIFFERENCE)
-            depth = None if depth is None else depths[depth][1]
-            found.shots[image] = Shot(poses[nearest], camera, depth)
-        # Motion capture has several poses between two images: no fault where images are hit.
-        if len(stamps) <= 1.5 * len(images):
-            found.unmatched = [f"{stamps[i]:.6f}" for i in range(len(stamps)) if i not in used]
+
+        def shot(stamp, pose):
+            return Shot(pose, camera, nearest_file(depths, stamp, MAX_DIFFERENCE))
+
+        found = timed_trajectory(images, stamps, poses, MAX_DIFFERENCE, shot)
+        found.depth_scale = 5000.0
         return found
 
 
-def read_poses(path) -> tuple[np.ndarray, np.ndarray]:
+def read_poses(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Timestamps (P,) s and camera-to-world matrices (P, 4, 4) of a trajectory file."""
     from scipy.spatial.transform import Rotation
 
-    try:
-        rows = np.loadtxt(path, ndmin=2, dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"{path}: expected timestamp tx ty tz qx qy qz qw ({error})") from None
-    if rows.shape[1] != 8:
-        raise ValueError(
-            f"{path}: expected 8 numbers a line, timestamp tx ty tz qx qy qz qw; "
-            f"got {rows.shape[1]}"
-        )
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    valid = np.linalg.norm(rows[:, 4:], axis=1) > 0
-    poses[valid, :3, :3] = Rotation.from_quat(rows[valid, 4:]).as_matrix()
-    poses[:, :3, 3] = rows[:, 1:4]
-    poses[~valid] = np.nan
+    rows = read_rows(path, "timestamp tx ty tz qx qy qz qw")
+    lost = ~rows[:, 4:].any(axis=1)
+    rows[lost, 7] = 1  # a rotation that SciPy takes
+    poses = rigid(Rotation.from_quat(rows[:, 4:]), rows[:, 1:4])
+    poses[lost] = np.nan
     return rows[:, 0], poses
 
 
-def match(stamps, stamp, tolerance):
+def timed_trajectory(
+    images: Stamped, stamps: np.ndarray, poses: np.ndarray, tolerance: float, shot: Callable
+) -> Trajectory:
+    """Images with the poses (P, 4, 4) whose timestamps (P,) s are nearest, within the tolerance.
+
+    shot(timestamp, pose): the Shot of an image, None where it has no camera.
+    """
+    found, used = Trajectory([image for _, image in images]), set()
+    for stamp, image in images:
+        nearest = match(stamps, stamp, tolerance)
+        if nearest is not None and (taken := shot(stamp, poses[nearest])):
+            used.add(nearest)
+            found.shots[image] = taken
+    # Motion capture has several poses between two images: no fault where images are hit.
+    if len(stamps) <= 1.5 * len(images):
+        found.unmatched = [f"{stamps[i]:.6f}" for i in range(len(stamps)) if i not in used]
+    return found
+
+
+def match(stamps: np.ndarray, stamp: float, tolerance: float) -> int | None:
     """Index of the nearest of the timestamps (P,), None if it is farther than the tolerance."""
-    if not len(stamps):
-        return None
-    distance = np.abs(stamps - stamp)
-    nearest = int(distance.argmin())
-    return nearest if distance[nearest] <= tolerance else None
+    distance = np.abs(np.asarray(stamps) - stamp)
+    nearest = int(distance.argmin()) if len(distance) else None
+    return None if nearest is None or distance[nearest] > tolerance else nearest
+
+
+def nearest_file(files: Stamped, stamp: float, tolerance: float) -> Path | None:
+    """The file whose timestamp is nearest, None if it is farther than the tolerance."""
+    nearest = match([other for other, _ in files], stamp, tolerance)
+    return None if nearest is None else files[nearest][1]
 
 
 def _stamped(scene, listing, images):

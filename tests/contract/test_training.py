@@ -5,8 +5,6 @@ import pytest
 import torch
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
-from pointcept.utils.optimizer import build_optimizer
-from pointcept.utils.scheduler import build_scheduler
 
 
 def last_checkpoint(folder):
@@ -122,20 +120,11 @@ def test_segmentor_outputs(load):
     assert list(model.eval()(batch)) == ["seg_logits"]
 
 
-def test_poly_schedule_and_parameter_groups():
-    model = torch.nn.ModuleDict({"head": torch.nn.Linear(2, 2), "body": torch.nn.Linear(2, 2)})
-    optimizer = build_optimizer(
-        Config({"type": "SGD", "lr": 0.1}),
-        model,
-        Config({"groups": [{"keyword": "head", "lr": 0.01, "weight_decay": 0.5}]}).groups,
-    )
-    default, head = optimizer.param_groups
-    assert (default["lr"], head["lr"], head["weight_decay"]) == (0.1, 0.01, 0.5)
-    assert {id(p) for p in head["params"]} == {id(p) for p in model["head"].parameters()}
-    cfg = Config({"type": "PolyLR", "power": 0.9, "total_steps": 10})
-    scheduler = build_scheduler(cfg, optimizer)
-    for _ in range(5):
-        optimizer.step()
-        scheduler.step()
-    factor = (1 - 5 / 11) ** 0.9
-    assert scheduler.get_last_lr() == pytest.approx([0.1 * factor, 0.01 * factor])
+def test_poly_schedule_and_parameter_groups(train):
+    groups = Config({"of": [{"keyword": "bias", "lr": 0.01, "weight_decay": 0.5}]}).of
+    trainer = train(epoch=3, eval_epoch=3, param_dicts=groups)
+    default, bias = trainer.optimizer.param_groups
+    assert (default["initial_lr"], bias["initial_lr"], bias["weight_decay"]) == (0.05, 0.01, 0.5)
+    assert {id(p) for p in bias["params"]} == {id(trainer.model.backbone.linear.bias)}
+    factor = (1 - 3 / 4) ** 0.9  # 3 steps of 3, one more in the divisor
+    assert trainer.scheduler.get_last_lr() == pytest.approx([0.05 * factor, 0.01 * factor])

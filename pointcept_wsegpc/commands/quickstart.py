@@ -216,7 +216,7 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
     if plan.baseline:
         stores["CAM, equally long"] = plan.pseudo_labels(CAM)
     stage_one = report.store_miou(plan.out / "stage1-val")
-    stage_two = report.stage_two_miou(plan.data, "val", plan.out / "stage2-val")
+    stage_two = report.store_miou(plan.out / "stage2-val")
     places = {
         "raw scans": plan.raw,
         "prepared scenes, regions, tags": plan.data,

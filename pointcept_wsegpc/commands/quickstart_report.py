@@ -14,22 +14,9 @@ from ..contracts.label_store import LabelStore
 from ..contracts.scene import read_points, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from ..contracts.views import read_views
-from ..metrics import confusion_with_misses, mean_iou
 from ..visualize import scenes as figures
 
 WIDTH = 46  # of the table's first column
-
-
-def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
-    """mIoU of stored predictions over the scenes of a split."""
-    table = ClassTable.read(data)
-    counts = sum(
-        confusion_with_misses(
-            read_label(predictions, scene.name), read_truth(scene, table), len(table)
-        )
-        for scene in scene_dirs(data, split)
-    )
-    return mean_iou(counts)
 
 
 def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
@@ -39,14 +26,8 @@ def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
 
 
 def store_miou(store: Path) -> float:
-    """mIoU of a store's labels, after the region vote, as its export counted it."""
+    """mIoU of a store's labels, after a region vote if any, as its export counted it."""
     return LabelStore.load(store).manifest["quality"]["miou"]["3d"]
-
-
-def read_label(store: Path, scene: str) -> np.ndarray:
-    """Labels (N,) of a scene, of a LabelStore or of `wsegpc predict`."""
-    with np.load(store / f"{scene}.npz") as stored:
-        return stored["label"].astype(np.int64)
 
 
 def pseudo_label_table(stores: dict[str, Path]) -> list[str]:
@@ -101,7 +82,7 @@ def scene_row(
     """A scene with its ground truth and the labels of stores by column title."""
     points = read_points(scene, ("coord", "color", "normal"))
     align = read_views(scene).axis_alignment  # so that rooms stand along the figure
-    labels = {title: read_label(store, scene.name) for title, store in stores.items()}
+    labels = {t: LabelStore.load(store).read(scene.name)["label"] for t, store in stores.items()}
     return figures.SceneRow(
         name=scene.name,
         coord=points["coord"] @ align[:3, :3].T + align[:3, 3],

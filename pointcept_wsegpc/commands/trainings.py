@@ -41,7 +41,7 @@ def export_labels(folder: Path, split: str, store: Path) -> list[str]:
 
 def predict_labels(folder: Path, split: str, out: Path) -> list[str]:
     """The command that labels a split with the stage two trained into `folder`."""
-    return [*_on_finished("predict", folder), "--split", split, "--out", relative(out)]
+    return [*_on_finished("predict", folder), "--split", split, "--out", relative(out), "--replace"]
 
 
 def _on_finished(name: str, folder: Path) -> list[str]:

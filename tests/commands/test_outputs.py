@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
 from small import dataset_config, model_config
-from stores import write_store
+from stores import SCANNET20, write_store
 
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.commands import COMMANDS, quickstart, train_scans
@@ -119,7 +119,7 @@ def inputs(prepared_root, tmp_path_factory):
     val.data_root = str(prepared_root)
     backbone = {"type": "Test-Outputs"}
     two = {"model": {"type": "DefaultSegmentor", "backbone": backbone, "criteria": []},
-           "data": {"val": val}}  # fmt: skip
+           "data": {"val": val, "names": SCANNET20.names}}  # fmt: skip
     for path, config in ((paths["stage1"], one), (paths["stage2"], two)):
         Config(config).dump(str(path / "config.py"))
         torch.save({"state_dict": build_model(config["model"]).state_dict()}, path / "w.pth")

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cli import refused
 
 from pointcept_wsegpc.commands import quickstart
-from pointcept_wsegpc.commands import quickstart_report as report
 from pointcept_wsegpc.commands.quickstart import Plan, make_plan, run_plan, run_training
 from pointcept_wsegpc.commands.trainings import relative
-from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
 from pointcept_wsegpc.jobs.steps import Steps, continued_seed
 
 # ------------------------------------------------------------------------------------- steps
@@ -86,20 +83,6 @@ def test_path_that_options_cannot_carry_is_refused(name, tmp_path):
         Plan(out=tmp_path / name).train("wsegpc-cam")
     for root, out in (("data", name), (name, "exp")):
         assert name in refused("train-scans", tmp_path / root, "--out", tmp_path / out)
-
-
-def test_prediction_miou_is_pooled_over_scenes(tmp_path):
-    ClassTable.shipped("scannet20").write(tmp_path)
-    segments = {"a": [0, 0, 1, IGNORE], "b": [1, 1, 1, 1]}
-    labels = {"a": [0, 1, 1, 5], "b": [1, 1, 1, IGNORE]}
-    for scene, segment in segments.items():
-        folder = tmp_path / "val" / scene
-        folder.mkdir(parents=True)
-        np.save(folder / "coord.npy", np.zeros((4, 3), np.float32))
-        np.save(folder / "segment20.npy", np.array(segment, np.int16))
-        np.savez(tmp_path / f"{scene}.npz", label=np.array(labels[scene], np.int16))
-    # Class 0: 1 of 2; class 1: 4 right, 1 false, 1 missed.
-    assert report.stage_two_miou(tmp_path, "val", tmp_path) == pytest.approx((1 / 2 + 4 / 6) / 2)
 
 
 # ------------------------------------------------------------------------- all of it, tiny

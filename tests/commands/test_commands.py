@@ -54,7 +54,7 @@ def test_types():
     assert parsed(arguments.SIZE, "320x240") == parsed(arguments.SIZE, "320X240") == (240, 320)
     assert parsed(arguments.KEY_VALUE, "a=1,2") == ("a", "1,2")
     assert parsed(arguments.KEY_VALUE, "path=/x/{scene}.npy") == ("path", "/x/{scene}.npy")
-    assert parsed(arguments.Shard(), "2/8") == (2, 8)
+    assert parsed(arguments.SHARD, "2/8") == (2, 8)
 
 
 def test_job_options_arrive_together():

@@ -11,30 +11,22 @@ def last_checkpoint(folder):
     return torch.load(folder / "exp/model/model_last.pth", weights_only=False)
 
 
-def test_order_of_calls(train):
+def test_calls_and_checkpoint(train, tmp_path):
     # 4 scenes x loop 2 in batches of 4: 2 steps in each of 2 epochs.
-    calls = [call for call, _, _ in train().comm_info["calls"]]
+    trainer = train()
+    calls = trainer.comm_info["calls"]
     step = ["before_step", "after_step"]
     epoch = ["before_epoch", *step, *step, "after_epoch"]
-    assert calls == ["before_train", *epoch, *epoch, "after_train"]
-
-
-def test_calls_see_their_epoch_and_iteration(train):
-    steps = [call[1:] for call in train().comm_info["calls"] if call[0] == "after_step"]
+    assert [call for call, _, _ in calls] == ["before_train", *epoch, *epoch, "after_train"]
+    steps = [call[1:] for call in calls if call[0] == "after_step"]
     assert steps == [(0, 0), (0, 1), (1, 0), (1, 1)]
-
-
-def test_checkpoint(train, tmp_path):
-    trainer = train()
     checkpoint = last_checkpoint(tmp_path)
     keys = ["best_metric_value", "epoch", "optimizer", "scaler", "scheduler", "state_dict"]
     assert sorted(checkpoint) == keys
     assert checkpoint["epoch"] == 2
     assert checkpoint["best_metric_value"] == pytest.approx(trainer.best_metric_value)
-    assert sorted(p.name for p in (tmp_path / "exp/model").iterdir()) == [
-        "model_best.pth",
-        "model_last.pth",
-    ]
+    files = sorted(path.name for path in (tmp_path / "exp/model").iterdir())
+    assert files == ["model_best.pth", "model_last.pth"]
 
 
 def test_weight_without_resume_starts_at_epoch_zero(train, tmp_path):

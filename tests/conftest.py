@@ -83,7 +83,7 @@ def wheel_site(tmp_path_factory):
     for name in ("pointcept_wsegpc", "configs"):
         unwanted = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(repository / name, source / name, ignore=unwanted)
-    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(repository / name, source)
     options = ["-q", "--no-deps", "--no-index"]
     build = [*pip, "wheel", *options, "--no-build-isolation", "-w", folder, source]

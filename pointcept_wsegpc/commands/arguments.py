@@ -15,59 +15,43 @@ from .errors import end_in_one_line
 INTERRUPTED = 130  # exit status at Ctrl-C, as of a shell
 
 
-class PathType(click.ParamType):
-    """An absolute path; a leading ~ is the home folder. Symbolic links stay."""
+class Parsed(click.ParamType):
+    """What a function makes of the text; its ValueError is a wrong command line."""
 
-    name = "path"
-
-    def convert(self, value, param, ctx):
-        return Path(os.path.abspath(Path(value).expanduser()))
-
-
-class Size(click.ParamType):
-    """'320x240' -> (240, 320): width and height in pixels -> (H, W)."""
-
-    name = "WxH"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        sides = value.lower().split("x")
-        if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
-            self.fail(f"{value!r}: expected WxH in pixels, such as 320x240", param, ctx)
-        return int(sides[1]), int(sides[0])
-
-
-class KeyValue(click.ParamType):
-    """'max_angle=15' -> ('max_angle', '15')."""
-
-    name = "KEY=VALUE"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        key, separator, text = value.partition("=")
-        if not separator:
-            self.fail(f"{value!r}: expected KEY=VALUE, such as max_angle=15", param, ctx)
-        return key, text
-
-
-class Shard(click.ParamType):
-    """'2/8' -> (2, 8)."""
-
-    name = "i/n"
+    def __init__(self, name: str, parse: Callable):
+        self.name, self.parse = name, parse
 
     def convert(self, value, param, ctx):
         try:
-            return value if isinstance(value, tuple) else parse_shard(value)
+            return self.parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-PATH, SIZE, KEY_VALUE = PathType(), Size(), KeyValue()
+def parse_size(text: str) -> tuple[int, int]:
+    """'320x240' -> (240, 320): width and height in pixels -> (H, W)."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise ValueError(f"{text!r}: expected WxH in pixels, such as 320x240")
+    return int(sides[1]), int(sides[0])
+
+
+def parse_key_value(text: str) -> tuple[str, str]:
+    """'max_angle=15' -> ('max_angle', '15')."""
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"{text!r}: expected KEY=VALUE, such as max_angle=15")
+    return key, value
+
+
+def parse_path(text: str) -> Path:
+    """An absolute path; a leading ~ is the home folder. Symbolic links stay."""
+    return Path(os.path.abspath(Path(text).expanduser()))
+
+
+PATH, SIZE = Parsed("path", parse_path), Parsed("WxH", parse_size)
+KEY_VALUE, SHARD = Parsed("KEY=VALUE", parse_key_value), Parsed("i/n", parse_shard)
 COUNT = click.IntRange(min=1)
-POSITIVE = click.FloatRange(min=0, min_open=True)
-LENGTH = click.FloatRange(min=0, max=float("inf"), max_open=True)
 
 
 class Command(click.Command):
@@ -139,7 +123,7 @@ def job_options(function: Callable) -> Callable:
         ),
         click.option(
             "--shard",
-            type=Shard(),
+            type=SHARD,
             default="1/1",
             show_default=False,
             help="Do the i-th of n equal shares of the scenes, i from 1; one per machine.",
@@ -154,6 +138,4 @@ def split_option(help: str = "Default: every split that is there.", **more) -> C
     return click.option("--split", multiple=True, metavar="A [B …]", help=help, **more)
 
 
-def data_root(function: Callable) -> Callable:
-    """The positional DATA_ROOT, a data root of prepared scenes."""
-    return click.argument("data_root", type=PATH)(function)
+data_root = click.argument("data_root", type=PATH)  # of prepared scenes

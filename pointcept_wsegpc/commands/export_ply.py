@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import click
 
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
+from ..contracts.label_store import LabelStore
 from ..contracts.scene import scene_dirs, scene_key
 from ..visualize.ply import write_labeled
 from .arguments import PATH, data_root, job_options, subcommand
@@ -20,7 +20,7 @@ wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --ou
 
 @subcommand("export-ply", EXAMPLES, resumes="the same command writes all again")
 @data_root
-@click.option("--store", type=PATH, required=True, help="Folder with the labels, SCENE.npz.")
+@click.option("--store", type=PATH, required=True, help="Label store.")
 @click.option("--out", type=PATH, required=True, help="Folder to write SCENE.ply into.")
 @click.option(
     "--classes",
@@ -31,15 +31,21 @@ wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --ou
 def command(data_root, store, out, classes, jobs):
     """Write labels as .ply files for any viewer.
 
-    Works with pseudo-labels and with what `wsegpc predict` wrote, for scenes of any origin. A file
-    has the properties label (-1: none) and, of pseudo-labels, confidence; its header names the
-    classes. Points, faces and coordinates are those of the scan where it is still there and labels
-    lead back to it, else those of the prepared scene.
+    A file has the properties label (-1: none) and confidence; its header names the classes. Points,
+    faces and coordinates are those of the scan where it is still there and labels lead back to it,
+    else those of the prepared scene.
     """
     table = given_table(classes) if classes else ClassTable.read(data_root)
-    labeled = find_labeled(data_root.resolve(), store)
-    claim(out, "export-ply", [f"{name}.ply" for name in labeled])
-    labeled = {name: (*pair, out / f"{name}.ply") for name, pair in labeled.items()}
+    root, labels = data_root.resolve(), LabelStore.load(store)
+    scenes = {scene_key(scene, root): scene for scene in scene_dirs(root)}
+    keys = filter(labels.has, scenes)
+    labeled = {key: (scenes[key], store, key, out / f"{key}.ply") for key in keys}
+    if not labeled:
+        raise FileNotFoundError(
+            f"no label of a scene of {root} in {store}; write them with "
+            "`wsegpc export-labels`, `predict` or `train-scans`"
+        )
+    claim(out, "export-ply", [f"{key}.ply" for key in labeled])
     outcome = jobs.run(functools.partial(write_labeled, table=table), labeled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):
@@ -47,16 +53,3 @@ def command(data_root, store, out, classes, jobs):
             click.echo(f"  {name}: {note}")
     click.echo(f"labeled scans: {out}")
     return outcome.exit_status
-
-
-def find_labeled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
-    """{scene: (its folder, its labels)} of all scenes that have labels."""
-    keys = {scene_key(scene, root): scene for scene in scene_dirs(root)}
-    pairs = {key: (scene, store / f"{key}.npz") for key, scene in keys.items()}
-    labeled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
-    if not labeled:
-        raise FileNotFoundError(
-            f"no label of a scene of {root} in {store}; write them with "
-            "`wsegpc export-labels`, `predict` or `train-scans`"
-        )
-    return labeled

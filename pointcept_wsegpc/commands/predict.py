@@ -11,33 +11,37 @@ import click
 import numpy as np
 import torch
 
-from ..files import write_arrays
+from ..contracts.classes import IGNORE
+from ..contracts.label_store import LabelStore
 from ..hooks.common import to_device
 from ..jobs.process import report_progress
+from ..metrics import scene_confusions
 from . import configs
 from .arguments import PATH, subcommand
-from .output import claim
 
 EXAMPLES = """
 wsegpc predict --config-file exp/stage2/config.py --weight exp/stage2/model/model_last.pth \\
     --split val --out exp/stage2/predictions
 """
 
+logger = logging.getLogger("predict")
+
 
 @subcommand("predict", EXAMPLES)
 @click.option("-c", "--config-file", required=True, help="config.py in the training's folder.")
 @click.option("--weight", type=PATH, required=True, help="Checkpoint (model_last.pth).")
 @click.option("--split", default="val", help="Scenes to label.")
-@click.option("--out", type=PATH, required=True, help="Folder to write.")
-def command(config_file, weight, split, out):
-    """Label whole scenes with a trained stage two.
+@click.option("--out", type=PATH, required=True, help="Label store to write.")
+@click.option("--replace", is_flag=True, help="Remove the labels of other weights.")
+def command(config_file, weight, split, out, replace):
+    """Label whole scenes with a trained stage two: a label store of their original points.
 
-    Writes OUT/SCENE.npz with label (N,) int16. The scenes, and how they are voxelized, are those of
-    the config's data.val; the same command writes the same labels. Test-time augmentation and
-    submissions: Pointcept's scripts/test.sh.
+    The scenes, and how they are voxelized, are those of the config's data.val; the same weights
+    give the same labels. Finished scenes are skipped. Test-time augmentation and submissions:
+    Pointcept's scripts/test.sh.
     """
-    engine = configs.start_engine()
-    predict(configs.read_config(configs.find_config(config_file, engine)), weight, split, out)
+    path = configs.find_config(config_file, configs.start_engine())
+    predict(configs.read_config(path), weight, split, out, replace)
 
 
 def check_inverse(dataset: dict) -> None:
@@ -61,23 +65,39 @@ def seed_scene(scene: str) -> None:
 
 
 @torch.no_grad()
-def predict(cfg, weight: Path, split: str, out: Path) -> None:
+def predict(cfg, weight: Path, split: str, out: Path, replace: bool) -> None:
     """Write the labels of every scene of a split."""
     from pointcept.datasets import build_dataset, collate_fn
     from pointcept.models import build_model
+
+    from ..hooks.pseudo_labels import store_quality, sum_confusions, weights_hash
 
     check_inverse(cfg.data.val)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(cfg.model)
     configs.load_checkpoint(model, weight)
     model.to(device).eval()
-    dataset = build_dataset({**cfg.data.val, "split": split})
+    dataset, names = build_dataset({**cfg.data.val, "split": split}), cfg.data.names
     scenes = [dataset.get_data_name(index) for index in range(len(dataset))]
-    claim(out, "predict", [f"{scene}.npz" for scene in scenes])
+    provenance = {"weights": weights_hash(model)}
+    store = LabelStore(out, names, provenance).open(scenes, replace, logger.info)
     for index, scene in enumerate(scenes):
-        seed_scene(scene)
-        batch = to_device(collate_fn([dataset[index]]), device)
-        label = model(batch)["seg_logits"].argmax(1)[batch["inverse"]].cpu()
-        write_arrays(out / f"{scene}.npz", label=label.numpy().astype(np.int16))
-        logging.info("Predict: [%d/%d] %s", index + 1, len(dataset), scene)
-        report_progress("labels of scene", index + 1, len(dataset))
+        if not store.has(scene):
+            seed_scene(scene)
+            batch = to_device(collate_fn([dataset[index]]), device)
+            label, confidence, metrics = label_scene(model, batch, len(names))
+            store.write(scene, label, confidence, metrics=metrics)
+        logger.info("Predict: [%d/%d] %s", index + 1, len(scenes), scene)
+        report_progress("labels of scene", index + 1, len(scenes))
+    store.finish(store_quality(sum_confusions(store), names))
+
+
+def label_scene(model, batch: dict, num_classes: int) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Label and confidence (N,) of a scene's original points; metrics where it has labels."""
+    logits = model(batch)["seg_logits"]
+    found = logits.argmax(1), logits.softmax(1).max(1).values
+    label, confidence = (values[batch["inverse"]].cpu().numpy() for values in found)
+    truth = batch["origin_segment"].cpu().numpy() if "origin_segment" in batch else IGNORE
+    if np.all(truth == IGNORE):
+        return label, confidence, {}
+    return label, confidence, scene_confusions({"3d": (label, truth)}, num_classes)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
+from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from ..contracts.classes import ClassTable
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import scene_dirs, scene_key
 from ..contracts.tags import TAGS_FILE, read_scene_tags
+from ..jobs.steps import exclusive
 from ..priors import PREDICTORS
 from ..priors.base import class_map, read_mapping
 from ..priors.scenes import write_prior
-from .arguments import KEY_VALUE, PATH, data_root, split_option, subcommand
+from .arguments import KEY_VALUE, PATH, data_root, job_options, split_option, subcommand
 
 EXAMPLES = """
 wsegpc prior data/scans --predictor files --set folder=their_maps names=their_classes.txt \\
@@ -35,7 +37,8 @@ wsegpc prior data/scans --predictor files --set folder=their_maps names=their_cl
 @split_option(default=["train"], help="Splits to lift.")
 @click.option("--store", type=PATH, required=True, help="Label store to write.")
 @click.option("--replace", is_flag=True, help="Remove the labels of other settings.")
-def command(data_root, predictor, given, mapping, how, no_tags, split, store, replace):
+@job_options
+def command(data_root, predictor, given, mapping, how, no_tags, split, store, replace, jobs):
     """Lift a 2D predictor's class scores to points: a store for stored_labels of stage one.
 
     Finished scenes are skipped, so an interrupted run is continued by the same command.
@@ -59,13 +62,24 @@ def command(data_root, predictor, given, mapping, how, no_tags, split, store, re
     settings = {"mapping": mapping, "how": how}
     provenance = {"prior": predictor, "settings": given, "use_tags": not no_tags, **settings}
     provenance = json.loads(json.dumps(provenance, default=str))
-    labels = LabelStore(store, table.names, provenance).open(scenes, replace, click.echo)
-    missing = {}
-    for key, scene in tqdm(scenes.items(), desc="lift", unit="scene"):
-        missing |= write_prior({key: scene}, network, table, labels, tags, **settings)
-    for key, frames in missing.items():
-        click.echo(f"{key}: {len(frames)} views without a prediction")
-    click.echo(f"{len(scenes)} scenes, {labels.finish()['coverage']:.1%} of their points seen")
+    with exclusive(store.with_name(f".{store.name}.lock"), patience=60):  # by the first shard
+        labels = LabelStore(store, table.names, provenance).open(scenes, replace, click.echo)
+    given = {"predictor": network, "table": table, "store": labels, "scene_tags": tags, **settings}
+    is_done = functools.partial(is_written, store=labels)
+    todo = {key: (key, folder) for key, folder in scenes.items()}
+    outcome = jobs.run(functools.partial(write_prior, **given), todo, is_done=is_done, title="lift")
+    click.echo(outcome.summary())
+    for key, frames in sorted(outcome.done.items()):
+        if frames:
+            click.echo(f"{key}: {len(frames)} views without a prediction")
+    if all(map(is_done, todo.values())):  # else other shards are at it
+        click.echo(f"{len(scenes)} scenes, {labels.finish()['coverage']:.1%} of their points seen")
+    return outcome.exit_status
+
+
+def is_written(scene: tuple[str, Path], store: LabelStore) -> bool:
+    """Whether a scene, (key, folder), is in the store."""
+    return store.has(scene[0])
 
 
 def literal(text: str):

@@ -19,10 +19,11 @@ from .arguments import PATH, subcommand
 from .output import claim
 from .trainings import (
     export_labels,
+    option_pairs,
     option_value,
     predict_labels,
     relative,
-    resume_options,
+    run_training,
     wsegpc,
 )
 
@@ -72,40 +73,20 @@ class Plan:
     def figures(self) -> Path:
         return self.out / "figures"
 
-    # Commands ---------------------------------------------------------------------------------
-
     def make_scans(self) -> list[str]:
-        return wsegpc(
-            "synthesize",
-            out=relative(self.raw),
-            num_train=self.train_scenes,
-            num_val=self.val_scenes,
-            points=self.points,
-            frames=self.frames,
-            color_size=self.color_size,
-            depth_size=self.depth_size,
-        )
+        counts = {"num_train": self.train_scenes, "num_val": self.val_scenes, "frames": self.frames}
+        sizes = {"color_size": self.color_size, "depth_size": self.depth_size}
+        return wsegpc("synthesize", out=relative(self.raw), points=self.points, **counts, **sizes)
 
     def prepare(self) -> list[str]:
         places = ["--raw", relative(self.raw), "--out", relative(self.data)]
         sizes = ["--stride", str(self.stride), "--size", self.view_size]
         return [*wsegpc("prepare"), "scannet", *places, *sizes, "--split", "train", "val"]
 
-    def extract_regions(self) -> list[str]:
-        return [*wsegpc("regions"), relative(self.data)]
-
-    def train(self, name: str, **options) -> list[str]:
-        """Train a config into its folder; options are configuration keys."""
-        options = {
-            "save_path": relative(self.folder(name)),
-            "data.train.data_root": relative(self.data),
-            "data.val.data_root": relative(self.data),
-            "seed": self.seed,
-            **self.overrides,
-            **options,
-        }
-        pairs = [f"{key}={option_value(value)}" for key, value in options.items()]
-        return [*wsegpc("train", config_file=f"{CONFIGS}/{name}"), "--options", *pairs]
+    def options(self, **options) -> list[str]:
+        """KEY=VALUE of a training."""
+        roots = dict.fromkeys(("data.train.data_root", "data.val.data_root"), self.data)
+        return option_pairs({**roots, "seed": self.seed, **self.overrides, **options})
 
     def config(self, name: str):
         """The configuration that a training starts from, as its file says it."""
@@ -144,6 +125,8 @@ def make_plan(seed: int = 0, baseline: bool = False, out: Path | None = None) ->
 
 def run_plan(plan: Plan, say: Callable[[str], None] = click.echo) -> None:
     """Run all steps of the main job, then report."""
+    for path in (plan.data, plan.out):
+        option_value(relative(path))
     host.ensure_pointcept(quiet=True)
     trainings = (CMG, RPC, STAGE_TWO, CAM)
     logs = ("synthesize", "prepare", "regions", "export-labels", "predict", *trainings)
@@ -155,17 +138,18 @@ def run_plan(plan: Plan, say: Callable[[str], None] = click.echo) -> None:
         with exclusive(plan.data.with_name(f".{plan.data.name}.lock"), patience=600):  # other seeds
             child("make scans in ScanNet's raw format", plan.make_scans(), plan.raw)
             child("prepare points, views, labels, tags", plan.prepare(), plan.data)
-            child("partition into regions", plan.extract_regions(), plan.data)
-        train = functools.partial(run_training, plan, steps, lock)
-        train("train stage one: CMG", CMG)
+            regions = [*wsegpc("regions"), relative(plan.data)]
+            child("partition into regions", regions, plan.data)
+        step = functools.partial(train, plan, steps, lock)
+        step("train stage one: CMG", CMG)
         first = {"weight": plan.checkpoint(CMG), "seed": continued_seed(plan.seed)}
-        train("train stage one: CMG + RPC, export labels", RPC, **first)
+        step("train stage one: CMG + RPC, export labels", RPC, **first)
         store = plan.pseudo_labels(RPC)
-        train("train stage two on the labels", STAGE_TWO, **{"data.train.store": store})
+        step("train stage two on the labels", STAGE_TWO, **{"data.train.store": store})
         draw = functools.partial(label_and_draw, plan, lock)
         steps.run("label all scenes, draw figures", plan.figures.name, plan.figures, draw)
         if plan.baseline:
-            train("train the baseline: CAM, export labels", CAM, **plan.baseline_length())
+            step("train the baseline: CAM, export labels", CAM, **plan.baseline_length())
         for line in closing_report(plan, steps):
             say(line)
 
@@ -180,18 +164,11 @@ def run_child(
     steps.run(name, arguments, output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
 
 
-def run_training(plan: Plan, steps: Steps, lock: int, name: str, config: str, **options) -> None:
-    """A step that trains; an interrupted training goes on from its last checkpoint."""
-    paths = (key for key, value in options.items() if isinstance(value, Path))
-    options.update({key: relative(options[key]) for key in list(paths)})
-
-    def action(resume):
-        more = resume_options(plan.folder(config), resume)
-        command = plan.train(config, **{**options, **more})
-        run(command, plan.out / f"{config}.log", num_cores(), keep_open=(lock,))
-
-    settings = (plan.config(config).to_dict(), plan.train(config, **options)[3:])
-    steps.run(name, settings, plan.checkpoint(config), action)
+def train(plan: Plan, steps: Steps, lock: int, title: str, name: str, **options) -> None:
+    """A step that trains a config; options are configuration keys."""
+    config, pairs = f"{CONFIGS}/{name}", plan.options(**options)
+    settings = plan.config(name).to_dict()
+    run_training(steps, lock, title, config, plan.folder(name), pairs, settings)
 
 
 def label_and_draw(plan: Plan, lock: int, resume: bool) -> None:
@@ -215,8 +192,7 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
     stores = {"CMG": plan.pseudo_labels(CMG), "CMG + RPC": plan.pseudo_labels(RPC)}
     if plan.baseline:
         stores["CAM, equally long"] = plan.pseudo_labels(CAM)
-    stage_one = report.store_miou(plan.out / "stage1-val")
-    stage_two = report.stage_two_miou(plan.data, "val", plan.out / "stage2-val")
+    unseen = {"stage two": plan.out / "stage2-val", "stage one": plan.out / "stage1-val"}
     places = {
         "raw scans": plan.raw,
         "prepared scenes, regions, tags": plan.data,
@@ -227,12 +203,22 @@ def closing_report(plan: Plan, steps: Steps) -> list[str]:
         "logs": plan.out,
         "figures, one per two scenes": plan.figures,
     }
+    seconds = steps.seconds()
     return [
         "",
         "mIoU and coverage in %; the mean is over the classes that occur",
         *report.pseudo_label_table(stores),
-        *report.validation_table(plan.val_scenes, {"stage two": stage_two, "stage one": stage_one}),
-        *report.time_table(steps.seconds()),
+        *report.table(
+            f"Labels of {plan.val_scenes} validation scenes, no tags",
+            ["3D"],
+            {title: [100 * report.store_miou(store)] for title, store in unseen.items()},
+        ),
+        *report.table(
+            "Minutes",
+            [],
+            {k: [v / 60] for k, v in {**seconds, "together": sum(seconds.values())}.items()},
+        ),
         f"Engine: {host.ensure_pointcept(quiet=True)}; seed {plan.seed}; {num_cores()} cores",
-        *report.place_table({title: path.absolute() for title, path in places.items()}),
+        "Written",
+        *(f"  {title:<{report.WIDTH - 2}}  {path.absolute()}" for title, path in places.items()),
     ]

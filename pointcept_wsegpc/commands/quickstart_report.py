@@ -5,6 +5,7 @@ Shapes: N points, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,9 @@ from ..contracts.label_store import LabelStore
 from ..contracts.scene import read_points, scene_dirs
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from ..contracts.views import read_views
-from ..metrics import confusion_with_misses, mean_iou
 from ..visualize import scenes as figures
 
 WIDTH = 46  # of the table's first column
-
-
-def stage_two_miou(data: Path, split: str, predictions: Path) -> float:
-    """mIoU of stored predictions over the scenes of a split."""
-    table = ClassTable.read(data)
-    counts = sum(
-        confusion_with_misses(
-            read_label(predictions, scene.name), read_truth(scene, table), len(table)
-        )
-        for scene in scene_dirs(data, split)
-    )
-    return mean_iou(counts)
 
 
 def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
@@ -39,47 +27,30 @@ def read_truth(scene: Path, table: ClassTable) -> np.ndarray:
 
 
 def store_miou(store: Path) -> float:
-    """mIoU of a store's labels, after the region vote, as its export counted it."""
+    """mIoU of a store's labels, after a region vote if any, as its export counted it."""
     return LabelStore.load(store).manifest["quality"]["miou"]["3d"]
 
 
-def read_label(store: Path, scene: str) -> np.ndarray:
-    """Labels (N,) of a scene, of a LabelStore or of `wsegpc predict`."""
-    with np.load(store / f"{scene}.npz") as stored:
-        return stored["label"].astype(np.int64)
-
-
-def pseudo_label_table(stores: dict[str, Path]) -> list[str]:
+def pseudo_label_table(stores: Mapping[str, Path]) -> list[str]:
     """Lines of text about stores of training scenes, by the name of what wrote them."""
-    manifests = {title: LabelStore.load(store).manifest for title, store in stores.items()}
-    scenes = len(next(iter(manifests.values()))["scenes"])
-    columns = ("3D", "3D before vote", "2D", "coverage")
-    lines = [_row(f"Pseudo-labels of {scenes} training scenes", columns)]
-    for title, manifest in manifests.items():
+    rows = {}
+    for title, store in stores.items():
+        manifest = LabelStore.load(store).manifest
         miou = manifest["quality"]["miou"]
-        values = (miou["3d"], miou["3d_no_vote"], miou["2d"], manifest["coverage"])
-        lines.append(_row(f"  {title}", [f"{100 * value:.1f}" for value in values]))
-    return lines
+        values = miou["3d"], miou["3d_no_vote"], miou["2d"], manifest["coverage"]
+        rows[title] = [100 * value for value in values]
+    title = f"Pseudo-labels of {len(manifest['scenes'])} training scenes"
+    return table(title, ["3D", "3D before vote", "2D", "coverage"], rows)
 
 
-def validation_table(scenes: int, miou: dict[str, float]) -> list[str]:
-    """Lines of text about networks on validation scenes, where no tags are given."""
-    head = _row(f"Labels of {scenes} validation scenes, no tags", ["3D"])
-    return [head, *(_row(f"  {title}", [f"{100 * value:.1f}"]) for title, value in miou.items())]
-
-
-def time_table(seconds: dict[str, float]) -> list[str]:
-    rows = {**seconds, "together": sum(seconds.values())}
-    lines = [_row(f"  {name}", [f"{value / 60:.1f}"]) for name, value in rows.items()]
-    return [_row("Minutes", []), *lines]
-
-
-def place_table(places: dict[str, Path]) -> list[str]:
-    return ["Written", *(f"  {title:<{WIDTH - 2}}  {path}" for title, path in places.items())]
-
-
-def _row(title: str, cells) -> str:
-    return (f"{title:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
+def table(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]) -> list[str]:
+    """Lines of text: a title with the names of the columns, and a row for each of `rows`."""
+    lines = {title: columns}
+    lines |= {f"  {name}": [f"{value:.1f}" for value in row] for name, row in rows.items()}
+    return [
+        (f"{name:<{WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
+        for name, cells in lines.items()
+    ]
 
 
 def draw_figures(
@@ -87,12 +58,12 @@ def draw_figures(
 ) -> None:
     """One figure per two scenes of a split; `labels` are stores by column title."""
     scenes = scene_dirs(data, split)
-    table = ClassTable.read(data)
-    tags = read_scene_tags(data / TAGS_FILE, table) if with_tags else {}
+    classes = ClassTable.read(data)
+    tags = read_scene_tags(data / TAGS_FILE, classes) if with_tags else {}
     for pair in (scenes[i : i + 2] for i in range(0, len(scenes), 2)):
-        rows = [scene_row(scene, tags.get(scene.name, []), labels, table) for scene in pair]
+        rows = [scene_row(scene, tags.get(scene.name, []), labels, classes) for scene in pair]
         name = "-".join([split, *(scene.name for scene in pair)])
-        figures.draw_scenes(out / f"{name}.png", rows, table)
+        figures.draw_scenes(out / f"{name}.png", rows, classes)
 
 
 def scene_row(
@@ -101,7 +72,7 @@ def scene_row(
     """A scene with its ground truth and the labels of stores by column title."""
     points = read_points(scene, ("coord", "color", "normal"))
     align = read_views(scene).axis_alignment  # so that rooms stand along the figure
-    labels = {title: read_label(store, scene.name) for title, store in stores.items()}
+    labels = {t: LabelStore.load(store).read(scene.name)["label"] for t, store in stores.items()}
     return figures.SceneRow(
         name=scene.name,
         coord=points["coord"] @ align[:3, :3].T + align[:3, 3],

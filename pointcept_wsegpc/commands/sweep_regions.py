@@ -19,7 +19,7 @@ from ..regions.scenes.settings import of_scene, with_absolute_paths
 from ..regions.settings import kinds_of
 from ..visualize.grid import draw_grid
 from ..visualize.regions import Scene
-from .arguments import KEY_VALUE, PATH, PathType, subcommand
+from .arguments import KEY_VALUE, PATH, Parsed, parse_path, subcommand
 from .regions import setting_options
 
 EXAMPLES = """
@@ -29,14 +29,12 @@ wsegpc sweep-regions room.ply --vary method=growing,growing:wypr,supervoxel
 """
 
 
-class Png(PathType):
+def parse_png(text: str) -> Path:
     """The path of a figure; refused before the work starts if it cannot be written."""
-
-    def convert(self, value, param, ctx):
-        path = super().convert(value, param, ctx)
-        if path.suffix.lower() != ".png" or path.is_dir():
-            self.fail(f"{value!r}: the figure is a .png; give such a name", param, ctx)
-        return path
+    path = parse_path(text)
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise ValueError(f"{text!r}: the figure is a .png; give such a name")
+    return path
 
 
 @subcommand("sweep-regions", EXAMPLES, resumes="no figure is written")
@@ -51,7 +49,7 @@ class Png(PathType):
     "compares methods.",
 )
 @setting_options
-@click.option("--out", type=Png(), default="sweep.png")
+@click.option("--out", type=Parsed("path", parse_png), default="sweep.png")
 def command(cloud, vary, method, preset, given, fill, out):
     """Show what a setting of a partition does to one cloud: a panel for every value.
 

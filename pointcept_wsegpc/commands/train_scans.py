@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from ..jobs.process import interrupt_at_sigterm, num_cores, run
 from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
 from .arguments import COUNT, PATH, data_root, subcommand
 from .output import claim
-from .trainings import option_value, resume_options, wsegpc
+from .trainings import option_pairs, option_value, run_training, wsegpc
 
 CONFIGS = "scans"  # folder of the configs
 CMG, RPC = "wsegpc-cmg", "wsegpc-cmg-rpc"
@@ -41,22 +41,15 @@ def command(data_root, out, seed, workers, options):
     run_all(data_root, out, seed, workers or num_cores(), options)
 
 
-def run_all(
-    root: Path,
-    out: Path,
-    seed: int,
-    workers: int,
-    options: Sequence[str] = (),
-    say: Callable[[str], None] = click.echo,
-) -> None:
+def run_all(root: Path, out: Path, seed: int, workers: int, options: Sequence[str] = ()) -> None:
     """Regions and both trainings of the scenes in `root`, into `out`."""
     for path in (root, out):
         option_value(path)
     scenes = scene_dirs(root, "train")
-    claim(out, "train-scans", [f"{name}{end}" for name in (CMG, RPC) for end in ("", ".log")])
-    claim(out, "train-scans", ["steps.json", "regions.log"])
+    logs = ["steps.json", "regions.log", f"{CMG}.log", f"{RPC}.log"]
+    claim(out, "train-scans", [CMG, RPC, *logs])
     with exclusive(out / ".lock") as lock:
-        steps = Steps(out / "steps.json", 3, say)
+        steps = Steps(out / "steps.json", 3, click.echo)
         regions = [*wsegpc("regions", workers=workers), str(root)]
         steps.run(
             "partition into regions",
@@ -64,25 +57,11 @@ def run_all(
             root / "train",
             lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
         )
-        train(root, out, options, steps, lock, CMG, seed=seed)
-        first, seed = last_checkpoint(out / CMG), continued_seed(seed)
-        train(root, out, options, steps, lock, RPC, seed=seed, weight=first)
-        say(f"pseudo-labels: {out / RPC / 'pseudo_labels'}")
-
-
-def train(
-    root: Path, out: Path, given: Sequence[str], steps: Steps, lock: int, name: str, **options
-) -> None:
-    """A step that trains a config into its folder; it resumes."""
-    folder = out / name
-    given = [*given, *(f"{key}={value}" for key, value in {"save_path": folder, **options}.items())]
-
-    def action(resume):
-        more = [f"{key}={value}" for key, value in resume_options(folder, resume).items()]
-        command = [*wsegpc("train", config_file=f"{CONFIGS}/{name}"), "--options", *given, *more]
-        log = out / f"{name}.log"
-        run(command, log, num_cores(), keep_open=(lock,), **{DATA_ROOT: str(root)})
-
-    tags = (root / TAGS_FILE).read_text(encoding="utf-8")
-    classes = (root / CLASSES_FILE).read_text(encoding="utf-8")
-    steps.run(f"train {name}", (given, tags, classes), last_checkpoint(folder), action)
+        read = [(root / name).read_text(encoding="utf-8") for name in (TAGS_FILE, CLASSES_FILE)]
+        first = {"seed": seed}
+        second = {"seed": continued_seed(seed), "weight": last_checkpoint(out / CMG)}
+        for name, own in ((CMG, first), (RPC, second)):
+            pairs, config = [*options, *option_pairs(own)], f"{CONFIGS}/{name}"
+            where = {DATA_ROOT: str(root)}
+            run_training(steps, lock, f"train {name}", config, out / name, pairs, read, **where)
+        click.echo(f"pseudo-labels: {out / RPC / 'pseudo_labels'}")

@@ -1,12 +1,14 @@
-"""Command lines of trainings and of the steps after them, run as child processes; how to resume."""
+"""Trainings and the steps after them as child processes: command lines, and how to resume."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..jobs.steps import last_checkpoint
+from ..jobs.process import num_cores, run
+from ..jobs.steps import Steps, last_checkpoint
 from .output import remove_training
 
 
@@ -33,6 +35,39 @@ def option_value(value):
     return value
 
 
+def option_pairs(options: Mapping[str, object]) -> list[str]:
+    """KEY=VALUE of each, as --options takes them; paths relative. Raises as `option_value` does."""
+    values = {k: relative(v) if isinstance(v, Path) else v for k, v in options.items()}
+    return [f"{key}={option_value(value)}" for key, value in values.items()]
+
+
+def run_training(
+    steps: Steps,
+    lock: int,
+    title: str,
+    config: str,
+    folder: Path,
+    options: Sequence[str],
+    settings: object,
+    **environment: str,
+) -> None:
+    """A step that trains a config into its folder; an interrupted one goes on.
+
+    options: KEY=VALUE; settings: whatever else the result depends on. Its log lies beside the
+    folder.
+    """
+
+    options = [*options, *option_pairs({"save_path": folder})]
+
+    def action(resume):
+        more = option_pairs(resume_options(folder, resume))
+        command = [*wsegpc("train", config_file=config), "--options", *options, *more]
+        log = folder.with_name(f"{folder.name}.log")
+        run(command, log, num_cores(), keep_open=(lock,), **environment)
+
+    steps.run(title, (config, options, settings), last_checkpoint(folder), action)
+
+
 def export_labels(folder: Path, split: str, store: Path) -> list[str]:
     """The command that labels a split with the stage one trained into `folder`, without tags."""
     return [*_on_finished("export-labels", folder), "--store", relative(store), "--split", split,
@@ -41,7 +76,7 @@ def export_labels(folder: Path, split: str, store: Path) -> list[str]:
 
 def predict_labels(folder: Path, split: str, out: Path) -> list[str]:
     """The command that labels a split with the stage two trained into `folder`."""
-    return [*_on_finished("predict", folder), "--split", split, "--out", relative(out)]
+    return [*_on_finished("predict", folder), "--split", split, "--out", relative(out), "--replace"]
 
 
 def _on_finished(name: str, folder: Path) -> list[str]:

@@ -60,17 +60,9 @@ class JobOptions:
         """Those of the names that `run` will work on, finished ones included."""
         return take_shard(sorted(names), self.shard)
 
-    def run(
-        self,
-        function: Callable[[object], object],
-        jobs: dict[str, object],
-        *,
-        is_done: Callable[[object], bool] | None = None,
-        title: str = "",
-    ) -> Outcome:
+    def run(self, function: Callable, jobs: dict[str, object], **more) -> Outcome:
         """`run_jobs` with these options."""
-        how = {"workers": self.workers, "shard": self.shard, "scheduler": self.scheduler}
-        return run_jobs(function, jobs, is_done=is_done, title=title, **how)
+        return run_jobs(function, jobs, **vars(self), **more)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -114,6 +106,8 @@ def run_jobs(
         ImportError: a scheduler is given, and dask.distributed is not installed.
         KeyboardInterrupt: Ctrl-C, at once; files that are written atomically are never half there.
     """
+    from tqdm import tqdm
+
     if workers < 1:
         raise ValueError(f"workers is {workers}; give at least 1")
     outcome = Outcome()
@@ -124,11 +118,17 @@ def run_jobs(
     todo = {name: jobs[name] for name in mine if name not in skipped}
     with (
         _engine(function, workers, scheduler, is_done) as attempts,
-        _Progress(len(mine), len(skipped), title) as progress,
+        tqdm(
+            total=len(mine),
+            initial=len(skipped),
+            desc=title,
+            unit="scene",
+            mininterval=0.2 if sys.stderr.isatty() else 30,  # seconds; a log file wants few lines
+        ) as bar,
     ):
         for name, status, value in _all_rounds(attempts, todo, is_done):
             getattr(outcome, status)[name] = value
-            progress.update(len(outcome.failed))
+            _advance(bar, len(outcome.failed))
     return outcome
 
 
@@ -157,27 +157,10 @@ def _engine(function, workers: int, scheduler: str | None, is_done):
     return contextlib.nullcontext(functools.partial(pooled, function, workers))
 
 
-class _Progress:
-    """A bar on the terminal, and lines for the process that waits for this one."""
-
-    def __init__(self, total: int, initial: int, title: str):
-        from tqdm import tqdm
-
-        interval = 0.2 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines
-        self.bar = tqdm(
-            total=total, initial=initial, desc=title, unit="scene", mininterval=interval
-        )
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.bar.close()
-
-    def update(self, failed: int) -> None:
-        if failed:
-            self.bar.set_postfix(failed=failed)
-        self.bar.update()
-        rate = self.bar.format_dict["rate"]
-        rest = self.bar.total - self.bar.n
-        report_progress("scene", self.bar.n, self.bar.total, rest / rate if rate else None)
+def _advance(bar, failed: int) -> None:
+    """One more job is over: on the terminal, and for the process that waits for this one."""
+    if failed:
+        bar.set_postfix(failed=failed)
+    bar.update()
+    rate, rest = bar.format_dict["rate"], bar.total - bar.n
+    report_progress("scene", bar.n, bar.total, rest / rate if rate else None)

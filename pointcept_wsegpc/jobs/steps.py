@@ -27,9 +27,7 @@ class Steps:
     """
 
     def __init__(self, file: Path, total: int, say: Callable[[str], None] = print):
-        self.file = file
-        self.total = total
-        self.say = say
+        self.file, self.total, self.say = file, total, say
         self.records = read_json(file) if file.is_file() else {}
         self.names: list[str] = []
         self.start = time.monotonic()
@@ -46,13 +44,12 @@ class Steps:
         record = self.records.get(name, {})
         same = record.get("key") == self._key and (output.exists() or not record["finished"])
         if same and record["finished"]:
-            self.announce(name, f"reused (took {minutes(record['seconds'])} min)")
+            self.announce(name, f"reused (took {record['seconds'] / 60:.1f} min)")
             return
         self.announce(name, "continues" if same else "starts over" if record else "")
         before = record["seconds"] if same else 0.0
         self._record(name, before, finished=False)
-        begin = time.monotonic()
-        finished = False
+        begin, finished = time.monotonic(), False
         try:
             action(same)
             finished = True
@@ -73,10 +70,6 @@ class Steps:
     def _record(self, name: str, seconds: float, finished: bool) -> None:
         self.records[name] = {"key": self._key, "seconds": seconds, "finished": finished}
         write_json(self.file, self.records)
-
-
-def minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f}"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ Shapes: N points, C classes of the data set.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from ..contracts.tags import tag_vector
 from ..contracts.views import read_view_image, read_views, view_path
 from .base import Predictor, class_map, to_table
 from .lift import Fusion
-
-logger = logging.getLogger(__name__)
 
 
 def lift_scene(
@@ -67,39 +64,31 @@ def lift_scene(
 
 
 def write_prior(
-    scenes: Mapping[str, Path],
+    scene: tuple[str, Path],
     predictor: Predictor,
     table: ClassTable,
     store: LabelStore,
     scene_tags: Mapping[str, Sequence[str]] | None = None,
     **settings,
-) -> dict[str, list[int]]:
-    """Lift the predictions of scenes, {key: folder}, into an opened store; settings: `lift_scene`.
+) -> list[int]:
+    """Lift the predictions of a scene, (key, folder), into an opened store; settings: `lift_scene`.
 
     key: of the scene in store and tags, see `scene_key`. scene_tags: {key: class names}, None:
-    without tags. Scenes that the store has are not done again. Returns the frames without a
-    prediction by scene, where there are any.
+    without tags. Returns the frames without a prediction.
     """
-    without = {}
-    for key, scene in scenes.items():
-        if store.has(key):
-            continue
-        tags = None if scene_tags is None else scene_tags[key]
-        probs, seen, skipped = lift_scene(scene, predictor, table, tags, key=key, **settings)
-        label = np.where(seen > 0, probs.argmax(1), IGNORE)
-        nowhere = np.full(len(label), -1)  # region voting is left to the reader of the prior
-        store.write(
-            key,
-            label,
-            probs.max(1),
-            region=nowhere,
-            region_probs=np.zeros((0, len(table))),
-            point_probs=probs,
-        )
-        logger.info("%s: %.1f %% of the points seen", key, 100 * (seen > 0).mean())
-        if skipped:
-            without[key] = skipped
-    return without
+    key, folder = scene
+    tags = None if scene_tags is None else scene_tags[key]
+    probs, seen, skipped = lift_scene(folder, predictor, table, tags, key=key, **settings)
+    label = np.where(seen > 0, probs.argmax(1), IGNORE)
+    store.write(
+        key,
+        label,
+        probs.max(1),
+        region=np.full(len(label), -1),  # region voting is left to the reader of the prior
+        region_probs=np.zeros((0, len(table))),
+        point_probs=probs,
+    )
+    return skipped
 
 
 def _depth(scene: Path, frame: int, size: tuple[int, int]) -> torch.Tensor | None:

@@ -13,13 +13,14 @@ from ..clouds.formats import PointCloud
 from ..clouds.ply import write_ply
 from ..clouds.read import read_cloud
 from ..contracts.classes import IGNORE, ClassTable
+from ..contracts.label_store import LabelStore
 from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
-from ..files.arrays import read_array, read_arrays
+from ..files.arrays import read_array
 from .colors import label_colors
 
 UNLABELED = (153, 153, 153)
-AGAIN = "label this data set again"
+PROPERTIES = {"label": "<i2", "confidence": "<f4"}
 
 
 def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.ndarray:
@@ -28,23 +29,18 @@ def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
 
 
-def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None:
-    """Write a .ply of (scene's folder, its labels .npz, file to write); a remark or None.
+def write_labeled(job: tuple[Path, Path, str, Path], table: ClassTable) -> str | None:
+    """Write a .ply of (scene's folder, label store, key in it, file to write); a remark or None.
 
     Raises ValueError where labels and points differ in number, or a label is no class.
     """
-    scene, path, out = map(Path, job)
-    values = _read_labels(path)
+    scene, store, key, out = job
     prepared = read_points(scene, ("coord",), ("color",))
-    if len(values["label"]) != len(prepared["coord"]):
-        raise ValueError(
-            f"{path} has {len(values['label'])} labels, {scene} {len(prepared['coord'])} points; "
-            f"{AGAIN}"
-        )
+    values = LabelStore.load(store).read(key, len(prepared["coord"]), ("label", "confidence"))
     top = int(values["label"].max(initial=IGNORE))
     if top >= len(table):
         raise ValueError(
-            f"{path} has the label {top}; there are {len(table)} classes: give --classes"
+            f"{store} has the label {top} for {key}; there are {len(table)} classes: give --classes"
         )
     cloud, remark = _scan(scene)
     if cloud is None:
@@ -52,28 +48,12 @@ def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None
     else:
         missing = {"label": IGNORE, "confidence": 0}
         values = {key: values_of_scan(scene, values[key], missing[key]) for key in values}
-    properties = {"label": values["label"].astype("<i2")}
-    if "confidence" in values:
-        properties["confidence"] = values["confidence"].astype("<f4")
+    properties = {key: values[key].astype(kind) for key, kind in PROPERTIES.items()}
     color = label_colors(table, UNLABELED)[values["label"]]  # IGNORE is the last row
     legend = [f"label {i} {name}" for i, name in enumerate(table.names)]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_ply(out, cloud.coord, color, cloud.face, legend, **properties)
     return remark
-
-
-def _read_labels(path):
-    """{"label": (M,) integers from IGNORE on, "confidence": (M,) if it is there}."""
-    values = read_arrays(path, ("label",), ("confidence",), "labels of a scene", AGAIN)
-    label = values["label"]
-    if label.dtype.kind not in "iu" or label.ndim != 1:
-        raise ValueError(
-            f"{path} has {label.dtype} of shape {label.shape} for labels; expected integers of "
-            f"shape (M,); {AGAIN}"
-        )
-    if label.min(initial=IGNORE) < IGNORE:
-        raise ValueError(f"{path} has the label {label.min()}; {IGNORE} stands for none")
-    return values
 
 
 def _scan(scene):

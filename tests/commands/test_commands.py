@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli import refused, wsegpc
+from cli import wsegpc
 from click.testing import CliRunner
 
 from pointcept_wsegpc import __version__
@@ -24,11 +24,8 @@ def test_the_command_itself_needs_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert all(f"\n  {name} " in result.stdout for name in COMMANDS)
-
-
-def test_version():
     assert __version__ in wsegpc("--version").stdout
+    assert all(f"\n  {name} " in result.stdout for name in COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -39,10 +36,9 @@ def test_help_shows_an_example(name):
     assert f"wsegpc {name}" in examples or f"tools/{name}.sh" in examples
 
 
-@pytest.mark.parametrize(("word", "nearest"), [("trian", "train"), ("regoins", "regions")])
-def test_an_unknown_command_names_the_nearest(word, nearest):
-    result = wsegpc(word)
-    assert result.exit_code == 2 and nearest in result.stderr
+def test_an_unknown_command_names_the_nearest():
+    result = wsegpc("regoins")
+    assert result.exit_code == 2 and "regions" in result.stderr
     assert wsegpc("qqqq").exit_code == 2
 
 
@@ -54,7 +50,7 @@ def test_types():
     assert parsed(arguments.SIZE, "320x240") == parsed(arguments.SIZE, "320X240") == (240, 320)
     assert parsed(arguments.KEY_VALUE, "a=1,2") == ("a", "1,2")
     assert parsed(arguments.KEY_VALUE, "path=/x/{scene}.npy") == ("path", "/x/{scene}.npy")
-    assert parsed(arguments.Shard(), "2/8") == (2, 8)
+    assert parsed(arguments.SHARD, "2/8") == (2, 8)
 
 
 def test_job_options_arrive_together():
@@ -104,9 +100,7 @@ def ending(error, name="toy"):
     return CliRunner().invoke(command)
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("no\nluck"), OSError("no luck"), StepFailed("no luck")]
-)
+@pytest.mark.parametrize("error", [ValueError("no\nluck"), StepFailed("no luck")])
 def test_wrong_input_is_one_line_and_status_one(error):
     result = ending(error)
     assert (result.exit_code, result.stderr) == (1, "toy: no luck\n")
@@ -127,7 +121,3 @@ def test_every_command_has_a_door():
     assert all(path.is_file() for path in doors)
     result = subprocess.run([sys.executable, doors[1], "--help"], capture_output=True, text=True)
     assert result.stdout == wsegpc("link", "--help").stdout
-
-
-def test_check_names_an_empty_root(tmp_path):
-    assert str(tmp_path) in refused("check", tmp_path)

@@ -67,24 +67,6 @@ def test_ply_files(tmp_path):
     assert set(sweep_regions.read_cloud(tmp_path / "normals.ply")) == {"coord", "normal"}
 
 
-def write_polygons(path, coord, polygons, name="vertex_indices"):
-    vertex = np.array([tuple(c) for c in coord], [(axis, "f4") for axis in "xyz"])
-    face = np.empty(len(polygons), [(name, object)])
-    face[name] = [np.array(polygon, np.int32) for polygon in polygons]
-    elements = [PlyElement.describe(vertex, "vertex"), PlyElement.describe(face, "face")]
-    PlyData(elements).write(str(path))
-
-
-def test_polygons_become_triangles(tmp_path):
-    coord = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [9, 9, 9]])
-    polygons = [[0, 1, 2, 3], [0, 3, 5], [0, 5, 4], [2, 3], []]
-    write_polygons(tmp_path / "a.ply", coord, polygons)
-    normal = sweep_regions.read_cloud(tmp_path / "a.ply")["normal"]
-    diagonal = [0.5**0.5, 0, 0.5**0.5]
-    expected = [diagonal, [0, 0, 1], [0, 0, 1], diagonal, [1, 0, 0], [1, 0, 0], [0, 0, 0]]
-    np.testing.assert_allclose(normal, expected, atol=1e-6)
-
-
 def test_a_scene_without_normals_and_colors(root_copy, tmp_path):
     scene = root_copy / "train/scene0000_00"
     expected = sweep(scene, "--vary", "max_angle=10", "--out", tmp_path / "a.png")

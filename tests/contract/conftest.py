@@ -62,7 +62,9 @@ def train(load):
         from pointcept.engines.defaults import default_setup
         from pointcept.engines.train import TRAINERS
 
-        cfg = default_setup(load(**overrides))
+        # Pointcept's loader needs a worker; without one it is faster.
+        workers = int(os.environ.get("CONTRACT_ENGINE") == "pointcept")
+        cfg = default_setup(load(**{"num_worker": workers, **overrides}))
         trainer = TRAINERS.build({"type": cfg.train.type, "cfg": cfg})
         trainer.train()
         return trainer

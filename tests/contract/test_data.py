@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from pointcept.datasets import collate_fn, point_collate_fn
+from pointcept.datasets import build_dataset, collate_fn, point_collate_fn
 from pointcept.datasets.transform import TRANSFORMS, Compose
 
 
@@ -56,7 +56,6 @@ def test_to_tensor_types():
             "float": np.zeros(2, np.float64),
             "int": np.zeros(2, np.int16),
             "bool": np.zeros(2, bool),
-            "number": 3,
             "text": "a",
             "list": [np.zeros(1, np.float32), "b"],
         }
@@ -64,7 +63,6 @@ def test_to_tensor_types():
     assert data["float"].dtype == torch.float32
     assert data["int"].dtype == torch.int64
     assert data["bool"].dtype == torch.bool
-    assert data["number"].tolist() == [3]
     assert data["text"] == "a" and data["list"][1] == "b"
     with pytest.raises(TypeError):
         build("ToTensor")(object())
@@ -113,14 +111,6 @@ def test_only_index_valid_keys_are_selected():
     data = build("GridSample", grid_size=2.0)(data)
     assert len(data["coord"]) == len(data["region"]) < 200
     assert len(data["color"]) == len(data["table"]) == 200
-
-
-def test_shuffle_keeps_rows_together():
-    data, original = build("ShufflePoint")(scene()), scene()
-    order = np.argsort(data["coord"][:, 0]), np.argsort(original["coord"][:, 0])
-    assert not np.array_equal(data["coord"], original["coord"])
-    for key in ("coord", "color", "segment"):
-        np.testing.assert_array_equal(data[key][order[0]], original[key][order[1]])
 
 
 def test_copy_is_a_copy():
@@ -177,7 +167,6 @@ def test_colors():
     assert abs(shift).max() <= 0.05 * 255 + 1e-3
     noise = build("ChromaticJitter", p=1, std=0.01)(scene(20000))["color"] - scene(20000)["color"]
     assert noise.std() == pytest.approx(2.55, rel=0.05)
-    np.testing.assert_allclose(build("NormalizeColor")(scene())["color"], scene()["color"] / 255)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +180,7 @@ def test_probability_zero_changes_nothing(name):
 
 def test_the_same_seeds_give_the_same_sample():
     names = ["RandomRotate", "RandomScale", "RandomFlip", "RandomJitter", "ChromaticAutoContrast"]
-    names += ["ChromaticTranslation", "ChromaticJitter", "GridSample", "ShufflePoint"]
+    names += ["ChromaticTranslation", "ChromaticJitter", "GridSample"]
     transform = Compose([{"type": name} for name in names])
     samples = []
     for seed in (1, 1, 2):
@@ -202,8 +191,6 @@ def test_the_same_seeds_give_the_same_sample():
 
 
 def test_scannet_scene_from_disk(tmp_path):
-    from pointcept.datasets import build_dataset
-
     folder = tmp_path / "train" / "scene0000_00"
     folder.mkdir(parents=True)
     arrays = scene(30)

@@ -5,38 +5,28 @@ import pytest
 import torch
 from pointcept.models.builder import build_model
 from pointcept.utils.config import Config
-from pointcept.utils.optimizer import build_optimizer
-from pointcept.utils.scheduler import build_scheduler
 
 
 def last_checkpoint(folder):
     return torch.load(folder / "exp/model/model_last.pth", weights_only=False)
 
 
-def test_order_of_calls(train):
+def test_calls_and_checkpoint(train, tmp_path):
     # 4 scenes x loop 2 in batches of 4: 2 steps in each of 2 epochs.
-    calls = [call for call, _, _ in train().comm_info["calls"]]
+    trainer = train()
+    calls = trainer.comm_info["calls"]
     step = ["before_step", "after_step"]
     epoch = ["before_epoch", *step, *step, "after_epoch"]
-    assert calls == ["before_train", *epoch, *epoch, "after_train"]
-
-
-def test_calls_see_their_epoch_and_iteration(train):
-    steps = [call[1:] for call in train().comm_info["calls"] if call[0] == "after_step"]
+    assert [call for call, _, _ in calls] == ["before_train", *epoch, *epoch, "after_train"]
+    steps = [call[1:] for call in calls if call[0] == "after_step"]
     assert steps == [(0, 0), (0, 1), (1, 0), (1, 1)]
-
-
-def test_checkpoint(train, tmp_path):
-    trainer = train()
     checkpoint = last_checkpoint(tmp_path)
     keys = ["best_metric_value", "epoch", "optimizer", "scaler", "scheduler", "state_dict"]
     assert sorted(checkpoint) == keys
     assert checkpoint["epoch"] == 2
     assert checkpoint["best_metric_value"] == pytest.approx(trainer.best_metric_value)
-    assert sorted(p.name for p in (tmp_path / "exp/model").iterdir()) == [
-        "model_best.pth",
-        "model_last.pth",
-    ]
+    files = sorted(path.name for path in (tmp_path / "exp/model").iterdir())
+    assert files == ["model_best.pth", "model_last.pth"]
 
 
 def test_weight_without_resume_starts_at_epoch_zero(train, tmp_path):
@@ -122,20 +112,11 @@ def test_segmentor_outputs(load):
     assert list(model.eval()(batch)) == ["seg_logits"]
 
 
-def test_poly_schedule_and_parameter_groups():
-    model = torch.nn.ModuleDict({"head": torch.nn.Linear(2, 2), "body": torch.nn.Linear(2, 2)})
-    optimizer = build_optimizer(
-        Config({"type": "SGD", "lr": 0.1}),
-        model,
-        Config({"groups": [{"keyword": "head", "lr": 0.01, "weight_decay": 0.5}]}).groups,
-    )
-    default, head = optimizer.param_groups
-    assert (default["lr"], head["lr"], head["weight_decay"]) == (0.1, 0.01, 0.5)
-    assert {id(p) for p in head["params"]} == {id(p) for p in model["head"].parameters()}
-    cfg = Config({"type": "PolyLR", "power": 0.9, "total_steps": 10})
-    scheduler = build_scheduler(cfg, optimizer)
-    for _ in range(5):
-        optimizer.step()
-        scheduler.step()
-    factor = (1 - 5 / 11) ** 0.9
-    assert scheduler.get_last_lr() == pytest.approx([0.1 * factor, 0.01 * factor])
+def test_poly_schedule_and_parameter_groups(train):
+    groups = Config({"of": [{"keyword": "bias", "lr": 0.01, "weight_decay": 0.5}]}).of
+    trainer = train(epoch=3, eval_epoch=3, param_dicts=groups)
+    default, bias = trainer.optimizer.param_groups
+    assert (default["initial_lr"], bias["initial_lr"], bias["weight_decay"]) == (0.05, 0.01, 0.5)
+    assert {id(p) for p in bias["params"]} == {id(trainer.model.backbone.linear.bias)}
+    factor = (1 - 3 / 4) ** 0.9  # 3 steps of 3, one more in the divisor
+    assert trainer.scheduler.get_last_lr() == pytest.approx([0.05 * factor, 0.01 * factor])

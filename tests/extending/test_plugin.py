@@ -132,7 +132,7 @@ def test_a_users_plugin_from_raw_data_to_stage_two(prepared_root, tmp_path, run)
     palette = dict(zip(table.names, COLORS.tolist(), strict=True))
     (work / "palette.json").write_text(json.dumps(palette))
     settings = "--predictor", "palette", "--set", "path=palette.json"
-    run("prior", root, *settings, "--store", "exp/prior")
+    run("prior", root, *settings, "--store", "exp/prior", "--workers", 2)
     keys = [name.removeprefix("train/") for name in truth if name.startswith("train/")]
     prior = LabelStore.load(work / "exp/prior")
     assert sorted(prior.manifest["scenes"]) == keys
@@ -154,8 +154,9 @@ def test_a_users_plugin_from_raw_data_to_stage_two(prepared_root, tmp_path, run)
     run("train", "-c", "configs/toy/stage2.py", "--options", "save_path=exp/stage2")
     two = "exp/stage2/config.py", "--weight", "exp/stage2/model/model_last.pth"
     run("predict", "-c", *two, "--split", "val", "--out", "exp/predictions")
-    with np.load(work / "exp/predictions/11/000123.npz") as stored:
-        assert len(stored["label"]) == len(truth["val/11/000123"])
+    predicted = LabelStore.load(work / "exp/predictions")
+    predicted.check(table.names, ["11/000123"])
+    predicted.read("11/000123", num_points=len(truth["val/11/000123"]))
 
 
 def test_the_page_shows_these_files_and_each_is_short():

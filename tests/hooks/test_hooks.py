@@ -280,12 +280,6 @@ class TestEMATeacher:
         torch.testing.assert_close(model.student.point_head.bias.detach(), start - 0.4)
         torch.testing.assert_close(model.teacher.point_head.bias, teacher)
 
-    def test_no_update_between_optimizer_steps(self, model):
-        trainer = self.start(model)
-        before = {k: v.clone() for k, v in model.teacher.state_dict().items()}
-        self.run_steps(trainer, [1.0, 1.0, 1.0], accumulate=4)
-        assert all(torch.equal(v, before[k]) for k, v in model.teacher.state_dict().items())
-
     def test_no_update_when_the_scaler_skips(self, model):
         trainer = self.start(model)
         scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
@@ -350,14 +344,12 @@ class TestSampling:
         assert self.epochs(noise=5)[0] == whole
         assert self.epochs(first=1, count=2)[0] == whole[1:]
 
-    def test_epochs_differ(self):
-        seen, _ = self.epochs()
+    def test_epochs_differ_and_the_data_set_hears_each_before_it_starts(self):
+        seen, heard = self.epochs()
         assert len({str(order) for order, _ in seen}) == 3
         assert len({str(draw) for _, draw in seen}) == 3
         assert all(sorted(order) == list(range(12)) for order, _ in seen)
-
-    def test_the_data_set_hears_each_epoch_before_it_starts(self):
-        assert self.epochs(first=4, count=2)[1] == [(3, 4), (3, 5), (3, 6)]
+        assert heard == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
     def test_each_rank_draws_its_own(self, monkeypatch):
         draws = []
@@ -429,31 +421,21 @@ class TestEvaluator:
             for branch, count in counts.items():
                 name = f"val/mIoU{branch}{suffix}" if branch + suffix != "_3d" else "val/mIoU"
                 expected[name] = reference.mean_iou(count)
-        for name, value in expected.items():
-            assert trainer.writer[name] == (pytest.approx(value), 1), name
         assert len(set(expected.values())) == 4
         assert expected["val/mIoU_3d_tags"] > expected["val/mIoU"]
-
-    def test_the_metric_is_without_tags(self, frozen_model, prepared_root):
-        trainer = self.evaluate(frozen_model, eval_dataset(prepared_root, split="val"))
-        assert trainer.comm_info["current_metric_name"] == "mIoU"
-        chosen = trainer.comm_info["current_metric_value"]
-        assert chosen == trainer.writer["val/mIoU"][0]
-        assert chosen != trainer.writer["val/mIoU_3d_tags"][0]
-        table = text(trainer)
-        assert all(title in table for title in ("3D with tags", "2D with tags", "mIoU", "bathtub"))
-
-    def test_the_loss_is_the_mean_over_scenes(self, frozen_model, prepared_root):
-        dataset = eval_dataset(prepared_root, split="val")
-        trainer = self.evaluate(frozen_model, dataset)
-        losses = []
+        losses = []  # the mean over scenes
         for sample in dataset:
             with torch.no_grad():
                 logits = frozen_model(collate_fn([sample]))["seg_logits"]
             keep = sample["segment"] >= 0
             chosen = logits.log_softmax(1)[keep, sample["segment"][keep]]
             losses.append(-chosen.mean().item())
-        assert trainer.writer["val/loss"][0] == pytest.approx(np.mean(losses))
+        for name, value in {**expected, "val/loss": np.mean(losses)}.items():
+            assert trainer.writer[name] == (pytest.approx(value), 1), name
+        assert trainer.comm_info["current_metric_name"] == "mIoU"
+        assert trainer.comm_info["current_metric_value"] == trainer.writer["val/mIoU"][0]
+        table = text(trainer)
+        assert all(title in table for title in ("3D with tags", "2D with tags", "mIoU", "bathtub"))
 
     def test_not_when_evaluation_is_off(self, frozen_model):
         trainer = toy_trainer(frozen_model, cfg={"evaluate": False})
@@ -493,6 +475,18 @@ def slow_labels(model, sample, network="teacher", use_tags=True, region_vote=Tru
 
 
 class TestExporter:
+    @pytest.fixture(scope="class")
+    def exported(self, frozen_model, prepared_root, tmp_path_factory):
+        """(folder, manifest, log) of the frozen model's labels of the training scenes."""
+        folder = tmp_path_factory.mktemp("exported") / "store"
+        dataset = eval_dataset(prepared_root)
+        return folder, *export(frozen_model, dataset, folder, config="a/config.py")
+
+    @pytest.fixture
+    def copied(self, exported, tmp_path):
+        """A copy of that store, to be changed, and its manifest."""
+        return shutil.copytree(exported[0], tmp_path / "store"), exported[1]
+
     @pytest.mark.parametrize(
         "settings",
         [{}, {"network": "student"}, {"use_tags": False}, {"region_vote": False}],
@@ -539,9 +533,8 @@ class TestExporter:
         store = LabelStore.load(tmp_path / "points")
         assert store.read("scene0001_00", keys=keys).keys() == {"label", "confidence"}
 
-    def test_manifest(self, frozen_model, prepared_root, tmp_path):
-        dataset = eval_dataset(prepared_root)
-        manifest, lines = export(frozen_model, dataset, tmp_path, config="a/config.py")
+    def test_manifest(self, frozen_model, prepared_root, exported):
+        dataset, (tmp_path, manifest, lines) = eval_dataset(prepared_root), exported
         assert manifest == read_json(tmp_path / "store.json")
         assert manifest["provenance"]["weights"] == pseudo_labels.weights_hash(frozen_model.teacher)
         assert manifest["names"] == list(SCANNET20.names)
@@ -573,61 +566,45 @@ class TestExporter:
         assert "Pseudo-label IoU (%)" in "\n".join(lines)
         assert "coverage 100.0 %" in "\n".join(lines)
 
-    def test_a_second_run_labels_nothing(self, frozen_model, prepared_root, tmp_path, monkeypatch):
-        dataset = eval_dataset(prepared_root)
-        first, _ = export(frozen_model, dataset, tmp_path)
+    def test_a_second_run_labels_nothing(self, prepared_root, tmp_path):
+        model, dataset = build_model(small.model_config()), eval_dataset(prepared_root)
+        first, _ = export(model, dataset, tmp_path)
         files = stored(tmp_path)
-        monkeypatch.setattr(pseudo_labels, "label_scene", pytest.fail)
-        second, lines = export(frozen_model, dataset, tmp_path)
+        model.student.point_head.bias.data += 1  # these are labels of the teacher
+        second, lines = export(model, dataset, tmp_path)
         assert second == first and stored(tmp_path) == files
         assert "0 of 3 scenes to label" in lines[0]
 
-    @pytest.mark.parametrize("name", ["scene0001_00.npz", "metrics/scene0001_00.npz"])
-    def test_a_missing_file_is_written_again(self, frozen_model, prepared_root, tmp_path, name):
+    def test_a_missing_file_is_written_again(self, frozen_model, prepared_root, copied):
+        store, first = copied
+        files = stored(store)
+        (store / "metrics/scene0001_00.npz").unlink()
         dataset = eval_dataset(prepared_root)
-        first, _ = export(frozen_model, dataset, tmp_path)
-        files = stored(tmp_path)
-        (tmp_path / name).unlink()
-        second, lines = export(frozen_model, dataset, tmp_path)
+        second, lines = export(frozen_model, dataset, store, config="a/config.py")
         assert "1 of 3 scenes to label" in lines[0]
-        again = stored(tmp_path)
+        again = stored(store)
         assert {n for n in files if files[n] != again[n]} == {"scene0001_00.npz"}
         assert second == first
 
-    @pytest.mark.parametrize("change", ["weights", "settings"])
-    def test_other_weights_or_settings_replace_all(
-        self, frozen_model, prepared_root, tmp_path, change
-    ):
-        dataset = eval_dataset(prepared_root)
-        export(frozen_model, dataset, tmp_path)
-        files = stored(tmp_path)
-        torch.manual_seed(5)
-        model = build_model(small.model_config()) if change == "weights" else frozen_model
-        settings = {} if change == "weights" else {"region_vote": False}
-        named = "weights" if change == "weights" else "region_vote True, now False"
-        with pytest.raises(ValueError, match=f"other labels: {named}"):
-            export(model, dataset, tmp_path, **settings)
-        assert stored(tmp_path) == files
-        manifest, lines = export(model, dataset, tmp_path, replace=True, **settings)
+    def test_labels_of_other_weights_are_replaced_on_demand(self, prepared_root, copied):
+        dataset, (store, _) = eval_dataset(prepared_root), copied
+        files = stored(store)
+        model = build_model(small.model_config())
+        with pytest.raises(ValueError, match="other labels: weights"):
+            export(model, dataset, store)
+        assert stored(store) == files
+        manifest, lines = export(model, dataset, store, replace=True)
         assert "removing 6 files of other labels" in lines[0]
-        assert all(files[name] != time for name, time in stored(tmp_path).items())
+        assert all(files[name] != time for name, time in stored(store).items())
         assert manifest["provenance"]["weights"] == pseudo_labels.weights_hash(model.teacher)
 
-    def test_a_changed_student_does_not_touch_the_teachers_labels(self, prepared_root, tmp_path):
-        model = build_model(small.model_config())
-        dataset = eval_dataset(prepared_root)
-        export(model, dataset, tmp_path)
-        model.student.point_head.bias.data += 1
-        assert "0 of 3 scenes to label" in export(model, dataset, tmp_path)[1][0]
-
-    def test_without_ground_truth(self, frozen_model, prepared_root, root_copy, tmp_path):
+    def test_without_ground_truth(self, frozen_model, exported, root_copy, tmp_path):
         for path in [*root_copy.rglob("segment*.npy"), *root_copy.rglob("*.label.png")]:
             path.unlink()
         manifest, lines = export(frozen_model, eval_dataset(root_copy), tmp_path / "blind")
         assert manifest["quality"] == {"miou": {}, "iou": {}}
         assert manifest["coverage"] == 1 and "IoU" not in "\n".join(lines)
-        export(frozen_model, eval_dataset(prepared_root), tmp_path / "seeing")
-        for path in (tmp_path / "seeing").glob("*.npz"):  # labels are the same either way
+        for path in exported[0].glob("*.npz"):  # labels are the same either way
             with np.load(path) as one, np.load(tmp_path / "blind" / path.name) as other:
                 assert np.array_equal(one["label"], other["label"])
 
@@ -655,70 +632,18 @@ class TestExporter:
         counts = confusion_with_misses(np.concatenate(labels), np.concatenate(truths), NUM_CLASSES)
         assert manifest["quality"]["miou"]["3d"] == pytest.approx(mean_iou(counts))
 
-    @pytest.mark.parametrize("part", ["labels", "metrics"])
-    def test_a_crash_leaves_whole_files_and_is_continued(
-        self, frozen_model, prepared_root, tmp_path, monkeypatch, part
-    ):
-        dataset = eval_dataset(prepared_root)
-        whole, _ = export(frozen_model, dataset, tmp_path / "whole")
-        store = tmp_path / "store"
-        save, calls = np.savez_compressed, []
-
-        def crash(file, **arrays):
-            calls.append(1)
-            is_label = "label" in arrays
-            if len(calls) > 2 and is_label == (part == "labels"):
-                file.write(b"half a file")
-                raise KeyboardInterrupt
-            save(file, **arrays)
-
-        monkeypatch.setattr(np, "savez_compressed", crash)
-        with pytest.raises(KeyboardInterrupt):
-            export(frozen_model, dataset, store)
-        monkeypatch.undo()
-        assert list(stored(store)) == ["scene0000_00.npz"]
-        assert not [p for p in store.rglob("*") if p.name.startswith(".")]
-        with pytest.raises(ValueError, match="not finished"):
-            LabelStore.load(store).check(SCANNET20.names)
-        manifest, lines = export(frozen_model, dataset, store)
-        assert "2 of 3 scenes to label" in lines[0]
-        assert {**manifest, "id": 0} == {**whole, "id": 0}
-
-    def test_each_rank_labels_its_share(self, frozen_model, prepared_root, tmp_path, monkeypatch):
-        """Ranks one after the other: the last to run, rank 0, writes the manifest."""
-        dataset = eval_dataset(prepared_root)
-        comm = pseudo_labels.comm
-        made = {"network": "teacher", "use_tags": True, "region_vote": True}
-        made["weights"] = pseudo_labels.weights_hash(frozen_model.teacher)
-        scenes = [scene.name for scene in dataset.scenes]
-        LabelStore(tmp_path, SCANNET20.names, made).open(scenes)
-        monkeypatch.setattr(comm, "get_world_size", lambda: 2)
-        monkeypatch.setattr(comm, "synchronize", lambda: None)
-        for rank, share in ((1, {"scene0001_00"}), (0, {"scene0000_00", "scene0002_00"})):
-            before = set(stored(tmp_path))
-            monkeypatch.setattr(comm, "get_rank", lambda rank=rank: rank)
-            monkeypatch.setattr(comm, "is_main_process", lambda rank=rank: rank == 0)
-            manifest, lines = export(frozen_model, dataset, tmp_path)
-            assert set(stored(tmp_path)) - before == {f"{scene}.npz" for scene in share}
-            assert f"{len(share)} of {len(share)} scenes to label" in lines[0]
-            assert bool(manifest) == (rank == 0)
-        assert len(manifest["scenes"]) == 3
-
-    def test_training_mode_is_restored(self, prepared_root, tmp_path):
-        model = build_model(small.model_config()).train()
-        export(model, eval_dataset(prepared_root), tmp_path)
-        assert model.training and not model.teacher.training
-
     def hook(self, model, root, folder, **settings):
         cfg = {"save_path": str(folder), "data": {"train": small.dataset_config(root)}}
         trainer = toy_trainer(model, cfg=cfg, max_epoch=4)
         return attach("WSegPCPseudoLabelExporter", trainer, num_worker=0, **settings), trainer
 
-    def test_the_hook_after_training(self, frozen_model, prepared_root, tmp_path):
-        hook, trainer = self.hook(frozen_model, prepared_root, tmp_path)
+    def test_the_hook_after_training(self, prepared_root, tmp_path):
+        model = build_model(small.model_config()).train()
+        hook, trainer = self.hook(model, prepared_root, tmp_path)
         hook.after_epoch()
         assert not (tmp_path / "pseudo_labels").exists()
         hook.after_train()
+        assert model.training and not model.teacher.training  # as it was
         manifest = read_json(tmp_path / "pseudo_labels/store.json")
         assert len(manifest["scenes"]) == 3
         assert manifest["about"]["config"] == str(tmp_path / "config.py")
@@ -751,12 +676,12 @@ class TestExporter:
         names = sorted(path.stem for path in (tmp_path / "s").glob("*.npz"))
         assert names == sorted(p.name for p in (prepared_root / "val").iterdir())
 
-    def test_loader_processes_give_the_same_labels(self, frozen_model, prepared_root, tmp_path):
-        dataset = eval_dataset(prepared_root)
-        one, _ = export(frozen_model, dataset, tmp_path / "one")
-        two, _ = export(frozen_model, dataset, tmp_path / "two", num_worker=2)
-        assert {**one, "id": 0} == {**two, "id": 0}
-        shutil.rmtree(tmp_path / "one")
+    def test_loader_processes_give_the_same_labels(
+        self, frozen_model, prepared_root, exported, tmp_path
+    ):
+        dataset, about = eval_dataset(prepared_root), {"config": "a/config.py"}
+        manifest, _ = export(frozen_model, dataset, tmp_path / "two", num_worker=2, **about)
+        assert {**manifest, "id": 0} == {**exported[1], "id": 0}
 
 
 def test_hash_sees_names_shapes_and_values():

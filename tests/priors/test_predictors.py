@@ -47,7 +47,8 @@ def test_true_label_maps_give_true_labels(prepared_root, label_maps, tmp_path):
     predictor = PREDICTORS.get("files")(label_maps, table.names)
     tags = read_scene_tags(prepared_root / "scene_tags.json")
     store = LabelStore(tmp_path / "prior", table.names, {"prior": "files"}).open(scenes)
-    assert write_prior(scenes, predictor, table, store, tags) == {}
+    for scene in scenes.items():
+        assert write_prior(scene, predictor, table, store, tags) == []
     store.finish()
     for key, scene in scenes.items():
         truth = table.clean(np.load(scene / f"{table.label_file}.npy"), scene)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointcept_wsegpc.commands.quickstart_report import read_truth, stage_two_miou
+from pointcept_wsegpc.commands.quickstart_report import read_truth, store_miou
 from pointcept_wsegpc.commands.trainings import (
     export_labels,
     predict_labels,
@@ -117,7 +117,7 @@ def predict(job: Job, out: Path, command, resume: bool) -> None:
     """mIoU of a split's labels by the stage two in needs["model"]; settings: root, split."""
     root, split = REPOSITORY / job.settings["root"], job.settings["split"]
     command(predict_labels(job.needs["model"].folder(out), split, job.store(out)))
-    miou = stage_two_miou(root, split, job.store(out))
+    miou = store_miou(job.store(out))
     write_json(job.output(out), {"miou": miou, "scenes": len(scene_dirs(root, split))})
 
 

@@ -1,5 +1,3 @@
-"""Registry of data sets."""
-
 from pointcept.utils.registry import Registry
 
 DATASETS = Registry("datasets")

@@ -1,15 +1,13 @@
-"""Data set of prepared scenes: one folder of arrays per scene (N points)."""
+"""Data sets of prepared scenes: one folder of arrays per scene (N points)."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from pointcept.limits import NotInStandIn
-from pointcept.utils.logger import get_root_logger
 
 from .builder import DATASETS
 from .transform import Compose
@@ -19,43 +17,30 @@ from .transform import Compose
 class DefaultDataset(Dataset):
     """Scenes ``data_root/split/scene/*.npy``, each seen ``loop`` times per epoch.
 
-    ``split`` is a folder name, the name of a JSON file in ``data_root`` that lists scene folders
-    relative to it, or a list of these. A sample carries ``coord`` (N, 3), ``color`` (N, 3) in
-    0..255, ``normal`` (N, 3) as float32; ``segment``, ``instance`` (N,) int32, -1 where unlabeled;
-    ``name``, ``split``; then it goes through ``transform``.
+    ``split`` is a folder name or a list of these. A sample carries ``coord`` (N, 3), ``color``
+    (N, 3) in 0..255, ``normal`` (N, 3) as float32; ``segment``, ``instance`` (N,) int32, -1 where
+    unlabeled; ``name``, ``split``; then it goes through ``transform``.
     """
 
     VALID_ASSETS = ["coord", "color", "normal", "strength", "segment", "instance", "pose"]
     SEGMENT = "segment"
 
     def __init__(
-        self, split="train", data_root="data/dataset", transform=None, loop=1, ignore_index=-1,
-        test_mode=False, cache=False,
-    ):  # fmt: skip
+        self, split="train", data_root="data/dataset", transform=None, loop=1, test_mode=False
+    ):
         if test_mode:
             raise NotInStandIn("test_mode=True (test-time augmentation) is")
-        if cache:
-            raise NotInStandIn("cache=True (scenes in shared memory) is")
-        self.data_root, self.split, self.loop, self.test_mode = data_root, split, loop, test_mode
-        self.transform, self.ignore_index = Compose(transform), ignore_index
-        self.data_list = self.get_data_list()
+        self.data_root, self.split, self.loop = data_root, split, loop
+        self.transform = Compose(transform)
+        splits = [split] if isinstance(split, str) else split
+        # Sorted: the same on every disk.
+        found = (scene for name in splits for scene in sorted(Path(data_root, name).glob("*")))
+        self.data_list = [str(scene) for scene in found]
         if not self.data_list:
             raise FileNotFoundError(
                 f"No scene in {Path(data_root).resolve()} for split {split!r}: expected folders "
                 f"{split}/<scene>/ with coord.npy, color.npy, normal.npy"
             )
-        get_root_logger().info(
-            f"Totally {len(self.data_list)} x {loop} samples in {Path(data_root).name} {split} set."
-        )
-
-    def get_data_list(self) -> list[str]:
-        splits = [self.split] if isinstance(self.split, str) else self.split
-        return [scene for split in splits for scene in self._scenes(Path(self.data_root, split))]
-
-    def _scenes(self, path: Path) -> list[str]:
-        if path.is_file():
-            return [str(Path(self.data_root, scene)) for scene in json.loads(path.read_text())]
-        return sorted(str(scene) for scene in path.glob("*"))  # sorted: the same on every disk
 
     def folder(self, idx: int) -> Path:
         return Path(self.data_list[idx % len(self.data_list)])
@@ -81,3 +66,19 @@ class DefaultDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.data_list) * self.loop
+
+
+@DATASETS.register_module()
+class ScanNetDataset(DefaultDataset):
+    """With ``segment`` of ScanNet's 20 benchmark classes."""
+
+    VALID_ASSETS = ["coord", "color", "normal", "segment20", "instance"]
+    SEGMENT = "segment20"
+
+
+@DATASETS.register_module()
+class S3DISDataset(DefaultDataset):
+    """Whose scenes, ``<area>/<room>``, are named ``<area>-<room>``."""
+
+    def get_data_name(self, idx: int) -> str:
+        return "-".join(self.folder(idx).parts[-2:])

@@ -1,1 +1,0 @@
-"""Trainer, its hooks and its command line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import weakref
 from functools import partial
@@ -9,20 +10,62 @@ from pathlib import Path
 
 import torch
 from tensorboardX import SummaryWriter
+from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, Sampler
 
-from pointcept.datasets import build_dataset, collate_fn, point_collate_fn
+from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models import build_model
-from pointcept.utils.events import EventStorage
-from pointcept.utils.logger import get_root_logger
-from pointcept.utils.optimizer import build_optimizer
 from pointcept.utils.registry import Registry
-from pointcept.utils.scheduler import build_scheduler
+from pointcept_wsegpc.hooks.common import to_device
 
 from .defaults import worker_init_fn
 from .hooks import build_hooks
 
 TRAINERS = Registry("trainers")
+OPTIMIZERS = Registry("optimizers")
+SCHEDULERS = Registry("schedulers")
+for _optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+    OPTIMIZERS.register_module(module=_optimizer)
+
+
+@SCHEDULERS.register_module()
+class PolyLR(lr_scheduler.LambdaLR):
+    """lr · (1 − step / (total_steps + 1))^power: still above zero in the last step."""
+
+    def __init__(self, optimizer, total_steps: int, power: float = 0.9):
+        super().__init__(optimizer, lambda step: (1 - step / (total_steps + 1)) ** power)
+
+
+def parameter_groups(model: torch.nn.Module, lr: float, param_dicts=None) -> list[dict]:
+    """The optimizer's groups of trained parameters; the default group comes first.
+
+    ``param_dicts`` is a list of ``dict(keyword=..., lr=..., momentum=..., weight_decay=...)``; a
+    parameter joins the first entry whose keyword its name contains.
+    """
+    groups, keywords = [{"params": [], "lr": lr}], []
+    for entry in param_dicts or []:
+        groups.append({**entry, "params": []})
+        keywords.append(groups[-1].pop("keyword"))
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            matches = (i for i, keyword in enumerate(keywords, start=1) if keyword in name)
+            groups[next(matches, 0)]["params"].append(parameter)
+    return groups
+
+
+def log_into(file: Path, mode: str) -> logging.Logger:
+    """The logger of a training, to the console and its file alone: an earlier one's is closed."""
+    logger = logging.getLogger("pointcept")
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+        handler.close()
+    line = "[%(asctime)s %(levelname)s %(filename)s line %(lineno)d %(process)d] %(message)s"
+    for handler in (logging.StreamHandler(), logging.FileHandler(file, mode)):
+        handler.setFormatter(logging.Formatter(line))
+        logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    return logger
 
 
 class EpochSampler(Sampler):
@@ -30,9 +73,6 @@ class EpochSampler(Sampler):
 
     def __init__(self, size: int, seed: int):
         self.size, self.seed, self.epoch = size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
 
     def __iter__(self):
         # 2^20 epochs per seed: neighbouring seeds do not share their orders.
@@ -52,10 +92,9 @@ class Trainer:
         self.epoch = self.start_epoch = self._accumulated = 0
         self.max_epoch = cfg.eval_epoch
         self.best_metric_value = -torch.inf
-        self.comm_info, self.storage = {}, EventStorage()
+        self.comm_info = {}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        log_file = str(Path(cfg.save_path, "train.log"))
-        self.logger = get_root_logger(log_file, file_mode="a" if cfg.resume else "w")
+        self.logger = log_into(Path(cfg.save_path, "train.log"), "a" if cfg.resume else "w")
         self.logger.info(f"Pointcept stand-in on {self.device}, save path: {cfg.save_path}")
         self.logger.info(f"Config:\n{cfg.pretty_text}")
         self.model = build_model(cfg.model).to(self.device)
@@ -64,19 +103,18 @@ class Trainer:
         self.writer = SummaryWriter(cfg.save_path)
         self.train_loader = self.build_train_loader()
         self.val_loader = self.build_val_loader()
-        self.optimizer = build_optimizer(cfg.optimizer, self.model, cfg.param_dicts)
-        steps = len(self.train_loader) * self.max_epoch
-        cfg.scheduler.total_steps = steps // cfg.gradient_accumulation_steps
-        self.scheduler = build_scheduler(cfg.scheduler, self.optimizer)
+        groups = parameter_groups(self.model, cfg.optimizer.lr, cfg.param_dicts)
+        self.optimizer = OPTIMIZERS.build({**cfg.optimizer, "params": groups})
+        steps = len(self.train_loader) * self.max_epoch // cfg.gradient_accumulation_steps
+        schedule = {"total_steps": steps, "optimizer": self.optimizer}
+        self.scheduler = SCHEDULERS.build({**cfg.scheduler, **schedule})
         if cfg.enable_amp and self.device.type == "cpu":
             self.logger.info("enable_amp = True needs CUDA: this training runs in float32.")
             cfg.enable_amp = False
-        self.scaler = torch.amp.GradScaler(self.device.type) if cfg.enable_amp else None
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=cfg.enable_amp)
         self.hooks = build_hooks(cfg.hooks)
         for hook in self.hooks:
             hook.trainer = weakref.proxy(self)  # a cycle would keep the trainer alive
-
-    # Order of calls ---------------------------------------------------------------------------
 
     def train(self) -> None:
         self.call_hooks("before_train")
@@ -87,7 +125,7 @@ class Trainer:
         self.writer.close()
 
     def run_epoch(self) -> None:
-        self.train_loader.sampler.set_epoch(self.epoch)
+        self.train_loader.sampler.epoch = self.epoch
         self.model.train()
         # As in Pointcept, workers start on the new epoch here: ahead of every before_epoch.
         batches = enumerate(self.train_loader)
@@ -98,26 +136,21 @@ class Trainer:
             self.run_step()
             self.call_hooks("after_step")
         self.call_hooks("after_epoch")
-        self.storage.reset_histories()
 
     def call_hooks(self, moment: str) -> None:
         for hook in self.hooks:
             getattr(hook, moment)()
 
-    # One step ---------------------------------------------------------------------------------
-
     def run_step(self) -> None:
-        batch = self.comm_info["input_dict"]
-        for key, value in batch.items():
-            if torch.is_tensor(value):
-                batch[key] = value.to(self.device, non_blocking=True)
+        batch = to_device(self.comm_info["input_dict"], self.device)
+        self.comm_info["input_dict"] = batch
         if self._accumulated == 0:
             self.optimizer.zero_grad()
         dtype = getattr(torch, self.cfg.amp_dtype)
         with torch.autocast(self.device.type, dtype, enabled=self.cfg.enable_amp):
             output = self.model(batch)
             loss = output["loss"] / self.cfg.gradient_accumulation_steps
-        (self.scaler.scale(loss) if self.scaler else loss).backward()
+        self.scaler.scale(loss).backward()
         self._accumulated += 1
         if self._accumulated >= self.cfg.gradient_accumulation_steps:
             self.update_parameters()
@@ -125,46 +158,36 @@ class Trainer:
         self.comm_info["model_output_dict"] = output
 
     def update_parameters(self) -> None:
-        if self.scaler:
-            self.scaler.unscale_(self.optimizer)
         if self.cfg.clip_grad is not None:
+            self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.cfg.clip_grad)
-        if self.scaler is None:
-            self.optimizer.step()
-            self.scheduler.step()
-            return
-        self.scaler.step(self.optimizer)
         scale = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.get_scale() >= scale:  # a smaller scale: gradients overflowed, no step
             self.scheduler.step()
 
-    # Data -------------------------------------------------------------------------------------
-
     def build_train_loader(self) -> DataLoader:
         cfg, dataset = self.cfg, build_dataset(self.cfg.data.train)
-        workers = cfg.num_worker_per_gpu
         return self._loader(
             dataset,
-            batch_size=cfg.batch_size_per_gpu,
+            batch_size=cfg.batch_size,
             sampler=EpochSampler(len(dataset), cfg.seed),
-            collate_fn=partial(point_collate_fn, mix_prob=cfg.mix_prob),
-            worker_init_fn=partial(worker_init_fn, num_workers=workers, rank=0, seed=cfg.seed),
+            worker_init_fn=partial(worker_init_fn, seed=cfg.seed),
             drop_last=len(dataset) > cfg.batch_size,
-            persistent_workers=workers > 0,
+            persistent_workers=cfg.num_worker > 0,
         )
 
     def build_val_loader(self) -> DataLoader | None:
         if not self.cfg.evaluate:
             return None
-        dataset, size = build_dataset(self.cfg.data.val), self.cfg.batch_size_val_per_gpu
-        return self._loader(dataset, batch_size=size, collate_fn=collate_fn)
+        dataset = build_dataset(self.cfg.data.val)
+        return self._loader(dataset, batch_size=self.cfg.batch_size_val or 1)
 
     def _loader(self, dataset, **options) -> DataLoader:
-        workers = self.cfg.num_worker_per_gpu
-        options["pin_memory"] = self.device.type == "cuda"
         # On Linux fork, which is not the default from Python 3.14 on: workers that a fork server
         # starts do not notice that a training was killed, and stay.
-        if workers and sys.platform == "linux":
+        if self.cfg.num_worker and sys.platform == "linux":
             options["multiprocessing_context"] = "fork"
-        return DataLoader(dataset, num_workers=workers, **options)
+        options |= {"num_workers": self.cfg.num_worker, "collate_fn": collate_fn}
+        return DataLoader(dataset, pin_memory=self.device.type == "cuda", **options)

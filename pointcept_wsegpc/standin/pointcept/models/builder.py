@@ -1,11 +1,8 @@
-"""Registry of models and of the parts they share."""
-
 from copy import deepcopy
 
 from pointcept.utils.registry import Registry
 
 MODELS = Registry("models")
-MODULES = Registry("modules")
 
 
 def build_model(cfg):

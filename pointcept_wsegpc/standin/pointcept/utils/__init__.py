@@ -1,1 +1,0 @@
-"""Registries, configuration, logging, optimization and process helpers."""

@@ -3,16 +3,12 @@
 import torch.distributed as dist
 
 
-def _initialized() -> bool:
-    return dist.is_available() and dist.is_initialized()
-
-
 def get_world_size() -> int:
-    return dist.get_world_size() if _initialized() else 1
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def get_rank() -> int:
-    return dist.get_rank() if _initialized() else 0
+    return dist.get_rank() if get_world_size() > 1 else 0
 
 
 def is_main_process() -> bool:

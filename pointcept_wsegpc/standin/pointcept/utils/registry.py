@@ -1,5 +1,3 @@
-"""Registry of named components."""
-
 from __future__ import annotations
 
 import inspect
@@ -10,21 +8,19 @@ from pointcept.limits import NotInStandIn
 
 
 class Registry(_Registry):
-    """mmengine's registry; a name, or an argument of ours, that it does not hold is refused with a
-    pointer to Pointcept."""
+    """mmengine's registry; refuses names, and arguments of the stand-in's own, that it lacks."""
 
     def __init__(self, name: str):
         super().__init__(name, scope="pointcept")
 
     def build(self, cfg, *args, **kwargs):
         name = cfg.get("type")
-        if isinstance(name, str) and name not in self.module_dict:
-            raise NotInStandIn(f"{name!r} was not registered under {self.name} and is")
         kind = self.module_dict.get(name)
+        if isinstance(name, str) and kind is None:
+            raise NotInStandIn(f"{name!r} was not registered under {self.name} and is")
         if kind is not None and kind.__module__.startswith("pointcept."):
             parameters = inspect.signature(kind).parameters.values()
-            if all(parameter.kind != parameter.VAR_KEYWORD for parameter in parameters):
-                unknown = cfg.keys() - {"type", *(parameter.name for parameter in parameters)}
-                if unknown:
-                    raise NotInStandIn(f"{', '.join(sorted(unknown))} of {name} is")
+            unknown = cfg.keys() - {"type", *(parameter.name for parameter in parameters)}
+            if unknown and all(p.kind != p.VAR_KEYWORD for p in parameters):
+                raise NotInStandIn(f"{', '.join(sorted(unknown))} of {name} is")
         return super().build(cfg, *args, **kwargs)

@@ -1,7 +1,3 @@
-"""Registry of hooks."""
-
-from __future__ import annotations
-
 from pointcept.utils.registry import Registry
 
 HOOKS = Registry("hooks")

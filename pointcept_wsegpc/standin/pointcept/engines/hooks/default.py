@@ -1,6 +1,3 @@
-"""Base of all hooks: what the trainer calls, in this order."""
-
-
 class HookBase:
     """Override what you need; ``self.trainer`` is the trainer (a weak reference)."""
 
@@ -9,4 +6,5 @@ class HookBase:
     def _nothing(self):
         pass
 
+    # In the order in which the trainer calls them.
     before_train = before_epoch = before_step = after_step = after_epoch = after_train = _nothing

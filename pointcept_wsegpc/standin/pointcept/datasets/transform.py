@@ -1,14 +1,14 @@
 """Transforms of one sample, a dictionary of named arrays (N points, G voxels); settings follow it.
 
 Random ones draw from numpy's global generator, as Pointcept's do (which also use Python's): a data
-set that wants repeatable samples seeds both before it calls them.
+set that wants repeatable samples seeds both before it calls them. Lengths in meters, colors in
+0..255.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 
 import numpy as np
 import torch
@@ -53,32 +53,26 @@ def index_operator(data_dict: dict, index: np.ndarray) -> dict:
     return data_dict
 
 
-# Arrays -------------------------------------------------------------------------------------------
-
-
 @transform
-def Copy(data_dict, keys_dict=None):
-    """Keep what ``keys_dict`` names under a second name, ``{from: to}``."""
-    names = keys_dict or {"coord": "origin_coord", "segment": "origin_segment"}
-    return {**data_dict, **{new: deepcopy(data_dict[key]) for key, new in names.items()}}
+def Copy(data_dict, keys_dict):
+    """Keep the arrays that ``keys_dict`` names under a second name, ``{from: to}``."""
+    return {**data_dict, **{new: data_dict[key].copy() for key, new in keys_dict.items()}}
 
 
 @transform
 def ToTensor(data):
-    """Integers to int64, floats to float32, booleans stay, strings stay, containers recursively."""
+    """Integers to int64, floats to float32, booleans and strings stay, containers recursively."""
     if isinstance(data, (torch.Tensor, str)):
         return data
     if isinstance(data, Mapping):
         return {key: ToTensor(value) for key, value in data.items()}
     if isinstance(data, Sequence):
         return [ToTensor(value) for value in data]
-    if isinstance(data, (int, float)):
-        data = np.array([data])
-    if isinstance(data, np.ndarray) and data.dtype.kind in "buif":
-        types = {"b": torch.bool, "f": torch.float32}
-        return torch.from_numpy(data).to(types.get(data.dtype.kind, torch.int64))
-    kind = getattr(data, "dtype", type(data).__name__)
-    raise TypeError(f"A {kind} cannot become a tensor: expected numbers, strings or containers")
+    data = np.atleast_1d(data)
+    if data.dtype.kind not in "buif":
+        raise TypeError(f"got {data.dtype} for a tensor; expected numbers, strings or containers")
+    types = {"b": torch.bool, "f": torch.float32}
+    return torch.from_numpy(data).to(types.get(data.dtype.kind, torch.int64))
 
 
 @transform
@@ -87,7 +81,7 @@ def Collect(data_dict, keys, offset_keys_dict=None, **joined):
     float32; for each ``{name: key}`` of ``offset_keys_dict`` the number of rows of that key."""
     data = {key: data_dict[key] for key in ([keys] if isinstance(keys, str) else keys)}
     for name, key in (offset_keys_dict or {"offset": "coord"}).items():
-        data[name] = torch.tensor([data_dict[key].shape[0]])
+        data[name] = torch.tensor([len(data_dict[key])])
     for name, parts in joined.items():
         data[name.replace("_keys", "")] = torch.cat([data_dict[k].float() for k in parts], dim=1)
     return data
@@ -95,10 +89,14 @@ def Collect(data_dict, keys, offset_keys_dict=None, **joined):
 
 @transform
 def GridSample(
-    data_dict, grid_size=0.05, hash_type="fnv", mode="train", return_inverse=False,
+    data_dict,
+    grid_size=0.05,
+    hash_type="fnv",
+    mode="train",
+    return_inverse=False,
     return_grid_coord=False,
-):  # fmt: skip
-    """One random point per occupied voxel of edge ``grid_size`` meters.
+):
+    """One random point per occupied voxel of edge ``grid_size``.
 
     ``return_grid_coord`` adds ``grid_coord`` (G, 3), voxel indices from 0; ``return_inverse`` adds
     ``inverse`` (N,), the voxel of each original point. Voxels are compared exactly, so any
@@ -117,8 +115,7 @@ def GridSample(
         data_dict["inverse"][order] = inverse
     if return_grid_coord:
         data_dict["grid_coord"] = voxel[chosen]
-        valid = data_dict["index_valid_keys"]
-        data_dict["index_valid_keys"] = list(dict.fromkeys([*valid, "grid_coord"]))
+        data_dict["index_valid_keys"] = [*data_dict["index_valid_keys"], "grid_coord"]
     return data_dict
 
 
@@ -134,15 +131,6 @@ def SphereCrop(data_dict, point_max=80000, mode="random"):
 
 
 @transform
-def ShufflePoint(data_dict):
-    """Random order of the points."""
-    return index_operator(data_dict, np.random.permutation(len(data_dict["coord"])))
-
-
-# Coordinates and normals (N, 3) -------------------------------------------------------------------
-
-
-@transform
 def CenterShift(data_dict, apply_z=True):
     """Put the middle of the bounding box over the origin, and the floor at z = 0 if ``apply_z``."""
     low, high = data_dict["coord"].min(0), data_dict["coord"].max(0)
@@ -154,28 +142,27 @@ def CenterShift(data_dict, apply_z=True):
 @transform
 def RandomRotate(data_dict, angle=(-1, 1), center=None, axis="z", always_apply=False, p=0.5):
     """With probability ``p`` turn about ``axis`` by an angle drawn from ``angle`` · π radians,
-    around ``center`` (meters; None: the middle of the bounding box). Normals turn too."""
+    around ``center`` (None: the middle of the bounding box). Normals turn too."""
     if np.random.rand() >= (1 if always_apply else p):
         return data_dict
     coord, c = data_dict["coord"], "xyz".index(axis)
     center = (coord.min(0) + coord.max(0)) / 2 if center is None else center
     center = np.asarray(center, coord.dtype)
     radians = np.random.uniform(*angle) * np.pi
-    matrix, a, b = np.eye(3), (c + 1) % 3, (c + 2) % 3
+    matrix, a, b = np.eye(3, dtype=coord.dtype), (c + 1) % 3, (c + 2) % 3
     matrix[a, a] = matrix[b, b] = np.cos(radians)
     matrix[a, b], matrix[b, a] = -np.sin(radians), np.sin(radians)
-    turn = matrix.astype(coord.dtype).T
-    data_dict["coord"] = (coord - center) @ turn + center
+    data_dict["coord"] = (coord - center) @ matrix.T + center
     if "normal" in data_dict:
-        data_dict["normal"] = data_dict["normal"] @ turn
+        data_dict["normal"] = data_dict["normal"] @ matrix.T
     return data_dict
 
 
 @transform
-def RandomScale(data_dict, scale=(0.95, 1.05), anisotropic=False):
-    """Multiply coordinates by a factor drawn from ``scale``, one per axis if ``anisotropic``."""
-    factor = np.random.uniform(*scale, 3 if anisotropic else 1)
-    return {**data_dict, "coord": data_dict["coord"] * factor.astype(np.float32)}
+def RandomScale(data_dict, scale=(0.95, 1.05)):
+    """Multiply coordinates by a factor drawn from ``scale``."""
+    factor = np.float32(np.random.uniform(*scale))
+    return {**data_dict, "coord": data_dict["coord"] * factor}
 
 
 @transform
@@ -188,18 +175,15 @@ def RandomFlip(data_dict, p=0.5):
 
 @transform
 def RandomJitter(data_dict, sigma=0.01, clip=0.05):
-    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip`` (meters)."""
+    """Normal noise on coordinates: standard deviation ``sigma``, cut off at ``clip``."""
     noise = (sigma * np.random.standard_normal(data_dict["coord"].shape)).clip(-clip, clip)
     return {**data_dict, "coord": data_dict["coord"] + noise.astype(np.float32)}
-
-
-# Colors (N, 3) in 0..255 -------------------------------------------------------------------------
 
 
 def recolor(data_dict: dict, p: float, change) -> dict:
     """With probability ``p``, if there is color, ``change`` it."""
     if "color" in data_dict and np.random.rand() < p:
-        data_dict["color"] = change(data_dict["color"]).astype(np.float32)
+        data_dict["color"] = change(data_dict["color"]).clip(0, 255).astype(np.float32)
     return data_dict
 
 
@@ -209,10 +193,10 @@ def ChromaticAutoContrast(data_dict, p=0.2, blend_factor=None):
 
     def change(color):
         low, span = color.min(0), np.ptp(color, axis=0)
-        # A channel of one value cannot be stretched: only shifted, as Pointcept does.
-        stretched = (color - low) * np.where(span > 0, 255 / np.maximum(span, 1e-6), 1)
         if not span.any():
             return color
+        # A channel of one value cannot be stretched: only shifted, as Pointcept does.
+        stretched = (color - low) * np.where(span > 0, 255 / np.maximum(span, 1e-6), 1)
         blend = np.random.rand() if blend_factor is None else blend_factor
         return (1 - blend) * color + blend * stretched
 
@@ -222,24 +206,10 @@ def ChromaticAutoContrast(data_dict, p=0.2, blend_factor=None):
 @transform
 def ChromaticTranslation(data_dict, p=0.95, ratio=0.05):
     """Shift each channel by up to ``ratio`` of its range."""
-
-    def change(color):
-        return (color + np.random.uniform(-ratio, ratio, (1, 3)) * 255).clip(0, 255)
-
-    return recolor(data_dict, p, change)
+    return recolor(data_dict, p, lambda c: c + np.random.uniform(-ratio, ratio, (1, 3)) * 255)
 
 
 @transform
 def ChromaticJitter(data_dict, p=0.95, std=0.005):
     """Normal noise per point and channel, ``std`` of the range."""
-
-    def change(color):
-        return (color + np.random.standard_normal(color.shape) * std * 255).clip(0, 255)
-
-    return recolor(data_dict, p, change)
-
-
-@transform
-def NormalizeColor(data_dict):
-    """0..255 to 0..1."""
-    return data_dict | ({"color": data_dict["color"] / 255} if "color" in data_dict else {})
+    return recolor(data_dict, p, lambda c: c + np.random.standard_normal(c.shape) * std * 255)

@@ -1,1 +1,0 @@
-"""Losses that a configuration names under ``criteria``."""

@@ -27,40 +27,20 @@ SPLITS = ("train", "val")
 EVERY = {"large": 17}  # one scene in so many is checked; odd, as every fourth has the same theme
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split()]
-
-
 # Of the checked scenes of every size: checksum, and per split the points of each class, unlabeled
 # ones last, and the views.
 PUBLISHED: dict[str, dict] = {
-    "small": {
-        "checksum": "d666a805b2f03eb7",
-        "census": {
-            "train": _numbers(
-                "534459 205696 44390 47626 38132 54893 11655 72042 0 86926 0 "
-                "0 0 0 13171 0 8408 0 16494 0 121750 1408"
-            ),
-            "val": _numbers(
-                "136482 49203 8727 11045 7339 13725 2361 15890 0 27889 0 "
-                "0 0 0 2211 0 1921 0 3252 0 34715 352"
-            ),
-        },
-    },
-    "large": {
-        "checksum": "696a66055529dc92",
-        "census": {
-            "train": _numbers(
-                "684444 282102 61237 91331 34466 26539 12419 105199 55457 105002 8593 "
-                "34855 18684 12844 7023 21372 6978 4789 0 20106 173291 672"
-            ),
-            "val": _numbers(
-                "187956 75554 22427 22413 3708 0 0 25151 16005 8344 0 "
-                "0 14807 12633 0 0 4390 2486 0 10246 34253 168"
-            ),
-        },
-    },
-}
+    "small": {"checksum": "d666a805b2f03eb7", "census": {
+        "train": [534459, 205696, 44390, 47626, 38132, 54893, 11655, 72042, 0, 86926, 0,
+                  0, 0, 0, 13171, 0, 8408, 0, 16494, 0, 121750, 1408],
+        "val": [136482, 49203, 8727, 11045, 7339, 13725, 2361, 15890, 0, 27889, 0,
+                0, 0, 0, 2211, 0, 1921, 0, 3252, 0, 34715, 352]}},
+    "large": {"checksum": "696a66055529dc92", "census": {
+        "train": [684444, 282102, 61237, 91331, 34466, 26539, 12419, 105199, 55457, 105002, 8593,
+                  34855, 18684, 12844, 7023, 21372, 6978, 4789, 0, 20106, 173291, 672],
+        "val": [187956, 75554, 22427, 22413, 3708, 0, 0, 25151, 16005, 8344, 0,
+                0, 14807, 12633, 0, 0, 4390, 2486, 0, 10246, 34253, 168]}},
+}  # fmt: skip
 
 
 def scene_digest(scene: Scene) -> str:
@@ -112,11 +92,8 @@ def census(root, size: Size) -> dict[str, list[int]]:
 
 def largest_difference(found: dict, wanted: dict) -> float:
     """Of two censuses, in units of what is tolerated: up to 1 they are alike."""
-    worst = 0.0
-    for split in SPLITS:
-        a, b = np.array(found[split], float), np.array(wanted[split], float)
-        worst = max(worst, float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max()))
-    return worst
+    a, b = (np.array([counts[split] for split in SPLITS], float) for counts in (found, wanted))
+    return float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max())
 
 
 def verify(root, size: Size) -> str:

@@ -185,51 +185,48 @@ def test_comparisons_are_of_rows_of_the_table(name):
 # ------------------------------------------------------------------------------------------ command
 
 
-def test_recorded_options_are_read_as_they_were():
-    options = ["a=3", "b='3'", "c=x y", "d=(1, None)", "e=None", "f='None'"]
-    arguments = [
-        "views",
-        "--rows",
-        "1*",
-        "6",
-        "--options",
-        *options,
-        "--work-dir",
-        "x",
-        "--workers=2",
-    ]
-    args = ablation.parse_arguments(arguments)
-    command = ablation.recorded(args)
-    again = ablation.parse_arguments(shlex.split(command)[1:])
-    assert again.options == args.options and again.rows == ["1*", "6"]
-    assert "--work-dir" not in command and "--workers" not in command
+OPTIONS = ["a=3", "b='3'", "c=x y", "d=(1, None)", "e=None", "f='None'"]
+
+
+def listed(monkeypatch, *arguments):
+    """The stage one that a command line asks for, and the command recorded for it."""
+    seen = []
+    monkeypatch.setattr(ablation, "describe", lambda table, benchmark: seen.append(benchmark) or [])
+    main(*arguments, "--list")
+    return seen[0].stage_one
+
+
+def main(*arguments):
+    return ablation.command.main([str(word) for word in arguments], standalone_mode=False)
+
+
+def test_recorded_options_are_read_as_they_were(monkeypatch):
+    changes = listed(monkeypatch, "views", "--rows", "1*", "6", "--options", *OPTIONS)
+    assert (changes["b"], changes["c"], changes["d"]) == ("3", "x y", (1, None))
+    command = shlex.split(ablation.recorded("views", "synthetic", 3, ["1*", "6"], changes))
+    assert command[1:8] == ["views", "--dataset", "synthetic", "--seeds", "3", "--rows", "1*"]
+    assert listed(monkeypatch, *command[1:]) == changes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"),
+    ("finished", "partial", "name"),
     [
-        ([], "views"),
-        (["--seeds", "2"], "views"),
-        (["--seeds", "1"], "views-partial"),
-        (["--seeds", "2", "--report-only"], "views-partial"),
-        (["--rows", "6"], "views-partial"),
-        (["--options", "epoch=4"], "views-partial"),
-        (["--seeds", "1", "--rows", "6", "--options", "epoch=4", "--out", "mine"], "views"),
+        ({"3": [0, 1, 2], "6": [0, 1, 2]}, False, "views"),
+        ({"3": [0, 1], "6": [0, 1]}, False, "views"),
+        ({"3": [0], "6": [0]}, False, "views-partial"),
+        ({"3": [0, 1], "6": []}, False, "views-partial"),
+        ({"3": [0, 1], "6": [0]}, True, "views-partial"),
     ],
 )
-def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monkeypatch):
+def test_less_does_not_overwrite_the_whole_table(finished, partial, name, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
     rows = [{"label": "3", "seeds": [0, 1]}, {"label": "6", "seeds": [0]}]
-    write_json(tmp_path / "docs/results/synthetic/views.json", {"rows": rows})
-    args = ablation.parse_arguments(["views", *arguments])
-    seeds = list(range(args.seeds))
-    finished = {"3": seeds, "6": [] if args.report_only else seeds}
-    result = {"rows": [{"label": label, "seeds": found} for label, found in finished.items()]}
-    out, found = ablation.place(args, result)
-    assert found == name
-    assert out == (
-        Path("mine").resolve() if "mine" in arguments else tmp_path / "docs/results/synthetic"
-    )
+    folder = tmp_path / "docs/results/synthetic"
+    write_json(folder / "views.json", {"rows": rows})
+    rows = [{"label": label, "seeds": found} for label, found in finished.items()]
+    result = {"table": "views", "rows": rows}
+    assert ablation.place(result, "synthetic", None, partial) == (folder, name)
+    assert ablation.place(result, "synthetic", Path("mine"), partial) == (Path("mine"), "views")
 
 
 def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_path, monkeypatch):
@@ -237,21 +234,18 @@ def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_p
     options = [f"{key}={value}" for key, value in study.benchmark.stage_one.items()]
     row, out = rows_of("components")["CAM"], tmp_path / "out"
     finished(study, row, 1, tmp_path / "exp", **{"3d": 0.5, "3d_no_vote": 0.25, "2d": 0.2})
-    arguments = ["components", "--report-only", "--seeds", "2", "--options", *options]
-    with pytest.raises(ValueError, match="no row of components has finished"):
-        ablation.main([*arguments, "--work-dir", str(tmp_path / "no"), "--out", str(out)])
-    assert ablation.main([*arguments, "--work-dir", f"{tmp_path}/exp", "--out", str(out)]) == 0
+    arguments = ["components", "--report-only", "--seeds", 2, "--options", *options, "--out", out]
+    assert main(*arguments, "--work-dir", tmp_path / "no") == 1  # no row has finished
+    assert main(*arguments, "--work-dir", tmp_path / "exp") == 0
     names = {path.name for path in out.iterdir()}
     assert names == {f"components.{suffix}" for suffix in ("md", "tex", "json", "png")}
     result = read_json(out / "components.json")
     assert [row["seeds"] for row in result["rows"]] == [[1], *[[]] * 7]
     assert "/" not in result["where"]  # no folder of this machine
-    again = ablation.parse_arguments(shlex.split(result["command"])[1:])
-    assert dict(again.options) == study.benchmark.stage_one
     text = (out / "components.md").read_text()
     assert "| CAM | 25.0 | 50.0 | 20.0 | 90.0 |" in text
     (out / "components.md").unlink()
-    assert ablation.main([*arguments, "--work-dir", f"{tmp_path}/no", "--out", str(out)]) == 0
+    assert main(*arguments, "--work-dir", tmp_path / "no") == 0
     assert (out / "components.md").read_text() == text
 
 

@@ -7,6 +7,8 @@ along it, y into the room, z up.
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from . import fixtures, furniture
@@ -48,11 +50,8 @@ class Layout:
         if (box[0, :2] < -1e-6).any() or (box[1] > self.size).any():
             return False
         others = [other for other, owner in self._taken if owner is not ignore]
-        if not others:
-            return True
-        others = np.array(others)
-        overlap = (box[0] - GAP < others[:, 1]) & (box[1] + GAP > others[:, 0])
-        return not overlap.all(1).any()
+        low, high = np.array(others).reshape(-1, 2, 3).transpose(1, 0, 2)
+        return not ((box[0] - GAP < high) & (box[1] + GAP > low)).all(1).any()
 
     def put(self, model: Model) -> Model:
         self.objects.append(model)
@@ -61,18 +60,14 @@ class Layout:
 
     def optional(self, place, *args) -> None:
         """Places something that the room can do without."""
-        try:
+        with contextlib.suppress(DoesNotFit):
             place(*args)
-        except DoesNotFit:
-            return
 
     def against_wall(self, model: Model) -> Model:
         """On the floor with its back to a wall."""
 
         def propose():
-            side = int(self.rng.integers(4))
-            x = self._along(model, side)
-            return self.to_wall(model, side, x, self.rng.uniform(1, 2.5) * GAP)
+            return self.to_wall(model, *self._at_wall(model), self.rng.uniform(1, 2.5) * GAP)
 
         model = self._search(propose)
         if self._happens(self.difficulty.touching):
@@ -86,11 +81,7 @@ class Layout:
         return self._hang(self._perhaps_flat(model))
 
     def _hang(self, model: Model) -> Model:
-        def propose():
-            side = int(self.rng.integers(4))
-            return self.to_wall(model, side, self._along(model, side))
-
-        return self._search(propose)
+        return self._search(lambda: self.to_wall(model, *self._at_wall(model)))
 
     def anywhere(self, model: Model) -> Model:
         """On the floor, mostly about square to the walls, sometimes at any angle."""
@@ -129,17 +120,15 @@ class Layout:
         room_before = 0.85 if is_door else 0.1
         reserve = Model("", [np.array([[[left, 0, z0], [right, room_before, z1]]])])
 
-        def propose():
-            side = int(self.rng.integers(4))
-            x = self._along(model, side, corner_share=0.0)
-            sides.append((side, x))
-            return self.to_wall(reserve, side, x)
+        places: list[tuple[int, float]] = []
 
-        sides: list[tuple[int, float]] = []
+        def propose():
+            places.append(self._at_wall(model, corner_share=0.0))
+            return self.to_wall(reserve, *places[-1])
+
         reserved = self._search(propose)
-        side, x = sides[-1]
-        placed = self.to_wall(model, side, x)
-        self._replace_last(placed, reserved.bounds())
+        side, x = places[-1]
+        placed = self._replace_last(self.to_wall(model, side, x), reserved.bounds())
         self.openings[side].append((x + x0, x + x1, z0, z1, deep))
         if not is_door:
             self._windows.append((side, x, placed))
@@ -204,12 +193,13 @@ class Layout:
     def _perhaps_flat(self, model: Model) -> Model:
         return model.stretched(FLAT) if self._happens(self.difficulty.flat) else model
 
-    def _along(self, model: Model, side: int, corner_share: float = 0.4) -> float:
-        """A random x at which the model stays within its wall, some of the time in a corner."""
+    def _at_wall(self, model: Model, corner_share: float = 0.4) -> tuple[int, float]:
+        """A random wall, and an x at which the model stays within it, sometimes in a corner."""
+        side = int(self.rng.integers(4))
         (left, _, _), (right, _, _) = model.bounds()
         low, high = GAP - left, self.length(side) - right - GAP
         if high < low:
             raise DoesNotFit
         if self.rng.random() < corner_share:
-            return (low, high)[self.rng.integers(2)]
-        return self.rng.uniform(low, high)
+            return side, (low, high)[self.rng.integers(2)]
+        return side, self.rng.uniform(low, high)

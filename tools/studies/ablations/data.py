@@ -86,11 +86,10 @@ def fingerprint(benchmark: Benchmark) -> str:
     for scene in scene_dirs(root, SPLITS):
         total.update(f"{scene.parent.name}/{scene.name} {described(scene)}".encode())
         files = {path for name in ARRAYS for path in scene.glob(f"{name}.npy")}
-        for path in [*sorted(files), scene / "views.npz"]:
-            if path.is_file():
-                total.update(f"{path.name} {path.stat().st_size}".encode())
-                for piece in pieces(path):
-                    total.update(piece)
+        for path in [*sorted(files), *scene.glob("views.npz")]:
+            total.update(f"{path.name} {path.stat().st_size}".encode())
+            for piece in pieces(path):
+                total.update(piece)
     return total.hexdigest()[:12]
 
 

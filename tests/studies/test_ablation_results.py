@@ -202,6 +202,7 @@ def test_recorded_options_are_read_as_they_were(monkeypatch):
     [
         ({"3": [0, 1, 2], "6": [0, 1, 2]}, False, "views"),
         ({"3": [0, 1], "6": [0, 1]}, False, "views"),
+        ({"3": [], "6": []}, False, "views"),  # nothing is there: read, not written
         ({"3": [0], "6": [0]}, False, "views-partial"),
         ({"3": [0, 1], "6": []}, False, "views-partial"),
         ({"3": [0, 1], "6": [0]}, True, "views-partial"),
@@ -213,7 +214,7 @@ def test_less_does_not_overwrite_the_whole_table(finished, partial, name, tmp_pa
     folder = tmp_path / "docs/results/synthetic"
     write_json(folder / "views.json", {"rows": rows})
     rows = [{"label": label, "seeds": found} for label, found in finished.items()]
-    result = {"table": "views", "rows": rows}
+    result = {"table": "views", "rows": rows, "failures": {}}
     assert ablation.place(result, "synthetic", None, partial) == (folder, name)
     assert ablation.place(result, "synthetic", Path("mine"), partial) == (Path("mine"), "views")
 

@@ -73,7 +73,7 @@ def command(
     runner = None if report_only else run_table(*run, workers, say)
     result = table_result(*run, recorded(table, dataset, seeds, rows, changes), runner)
     folder, result["table"] = place(result, dataset, out, partial=bool(rows or options))
-    if not result["failures"] and not any(row["seeds"] for row in result["rows"]):
+    if is_empty(result):
         stored = folder / f"{result['table']}.json"
         if not stored.is_file():
             raise ValueError(f"no row of {table} has finished in {work_dir}; run it first")
@@ -100,6 +100,11 @@ def recorded(table: str, dataset: str, seeds: int, rows=(), changes=None) -> str
     return shlex.join(words)
 
 
+def is_empty(result: dict) -> bool:
+    """Whether nothing has finished, nor failed."""
+    return not result["failures"] and not any(row["seeds"] for row in result["rows"])
+
+
 def place(result: dict, dataset: str, out: Path | None, partial: bool) -> tuple[Path, str]:
     """Folder and name of a table: another name if it is less than what is, or belongs, there."""
     if out:
@@ -108,7 +113,9 @@ def place(result: dict, dataset: str, out: Path | None, partial: bool) -> tuple[
     there = out / f"{result['table']}.json"
     rows = read_json(there)["rows"] if there.is_file() else []
     found = {row["label"]: row["seeds"] for row in result["rows"]}
-    fewer = any(set(row["seeds"]) - set(found.get(row["label"], ())) for row in rows)
+    fewer = not is_empty(result) and any(
+        set(row["seeds"]) - set(found.get(row["label"], ())) for row in rows
+    )
     return out, f"{result['table']}-partial" if partial or fewer else result["table"]
 
 

@@ -99,7 +99,7 @@ class Scene:
 
     @property
     def raw(self) -> Path:
-        """Where its raw scan lies while it is made; in the layout of a raw data set."""
+        """Where its raw scan lies meanwhile, in the layout of a raw data set."""
         return self.root / PARTIAL / "raw" / self.name
 
     @property

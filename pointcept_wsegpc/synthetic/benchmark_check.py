@@ -1,12 +1,12 @@
 """Whether a SynthRooms data root equals the published one.
 
-Two answers. The checksum hashes the arrays that decide results: points rounded to millimeters,
-colors, labels, poses, depth and label images; color images are skipped, because a JPEG's bytes
-are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
-millions of values some always lie at its edge: another ray caster or mathematics library may see a
-vertex more or less. So the census, points of each class and views of each split, is compared as
-well, with a tolerance: if they match, the rooms are the same; colors and poses are not covered.
-Of the large size, which takes hours to make, both are of every 17th scene: one generator makes all.
+Two comparisons. The checksum hashes the arrays that decide results: points rounded to millimeters,
+colors, labels, poses, depth and label images, but no color images, since a JPEG depends on its
+encoder. Equal checksums mean equal data. Rounding does not make a hash tolerant: of millions of
+values some always lie at its edge, and another ray caster or math library may see a vertex more or
+less. So a census, the points of each class and the views of each split, is compared with a
+tolerance: if it matches, the rooms are the same; it does not cover colors and poses. The large size
+takes hours to make, so both are taken over every 17th scene.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def checksum(root, size: Size) -> str:
 
 
 def census(root, size: Size) -> dict[str, list[int]]:
-    """Of the checked scenes of each split: points of each class, points without one, views."""
+    """Per split, over the checked scenes: points of each class, points without one, views."""
     num_classes = len(TABLE)
     counts = {split: np.zeros(num_classes + 2, np.int64) for split in SPLITS}
     for scene in checked(root, size).values():
@@ -91,7 +91,7 @@ def census(root, size: Size) -> dict[str, list[int]]:
 
 
 def largest_difference(found: dict, wanted: dict) -> float:
-    """Of two censuses, in units of what is tolerated: up to 1 they are alike."""
+    """The largest difference of two censuses, in units of the tolerance."""
     a, b = (np.array([counts[split] for split in SPLITS], float) for counts in (found, wanted))
     return float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max())
 

@@ -144,7 +144,7 @@ def make_scene(root, settings: SynthesisSettings, index: int) -> str:
 
 
 def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
-    """axisAlignment (4, 4) as it will be printed, and the transform from room to raw (4, 4)."""
+    """axisAlignment (4, 4), rounded as printed, and the transform from room to raw (4, 4)."""
     yaw = rng.uniform(0.15, np.pi / 2 - 0.15) + rng.integers(4) * np.pi / 2
     cos, sin = np.cos(yaw), np.sin(yaw)
     alignment = np.eye(4)
@@ -157,7 +157,7 @@ def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
-    """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
+    """Two pinhole cameras at one place, within 1 % of ScanNet's nominal intrinsics."""
 
     def intrinsic(size, focal, full):
         matrix, scale = np.eye(4), np.array(size) / full

@@ -55,7 +55,7 @@ def sink(rng) -> Model:
 
 
 def bowl_sink(rng, z: float = 0.0) -> Model:
-    """A bowl with a tap whose underside is at height z: stands on a counter, or on a pedestal."""
+    """A bowl with a tap whose underside is at height z: it stands on a counter or a pedestal."""
     r, h, paint = rng.uniform(0.2, 0.26), rng.uniform(0.14, 0.2), make_paint(rng, "white", "gray")
     center, oval = (0, 0.26), (1.1, 0.85)
     radius, height = (
@@ -83,7 +83,7 @@ def counter(rng) -> Model:
 
 
 def door(rng) -> Model:
-    """Frame and a leaf set back in its opening; the opening is what is inside the frame."""
+    """A frame, and a leaf set back in its opening."""
     w, z, deep = rng.uniform(0.78, 0.95), rng.uniform(1.95, 2.1), rng.uniform(0.05, 0.09)
     leaf, trim = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "white")
     model = Model(pick(rng, "door", "doorframe"))
@@ -119,7 +119,7 @@ def window(rng) -> Model:
 
 
 def _framed(model: Model, width, thick, paint) -> Model:
-    """Adds the casing around the model's opening."""
+    """Add the casing around the model's opening."""
     left, right, low, high, _ = model.opening
     for x in (left - width, right):
         model.add(shapes.box((x, 0, low), (x + width, thick, high)), paint)

@@ -1,4 +1,4 @@
-"""Placing objects in a room without overlap.
+"""Places objects in a room without overlap.
 
 Every placed object occupies its axis-aligned box; doors and windows also keep the space before
 them free. Walls are numbered 0..3 anticlockwise, starting at y = 0; in the frame of a wall x runs
@@ -27,7 +27,7 @@ class DoesNotFit(Exception):
 
 
 class Layout:
-    """The objects placed so far, and the boxes that they keep others out of."""
+    """The objects placed so far, and the boxes that they keep free of others."""
 
     def __init__(self, rng: np.random.Generator, size: np.ndarray, difficulty: Difficulty = PLAIN):
         self.rng, self.size, self.difficulty = rng, size, difficulty
@@ -40,7 +40,7 @@ class Layout:
         return self.size[side % 2]
 
     def to_wall(self, model: Model, side: int, x: float, gap: float = 0.0) -> Model:
-        """From the frame of wall `side`, moved along it by x, to the room's frame."""
+        """Move a model from the frame of wall `side`, at x along it, to the room's frame."""
         width, depth, _ = self.size
         corner = ((0, 0, 0), (width, 0, 0), (width, depth, 0), (0, depth, 0))[side]
         yaw = side * np.pi / 2
@@ -59,12 +59,12 @@ class Layout:
         return model
 
     def optional(self, place, *args) -> None:
-        """Places something that the room can do without."""
+        """Place something if it fits."""
         with contextlib.suppress(DoesNotFit):
             place(*args)
 
     def against_wall(self, model: Model) -> Model:
-        """On the floor with its back to a wall."""
+        """Put it on the floor with its back to a wall."""
 
         def propose():
             return self.to_wall(model, *self._at_wall(model), self.rng.uniform(1, 2.5) * GAP)
@@ -77,14 +77,14 @@ class Layout:
         return model
 
     def on_wall(self, model: Model) -> Model:
-        """Hung on a wall at the height that it already has."""
+        """Hang it on a wall at the height that it already has."""
         return self._hang(self._perhaps_flat(model))
 
     def _hang(self, model: Model) -> Model:
         return self._search(lambda: self.to_wall(model, *self._at_wall(model)))
 
     def anywhere(self, model: Model) -> Model:
-        """On the floor, mostly about square to the walls, sometimes at any angle."""
+        """Put it on the floor, mostly square to the walls, sometimes at any angle."""
 
         def propose():
             yaw = self.rng.integers(4) * np.pi / 2 + self.rng.normal(0, 0.06)
@@ -99,7 +99,7 @@ class Layout:
         return model
 
     def on_top(self, host: Model, model: Model, turn: float = 0.3) -> Model:
-        """On the free surface of another object, its back to the host's, give or take `turn`."""
+        """Put it on the free surface of another object, facing as that does up to about `turn`."""
 
         def propose():
             turned = model.placed([0, 0, 0], self.rng.normal(0, turn))
@@ -112,7 +112,7 @@ class Layout:
         return self._search(propose, ignore=host)
 
     def opening(self, model: Model) -> None:
-        """A door or a window: cuts its wall and keeps free what is before it."""
+        """Cut a door or a window into a wall and keep the space in front of it free."""
         model = self._perhaps_flat(model)
         x0, x1, z0, z1, deep = model.opening
         is_door = z0 == 0
@@ -134,7 +134,7 @@ class Layout:
             self._windows.append((side, x, placed))
 
     def curtain(self, model: Model) -> None:
-        """Mostly at one side of a window, which it may cover in part; else on a free wall."""
+        """Hang it beside a window, which it may partly cover, or on a free wall."""
         model = self._perhaps_flat(model)
         self.rng.shuffle(self._windows)
         for side, x, window in self._windows:
@@ -145,7 +145,7 @@ class Layout:
         self._hang(model)
 
     def shower(self, tub: Model | None) -> None:
-        """A shower curtain before the bathtub, or around a corner of its own."""
+        """Hang a shower curtain in front of the bathtub, or around a corner of its own."""
         if tub is None:
             self.against_wall(fixtures.shower_curtain(self.rng))
             return
@@ -155,7 +155,7 @@ class Layout:
         self.put(placed)
 
     def chairs(self, hosts: list[Model]) -> None:
-        """One to four chairs, pushed towards desks and tables where these have places free."""
+        """Put one to four chairs, at desks and tables where these have free seats."""
         wanted, found = int(self.rng.integers(1, 5)), 0
         seats = [(host, seat) for host in hosts for seat in host.seats]
         self.rng.shuffle(seats)
@@ -173,7 +173,7 @@ class Layout:
             self.optional(self.anywhere, furniture.chair(self.rng))
 
     def _search(self, propose, ignore: Model | None = None) -> Model:
-        """Puts the first proposal that is free; propose() -> Model in the room's frame."""
+        """Put the first proposal that is free; propose() returns a Model in the room's frame."""
         for _ in range(TRIES):
             model = propose()
             if self.is_free(model.bounds(), ignore):
@@ -181,13 +181,13 @@ class Layout:
         raise DoesNotFit
 
     def _replace_last(self, model: Model, box: np.ndarray | None = None) -> Model:
-        """Puts a changed model in the place of the one put last."""
+        """Replace the model put last with a changed one."""
         self.objects[-1] = model
         self._taken[-1] = (model.bounds() if box is None else box, model)
         return model
 
     def _happens(self, chance: float) -> bool:
-        """A draw; none where the chance is 0, so that plain rooms stay as they are."""
+        """Draw, but not where the chance is 0, so that plain rooms stay as they are."""
         return chance > 0 and self.rng.random() < chance
 
     def _perhaps_flat(self, model: Model) -> Model:

@@ -35,7 +35,7 @@ def hand_held_path(room: Room, frames: int, rng: np.random.Generator) -> np.ndar
 
 
 def _walk(room: Room, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The closed curve, of a few tried, that comes through the least furniture, (F, 3)."""
+    """Positions (F, 3) on the closed curve, of a few tried, that meets the least furniture."""
     best, fewest = None, np.inf
     dense = np.linspace(0, 1, 200)
     for attempt in range(30):

@@ -56,7 +56,7 @@ def run(args):
     sizes = inputs.QUICK if args.quick else inputs.Sizes()
     inputs.prepared_scene(args.cache, sizes)
     if unknown := set(args.only or ()) - set(CASES):
-        sys.exit(f"--only {unknown.pop()}: no such case; choose of {', '.join(CASES)}")
+        sys.exit(f"--only {unknown.pop()}: no such case; choose from {', '.join(CASES)}")
     names = args.only or CASES
     builders = {name: functools.partial(CASES[name], sizes, args.cache) for name in names}
     # First all memory: a child must be forked before this process has started any thread.

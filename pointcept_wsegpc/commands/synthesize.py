@@ -29,15 +29,7 @@ def command(out, num_train, num_val, seed, points, frames, color_size, depth_siz
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if not (out / "synthetic.json").is_file():  # else it is ours, and checked
         claim(out, "synthesize", LISTS)
-    made = generate_dataset(
-        out,
-        num_train,
-        num_val,
-        seed,
-        points,
-        frames,
-        color_size[::-1],
-        depth_size[::-1],
-        workers,
-    )
+    sizes = {"color_size": color_size[::-1], "depth_size": depth_size[::-1]}
+    counts = {"seed": seed, "points": points, "frames": frames}
+    made = generate_dataset(out, num_train, num_val, workers=workers, **counts, **sizes)
     click.echo(f"{len(made)} scenes made, {num_train + num_val} in {out}")

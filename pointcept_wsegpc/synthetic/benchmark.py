@@ -9,38 +9,35 @@ changes them is a new version.
 
 from __future__ import annotations
 
-import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..captures.base import prepare
 from ..captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from ..contracts.scene import PARTIAL, is_prepared
-from ..files import read_json, write_json
+from . import scans
 from .rooms.difficulty import Difficulty
 from .scans import SynthesisSettings, make_scene, write_label_table
 
 VERSION = 1
 NOTE = "synthrooms.json"  # in the data root: which version and size it holds
 
-logger = logging.getLogger(__name__)
-
-CROWDED = Difficulty(
-    touching=0.9,
-    flat=0.45,
-    clutter=1.5,
-    leaning=1.0,
-    camouflage=0.4,
-    noise=1.25,
-    fusion=0.03,
-    holes=6.0,
-)
+HARD = {
+    "touching": 0.9,
+    "clutter": 1.5,
+    "leaning": 1.0,
+    "noise": 1.25,
+    "fusion": 0.03,
+    "holes": 6.0,
+}
+CROWDED = Difficulty(flat=0.45, camouflage=0.4, **HARD)
+PLAINER = Difficulty(flat=0.3, camouflage=0.2, **HARD)
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many scenes of which seed; how they are scanned, and how they are prepared."""
+    """How many scenes, how they are scanned, and how they are prepared."""
 
     name: str
     train: int
@@ -54,8 +51,6 @@ class Size:
         return {"version": VERSION, "size": self.name, **counts, "scans": self.scans.record()}
 
 
-# For two CPU cores: what a few hundred iterations can learn. Fewer classes, seen more often, that
-# paint deceives about less.
 FEW = (
     "bed",
     "sofa",
@@ -68,10 +63,9 @@ FEW = (
     "chair",
     "door",
 )
-PLAINER = replace(CROWDED, flat=0.3, camouflage=0.2)
-
 SIZES = {
-    # Small views, and no more points than coarse voxels need.
+    # For two CPU cores, what a few hundred iterations can learn: small views, no more points than
+    # coarse voxels need, fewer classes, seen more often, that paint deceives about less.
     "small": Size(
         "small",
         64,
@@ -92,7 +86,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene of the benchmark: its number, and where it goes."""
+    """A scene of the benchmark."""
 
     index: int
     split: str
@@ -105,7 +99,7 @@ class Scene:
 
     @property
     def raw(self) -> Path:
-        """Where its raw scan lies while it is made; in the layout of a raw data set."""
+        """Where its raw scan lies meanwhile, in the layout of a raw data set."""
         return self.root / PARTIAL / "raw" / self.name
 
     @property
@@ -128,15 +122,7 @@ def scenes(root, size: Size) -> dict[str, Scene]:
 
 def claim(root, size: Size) -> None:
     """Record in the data root what it holds; ValueError if it holds something else."""
-    note = Path(root) / NOTE
-    if not note.exists():
-        write_json(note, size.record())
-    elif (found := read_json(note)) != size.record():
-        what = f"version {found.get('version')} {found.get('size')}"
-        raise ValueError(
-            f"{note}: holds SynthRooms {what} with other settings than version {VERSION} "
-            f"{size.name}; choose another folder"
-        )
+    scans.claim(Path(root) / NOTE, size.record())
 
 
 def is_made(scene: Scene) -> bool:

@@ -1,12 +1,12 @@
 """Whether a SynthRooms data root equals the published one.
 
-Two answers. The checksum hashes the arrays that decide results: points rounded to millimeters,
-colors, labels, poses, depth and label images; color images are skipped, because a JPEG's bytes
-are the encoder's. Equal checksums: the same data. But no rounding makes a hash tolerant, as among
-millions of values some always lie at its edge: another ray caster or mathematics library may see a
-vertex more or less. So the census, points of each class and views of each split, is compared as
-well, with a tolerance: if they match, the rooms are the same; colors and poses are not covered.
-Of the large size, which takes hours to make, both are of every 17th scene: one generator makes all.
+Two comparisons. The checksum hashes the arrays that decide results: points rounded to millimeters,
+colors, labels, poses, depth and label images, but no color images, since a JPEG depends on its
+encoder. Equal checksums mean equal data. Rounding does not make a hash tolerant: of millions of
+values some always lie at its edge, and another ray caster or math library may see a vertex more or
+less. So a census, the points of each class and the views of each split, is compared with a
+tolerance: if it matches, the rooms are the same; it does not cover colors and poses. The large size
+takes hours to make, so both are taken over every 17th scene.
 """
 
 from __future__ import annotations
@@ -27,40 +27,20 @@ SPLITS = ("train", "val")
 EVERY = {"large": 17}  # one scene in so many is checked; odd, as every fourth has the same theme
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split()]
-
-
 # Of the checked scenes of every size: checksum, and per split the points of each class, unlabeled
 # ones last, and the views.
 PUBLISHED: dict[str, dict] = {
-    "small": {
-        "checksum": "d666a805b2f03eb7",
-        "census": {
-            "train": _numbers(
-                "534459 205696 44390 47626 38132 54893 11655 72042 0 86926 0 "
-                "0 0 0 13171 0 8408 0 16494 0 121750 1408"
-            ),
-            "val": _numbers(
-                "136482 49203 8727 11045 7339 13725 2361 15890 0 27889 0 "
-                "0 0 0 2211 0 1921 0 3252 0 34715 352"
-            ),
-        },
-    },
-    "large": {
-        "checksum": "696a66055529dc92",
-        "census": {
-            "train": _numbers(
-                "684444 282102 61237 91331 34466 26539 12419 105199 55457 105002 8593 "
-                "34855 18684 12844 7023 21372 6978 4789 0 20106 173291 672"
-            ),
-            "val": _numbers(
-                "187956 75554 22427 22413 3708 0 0 25151 16005 8344 0 "
-                "0 14807 12633 0 0 4390 2486 0 10246 34253 168"
-            ),
-        },
-    },
-}
+    "small": {"checksum": "d666a805b2f03eb7", "census": {
+        "train": [534459, 205696, 44390, 47626, 38132, 54893, 11655, 72042, 0, 86926, 0,
+                  0, 0, 0, 13171, 0, 8408, 0, 16494, 0, 121750, 1408],
+        "val": [136482, 49203, 8727, 11045, 7339, 13725, 2361, 15890, 0, 27889, 0,
+                0, 0, 0, 2211, 0, 1921, 0, 3252, 0, 34715, 352]}},
+    "large": {"checksum": "696a66055529dc92", "census": {
+        "train": [684444, 282102, 61237, 91331, 34466, 26539, 12419, 105199, 55457, 105002, 8593,
+                  34855, 18684, 12844, 7023, 21372, 6978, 4789, 0, 20106, 173291, 672],
+        "val": [187956, 75554, 22427, 22413, 3708, 0, 0, 25151, 16005, 8344, 0,
+                0, 14807, 12633, 0, 0, 4390, 2486, 0, 10246, 34253, 168]}},
+}  # fmt: skip
 
 
 def scene_digest(scene: Scene) -> str:
@@ -99,7 +79,7 @@ def checksum(root, size: Size) -> str:
 
 
 def census(root, size: Size) -> dict[str, list[int]]:
-    """Of the checked scenes of each split: points of each class, points without one, views."""
+    """Per split, over the checked scenes: points of each class, points without one, views."""
     num_classes = len(TABLE)
     counts = {split: np.zeros(num_classes + 2, np.int64) for split in SPLITS}
     for scene in checked(root, size).values():
@@ -111,12 +91,9 @@ def census(root, size: Size) -> dict[str, list[int]]:
 
 
 def largest_difference(found: dict, wanted: dict) -> float:
-    """Of two censuses, in units of what is tolerated: up to 1 they are alike."""
-    worst = 0.0
-    for split in SPLITS:
-        a, b = np.array(found[split], float), np.array(wanted[split], float)
-        worst = max(worst, float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max()))
-    return worst
+    """The largest difference of two censuses, in units of the tolerance."""
+    a, b = (np.array([counts[split] for split in SPLITS], float) for counts in (found, wanted))
+    return float((np.abs(a - b) / np.maximum(TOLERANCE * b, 20)).max())
 
 
 def verify(root, size: Size) -> str:

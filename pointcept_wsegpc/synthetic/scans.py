@@ -39,10 +39,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SynthesisSettings:
-    """What decides a scene, together with its index. Sizes are (width, height) in pixels.
+    """What decides a scene, together with its index.
 
-    classes: names of rooms.room.FREQUENCY, those that rooms are furnished from; none: all.
-    classes_per_room: least and most of them.
+    points: vertices of the mesh, about. color_size, depth_size: (width, height) in pixels.
+    classes: names of rooms.room.FREQUENCY that rooms are furnished from; none: all.
+    classes_per_room: fewest and most of them.
     """
 
     seed: int = 0
@@ -55,7 +56,7 @@ class SynthesisSettings:
     classes_per_room: tuple[int, int] = CLASS_RANGE
 
     def record(self) -> dict:
-        """As JSON gives it back; what is as in the plain rooms goes without saying."""
+        """As JSON gives it back, without what is as in the plain rooms."""
         record, plain = asdict(self), asdict(SynthesisSettings())
         for name in ("difficulty", "classes", "classes_per_room"):
             if record[name] == plain[name]:
@@ -68,50 +69,33 @@ class SynthesisSettings:
 
 
 def generate_dataset(
-    root,
-    num_train: int = 24,
-    num_val: int = 8,
-    seed: int = 0,
-    points: int = 30_000,
-    frames: int = 40,
-    color_size: tuple[int, int] = (216, 162),
-    depth_size: tuple[int, int] = (160, 120),
-    workers: int = 1,
-    *,
-    scheduler: str | None = None,
-    difficulty: Difficulty = PLAIN,
+    root, num_train: int, num_val: int, *, workers: int = 1, **settings
 ) -> list[str]:
-    """Writes the data set under `root` and returns the names of the scenes made by this call.
+    """Write the data set under `root`; returns the names of the scenes made by this call.
 
     Scenes that are there already are kept, so an interrupted run continues and a larger number
-    extends the set; other settings than those of the scenes that are there raise ValueError, as
-    does a scene that could not be made. About `points` vertices a scene. workers, scheduler: see
-    `jobs.scenes.run_jobs`.
+    extends the set. workers: processes. settings: of SynthesisSettings.
+
+    Raises:
+        ValueError: fewer than MIN_FRAMES frames, other settings than those of the scenes that are
+            there, or a scene could not be made.
     """
-    if frames < MIN_FRAMES:
-        raise ValueError(f"frames={frames}: expected at least {MIN_FRAMES} per scene")
-    root = Path(root)
-    settings = SynthesisSettings(
-        seed, points, frames, tuple(color_size), tuple(depth_size), difficulty
-    )
-    _claim(root, settings)
+    root, settings = Path(root), SynthesisSettings(**settings)
+    if settings.frames < MIN_FRAMES:
+        raise ValueError(f"frames={settings.frames}: expected at least {MIN_FRAMES} per scene")
+    claim(root / "synthetic.json", settings.record())
     names = [f"scene{index:04d}_00" for index in range(num_train + num_val)]
-    missing = [i for i, name in enumerate(names) if not (root / "scans" / name).is_dir()]
+    missing = {n: i for i, n in enumerate(names) if not (root / "scans" / n).is_dir()}
     if len(missing) < len(names):
-        logger.info("%s: keeps %d scenes that are there", root, len(names) - len(missing))
-    outcome = run_jobs(
-        functools.partial(make_scene, root, settings),
-        {names[index]: index for index in missing},
-        workers=workers,
-        title="synthetic scenes",
-        scheduler=scheduler,
-    )
+        logger.info("%s: %d scenes are there, and kept", root, len(names) - len(missing))
+    make = functools.partial(make_scene, root, settings)
+    outcome = run_jobs(make, missing, workers=workers, title="synthetic scenes")
     if outcome.failed:
         raise ValueError(outcome.summary())
     write_label_table(root, settings)
     for split, part in (("train", names[:num_train]), ("val", names[num_train:])):
         _write_text(root / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in part))
-    return [names[index] for index in missing]
+    return list(missing)
 
 
 def write_label_table(root, settings: SynthesisSettings) -> None:
@@ -120,21 +104,19 @@ def write_label_table(root, settings: SynthesisSettings) -> None:
     _write_text(Path(root) / "scannetv2-labels.combined.tsv", table)
 
 
-def _claim(root: Path, settings: SynthesisSettings) -> None:
-    """Notes the settings in the root, or checks that they are the ones noted there."""
-    wanted = settings.record()
-    note = root / "synthetic.json"
+def claim(note: Path, record: dict) -> None:
+    """Record in a JSON file how a folder's scenes are made; ValueError if it says otherwise."""
     if not note.exists():
-        write_json(note, wanted)
-    elif (found := read_json(note)) != wanted:
+        write_json(note, record)
+    elif (found := read_json(note)) != record:
         raise ValueError(
-            f"{note}: scenes made with {found}, asked for {wanted}; "
-            "use the same settings or another root"
+            f"{note}: scenes made with {found}, asked for {record}; "
+            "use the same settings or choose another folder"
         )
 
 
 def make_scene(root, settings: SynthesisSettings, index: int) -> str:
-    """Writes scene `index` whole or not at all; returns its name."""
+    """Write scene `index` whole or not at all; returns its name."""
     name = f"scene{index:04d}_00"
     folder = Path(root) / "scans" / name
     partial = folder.with_name(f".{name}.partial")
@@ -162,7 +144,7 @@ def make_scene(root, settings: SynthesisSettings, index: int) -> str:
 
 
 def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
-    """axisAlignment (4, 4) as it will be printed, and the transform from room to raw (4, 4)."""
+    """axisAlignment (4, 4), rounded as printed, and the transform from room to raw (4, 4)."""
     yaw = rng.uniform(0.15, np.pi / 2 - 0.15) + rng.integers(4) * np.pi / 2
     cos, sin = np.cos(yaw), np.sin(yaw)
     alignment = np.eye(4)
@@ -175,7 +157,7 @@ def _random_frame(room: Room, rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
-    """Two pinhole cameras at one place, ScanNet's nominal intrinsics give or take a per cent."""
+    """Two pinhole cameras at one place, within 1 % of ScanNet's nominal intrinsics."""
 
     def intrinsic(size, focal, full):
         matrix, scale = np.eye(4), np.array(size) / full
@@ -189,7 +171,7 @@ def _cameras(settings: SynthesisSettings, rng) -> SensHeader:
 
 
 def _frames(caster, header: SensHeader, poses, raw_from_room, noise: float, rng):
-    """Renders and packs frame after frame; some lose their pose, one its depth."""
+    """Render and pack the frames one by one; some have no pose, one has no depth."""
     count = len(poses)
     bad = 1 + rng.permutation(count - 1)[: 1 + max(1, count // 16)]
     blank, lost = bad[0], bad[1:]

@@ -104,17 +104,14 @@ def test_finished_stage_one_is_shown_without_stage_two(study, tmp_path):
 
 def test_partition_quality_is_of_the_rows_regions(study, tmp_path):
     rows = rows_of("partitions")
-    root = Path(study.benchmark.data_root)
-    found, strict = data.quality(root)
-    assert 0 < strict < found < 1
+    found, strict = data.quality(Path(study.benchmark.data_root))
     both = results.row_partition(study, rows["growing"], tmp_path)
     assert both == {"partition": found, "partition strict": strict}
     study.regions(rows["point-wise"]).run(tmp_path, None, resume=False)
     alone = results.row_partition(study, rows["point-wise"], tmp_path)
     assert alone == {"partition": 1, "partition strict": 0}
     assert results.row_partition(study, rows_of("components")["CAM"], tmp_path) == {}
-    for seed in (0, 1):
-        finished(study, rows["growing"], seed, tmp_path, **{"3d": 0.5})
+    finished(study, rows["growing"], 0, tmp_path, **{"3d": 0.5})
     metrics = results.row_result(study, rows["growing"], [0, 1], tmp_path)["metrics"]
     assert metrics["partition"]["values"] == [pytest.approx(100 * found, abs=1e-3)]
 
@@ -140,25 +137,17 @@ def test_comparisons_are_of_the_same_seed():
     )
     more, beyond = results.compare(asked, rows)
     assert (more["what"], more["row"], more["over"], more["less"]) == ("more", "RPC", "CAM", None)
-    assert more["metrics"].keys() == {"a"}
-    found = more["metrics"]["a"]
-    assert found["values"] == [1.0, 4.0] and found["seeds"] == [1, 2]
-    assert found["mean"] == 2.5 and found["spread"] == pytest.approx(4.5**0.5)
-    assert dict(zip(*(beyond["metrics"]["a"][k] for k in ("seeds", "values")), strict=True)) == {
-        1: 18.0, 2: 12.0,
-    }  # fmt: skip
+    assert more["metrics"] == {"a": results.summary({1: 1.0, 2: 4.0})}
+    assert results.values(beyond, "a") == {1: 18.0, 2: 12.0}
 
 
 def test_stage_two_is_compared_with_the_stage_one_of_its_labels():
     one = {"val stage one": {0: 30.0, 1: 20.0}, "val stage one voted": {0: 40.0, 1: 25.0}}
-    rows = [
-        of_row("CAM", **one, **{"val stage two": {1: 28.0}}),
-        of_row("CMG", **one),
-    ]
+    rows = [of_row("CAM", **one, **{"val stage two": {1: 28.0}}), of_row("CMG", **one)]
     (gain,) = results.stage_two_gains(rows)
     assert gain["row"] == "CAM"
-    assert gain["metrics"]["val stage one"]["values"] == [8.0]
-    assert gain["metrics"]["val stage one voted"]["values"] == [3.0]
+    values = {name: summary["values"] for name, summary in gain["metrics"].items()}
+    assert values == {"val stage one": [8.0], "val stage one voted": [3.0]}
 
 
 def test_span_of_rows():
@@ -185,51 +174,49 @@ def test_comparisons_are_of_rows_of_the_table(name):
 # ------------------------------------------------------------------------------------------ command
 
 
-def test_recorded_options_are_read_as_they_were():
-    options = ["a=3", "b='3'", "c=x y", "d=(1, None)", "e=None", "f='None'"]
-    arguments = [
-        "views",
-        "--rows",
-        "1*",
-        "6",
-        "--options",
-        *options,
-        "--work-dir",
-        "x",
-        "--workers=2",
-    ]
-    args = ablation.parse_arguments(arguments)
-    command = ablation.recorded(args)
-    again = ablation.parse_arguments(shlex.split(command)[1:])
-    assert again.options == args.options and again.rows == ["1*", "6"]
-    assert "--work-dir" not in command and "--workers" not in command
+OPTIONS = ["a=3", "b='3'", "c=x y", "d=(1, None)", "e=None", "f='None'"]
+
+
+def listed(monkeypatch, *arguments):
+    """The stage one that a command line asks for, and the command recorded for it."""
+    seen = []
+    monkeypatch.setattr(ablation, "describe", lambda table, benchmark: seen.append(benchmark) or [])
+    main(*arguments, "--list")
+    return seen[0].stage_one
+
+
+def main(*arguments):
+    return ablation.command.main([str(word) for word in arguments], standalone_mode=False)
+
+
+def test_recorded_options_are_read_as_they_were(monkeypatch):
+    changes = listed(monkeypatch, "views", "--rows", "1*", "6", "--options", *OPTIONS)
+    assert (changes["b"], changes["c"], changes["d"]) == ("3", "x y", (1, None))
+    command = shlex.split(ablation.recorded("views", "synthetic", 3, ["1*", "6"], changes))
+    assert command[1:8] == ["views", "--dataset", "synthetic", "--seeds", "3", "--rows", "1*"]
+    assert listed(monkeypatch, *command[1:]) == changes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"),
+    ("finished", "partial", "name"),
     [
-        ([], "views"),
-        (["--seeds", "2"], "views"),
-        (["--seeds", "1"], "views-partial"),
-        (["--seeds", "2", "--report-only"], "views-partial"),
-        (["--rows", "6"], "views-partial"),
-        (["--options", "epoch=4"], "views-partial"),
-        (["--seeds", "1", "--rows", "6", "--options", "epoch=4", "--out", "mine"], "views"),
+        ({"3": [0, 1, 2], "6": [0, 1, 2]}, False, "views"),
+        ({"3": [0, 1], "6": [0, 1]}, False, "views"),
+        ({"3": [], "6": []}, False, "views"),  # nothing is there: read, not written
+        ({"3": [0], "6": [0]}, False, "views-partial"),
+        ({"3": [0, 1], "6": []}, False, "views-partial"),
+        ({"3": [0, 1], "6": [0]}, True, "views-partial"),
     ],
 )
-def test_less_does_not_overwrite_the_whole_table(arguments, name, tmp_path, monkeypatch):
+def test_less_does_not_overwrite_the_whole_table(finished, partial, name, tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "REPOSITORY", tmp_path)
     rows = [{"label": "3", "seeds": [0, 1]}, {"label": "6", "seeds": [0]}]
-    write_json(tmp_path / "docs/results/synthetic/views.json", {"rows": rows})
-    args = ablation.parse_arguments(["views", *arguments])
-    seeds = list(range(args.seeds))
-    finished = {"3": seeds, "6": [] if args.report_only else seeds}
-    result = {"rows": [{"label": label, "seeds": found} for label, found in finished.items()]}
-    out, found = ablation.place(args, result)
-    assert found == name
-    assert out == (
-        Path("mine").resolve() if "mine" in arguments else tmp_path / "docs/results/synthetic"
-    )
+    folder = tmp_path / "docs/results/synthetic"
+    write_json(folder / "views.json", {"rows": rows})
+    rows = [{"label": label, "seeds": found} for label, found in finished.items()]
+    result = {"table": "views", "rows": rows, "failures": {}}
+    assert ablation.place(result, "synthetic", None, partial) == (folder, name)
+    assert ablation.place(result, "synthetic", Path("mine"), partial) == (Path("mine"), "views")
 
 
 def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_path, monkeypatch):
@@ -237,21 +224,18 @@ def test_report_only_writes_what_has_finished_or_what_the_json_says(study, tmp_p
     options = [f"{key}={value}" for key, value in study.benchmark.stage_one.items()]
     row, out = rows_of("components")["CAM"], tmp_path / "out"
     finished(study, row, 1, tmp_path / "exp", **{"3d": 0.5, "3d_no_vote": 0.25, "2d": 0.2})
-    arguments = ["components", "--report-only", "--seeds", "2", "--options", *options]
-    with pytest.raises(ValueError, match="no row of components has finished"):
-        ablation.main([*arguments, "--work-dir", str(tmp_path / "no"), "--out", str(out)])
-    assert ablation.main([*arguments, "--work-dir", f"{tmp_path}/exp", "--out", str(out)]) == 0
+    arguments = ["components", "--report-only", "--seeds", 2, "--options", *options, "--out", out]
+    assert main(*arguments, "--work-dir", tmp_path / "no") == 1  # no row has finished
+    assert main(*arguments, "--work-dir", tmp_path / "exp") == 0
     names = {path.name for path in out.iterdir()}
     assert names == {f"components.{suffix}" for suffix in ("md", "tex", "json", "png")}
     result = read_json(out / "components.json")
     assert [row["seeds"] for row in result["rows"]] == [[1], *[[]] * 7]
     assert "/" not in result["where"]  # no folder of this machine
-    again = ablation.parse_arguments(shlex.split(result["command"])[1:])
-    assert dict(again.options) == study.benchmark.stage_one
     text = (out / "components.md").read_text()
     assert "| CAM | 25.0 | 50.0 | 20.0 | 90.0 |" in text
     (out / "components.md").unlink()
-    assert ablation.main([*arguments, "--work-dir", f"{tmp_path}/no", "--out", str(out)]) == 0
+    assert main(*arguments, "--work-dir", tmp_path / "no") == 0
     assert (out / "components.md").read_text() == text
 
 
@@ -271,18 +255,11 @@ def test_failures_and_marks_of_tables_in_the_texts(study, tmp_path):
 
 
 def test_rooms_are_drawn_once_all_their_rows_have_finished(study, prepared_root, tmp_path):
-    whole = table("components")
-    chosen = dataclasses.replace(whole, pictured=("CAM", "CAM + CMG"))
-    path = tmp_path / "rooms.png"
-
-    def label(row, seed):
+    chosen = dataclasses.replace(table("components"), pictured=("CAM", "CAM + CMG"))
+    path, scenes = tmp_path / "rooms.png", scene_dirs(prepared_root, "train")[: figures.ROOMS]
+    truth = {scene.name: np.load(scene / "segment20.npy") for scene in scenes}
+    for label, seed, drawn in (("CAM", 0, False), ("CAM", 1, False), ("CAM + CMG", 1, True)):
+        row = rows_of("components")[label]
         finished(study, row, seed, tmp_path, **{"3d": 0.5})
-        folder = study.jobs(row, seed)["second"].store(tmp_path)
-        scenes = scene_dirs(prepared_root, "train")[: figures.ROOMS]
-        write_store(folder, {scene.name: np.load(scene / "segment20.npy") for scene in scenes})
-
-    label(rows_of("components")["CAM"], 0)
-    assert not figures.draw_rooms(study, chosen, [0, 1], tmp_path, path) and not path.exists()
-    for name in chosen.pictured:
-        label(rows_of("components")[name], 1)
-    assert figures.draw_rooms(study, chosen, [0, 1], tmp_path, path) and path.is_file()
+        write_store(study.jobs(row, seed)["second"].store(tmp_path), truth)
+        assert figures.draw_rooms(study, chosen, [0, 1], tmp_path, path) is drawn is path.is_file()

@@ -24,95 +24,80 @@ from ablations.study import Study
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.jobs.steps import Steps, exclusive
 
-TOOLS = REPOSITORY / "tools/studies"
+
+def do_here(job, out, command, resume):
+    """Run settings["code"] in this process, then leave a file."""
+    exec(textwrap.dedent(job.settings["code"]))
+    job.output(out).write_text(str(resume))
 
 
 def do_script(job, out, command, resume):
-    """Run settings["code"], then leave a file."""
+    """The same in a process of its own."""
     script = out / job.name / "script.py"
-    script.write_text(textwrap.dedent(job.settings["code"]))
+    script.write_text(job.settings["code"])
     command([sys.executable, str(script)])
     job.output(out).write_text(str(resume))
 
 
-def do_wrong(job, out, command, resume):
-    raise KeyError("seg_logits")
+KINDS.update(here=(do_here, "done"), script=(do_script, "done"))
 
 
-KINDS.update(script=(do_script, "done"), broken=(do_wrong, "done"))
+def here(title, code, needs=()):
+    return Job("here", title, {"code": code, "title": title}, dict(needs))
 
 
-def script(title, code, needs=()):
-    return Job("script", title, {"code": code}, dict(needs))
+def script(title, code):
+    return Job("script", title, {"code": code})
 
 
-def test_failed_job_is_listed_and_the_rest_goes_on(tmp_path):
-    said = []
-    bad = script("bad", "raise SystemExit('no such thing')")
-    after = script("after", "", {"weight": bad})
-    last = script("last", "1", {"weight": after})
-    good = script("good", "2")
-    runner = Runner(tmp_path, 1, [], said.append)
-    runner.run([bad, after, last, good])
-    assert runner.failed.keys() == {"bad"}
+def run(out, jobs, workers=1, devices=(), say=lambda line: None):
+    runner = Runner(out, workers, list(devices), say)
+    runner.run(jobs)
+    return runner
+
+
+def test_failed_jobs_are_listed_and_the_rest_goes_on(tmp_path):
+    bad = here("bad", "raise ValueError('no such\\nthing')")
+    after = here("after", "", {"weight": bad})
+    last, good = here("last", "", {"weight": after}), here("good", "")
+    broken, child = here("broken", "{}['seg_logits']"), script("child", "raise SystemExit('end')")
+    runner = run(tmp_path, [bad, after, last, good, broken, child])
+    why = runner.failed.pop("child")
+    assert why.startswith("end") and "log.txt" in why
+    assert runner.failed == {"bad": "no such thing", "broken": "KeyError: 'seg_logits'"}
     assert runner.not_started == ["after", "last"]
-    assert runner.failed["bad"].startswith("no such thing (log: ")
     assert good.output(tmp_path).is_file() and not after.output(tmp_path).exists()
-
-
-def test_job_that_raises_anything_is_listed(tmp_path):
-    broken, good = Job("broken", "broken", {}), script("good", "2")
-    runner = Runner(tmp_path, 2, [], lambda _: None)
-    runner.run([broken, good])
-    assert runner.failed == {"broken": "KeyError: 'seg_logits'"}
     assert "Traceback" in (tmp_path / broken.name / "log.txt").read_text()
 
 
 def test_finished_jobs_are_reused_and_failed_ones_go_on(tmp_path):
-    flag = tmp_path / "flag"
-    job = script("job", f"open({str(flag)!r}).close()")
-    for exists in (False, True, True):
-        if exists:
-            flag.touch()
-        said = []
-        runner = Runner(tmp_path, 1, [], said.append)
-        runner.run([job])
-        assert bool(runner.failed) != exists
+    flag, said = tmp_path / "flag", []
+    job = here("job", f"open({str(flag)!r}).close()")
+    assert run(tmp_path, [job]).failed
+    flag.touch()
+    assert not run(tmp_path, [job]).failed
+    assert not run(tmp_path, [job], say=said.append).failed
     assert job.output(tmp_path).read_text() == "True"  # the second attempt resumed the first
     assert "reused" in said[0]
 
 
 def test_jobs_wait_for_what_they_need_and_run_side_by_side(tmp_path):
-    barrier = """
-        import pathlib, time
-        here = pathlib.Path({folder!r})
-        (here / {own!r}).touch()
-        end = time.monotonic() + 60
-        while not (here / {other!r}).exists():
-            assert time.monotonic() < end
-            time.sleep(0.01)
-    """
-    both = [
-        script(own, barrier.format(folder=str(tmp_path), own=own, other=other))
-        for own, other in (("a", "b"), ("b", "a"))
-    ]
-    check = f"assert all(open(p).read() for p in {[str(job.output(tmp_path)) for job in both]})"
-    last = script("last", check, dict(zip("ab", both, strict=True)))
-    runner = Runner(tmp_path, 2, [], lambda _: None)
-    runner.run([*both, last])
-    assert runner.failed == {}
+    both = threading.Barrier(2, timeout=60)
+    do_here.__globals__["BARRIER"] = both
+    pair = [here(title, "BARRIER.wait()") for title in "ab"]
+    check = f"assert all(open(p).read() for p in {[str(job.output(tmp_path)) for job in pair]})"
+    last = here("last", check, dict(zip("ab", pair, strict=True)))
+    assert run(tmp_path, [*pair, last], workers=2).failed == {}
 
 
 def test_one_thread_each_on_the_cpu_and_one_gpu_each(tmp_path):
-    code = "import os; print(*(os.environ.get(k) for k in {}))".format(
-        ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "CUDA_VISIBLE_DEVICES"]
-    )
+    names = ["OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "CUDA_VISIBLE_DEVICES"]
+    code = f"import os; print(*(os.environ.get(k) for k in {names}))"
     for devices in ([], ["4", "7"]):
-        scripts = [script(str(i), f"{code}  # {i} {devices}") for i in range(2)]
-        runner = Runner(tmp_path, 2, devices, lambda _: None)
-        runner.run(scripts)
+        scripts = [script(str(i), f"{code}  # {i} {devices}") for i in range(1 + bool(devices))]
+        run(tmp_path, scripts, workers=2, devices=devices)
         logs = [(tmp_path / job.name / "log.txt").read_text().split() for job in scripts]
-        assert [log[:2] for log in logs] == [["1", "1"]] * 2
+        assert {tuple(log[:2]) for log in logs} == {("1", "1")}
         own = os.environ.get("CUDA_VISIBLE_DEVICES", "None")
         assert {log[2] for log in logs} == (set(devices) or {own})
 
@@ -128,12 +113,10 @@ def interruptible():
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_children(tmp_path):
     ready = tmp_path / "ready"
-    code = f"import time; open({str(ready)!r}, 'w').close(); time.sleep(600)"
-    job = script("long", code)
+    job = script("long", f"import time; open({str(ready)!r}, 'w').close(); time.sleep(600)")
 
     def interrupt():
-        while not ready.exists():
-            time.sleep(0.01)
+        wait_for(ready.exists)
         os.kill(os.getpid(), signal.SIGINT)
 
     begin = time.monotonic()
@@ -148,21 +131,20 @@ def test_an_interrupt_ends_the_children(tmp_path):
     assert not job.output(tmp_path).exists()
 
 
-RUNNER = """
-import sys
-from pathlib import Path
-sys.path[:0] = [*{tests!r}, {tools!r}]
-from ablations.runner import Runner
-from test_ablation_runner import script
-Runner(Path({out!r}), 1, [], print).run([script("long", {code!r})])
-"""
-
-
 def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def python(code, **more):
+    """A process that runs code, with the modules of the tests and of the studies on its path."""
+    places = [Path(__file__).parents[1], Path(__file__).parent, REPOSITORY / "tools/studies"]
+    path = os.pathsep.join(map(str, [REPOSITORY, *places]))
+    environment = {key: value for key, value in os.environ.items() if key != "POINTCEPT_ROOT"}
+    environment["PYTHONPATH"] = path
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=REPOSITORY, **more)
 
 
 def is_running(pid):
@@ -172,26 +154,27 @@ def is_running(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="looks into /proc")
-def test_children_end_with_a_killed_runner(tmp_path):
+def test_children_end_with_a_killed_run_of_measured(tmp_path):
+    """The runner's children are all of measured.py: they end however their parent ended."""
     pid = tmp_path / "pid"
-    code = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(600)"
-    places = {"tests": [str(REPOSITORY / "tests"), str(Path(__file__).parent)], "tools": str(TOOLS)}
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    script = RUNNER.format(**places, out=str(tmp_path / "out"), code=code)
-    runner = subprocess.Popen([sys.executable, "-c", script], env=environment, cwd=REPOSITORY)
+    sleeper = tmp_path / "sleeper.py"
+    sleeper.write_text(
+        f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(600)"
+    )
+    command = [sys.executable, measured.__file__, str(tmp_path / "usage.json"), str(sleeper)]
+    parent = python(f"import subprocess; subprocess.run({command!r})")
     try:
         wait_for(lambda: pid.is_file() and pid.read_text().endswith(" "))
     finally:
-        runner.kill()
-        runner.wait()
+        parent.kill()
+        parent.wait()
     wait_for(lambda: not is_running(int(pid.read_text())), 20)
 
 
-def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
+def test_job_of_another_run_is_waited_for_and_reused(tmp_path, monkeypatch):
     """What is finished elsewhere meanwhile is not done again, and other jobs go first."""
-    count = tmp_path / "count"
-    shared = script("shared", f"open({str(count)!r}, 'a').write('1')")
-    other, said = script("other", ""), []
+    monkeypatch.setattr("ablations.runner.PATIENCE", 0.1)
+    shared, other, said = here("shared", "raise ValueError"), here("other", ""), []
     with exclusive(tmp_path / shared.name / ".lock"):
         runner = Runner(tmp_path, 1, [], said.append)
         thread = threading.Thread(target=runner.run, args=([shared, other],))
@@ -202,7 +185,7 @@ def test_job_of_another_run_is_waited_for_and_reused(tmp_path):
         steps = Steps(tmp_path / shared.name / STEPS, 1, said.append)
         steps.run(shared.name, {}, shared.output(tmp_path), lambda resume: None)
     thread.join(60)
-    assert not thread.is_alive() and runner.failed == {} and not count.exists()
+    assert not thread.is_alive() and runner.failed == {}
     assert shared.output(tmp_path).read_text() == "elsewhere"
     assert sum("shared: waits for another run" in line for line in said) == 1
 
@@ -219,24 +202,20 @@ def test_measured_records_memory_and_passes_all_on(tmp_path):
     # Of its own: this process, with torch in it, holds more.
     assert 150 <= found["rss_mib"] < 250 and found["cuda_mib"] == 0
     write_json(usage, {"rss_mib": 5000, "cuda_mib": 0})
-    assert subprocess.run([*command, "0"]).returncode == 0
+    measured.record(usage)
     assert read_json(usage)["rss_mib"] == 5000
 
 
 # ---------------------------------------------------------------------------------------- trainings
 RUN = """
-import sys
 from pathlib import Path
-sys.path[:0] = [*{tests!r}, {tools!r}]
 import ablation
 import pointcept_wsegpc.register  # noqa: F401  fills the registries
 import test_ablation_runner
 study = ablation.Study(test_ablation_runner.tiny({root!r}, partition="of the tests"))
-table = test_ablation_runner.two_rows()
-runner = ablation.run_table(study, table, [0], Path({out!r}), workers=2)
-out = Path({out!r})
-result = ablation.table_result(study, table, [0], out, "a command", runner)
-ablation.write_table(result, out, study, table, [0], out)
+run = (study, test_ablation_runner.two_rows(), [0], Path({out!r}))
+result = ablation.table_result(*run, "a command", ablation.run_table(*run, workers=2))
+ablation.write_table(result, run[-1], *run)
 """
 
 
@@ -248,13 +227,7 @@ def two_rows():
 
 
 def start(root, out):
-    places = {"tests": [str(REPOSITORY / "tests"), str(Path(__file__).parent)], "tools": str(TOOLS)}
-    code = RUN.format(**places, root=str(root), out=str(out))
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    environment.pop("POINTCEPT_ROOT", None)
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, start_new_session=True, cwd=REPOSITORY
-    )
+    return python(RUN.format(root=str(root), out=str(out)), start_new_session=True)
 
 
 def kill_when(process, log, text):
@@ -292,8 +265,8 @@ def test_killed_and_resumed_gives_equal_results(prepared_root, tmp_path):
             assert torch.equal(value, other["state_dict"][key]), (role, key)
     one, other = (read_json(out / "pair.json") for out in (whole, killed))
     assert one["rows"][1]["metrics"] == other["rows"][1]["metrics"]
-    check_pair(one)
-    check_pair(other)
+    for result in (one, other):
+        check_pair(result)
 
 
 def check_pair(result):

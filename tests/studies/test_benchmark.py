@@ -3,6 +3,7 @@
 Times are reported, never judged: they depend on what else the machine does.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -13,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pointcept_wsegpc.register  # noqa: F401
+from benchmarks import inputs, measure, region_cases, textbook
+from benchmarks.cases import CASES
+from pointcept_wsegpc.regions import cgal
 
 ROOT = Path(__file__).parents[2]
 CGAL = importlib.util.find_spec("CGAL") is not None
@@ -25,12 +28,10 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("benchmark")
 
 
-@pytest.fixture
-def build(cache, monkeypatch):
+@pytest.fixture(scope="module")
+def build(cache):
     """build(name) -> the quick case, in this process."""
-    monkeypatch.syspath_prepend(str(ROOT / "tools" / "studies"))
-    cases, inputs = (importlib.import_module(f"benchmarks.{name}") for name in ("cases", "inputs"))
-    return lambda name: cases.CASES[name](inputs.QUICK, cache)
+    return functools.cache(lambda name: CASES[name](inputs.QUICK, cache))
 
 
 @pytest.mark.slow
@@ -61,18 +62,14 @@ def test_consistency_is_the_same(build, name):
     assert count.tolist() == plain_count.tolist()
 
 
-def test_guidance_is_the_same(build):
-    case = build("guidance")
-    for ours, plain in zip(case.ours(), case.other(), strict=True):
-        np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-7)
-
-
-def test_ema_is_the_same(build):
-    case = build("ema")
-    ours, plain = case.ours(), case.other()
-    assert ours.keys() == plain.keys()
-    for name, value in ours.items():
-        np.testing.assert_allclose(value, plain[name], rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("name", ["guidance", "ema"])
+def test_loss_and_teacher_are_the_same(build, name):
+    ours, plain = build(name).ours(), build(name).other()
+    if name == "ema":
+        assert ours.keys() == plain.keys()
+        ours, plain = ours.values(), plain.values()
+    for own, other in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-6)
 
 
 def test_export_is_the_same(build):
@@ -93,9 +90,7 @@ def test_samples_have_the_same_entries(build):
         assert 0.5 < len(ours[name]) / len(plain[name]) < 2, name
 
 
-def test_plain_region_growing_finds_two_planes(build):
-    build("guidance")  # puts tools/ on the path
-    textbook = importlib.import_module("benchmarks.textbook")
+def test_plain_region_growing_finds_two_planes():
     grid = np.stack(np.meshgrid(range(12), range(12)), axis=-1).reshape(-1, 2) * 0.05
     floor = np.column_stack([grid, np.zeros(len(grid))])
     wall = np.column_stack([np.zeros(len(grid)), grid[:, 0], grid[:, 1] + 0.3])
@@ -108,11 +103,6 @@ def test_plain_region_growing_finds_two_planes(build):
 
 @pytest.mark.skipif(not CGAL, reason="the optional package cgal is not installed")
 def test_cgal_finds_the_same_either_way(build):
-    case = build("regions_cgal_40k")
-    cgal = importlib.import_module("pointcept_wsegpc.regions.cgal")
-    textbook, region_cases = (
-        importlib.import_module(f"benchmarks.{name}") for name in ("textbook", "region_cases")
-    )
     rng = np.random.default_rng(0)
     coord = rng.uniform(0, 1, (400, 3)).astype(np.float32)
     normal = np.tile(np.float32([0, 0.6, 0.8]), (400, 1))
@@ -121,23 +111,20 @@ def test_cgal_finds_the_same_either_way(build):
     by_point = cgal.detect_regions(textbook.cgal_points(coord, normal), **settings)
     np.testing.assert_array_equal(by_file, by_point)
     assert by_file.max() > 3
-    row = {"seconds": 1.0, "other_seconds": 2.5}
-    found = case.findings(row, 1)
+    found = build("regions_cgal_40k").findings({"seconds": 1.0, "other_seconds": 2.5}, 1)
     assert found["faster"] == 2.5
     assert 0 < found["rand_index"] <= 1 and 0 < found["quality"] <= 1
 
 
 def test_without_cgal_there_is_no_other_time(build, monkeypatch):
     monkeypatch.setitem(sys.modules, "CGAL", None)
-    case = build("regions_cgal_150k")
+    case = build.__wrapped__("regions_cgal_150k")
     assert case.other is None and case.ours().max() >= 0
-    measure = importlib.import_module("benchmarks.measure")
     assert measure.peak_memory(lambda: case, "other") is None
 
 
 def test_a_building_is_no_copies(build, cache):
     case = build("regions_growth")
-    inputs = importlib.import_module("benchmarks.inputs")
     coord, normal = inputs.building(cache, inputs.QUICK)
     sizes = inputs.QUICK
     assert coord.shape == normal.shape == (sizes.room * sizes.rooms, 3)

@@ -1,13 +1,11 @@
 """Pre-training on images: what they are and say, that a training continues, and where it leads."""
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+import pretrain_images
 from ablations import benchmarks
 from ablations.benchmarks import LARGE, REPOSITORY
 from pointcept_wsegpc.contracts.classes import ClassTable
@@ -26,13 +24,12 @@ def rendered():
     return rendering.render_set(rendering.room_seeds(0)[0], 40, SIZE)
 
 
-def run_tool(monkeypatch, out, *options):
-    small = ["--steps", "2", "--num-images", "16", "--batch-size", "4", "--size", "32x24"]
-    monkeypatch.setattr(sys, "argv", ["pretrain_images.py", "--out", str(out), *small, *options])
-    tool = importlib.import_module("pretrain_images")
-    monkeypatch.setattr(tool, "HELD_OUT", 8)
-    assert tool.main() == 0
-    return torch.load(out, weights_only=True)
+def run_tool(monkeypatch, out, *options, status=0):
+    small = ["--steps", "2", "--num-images", "8", "--batch-size", "4", "--size", "32x24"]
+    monkeypatch.setattr(pretrain_images, "HELD_OUT", 8)
+    words = ["--out", str(out), *small, *options]
+    assert pretrain_images.command.main(words, standalone_mode=False) == status
+    return None if status else torch.load(out, weights_only=True)
 
 
 # ----------------------------------------------------------------------------------- images
@@ -52,19 +49,6 @@ def test_a_seed_of_the_scans_is_refused(monkeypatch):
     monkeypatch.setattr(rendering, "FIRST_SEED", SIZES["small"].scans.seed - 7)
     with pytest.raises(ValueError, match=f"rooms of seed {SIZES['small'].scans.seed}, which"):
         rendering.room_seeds(3)
-
-
-def test_the_tool_renders_rooms_of_those_seeds_alone(monkeypatch, tmp_path):
-    asked = []
-    make_room = rendering.make_room
-
-    def spy(seed, *args):
-        asked.append(seed)
-        return make_room(seed, *args)
-
-    monkeypatch.setattr(rendering, "make_room", spy)
-    run_tool(monkeypatch, tmp_path / "a.pth", "--seed", "3")
-    assert set(asked) == set(rendering.room_seeds(3))
 
 
 def test_images(rendered):
@@ -108,64 +92,48 @@ def test_mean_average_precision():
 
 
 @pytest.mark.parametrize(("options", "stages"), [((), 3), (("--num-stages", "0"), None)])
-def test_two_steps_train_and_the_file_loads(monkeypatch, tmp_path, options, stages):
-    out = tmp_path / "weights.pth"
+def test_weights_are_those_of_the_network_and_are_kept(
+    options, stages, monkeypatch, tmp_path, capsys
+):
+    asked, make_room, out = set(), rendering.make_room, tmp_path / "weights.pth"
+    spy = lambda seed, *args: asked.add(seed) or make_room(seed, *args)  # noqa: E731
+    monkeypatch.setattr(rendering, "make_room", spy)
     state = run_tool(monkeypatch, out, *options)
+    assert asked == set(rendering.room_seeds(0))  # no other rooms, such as those of scans
     assert not list(tmp_path.glob("*.unfinished"))
     encoder = ImageEncoder("resnet18", weights=str(out), num_stages=stages)
     for key, value in encoder.network.state_dict().items():
         torch.testing.assert_close(value, state[key])
     torch.manual_seed(0)
     start = training.TagNet("resnet18", stages, len(SCANNET20.names)).encoder.network.state_dict()
-    moved = [key for key in state if state[key].is_floating_point() and key in start
-             and not torch.equal(state[key], start[key])]  # fmt: skip
-    assert len(moved) == sum(value.is_floating_point() for value in state.values())
-
-
-def test_finished_weights_are_kept_and_say_how_they_were_made(monkeypatch, tmp_path, capsys):
-    out = tmp_path / "weights.pth"
-    run_tool(monkeypatch, out)
-    before = out.stat().st_mtime_ns
+    floats = [key for key in state if state[key].is_floating_point()]
+    assert not any(torch.equal(state[key], start[key]) for key in floats)
     settings = read_json(tmp_path / "weights.pth.json")["settings"]
-    assert settings["seed"] == 0 and settings["steps"] == 2 and settings["network"] == "resnet18"
-    run_tool(monkeypatch, out)
-    assert out.stat().st_mtime_ns == before and "is finished" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="was made with other options; delete it"):
-        run_tool(monkeypatch, out, "--seed", "1")
+    assert settings["seed"] == 0 and settings["steps"] == 2 and settings["size"] == [24, 32]
+    before = out.stat().st_mtime_ns
+    run_tool(monkeypatch, out, *options)
+    run_tool(monkeypatch, out, *options, "--seed", "1", status=1)
+    assert out.stat().st_mtime_ns == before
+    assert "was made with other options; delete it" in capsys.readouterr().err
 
 
-def test_weights_for_the_network_of_the_large_benchmark(monkeypatch, tmp_path):
-    """By the options that benchmarks.py notes, at a smaller size: its row finds what it needs."""
+def test_weights_for_the_network_of_the_large_benchmark():
+    """By the options that benchmarks.py notes: the row finds what it needs."""
     row = LARGE.image_weights["pretrained"]["model.image_encoder.weights"]
-    options = benchmarks.PRETRAINING[row].split()
-    assert options[options.index("--size") + 1] == "320x240"
-    out = tmp_path / "weights.pth"
-    run_tool(monkeypatch, out, *options, "--size", "32x24", "--workers", "1", "--num-images", "8")
-    cfg = Config.fromfile(
-        str(REPOSITORY / f"configs/{LARGE.first}.py"), import_custom_modules=False
-    )
-    ImageEncoder(**{**cfg.model.image_encoder, "weights": str(out)})
+    words = ["--out", "weights.pth", *benchmarks.PRETRAINING[row].split()]
+    options = pretrain_images.command.make_context("pretrain_images", words).params
+    path = str(REPOSITORY / f"configs/{LARGE.first}.py")
+    encoder = Config.fromfile(path, import_custom_modules=False).model.image_encoder
+    assert encoder.name.split(".")[0] == options["network"] and options["size"] == (240, 320)
+    assert encoder.get("num_stages") == (options["num_stages"] or None)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="about a GPU")
-def test_a_training_on_a_gpu_continues_and_its_file_is_of_the_cpu(monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "SAVE_EVERY", 1)
-    out = tmp_path / "weights.pth"
-    save = training.Training.save
-
-    def interrupted(self):
-        save(self)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training.Training, "save", interrupted)
-        run_tool(patch, out)
-    state = run_tool(monkeypatch, out)
-    assert {value.device.type for value in state.values()} == {"cpu"}
-
-
-def test_equal_seeds_give_equal_weights_also_after_an_interruption(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_equal_seeds_give_equal_weights_also_after_an_interruption(device, monkeypatch, tmp_path):
+    if device == "cpu":
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    elif not torch.cuda.is_available():
+        pytest.skip("about a GPU")
     whole = run_tool(monkeypatch, tmp_path / "a.pth", "--steps", "4")
     update = training.Training._update
 
@@ -175,16 +143,18 @@ def test_equal_seeds_give_equal_weights_also_after_an_interruption(monkeypatch, 
         return update(self, *batch)
 
     monkeypatch.setattr(training, "SAVE_EVERY", 1)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    out = tmp_path / "b.pth"
+    with monkeypatch.context() as patch:
         patch.setattr(training.Training, "_update", interrupted)
-        run_tool(patch, tmp_path / "b.pth", "--steps", "4")
-    assert (tmp_path / "b.pth.unfinished").is_file() and not (tmp_path / "b.pth").exists()
-    with pytest.raises(ValueError, match="same options, or delete"):
-        run_tool(monkeypatch, tmp_path / "b.pth", "--steps", "5")
-    resumed = run_tool(monkeypatch, tmp_path / "b.pth", "--steps", "4")
-    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
-    other = run_tool(monkeypatch, tmp_path / "c.pth", "--steps", "4", "--seed", "1")
-    assert not torch.equal(whole["conv1.weight"], other["conv1.weight"])
+        run_tool(patch, out, "--steps", "4", status=130)
+    assert (tmp_path / "b.pth.unfinished").is_file() and not out.exists()
+    run_tool(monkeypatch, out, "--steps", "5", status=1)  # other options
+    resumed = run_tool(monkeypatch, out, "--steps", "4")
+    assert {value.device.type for value in resumed.values()} == {"cpu"}
+    if device == "cpu":
+        assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+        other = run_tool(monkeypatch, tmp_path / "c.pth", "--steps", "4", "--seed", "1")
+        assert not torch.equal(whole["conv1.weight"], other["conv1.weight"])
 
 
 def test_minutes_end_a_training(tmp_path, rendered):

@@ -21,17 +21,16 @@ def test_adjusted_rand_index_against_pairs(seed):
 
 
 def test_adjusted_rand_index_by_hand():
-    assert adjusted_rand_index([0, 0, 1, 1], [5, 5, -1, -1]) == 1
-    # {0 1}{2 3} and {0 1 2}{3}: 1 pair together of 2 and 3, expected 2 * 3 of 6.
-    assert adjusted_rand_index([0, 0, 1, 1], [0, 0, 0, 1]) == pytest.approx(0)
-    assert adjusted_rand_index([0, 0, 1, 1], [0, 1, 0, 1]) == pytest.approx(-0.5)
-    assert adjusted_rand_index(np.zeros(5), np.arange(5)) == 0
-    assert adjusted_rand_index(np.zeros(5), np.zeros(5)) == 1
-    assert adjusted_rand_index(np.arange(5), np.arange(5)) == 1
-    assert adjusted_rand_index([3], [-1]) == 1
+    for a, b, index in (
+        ([0, 0, 1, 1], [5, 5, -1, -1], 1),
+        ([0, 0, 1, 1], [0, 0, 0, 1], 0),  # 1 pair together of 2 and 3, expected 2 * 3 of 6
+        ([0, 0, 1, 1], [0, 1, 0, 1], -0.5),
+        (np.zeros(5), np.arange(5), 0),
+        (np.zeros(5), np.zeros(5), 1),
+        (np.arange(5), np.arange(5), 1),
+        ([3], [-1], 1),
+    ):
+        assert adjusted_rand_index(a, b) == pytest.approx(index)
     assert np.isnan(adjusted_rand_index([], []))
-    rng = np.random.default_rng(0)
-    chance = adjusted_rand_index(rng.integers(0, 9, 10**5), rng.integers(0, 5, 10**5))
-    assert abs(chance) < 1e-3
     with pytest.raises(ValueError, match="got 2 and 3 ids"):
         adjusted_rand_index([0, 1], [0, 1, 2])

@@ -59,7 +59,7 @@ def mesh_of(index, points):
     rng = np.random.default_rng(index)
     room = make_room(0, index)
     caster = RoomCaster(room, Light.random(rng, room.size))
-    return room, scan_mesh(room, caster, hand_held_path(room, 30, rng), points, rng)
+    return room, scan_mesh(room, caster, hand_held_path(room, 12, rng), points, rng)
 
 
 def test_layout(root):
@@ -140,8 +140,9 @@ def test_bad_frames(root):
 
 
 def test_same_bytes_whatever_the_workers(root, tmp_path):
-    generate_dataset(tmp_path, 2, 1, **SMALL, workers=2)
-    assert bytes_of(tmp_path) == bytes_of(root)
+    generate_dataset(tmp_path, 2, 0, **SMALL, workers=2)
+    made, wanted = bytes_of(tmp_path / "scans"), bytes_of(root / "scans")
+    assert len(made) == 10 and made.items() <= wanted.items()
 
 
 def test_resume_and_refusal(root, tmp_path):
@@ -160,7 +161,7 @@ def test_resume_and_refusal(root, tmp_path):
 
 
 def test_class_sets():
-    """Over 32 seeds: the number of classes, and every class in some rooms, lacking in others."""
+    """Over 32 seeds: the number of classes, and every class in some rooms but not in all."""
     shares = []
     for seed in range(32):
         sets = [set(scene_classes(seed, index)[1]) for index in range(32)]
@@ -172,38 +173,35 @@ def test_class_sets():
     assert mean.min() > 0.2 and mean.max() < 0.6
 
 
-def box_overlap(a, b):
-    """Depth in meters to which two bounding boxes run into one another."""
-    (a_low, a_high), (b_low, b_high) = a.bounds(), b.bounds()
-    return (np.minimum(a_high, b_high) - np.maximum(a_low, b_low)).min()
-
-
 def test_rooms_hold_their_classes_without_collisions():
     """Boxes meet only around chairs at tables, cloth at windows and tubs, things on a counter."""
     hosts = {"chair": "desk table", "curtain": "window", "shower curtain": "bathtub"}
     hosts["counter"] = "sink books"
-    for index in range(32):
+    for index in range(16):
         room = make_room(0, index)
         classes = {RAW_CATEGORIES[model.label][2] for model in room.objects} & set(SCANNET20.names)
         wanted = {name.replace("refrig", "refridg") for name in scene_classes(0, index)[1]}
         assert classes == wanted | {"wall", "floor"}
         furniture = [model for model in room.objects if model.label not in ("wall", "floor")]
+        boxes = {id(model): model.bounds() for model in furniture}
         for pair in combinations(furniture, 2):
             names = {RAW_CATEGORIES[model.label][2] for model in pair}
             if any(k in names and names & set(v.split()) for k, v in hosts.items()):
                 continue
-            assert box_overlap(*pair) < 0.05, (index, [model.label for model in pair])
+            low, high = np.stack([boxes[id(model)] for model in pair], 1)
+            depth = (high.min(0) - low.max(0)).min()  # to which they run into one another
+            assert depth < 0.05, (index, [model.label for model in pair])
         for model in furniture:
-            low, high = model.bounds()
+            low, high = boxes[id(model)]
             assert (low[:2] > -0.2).all() and (high < room.size + 0.2).all(), (index, model.label)
             assert low[2] > -0.02
 
 
 def test_segments_stay_within_objects():
-    room, mesh = mesh_of(5, 8000)
-    assert abs(len(mesh.coord) - 8000) < 0.15 * 8000
-    for segment in range(mesh.segment.max() + 1):
-        assert len(np.unique(mesh.object[mesh.segment == segment])) == 1
+    room, mesh = mesh_of(5, 5000)
+    assert abs(len(mesh.coord) - 5000) < 0.15 * 5000
+    pairs = np.unique(np.column_stack([mesh.segment, mesh.object]), axis=0)
+    assert len(pairs) == mesh.segment.max() + 1
     count = np.bincount(mesh.object, minlength=len(room.objects))
     assert count.min() > 0, [m.label for m, n in zip(room.objects, count, strict=True) if n == 0]
 
@@ -211,8 +209,8 @@ def test_segments_stay_within_objects():
 def test_color_alone_does_not_give_the_class():
     """A nearest-mean-color classifier on the very points that its means come from."""
     colors, labels = [], []
-    for index in range(12):
-        room, mesh = mesh_of(index, 5000)
+    for index in range(4):
+        room, mesh = mesh_of(index, 2000)
         nyu40 = np.array([RAW_CATEGORIES[model.label][1] for model in room.objects])
         colors.append(mesh.color.astype(float))
         labels.append(nyu40_to_scannet20(nyu40[mesh.object]))

@@ -6,13 +6,12 @@ import numpy as np
 
 from . import shapes
 from .paint import make_paint
-from .shapes import Model
+from .shapes import Model, pick
 
 
 def other_furniture(rng) -> Model:
     """One of four builds that ScanNet files under otherfurniture."""
-    builds = trash_can, ottoman, coat_rack, drying_rack
-    return builds[rng.integers(len(builds))](rng)
+    return pick(rng, trash_can, ottoman, coat_rack, drying_rack)(rng)
 
 
 def trash_can(rng) -> Model:

@@ -16,7 +16,7 @@ RUGS = 0.6  # chance
 
 
 def crowd(layout: Layout, classes: list[str], hosts: list[Model]) -> None:
-    """Adds loose things to a furnished layout; no class that the room does not have."""
+    """Add loose things to a furnished layout, but no class that the room lacks."""
     rng, difficulty = layout.rng, layout.difficulty
     for host in hosts:
         for _ in range(rng.poisson(difficulty.clutter)):
@@ -47,7 +47,7 @@ def rug(rng, size: np.ndarray) -> Model:
 
 
 def leaning_thing(rng, picture: bool) -> Model:
-    """A picture, or else a flat carton, that stands on the floor and leans on the wall."""
+    """A picture or a flat carton that stands on the floor and leans against the wall."""
     if picture:
         model = fixtures.picture(rng).stretched(shapes.FLAT)
         low = model.bounds()[0]
@@ -66,7 +66,7 @@ def leaning_thing(rng, picture: bool) -> Model:
 
 
 def camouflage(rng, shell: list[Model], objects: list[Model], chance: float) -> None:
-    """Gives some objects the paint of a wall or of another object, in place."""
+    """Paint some objects like a wall or another object, in place."""
     for model in objects:
         if rng.random() >= chance:
             continue
@@ -78,6 +78,6 @@ def camouflage(rng, shell: list[Model], objects: list[Model], chance: float) -> 
 
 
 def _like(rng, paint: Paint) -> Paint:
-    """Nearly the same paint: two objects are rarely lit and worn alike."""
+    """Almost the same paint: no two objects are lit and worn exactly alike."""
     shade = rng.normal(1, 0.02)
     return replace(paint, first=paint.first * shade, second=paint.second * shade)

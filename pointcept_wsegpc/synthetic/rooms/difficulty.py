@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Settings that make regions leak and appearance mislead; the defaults add nothing.
+    """What makes regions leak and appearance mislead; the defaults change nothing.
 
-    touching: chance that a piece of furniture is pushed to its wall and against its neighbour, and
-        takes on the neighbour's height and depth where these are alike.
+    touching: chance that a piece of furniture is pushed to its wall and against its neighbor, and
+        takes on the neighbor's height and depth where they are similar.
     flat: chance that a door, window, picture or curtain is nearly flush with its wall, and that a
         high cabinet or refrigerator is built into it.
-    clutter: loose things per free surface, and on the floor; leaning: things that lean on a wall;
-        both on average.
-    camouflage: chance that an object is painted like another thing in the room, often its wall.
-    noise: times the plain sensor's noise of depth, color and reconstruction.
+    clutter, leaning: average number of loose things per free surface and on the floor, and of
+        things that lean against a wall.
+    camouflage: chance that an object is painted like something else in the room, often its wall.
+    noise: factor on the noise of depth, color and reconstruction in plain scans.
     fusion: radius in meters within which the reconstruction blends surfaces: rounds edges and joins
         what is thin to what it lies on.
-    holes: holes in the reconstruction, on average.
+    holes: average number of holes in the reconstruction.
     """
 
     touching: float = 0.0

@@ -12,11 +12,7 @@ import numpy as np
 
 from . import shapes
 from .paint import make_paint
-from .shapes import Model
-
-
-def _pick(rng, *options):
-    return options[rng.integers(len(options))]
+from .shapes import Model, pick
 
 
 def toilet(rng) -> Model:
@@ -24,15 +20,9 @@ def toilet(rng) -> Model:
     paint = make_paint(rng, "white", "white", "plaster")
     model = Model("toilet")
     oval, center = (1.0, 1.3), (0, 0.2 + 1.3 * w)
-    bowl = [
-        (0.6 * w, 0),
-        (0.55 * w, 0.15),
-        (w, seat - 0.06),
-        (w, seat),
-        (0.7 * w, seat),
-        (0.55 * w, seat - 0.12),
-        (0.12 * w, seat - 0.2),
-    ]
+    radius = w * np.array([0.6, 0.55, 1, 1, 0.7, 0.55, 0.12])
+    height = 0, 0.15, seat - 0.06, seat, seat, seat - 0.12, seat - 0.2
+    bowl = np.column_stack([radius, height])
     model.add(shapes.lathe(bowl, center, oval), paint)
     model.add(shapes.box((-0.6 * w, 0.05, 0), (0.6 * w, 0.3, seat - 0.03)), paint)
     model.add(shapes.box((-0.22, 0, seat - 0.04), (0.22, 0.19, seat + 0.34)), paint)  # tank
@@ -47,10 +37,8 @@ def toilet(rng) -> Model:
 def bathtub(rng) -> Model:
     w, d, z = rng.uniform(1.4, 1.7), rng.uniform(0.7, 0.82), rng.uniform(0.45, 0.58)
     model = Model("bathtub")
-    model.add(
-        shapes.basin((-w / 2, 0, 0), (w / 2, d, z), 0.07, 0.12, 0.08),
-        make_paint(rng, "white", "white", "plaster"),
-    )
+    tub = shapes.basin((-w / 2, 0, 0), (w / 2, d, z), 0.07, 0.12, 0.08)
+    model.add(tub, make_paint(rng, "white", "white", "plaster"))
     tap = make_paint(rng, "gray")
     model.add(shapes.rod((-w / 2 + 0.04, d / 2, z), (-w / 2 + 0.04, d / 2, z + 0.16), 0.02), tap)
     spout = (-w / 2 + 0.17, d / 2, z + 0.12)
@@ -67,18 +55,15 @@ def sink(rng) -> Model:
 
 
 def bowl_sink(rng, z: float = 0.0) -> Model:
-    """A bowl with a tap whose underside is at height z: stands on a counter, or on a pedestal."""
+    """A bowl with a tap whose underside is at height z: it stands on a counter or a pedestal."""
     r, h, paint = rng.uniform(0.2, 0.26), rng.uniform(0.14, 0.2), make_paint(rng, "white", "gray")
     center, oval = (0, 0.26), (1.1, 0.85)
-    profile = [
-        (0.5 * r, z),
-        (0.9 * r, z + 0.4 * h),
-        (r, z + h),
-        (0.9 * r, z + h),
-        (0.75 * r, z + 0.45 * h),
-        (0.1 * r, z + 0.2 * h),
-    ]
-    model, tap = Model(_pick(rng, "sink", "bathroom sink")), make_paint(rng, "gray", "white")
+    radius, height = (
+        r * np.array([0.5, 0.9, 1, 0.9, 0.75, 0.1]),
+        np.array([0, 0.4, 1, 1, 0.45, 0.2]),
+    )
+    profile = np.column_stack([radius, z + h * height])
+    model, tap = Model(pick(rng, "sink", "bathroom sink")), make_paint(rng, "gray", "white")
     model.add(shapes.lathe(profile, center, oval), paint)
     model.add(shapes.box((-0.16, 0, z + 0.5 * h), (0.16, 0.1, z + h)), paint)
     model.add(shapes.rod((0, 0.04, z + h), (0, 0.04, z + h + 0.2), 0.016), tap)
@@ -89,7 +74,7 @@ def bowl_sink(rng, z: float = 0.0) -> Model:
 def counter(rng) -> Model:
     w, d, z = rng.uniform(1.3, 2.1), rng.uniform(0.6, 0.7), rng.uniform(0.86, 0.93)
     slab, body = make_paint(rng, "gray", "wood", "white"), make_paint(rng, "wood", "white", "gray")
-    model = Model(_pick(rng, "counter", "kitchen counter"))
+    model = Model(pick(rng, "counter", "kitchen counter"))
     model.add(shapes.box((-w / 2, 0, z - 0.06), (w / 2, d, z)), slab)
     model.add(shapes.box((-w / 2, 0, z), (w / 2, 0.03, z + 0.14)), slab)  # splash back
     model.add(shapes.box((-w / 2 + 0.03, 0.02, 0), (w / 2 - 0.03, d - 0.2, z - 0.06)), body)
@@ -98,15 +83,15 @@ def counter(rng) -> Model:
 
 
 def door(rng) -> Model:
-    """Frame and a leaf set back in its opening; the opening is what is inside the frame."""
+    """A frame, and a leaf set back in its opening."""
     w, z, deep = rng.uniform(0.78, 0.95), rng.uniform(1.95, 2.1), rng.uniform(0.05, 0.09)
     leaf, trim = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "white")
-    model = Model(_pick(rng, "door", "doorframe"))
+    model = Model(pick(rng, "door", "doorframe"))
     model.add([shapes.rectangle((-w / 2, -deep, 0), (w / 2, -deep, z))], leaf)
     for low, high in ((0.12, 0.45 * z), (0.52 * z, z - 0.12)):  # raised panels
         panel = (-w / 2 + 0.12, -deep, low), (w / 2 - 0.12, -deep + 0.02, high)
         model.add(shapes.box(*panel), leaf)
-    side = _pick(rng, -1, 1) * (w / 2 - 0.07)
+    side = pick(rng, -1, 1) * (w / 2 - 0.07)
     inward = -np.sign(side) * 0.12
     model.add(shapes.rod((side, 0.0, 1.0), (side + inward, 0.0, 1.0), 0.015), trim)
     model.add(shapes.rod((side, -deep, 1.0), (side, 0.0, 1.0), 0.015), trim)
@@ -134,7 +119,7 @@ def window(rng) -> Model:
 
 
 def _framed(model: Model, width, thick, paint) -> Model:
-    """Adds the casing around the model's opening."""
+    """Add the casing around the model's opening."""
     left, right, low, high, _ = model.opening
     for x in (left - width, right):
         model.add(shapes.box((x, 0, low), (x + width, thick, high)), paint)
@@ -147,7 +132,7 @@ def picture(rng) -> Model:
     w, h, z = rng.uniform(0.35, 1.0), rng.uniform(0.35, 0.75), rng.uniform(1.45, 1.65)
     edge, deep = rng.uniform(0.03, 0.06), rng.uniform(0.025, 0.05)
     frame = make_paint(rng, "wood", "gray", "white")
-    model = Model(_pick(rng, "picture", "poster"))
+    model = Model(pick(rng, "picture", "poster"))
     low, high = z - h / 2, z + h / 2
     for x in (-w / 2, w / 2 - edge):
         model.add(shapes.box((x, 0.004, low), (x + edge, deep, high)), frame)

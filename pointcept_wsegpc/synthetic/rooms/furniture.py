@@ -10,11 +10,7 @@ import numpy as np
 
 from . import shapes
 from .paint import make_paint
-from .shapes import Model
-
-
-def _pick(rng, *options):
-    return options[rng.integers(len(options))]
+from .shapes import Model, pick
 
 
 def _legs(model: Model, lo, hi, width: float, paint) -> None:
@@ -28,7 +24,7 @@ def chair(rng) -> Model:
     w, d, seat = rng.uniform(0.40, 0.52), rng.uniform(0.42, 0.52), rng.uniform(0.42, 0.49)
     top, office = rng.uniform(0.8, 1.05), rng.random() < 0.4
     frame, pad = make_paint(rng, "wood", "gray", "white"), make_paint(rng, "fabric", "wood", "gray")
-    model = Model(_pick(rng, "office chair", "chair") if office else "chair")
+    model = Model(pick(rng, "office chair", "chair") if office else "chair")
     model.add(shapes.box((-w / 2, 0.03, seat - 0.06), (w / 2, d, seat)), pad)
     if office:
         model.add(shapes.cylinder(0.035, 0.08, seat - 0.06, (0, d / 2)), frame)
@@ -62,7 +58,7 @@ def sofa(rng) -> Model:
     w, back = 0.62 * places * rng.uniform(0.95, 1.15) + 2 * arm, rng.uniform(0.75, 0.92)
     paint = make_paint(rng, "fabric", "gray", "white")
     loose = make_paint(rng, "fabric") if rng.random() < 0.3 else paint
-    model = Model("sofa chair" if places == 1 else _pick(rng, "couch", "sofa"))
+    model = Model("sofa chair" if places == 1 else pick(rng, "couch", "sofa"))
     model.add(shapes.box((-w / 2, 0, 0.06), (w / 2, d, seat)), paint)
     model.add(shapes.box((-w / 2, 0, seat), (w / 2, 0.2, back)), paint)
     for x in (-w / 2, w / 2 - arm):
@@ -77,7 +73,7 @@ def sofa(rng) -> Model:
 
 
 def bed(rng) -> Model:
-    w, d = _pick(rng, 0.95, 1.3, 1.6) * rng.uniform(0.95, 1.05), rng.uniform(1.95, 2.1)
+    w, d = pick(rng, 0.95, 1.3, 1.6) * rng.uniform(0.95, 1.05), rng.uniform(1.95, 2.1)
     base, head = rng.uniform(0.22, 0.34), rng.uniform(0.75, 1.1)
     frame, sheet = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "white", "fabric")
     model = Model("bed")
@@ -100,7 +96,7 @@ def bed(rng) -> Model:
 
 def table(rng) -> Model:
     top, frame = make_paint(rng, "wood", "white", "gray"), make_paint(rng, "wood", "gray", "white")
-    kind = _pick(rng, "dining", "round", "coffee")
+    kind = pick(rng, "dining", "round", "coffee")
     if kind == "round":
         r, z = rng.uniform(0.42, 0.6), rng.uniform(0.7, 0.76)
         model = Model("table")
@@ -113,7 +109,7 @@ def table(rng) -> Model:
         w, d = (0.95, 0.55) if coffee else (1.45, 0.85)
         w, d = w * rng.uniform(0.8, 1.15), d * rng.uniform(0.85, 1.1)
         z = rng.uniform(0.36, 0.5) if coffee else rng.uniform(0.7, 0.78)
-        model = Model("coffee table" if coffee else _pick(rng, "table", "dining table"))
+        model = Model("coffee table" if coffee else pick(rng, "table", "dining table"))
         model.add(shapes.box((-w / 2, 0, z - 0.04), (w / 2, d, z)), top)
         _legs(model, (-w / 2 + 0.03, 0.03, 0), (w / 2 - 0.03, d - 0.03, z - 0.04), 0.06, frame)
         inset = 0.05
@@ -137,10 +133,8 @@ def desk(rng) -> Model:
         low = 0.05 + i * (z - 0.1) / 3
         front = (x0 + 0.02, d - 0.03, low), (x1 - 0.02, d - 0.01, low + (z - 0.16) / 3)
         model.add(shapes.box(*front), body)
-        model.add(
-            shapes.rod((x0 + 0.12, d + 0.005, low + 0.1), (x1 - 0.12, d + 0.005, low + 0.1), 0.01),
-            top,
-        )
+        handle = (x0 + 0.12, d + 0.005, low + 0.1), (x1 - 0.12, d + 0.005, low + 0.1)
+        model.add(shapes.rod(*handle, 0.01), top)
     model.seats = [(0.18, d - 0.12, np.pi)]
     model.top = np.array([[-w / 2 + 0.05, 0.05, z], [w / 2 - 0.05, d - 0.05, z]])
     return model
@@ -149,7 +143,7 @@ def desk(rng) -> Model:
 def bookshelf(rng) -> Model:
     w, d, z = rng.uniform(0.7, 1.3), rng.uniform(0.26, 0.36), rng.uniform(1.3, 2.1)
     body, t = make_paint(rng, "wood", "white", "gray"), 0.025
-    model = Model(_pick(rng, "bookshelf", "bookcase"))
+    model = Model(pick(rng, "bookshelf", "bookcase"))
     model.add(shapes.box((-w / 2, 0, 0), (w / 2, 0.01, z)), body)
     for x in (-w / 2, w / 2 - t):
         model.add(shapes.box((x, 0.01, 0), (x + t, d, z)), body)

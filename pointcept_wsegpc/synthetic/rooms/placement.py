@@ -1,4 +1,4 @@
-"""Placing objects in a room without overlap.
+"""Places objects in a room without overlap.
 
 Every placed object occupies its axis-aligned box; doors and windows also keep the space before
 them free. Walls are numbered 0..3 anticlockwise, starting at y = 0; in the frame of a wall x runs
@@ -6,6 +6,8 @@ along it, y into the room, z up.
 """
 
 from __future__ import annotations
+
+import contextlib
 
 import numpy as np
 
@@ -25,7 +27,7 @@ class DoesNotFit(Exception):
 
 
 class Layout:
-    """The objects placed so far, and the boxes that they keep others out of."""
+    """The objects placed so far, and the boxes that they keep free of others."""
 
     def __init__(self, rng: np.random.Generator, size: np.ndarray, difficulty: Difficulty = PLAIN):
         self.rng, self.size, self.difficulty = rng, size, difficulty
@@ -38,7 +40,7 @@ class Layout:
         return self.size[side % 2]
 
     def to_wall(self, model: Model, side: int, x: float, gap: float = 0.0) -> Model:
-        """From the frame of wall `side`, moved along it by x, to the room's frame."""
+        """Move a model from the frame of wall `side`, at x along it, to the room's frame."""
         width, depth, _ = self.size
         corner = ((0, 0, 0), (width, 0, 0), (width, depth, 0), (0, depth, 0))[side]
         yaw = side * np.pi / 2
@@ -48,11 +50,8 @@ class Layout:
         if (box[0, :2] < -1e-6).any() or (box[1] > self.size).any():
             return False
         others = [other for other, owner in self._taken if owner is not ignore]
-        if not others:
-            return True
-        others = np.array(others)
-        overlap = (box[0] - GAP < others[:, 1]) & (box[1] + GAP > others[:, 0])
-        return not overlap.all(1).any()
+        low, high = np.array(others).reshape(-1, 2, 3).transpose(1, 0, 2)
+        return not ((box[0] - GAP < high) & (box[1] + GAP > low)).all(1).any()
 
     def put(self, model: Model) -> Model:
         self.objects.append(model)
@@ -60,19 +59,15 @@ class Layout:
         return model
 
     def optional(self, place, *args) -> None:
-        """Places something that the room can do without."""
-        try:
+        """Place something if it fits."""
+        with contextlib.suppress(DoesNotFit):
             place(*args)
-        except DoesNotFit:
-            return
 
     def against_wall(self, model: Model) -> Model:
-        """On the floor with its back to a wall."""
+        """Put it on the floor with its back to a wall."""
 
         def propose():
-            side = int(self.rng.integers(4))
-            x = self._along(model, side)
-            return self.to_wall(model, side, x, self.rng.uniform(1, 2.5) * GAP)
+            return self.to_wall(model, *self._at_wall(model), self.rng.uniform(1, 2.5) * GAP)
 
         model = self._search(propose)
         if self._happens(self.difficulty.touching):
@@ -82,18 +77,14 @@ class Layout:
         return model
 
     def on_wall(self, model: Model) -> Model:
-        """Hung on a wall at the height that it already has."""
+        """Hang it on a wall at the height that it already has."""
         return self._hang(self._perhaps_flat(model))
 
     def _hang(self, model: Model) -> Model:
-        def propose():
-            side = int(self.rng.integers(4))
-            return self.to_wall(model, side, self._along(model, side))
-
-        return self._search(propose)
+        return self._search(lambda: self.to_wall(model, *self._at_wall(model)))
 
     def anywhere(self, model: Model) -> Model:
-        """On the floor, mostly about square to the walls, sometimes at any angle."""
+        """Put it on the floor, mostly square to the walls, sometimes at any angle."""
 
         def propose():
             yaw = self.rng.integers(4) * np.pi / 2 + self.rng.normal(0, 0.06)
@@ -108,7 +99,7 @@ class Layout:
         return model
 
     def on_top(self, host: Model, model: Model, turn: float = 0.3) -> Model:
-        """On the free surface of another object, its back to the host's, give or take `turn`."""
+        """Put it on the free surface of another object, facing as that does up to about `turn`."""
 
         def propose():
             turned = model.placed([0, 0, 0], self.rng.normal(0, turn))
@@ -121,7 +112,7 @@ class Layout:
         return self._search(propose, ignore=host)
 
     def opening(self, model: Model) -> None:
-        """A door or a window: cuts its wall and keeps free what is before it."""
+        """Cut a door or a window into a wall and keep the space in front of it free."""
         model = self._perhaps_flat(model)
         x0, x1, z0, z1, deep = model.opening
         is_door = z0 == 0
@@ -129,23 +120,21 @@ class Layout:
         room_before = 0.85 if is_door else 0.1
         reserve = Model("", [np.array([[[left, 0, z0], [right, room_before, z1]]])])
 
-        def propose():
-            side = int(self.rng.integers(4))
-            x = self._along(model, side, corner_share=0.0)
-            sides.append((side, x))
-            return self.to_wall(reserve, side, x)
+        places: list[tuple[int, float]] = []
 
-        sides: list[tuple[int, float]] = []
+        def propose():
+            places.append(self._at_wall(model, corner_share=0.0))
+            return self.to_wall(reserve, *places[-1])
+
         reserved = self._search(propose)
-        side, x = sides[-1]
-        placed = self.to_wall(model, side, x)
-        self._replace_last(placed, reserved.bounds())
+        side, x = places[-1]
+        placed = self._replace_last(self.to_wall(model, side, x), reserved.bounds())
         self.openings[side].append((x + x0, x + x1, z0, z1, deep))
         if not is_door:
             self._windows.append((side, x, placed))
 
     def curtain(self, model: Model) -> None:
-        """Mostly at one side of a window, which it may cover in part; else on a free wall."""
+        """Hang it beside a window, which it may partly cover, or on a free wall."""
         model = self._perhaps_flat(model)
         self.rng.shuffle(self._windows)
         for side, x, window in self._windows:
@@ -156,7 +145,7 @@ class Layout:
         self._hang(model)
 
     def shower(self, tub: Model | None) -> None:
-        """A shower curtain before the bathtub, or around a corner of its own."""
+        """Hang a shower curtain in front of the bathtub, or around a corner of its own."""
         if tub is None:
             self.against_wall(fixtures.shower_curtain(self.rng))
             return
@@ -166,7 +155,7 @@ class Layout:
         self.put(placed)
 
     def chairs(self, hosts: list[Model]) -> None:
-        """One to four chairs, pushed towards desks and tables where these have places free."""
+        """Put one to four chairs, at desks and tables where these have free seats."""
         wanted, found = int(self.rng.integers(1, 5)), 0
         seats = [(host, seat) for host in hosts for seat in host.seats]
         self.rng.shuffle(seats)
@@ -184,7 +173,7 @@ class Layout:
             self.optional(self.anywhere, furniture.chair(self.rng))
 
     def _search(self, propose, ignore: Model | None = None) -> Model:
-        """Puts the first proposal that is free; propose() -> Model in the room's frame."""
+        """Put the first proposal that is free; propose() returns a Model in the room's frame."""
         for _ in range(TRIES):
             model = propose()
             if self.is_free(model.bounds(), ignore):
@@ -192,24 +181,25 @@ class Layout:
         raise DoesNotFit
 
     def _replace_last(self, model: Model, box: np.ndarray | None = None) -> Model:
-        """Puts a changed model in the place of the one put last."""
+        """Replace the model put last with a changed one."""
         self.objects[-1] = model
         self._taken[-1] = (model.bounds() if box is None else box, model)
         return model
 
     def _happens(self, chance: float) -> bool:
-        """A draw; none where the chance is 0, so that plain rooms stay as they are."""
+        """Draw, but not where the chance is 0, so that plain rooms stay as they are."""
         return chance > 0 and self.rng.random() < chance
 
     def _perhaps_flat(self, model: Model) -> Model:
         return model.stretched(FLAT) if self._happens(self.difficulty.flat) else model
 
-    def _along(self, model: Model, side: int, corner_share: float = 0.4) -> float:
-        """A random x at which the model stays within its wall, some of the time in a corner."""
+    def _at_wall(self, model: Model, corner_share: float = 0.4) -> tuple[int, float]:
+        """A random wall, and an x at which the model stays within it, sometimes in a corner."""
+        side = int(self.rng.integers(4))
         (left, _, _), (right, _, _) = model.bounds()
         low, high = GAP - left, self.length(side) - right - GAP
         if high < low:
             raise DoesNotFit
         if self.rng.random() < corner_share:
-            return (low, high)[self.rng.integers(2)]
-        return self.rng.uniform(low, high)
+            return side, (low, high)[self.rng.integers(2)]
+        return side, self.rng.uniform(low, high)

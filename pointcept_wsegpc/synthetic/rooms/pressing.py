@@ -15,7 +15,7 @@ CONTACT = 0.02  # meters by which two boxes must overlap sideways to meet
 
 
 def pressed(model: Model, others: list[tuple[np.ndarray, Model]], size: np.ndarray) -> Model:
-    """A thing whose back is to a wall: moved to the wall and against its nearer neighbour.
+    """Move a model with its back to a wall to that wall and against its nearer neighbor.
 
     others: boxes and their owners, in the room of `size` (3,). What it touches then, it is level
     with, where that is a piece of furniture of a like height, and flush with, on the same wall.
@@ -31,7 +31,7 @@ def pressed(model: Model, others: list[tuple[np.ndarray, Model]], size: np.ndarr
 
 
 def against_neighbour(model: Model, directions, others, size) -> tuple[Model, Model | None]:
-    """Moved along one of the directions until it meets the nearest thing, and that thing.
+    """Move a model along one of the directions to the nearest obstacle; also return that one.
 
     None: it met a wall, or nothing within REACH.
     """
@@ -47,7 +47,7 @@ def against_neighbour(model: Model, directions, others, size) -> tuple[Model, Mo
 
 
 def recessed(model: Model, protrusion: float) -> Model:
-    """Built into the wall behind it, but for `protrusion` meters."""
+    """Build a model into the wall behind it, all but `protrusion` meters."""
     front = model.in_own_frame().bounds()[1, 1]
     return model.placed(rotation_z(model.yaw) @ (0, protrusion - front, 0))
 
@@ -73,7 +73,7 @@ def _moved(model: Model, direction: np.ndarray, length: float) -> Model:
 
 
 def _factors(model: Model, neighbour: Model) -> np.ndarray:
-    """By which to stretch a model in its own frame to be as high, and on one wall as deep."""
+    """Factors (3,) that make a model as high as its neighbor and, on the same wall, as deep."""
     factor = np.ones(3)
     wanted = _height(neighbour) / _height(model)
     if ALIKE[0] < wanted < ALIKE[1]:

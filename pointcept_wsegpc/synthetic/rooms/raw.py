@@ -61,7 +61,7 @@ CROWDED_CATEGORIES = {"rug": ("rug", 20, "floor mat")}
 
 
 def write_annotation(folder: Path, name: str, room: Room, mesh: ScanMesh, rng) -> None:
-    """Segments and who owns them. One in fifty belongs to nobody, two are a stray object."""
+    """Write the segments and their owners: 1 in 50 has none, two form a stray object."""
     segments, first = np.unique(mesh.segment, return_index=True)
     owner = mesh.object[first].copy()
     order = rng.permutation(len(segments))

@@ -38,7 +38,7 @@ def triangulate(patches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.n
 
 @dataclass
 class Light:
-    """A lamp near the ceiling, and light from everywhere."""
+    """A lamp near the ceiling, plus ambient light."""
 
     position: np.ndarray  # (3,) meters
     color: np.ndarray  # (3,)
@@ -139,7 +139,7 @@ def render_depth(
 
 
 def depth_edges(z: np.ndarray) -> np.ndarray:
-    """Pixels (H, W) on either side of a jump by more than 3 cm plus 4 % of the depth (meters)."""
+    """Pixels (H, W) beside a jump in depth (meters) of more than 3 cm plus 4 %."""
     edge = np.zeros(z.shape, bool)
     for image, mark in ((z, edge), (z.T, edge.T)):
         jump = np.abs(np.diff(image, axis=0)) > 0.03 + 0.04 * np.minimum(image[1:], image[:-1])

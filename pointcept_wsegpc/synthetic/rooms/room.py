@@ -92,7 +92,7 @@ def scene_classes(
 def make_room(
     seed: int, index: int, difficulty: Difficulty = PLAIN, classes: list[str] | None = None
 ) -> Room:
-    """The room of scene `index`. If its furniture does not fit, tries again a little larger.
+    """The room of scene `index`, a little larger each time that its furniture does not fit.
 
     classes: of FREQUENCY, instead of those that `scene_classes` gives it.
     """
@@ -147,7 +147,7 @@ def _furnish(layout: Layout, classes: list[str]) -> None:
 
 
 def _more(layout: Layout, classes: list[str], hosts: dict[str, Model]) -> None:
-    """Second instances where there is room, small furniture, and props of no class."""
+    """Add second instances where they fit, small furniture, and props of no class."""
     rng = layout.rng
     again = max(SECOND, layout.difficulty.touching)
     for name in ("cabinet", "bookshelf", "sofa", "bed"):

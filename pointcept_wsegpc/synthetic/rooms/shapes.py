@@ -75,6 +75,11 @@ class Model:
         return self.placed(-rotation_z(-self.yaw) @ self.position, -self.yaw)
 
 
+def pick(rng, *options):
+    """One of the options, at random."""
+    return options[rng.integers(len(options))]
+
+
 def rotation_z(yaw: float) -> np.ndarray:
     """(3, 3), anticlockwise by `yaw` radians."""
     cos, sin = np.cos(yaw), np.sin(yaw)

@@ -101,7 +101,7 @@ def resample(patch: np.ndarray, spacing: float) -> np.ndarray:
 
 
 def _first_view(caster: RoomCaster, vertices: np.ndarray, poses: np.ndarray) -> np.ndarray:
-    """The first pose at which each vertex is in view, −1 where there is none, (V,) int64."""
+    """The first pose that sees each vertex, −1 = none, (V,) int64."""
     seen_from = np.full(len(vertices), -1)
     for number, pose in enumerate(poses):
         x, y, z = ((vertices - pose[:3, 3]) @ pose[:3, :3]).T
@@ -114,7 +114,7 @@ def _first_view(caster: RoomCaster, vertices: np.ndarray, poses: np.ndarray) -> 
 
 
 def _turn_to(vertices: np.ndarray, faces: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """Flips the triangles whose normal points away from the eye (F, 3) that saw them."""
+    """Flip the triangles whose normal points away from the eye (F, 3) that saw them."""
     facing = (face_normals(vertices, faces)[0] * (eye - vertices[faces[:, 0]])).sum(1)
     return np.where(facing[:, None] < 0, faces[:, ::-1], faces)
 
@@ -144,7 +144,7 @@ def _reconstruction_error(coord, normal, spacing: float, noise: float, rng) -> n
 
 
 def punch_holes(vertices, faces, mean: float, rng: np.random.Generator) -> np.ndarray:
-    """The faces (F, 3) that are left by round holes in random places, `mean` on average."""
+    """The faces (F, 3) that remain after cutting about `mean` round holes at random places."""
     center = vertices[faces].mean(1)
     keep = np.ones(len(faces), bool)
     for at in center[rng.integers(len(faces), size=rng.poisson(mean))]:
@@ -155,8 +155,7 @@ def punch_holes(vertices, faces, mean: float, rng: np.random.Generator) -> np.nd
 def fuse(coord: np.ndarray, color: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates and colors (V, 3), each the mean over the vertices within `radius` meters.
 
-    As a grid of signed distances does it: edges get round, and a thin thing sinks into what it
-    lies on.
+    Like a grid of signed distances, this rounds edges and sinks thin things into what they lie on.
     """
     pairs = cKDTree(coord).query_pairs(radius, output_type="ndarray")
     ends = np.concatenate([pairs[:, 0], pairs[:, 1]])

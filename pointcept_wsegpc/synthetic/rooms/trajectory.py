@@ -35,7 +35,7 @@ def hand_held_path(room: Room, frames: int, rng: np.random.Generator) -> np.ndar
 
 
 def _walk(room: Room, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The closed curve, of a few tried, that comes through the least furniture, (F, 3)."""
+    """Positions (F, 3) on the closed curve, of a few tried, that meets the least furniture."""
     best, fewest = None, np.inf
     dense = np.linspace(0, 1, 200)
     for attempt in range(30):
@@ -45,7 +45,7 @@ def _walk(room: Room, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         knots[:, :2] = np.stack([np.cos(angle), np.sin(angle)], 1) * reach * room.size[:2] / 2
         knots[:, :2] += room.size[:2] / 2
         knots[:, 2] = rng.uniform(1.35, 1.75, 8)
-        curve = CubicSpline(np.linspace(0, 1, 9), np.vstack([knots, knots[:1]]), bc_type="periodic")
+        curve = _closed(knots)
         points = curve(dense)[:, None]
         inside = (points > room.boxes[:, 0] - CLEARANCE) & (points < room.boxes[:, 1] + CLEARANCE)
         blocked = inside.all(-1).any(-1).sum()
@@ -58,6 +58,10 @@ def _walk(room: Room, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _smooth(time: np.ndarray, knots: int, rng: np.random.Generator) -> np.ndarray:
     """Smooth periodic noise of about unit size, (F, 3)."""
-    values = rng.uniform(-1, 1, (knots, 3))
-    at = np.linspace(0, 1, knots + 1)
-    return CubicSpline(at, np.vstack([values, values[:1]]), bc_type="periodic")(time)
+    return _closed(rng.uniform(-1, 1, (knots, 3)))(time)
+
+
+def _closed(knots: np.ndarray) -> CubicSpline:
+    """The periodic curve through knots (K, 3), over 0..1."""
+    at = np.linspace(0, 1, len(knots) + 1)
+    return CubicSpline(at, np.vstack([knots, knots[:1]]), bc_type="periodic")

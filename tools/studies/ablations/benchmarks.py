@@ -24,7 +24,6 @@ class Benchmark:
     make: what makes the data. classes: the class set, in words.
     networks_3d, networks_2d, image_weights: {label: differences of the configuration}.
     networks_note, weights_note: what is to be known about networks_* and image_weights.
-    mix3d: probability in the rows with Mix3D.
     stage_one, more: differences of both parts of stage one, and of every training.
     """
 
@@ -42,7 +41,6 @@ class Benchmark:
     image_weights: dict = field(default_factory=dict)
     networks_note: str = ""
     weights_note: str = ""
-    mix3d: float = 0.5
     stage_one: dict = field(default_factory=dict)
     more: dict = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ from pointcept_wsegpc.contracts.scene import read_region, scene_dirs
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views, write_view_image
 from pointcept_wsegpc.files import link_or_copy, read_json, write_array
-from pointcept_wsegpc.metrics import confusion_with_misses, majority_vote, mean_iou
+from pointcept_wsegpc.metrics import mean_iou, partition_confusion
 from pointcept_wsegpc.regions.scenes.records import NAME as REGIONS
 from pointcept_wsegpc.regions.scenes.records import finished_record, read_record
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
@@ -86,11 +86,10 @@ def fingerprint(benchmark: Benchmark) -> str:
     for scene in scene_dirs(root, SPLITS):
         total.update(f"{scene.parent.name}/{scene.name} {described(scene)}".encode())
         files = {path for name in ARRAYS for path in scene.glob(f"{name}.npy")}
-        for path in [*sorted(files), scene / "views.npz"]:
-            if path.is_file():
-                total.update(f"{path.name} {path.stat().st_size}".encode())
-                for piece in pieces(path):
-                    total.update(piece)
+        for path in [*sorted(files), *scene.glob("views.npz")]:
+            total.update(f"{path.name} {path.stat().st_size}".encode())
+            for piece in pieces(path):
+                total.update(piece)
     return total.hexdigest()[:12]
 
 
@@ -158,8 +157,7 @@ def quality(root: Path) -> tuple[float, float] | None:
         if (scene / f"{table.label_file}.npy").is_file():
             segment = read_truth(scene, table)
             region = read_region(scene, len(segment))
-            vote = majority_vote(region, segment, len(table))
-            own = np.where(region < 0, segment, vote)
-            both = [confusion_with_misses(pred, segment, len(table)) for pred in (own, vote)]
+            alone = np.where(region < 0, region.max() + 1 + np.arange(len(region)), region)
+            both = [partition_confusion(ids, segment, len(table)) for ids in (alone, region)]
             total = total + np.stack(both)
     return tuple(map(mean_iou, total)) if np.any(total) else None

@@ -79,22 +79,24 @@ def row_result(study: Study, row: Row, seeds, out: Path) -> dict:
     """Everything about one row; seeds whose stage one has not finished are skipped."""
     found = {seed: seed_result(study, row, seed, out) for seed in seeds}
     found = {seed: result for seed, result in found.items() if result}
+    results = list(found.values())
 
     def over_seeds(key: str) -> dict:
         return summary({seed: result[key] for seed, result in found.items()})
 
-    each = {seed: result["metrics"] for seed, result in found.items()}
-    names = [name for name in METRICS if name not in row.without]
-    metrics = {name: summary({k: m.get(name) for k, m in each.items()}) for name in names}
+    metrics = {
+        name: summary({seed: result["metrics"].get(name) for seed, result in found.items()})
+        for name in METRICS
+        if name not in row.without
+    }
     for name, value in (row_partition(study, row, out) if found else {}).items():
         metrics[name] = {**summary({None: 100 * value}), "seeds": list(found)}
     metrics = {name: entry for name, entry in metrics.items() if entry["values"]}
-    results = list(found.values())
     return {
         "label": row.label,
         "differences": {"both": row.both, "second": row.second, "partition": row.partition},
         "classes": study.benchmark.classes,
-        "occurring": next((r["occurring"] for r in reversed(results)), None),
+        "occurring": results[-1]["occurring"] if results else None,
         "split": {split: count for r in results for split, count in r["scenes"].items()},
         "tags": {name: METRICS[name][1] for name in metrics},
         "iou": mean_iou_of_classes([result["iou"] for result in results], row.without),
@@ -112,13 +114,17 @@ def mean_iou_of_classes(found: list[dict], without=()) -> dict:
 
     Of classes that occur or that a seed predicts; a seed without either does not count.
     """
-    table: dict = {}
+    table = {}
     for metric, key in OF_TRAIN.items():
-        seeds = [seed[key] for seed in found if key in seed and metric not in without]
-        for name in dict.fromkeys(name for iou in seeds for name in iou):
-            known = [iou[name] for iou in seeds if iou.get(name) is not None]
-            mean = {name: round(100 * statistics.fmean(known), 2)} if known else {}
-            table.setdefault(metric, {}).update(mean)
+        seeds = [iou[key] for iou in found if key in iou and metric not in without]
+        values = {
+            name: [i[name] for i in seeds if i.get(name) is not None]
+            for iou in seeds
+            for name in iou
+        }
+        if values:
+            means = {name: statistics.fmean(known) for name, known in values.items() if known}
+            table[metric] = {name: round(100 * mean, 2) for name, mean in means.items()}
     return table
 
 

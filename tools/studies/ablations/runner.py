@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 from pointcept_wsegpc.commands.trainings import relative
@@ -52,16 +51,13 @@ class Runner:
         named: dict[str, Job] = {}
         for job in jobs:
             named.setdefault(job.name, job)  # one that rows share has the title of the first
-        order = TopologicalSorter({k: [n.name for n in j.needs.values()] for k, j in named.items()})
-        order.prepare()
-        place = {name: (0, index) for index, name in enumerate(named)}
-        ready, running, done = [], {}, set()
+        waiting, running, done, busy = list(named.values()), {}, set(), set()
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 while True:
-                    ready = sorted([*ready, *order.get_ready()], key=place.__getitem__)
-                    while ready and len(running) < self.workers:
-                        job = named[ready.pop(0)]
+                    ready = [job for job in waiting if done >= {n.name for n in job.needs.values()}]
+                    for job in ready[: self.workers - len(running)]:
+                        waiting.remove(job)
                         running[pool.submit(self._attempt, job)] = job
                     if not running:
                         break
@@ -70,23 +66,20 @@ class Runner:
                         try:
                             failure = future.result()
                         except Busy:
-                            ready.append(job.name)
-                            tries, index = place[job.name]
-                            place[job.name] = (tries + 1, index)  # after the others
-                            if tries == 0:
+                            waiting.append(job)  # after the others
+                            if job.name not in busy:
                                 self.say(job, "waits for another run, which is at it")
+                            busy.add(job.name)
                             continue
                         if failure is None:
-                            order.done(job.name)
                             done.add(job.name)
                         else:
                             self.failed[job.title] = failure
                             self.say(job, f"failed: {failure}")
             finally:
                 self._stop()  # at Ctrl-C; otherwise nothing is running
-        left = [job for name, job in named.items() if name not in done]
-        self.not_started = [job.title for job in left if job.title not in self.failed]
-        if self.not_started:
+        self.not_started = [job.title for job in waiting]
+        if waiting:
             self._say(f"not started, for they need these: {'; '.join(self.not_started)}")
 
     def _attempt(self, job: Job) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 from pointcept_wsegpc.jobs.steps import continued_seed
 
@@ -19,12 +19,20 @@ EXPORTER = "WSegPCPseudoLabelExporter"
 PLACES = ("save_path", "weight", "resume")  # of a configuration: not what it trains
 
 
+@functools.cache  # a table asks for the same few a hundred times
+def config_file(name: str):
+    """A configuration as its file says it; not to be changed."""
+    from mmengine.config import Config
+
+    path = REPOSITORY / "configs" / f"{name}.py"
+    return Config.fromfile(str(path), import_custom_modules=False)
+
+
 @dataclass(frozen=True)
 class Study:
     """Jobs of rows on a benchmark."""
 
     benchmark: Benchmark
-    _read: dict = field(default_factory=dict)  # configurations as their files say them
 
     def jobs(self, row: Row, seed: int | None) -> dict[str, Job]:
         """What a row needs, by role, in an order in which it can be done.
@@ -53,9 +61,10 @@ class Study:
         if row.stage_two == "truth":
             settings = {**where, "names": list(config["data"]["names"]), "data": self.fingerprint}
             labels = jobs["truth"] = Job("truth", "ground truth as labels", settings)
-        model = self._training(f"{title}: stage two", config, {"labels": labels})
-        predict = Job("predict", f"{title}: stage two labels val", unseen | where, {"model": model})
-        return jobs | {"stage_two": model, "predict": predict}
+        jobs["stage_two"] = self._training(f"{title}: stage two", config, {"labels": labels})
+        needs, title = {"model": jobs["stage_two"]}, f"{title}: stage two labels val"
+        jobs["predict"] = Job("predict", title, unseen | where, needs)
+        return jobs
 
     def config_hash(self, row: Row) -> str:
         """What a row's results depend on besides the seed, in 12 hex digits."""
@@ -72,7 +81,7 @@ class Study:
 
     def config(self, name: str, *changes: dict) -> dict:
         """A configuration with differences {dotted key: value}, on the benchmark's data."""
-        cfg = copy.deepcopy(self._base(name))
+        cfg = copy.deepcopy(config_file(name))
         root = self.benchmark.data_root
         roots = {f"data.{part}.data_root": root for part in ("train", "val") if part in cfg.data}
         for difference in ({"evaluate": False}, roots, self.benchmark.more, *changes):
@@ -80,18 +89,6 @@ class Study:
         if cfg.epoch % cfg.eval_epoch:
             raise ValueError(f"epoch = {cfg.epoch} is no multiple of eval_epoch {cfg.eval_epoch}")
         return {key: value for key, value in cfg.to_dict().items() if key not in PLACES}
-
-    def _base(self, name):
-        from mmengine.config import Config
-
-        if name not in self._read:  # a table asks for the same few a hundred times
-            path = REPOSITORY / "configs" / f"{name}.py"
-            if not path.is_file():
-                raise FileNotFoundError(
-                    f"{path}, of the data set {self.benchmark.name}, is no file"
-                )
-            self._read[name] = Config.fromfile(str(path), import_custom_modules=False)
-        return self._read[name]
 
     def _label_same_views(self, config):
         """In 2D, labels are measured on the views of the unchanged configuration."""
@@ -102,13 +99,12 @@ class Study:
 
     def _training(self, title: str, config: dict, needs: dict | None = None) -> Job:
         settings = {"config": config, "data": self.fingerprint}
-        weights = config["model"].get("image_encoder", {}).get("weights", "none")
-        if (REPOSITORY / weights).is_file():
-            content = (REPOSITORY / weights).read_bytes()
-            settings["weights"] = hashlib.sha256(content).hexdigest()[:12]
+        weights = REPOSITORY / config["model"].get("image_encoder", {}).get("weights", "none")
+        if weights.is_file():
+            settings["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
         return Job("train", title, settings, needs or {})
 
-    @cached_property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Of the benchmark's data; "" where there are none."""
         return fingerprint(self.benchmark)

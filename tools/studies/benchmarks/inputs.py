@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags
-from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
+from pointcept_wsegpc.regions.scenes.records import finished_record
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
-from pointcept_wsegpc.synthetic.scans import generate_dataset
+from pointcept_wsegpc.synthetic import benchmark as synthrooms
+from pointcept_wsegpc.synthetic.rooms.shapes import rotation_z
+from pointcept_wsegpc.synthetic.scans import SynthesisSettings
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,10 @@ class Sizes:
 
 
 QUICK = Sizes(
-    points=3000,
-    frames=4,
-    scan=(64, 48),
-    size=(48, 64),
-    views=2,
-    batch=2,
-    voxels=4000,
-    points_per_region=80,
-    pixels_per_region=80,
-    pairs=32,
-    channels=64,
-    networks=("14A", "resnet18"),
-    growing_share=2,
-    few=2000,
-    room=2500,
-)
+    points=3000, frames=4, scan=(64, 48), size=(48, 64), views=2, batch=2, voxels=4000,
+    points_per_region=80, pixels_per_region=80, pairs=32, channels=64,
+    networks=("14A", "resnet18"), growing_share=2, few=2000, room=2500,
+)  # fmt: skip
 
 
 def views_text(sizes):
@@ -71,22 +60,18 @@ def views_text(sizes):
 def prepared_scene(cache, sizes):
     """Folder of a data set of one prepared scene with regions and tags, made where missing."""
     root = Path(cache) / f"{sizes.points}-{'x'.join(map(str, (*sizes.scan, *sizes.size)))}"
-    finished = root / "finished.json"
-    if finished.is_file():
-        return Path(read_json(finished)["data_root"])
-    generate_dataset(
-        root / "raw", num_train=1, num_val=0, points=sizes.points, frames=sizes.frames,
-        color_size=sizes.scan, depth_size=sizes.scan,
-    )  # fmt: skip
-    data_root = (root / "prepared").resolve()
+    scans = SynthesisSettings(
+        points=sizes.points, frames=sizes.frames, color_size=sizes.scan, depth_size=sizes.scan
+    )
     height, width = sizes.size
-    settings = ScanNetSettings(stride=1, height=height, width=width, split=("train",))
-    (capture,) = find_captures("scannet", root / "raw", data_root, settings)
-    prepare(capture, settings)
-    assemble_tags(data_root)
-    extract_regions(capture.target, RegionSettings())
-    write_json(finished, {"data_root": str(data_root)})
-    return data_root
+    prepared = ScanNetSettings(stride=1, height=height, width=width)
+    size = synthrooms.Size("one scene", 1, 0, scans, prepared)
+    (scene,) = synthrooms.scenes(root, size).values()
+    if finished_record(scene.folder) is None:
+        synthrooms.make(scene)
+        assemble_tags(root)
+        extract_regions(scene.folder, RegionSettings())
+    return root.resolve()
 
 
 def first_scene(cache, sizes):
@@ -108,9 +93,7 @@ def building(cache, sizes):
     coords, normals = [], []
     for i in range(sizes.rooms):
         angle = rng.uniform(0, 0.2)
-        turn = np.array(
-            [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
-        )
+        turn = rotation_z(angle)
         coords.append(room @ turn.T + [i // 2 * step, i % 2 * step, 0])
         coords[-1] += rng.normal(0, 0.001, room.shape)
         normals.append(normal @ turn.T)

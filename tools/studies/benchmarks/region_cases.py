@@ -1,6 +1,5 @@
 """Cases of partitions: region growing beside a plain one, beside CGAL's, and as points get more."""
 
-import dataclasses
 import importlib.util
 
 import numpy as np
@@ -53,14 +52,6 @@ def regions_2d_case(sizes, cache):
         lambda: textbook.grow_regions(part, max_distance=0.04 * step),
         parts=np.count_nonzero(depth) / len(part),
     )
-
-
-def regions_cgal_40k_case(sizes, cache):
-    return regions_cgal_case(dataclasses.replace(sizes, points=sizes.few), cache)
-
-
-def regions_cgal_150k_case(sizes, cache):
-    return regions_cgal_case(sizes, cache)
 
 
 def regions_cgal_case(sizes, cache):

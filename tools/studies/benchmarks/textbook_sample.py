@@ -9,33 +9,10 @@ import json
 
 import numpy as np
 import torch
+from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from PIL import Image
 from pointcept.datasets.transform import Compose
 from torchvision import transforms as T
-
-
-def rgb_to_hsv(rgb):
-    """(N, 3) in 0..1 -> (N, 3) in 0..1."""
-    high, low = rgb.max(axis=1), rgb.min(axis=1)
-    span = high - low
-    safe = np.where(span > 0, span, 1)
-    r, g, b = rgb.T
-    sector = np.select(
-        [high == r, high == g], [(g - b) / safe, 2 + (b - r) / safe], 4 + (r - g) / safe
-    )
-    return np.stack([sector / 6 % 1, span / np.where(high > 0, high, 1), high], axis=1)
-
-
-def hsv_to_rgb(hsv):
-    """(N, 3) in 0..1 -> (N, 3) in 0..1."""
-    hue, saturation, value = hsv.T
-    sector = np.floor(hue * 6)
-    part = hue * 6 - sector
-    p, q = value * (1 - saturation), value * (1 - saturation * part)
-    t = value * (1 - saturation * (1 - part))
-    choice = sector.astype(int) % 6
-    channels = ([value, q, p, p, t, value], [t, value, value, q, p, p], [p, p, t, value, value, q])
-    return np.stack([np.choose(choice, channel) for channel in channels], axis=1)
 
 
 class HueSaturation:

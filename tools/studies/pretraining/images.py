@@ -69,8 +69,8 @@ def render_room(seed: int, size: tuple[int, int], index: int) -> tuple[np.ndarra
     caster = RoomCaster(room, Light.random(rng, room.size))
     poses = poses_around(room, rng) if single else hand_held_path(room, PER_ROOM, rng)
     height, width = (OVERSAMPLING * pixels for pixels in size)
-    intrinsic = np.array([[FOCAL * width, 0, (width - 1) / 2],
-                          [0, FOCAL * width, (height - 1) / 2], [0, 0, 1]])  # fmt: skip
+    focal, center = FOCAL * width, ((width - 1) / 2, (height - 1) / 2)
+    intrinsic = np.array([[focal, 0, center[0]], [0, focal, center[1]], [0, 0, 1]])
     rays = pixel_rays(intrinsic, width, height)
     images = [render_color(caster, rays, pose, rng, CROWDED.noise) for pose in poses]
     small = [Image.fromarray(image).resize(size[::-1], Image.Resampling.BOX) for image in images]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -17,13 +18,15 @@ import numpy as np
 
 from .. import __version__
 from ..files import link_or_copy, read_json, write_array, write_json
-from ..files.arrays import read_array
+from ..files.arrays import FileError, read_array
+from ..files.claims import claim
 from ..renames import SETTINGS, message
 from .label_files import check_key
 
 SPLITS = ("train", "val", "test")
 INVERSE = "inverse.npy"  # (N,) int32 of scanned points: the prepared point of each, -1 = none
 MANIFEST = "manifest.json"
+VIEWS = "views"
 PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 SCENE_LAYOUT = "<root>/<split>/<scene>/{coord,color,normal}.npy"
 
@@ -48,26 +51,31 @@ def staged(root: Path, split: str, name: str) -> Iterator[Path]:
     """A hidden folder that becomes the scene <root>/<split>/<name> once complete, or vanishes.
 
     Raises FileExistsError where another folder has that place, ValueError for a name that leaves
-    the split's folder.
+    the split's folder, Held where another run is at this scene.
     """
     check_key(name)
-    target = root / split / name
+    target, place = root / split / name, root / PARTIAL / split / name
     if target.exists() and not (target / MANIFEST).is_file():
         raise FileExistsError(f"{target} is no prepared scene (no {MANIFEST}); move it away")
-    folder = root / PARTIAL / split / name
-    outdated = folder.with_name(f"{folder.name}.outdated")
-    for leftover in (folder, outdated):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
-        yield folder
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            target.rename(outdated)
-        folder.rename(target)
+        with claim(place / "claim") as check:
+            for leftover in place.glob("*/"):  # of a run that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+            folder, outdated = (place / f"{what}-{uuid.uuid4().hex[:8]}" for what in ("new", "old"))
+            folder.mkdir()
+            try:
+                yield folder
+                target.parent.mkdir(parents=True, exist_ok=True)
+                check()
+                if target.exists():
+                    target.rename(outdated)
+                folder.rename(target)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(outdated, ignore_errors=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(outdated, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run is waiting to begin
+            place.rmdir()
 
 
 def store_points(folder: Path, points: dict[str, np.ndarray]) -> None:
@@ -88,8 +96,29 @@ def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any)
     Comes last: a scene with a manifest is finished. settings: a dataclass, see `recorded`.
     """
     manifest = {"version": __version__, "source": source, "settings": recorded(settings), **entries}
+    manifest["files"] = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file()}
+    manifest["view_files"] = _count(folder / VIEWS)
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _count(folder: Path) -> int:
+    return len(os.listdir(folder)) if folder.is_dir() else 0
+
+
+def is_whole(scene: Path) -> bool:
+    """Whether a scene has a manifest and all that it lists: files of their sizes, and views.
+
+    What came later, such as regions, may be there besides. An older manifest lists nothing.
+    """
+    try:
+        manifest = read_json(scene / MANIFEST)
+        files = manifest.get("files", {"coord.npy": None})
+        sizes = {name: (scene / name).stat().st_size for name in files}
+    except (OSError, FileError, AttributeError):
+        return False
+    whole = all(size in (None, sizes[name]) for name, size in files.items())
+    return whole and _count(scene / VIEWS) >= manifest.get("view_files", 0)
 
 
 def recorded(settings: Any) -> dict:
@@ -112,7 +141,7 @@ def is_prepared(capture: Any, settings: Any) -> bool:
     Raises ValueError for a setting under its name of an earlier version.
     """
     path = capture.target / MANIFEST
-    if not path.is_file():
+    if not is_whole(capture.target):
         return False
     defaults = {field.name: field.default for field in _content(settings)}
     found = read_json(path).get("settings")

@@ -30,7 +30,7 @@ import numpy as np
 
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
-from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
+from ..contracts.prepared import link_points, outside, staged, store_points, write_manifest
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
 from ..files import write_array

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,22 @@ def write_json(path: str | Path, value: Any) -> None:
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=1, ensure_ascii=False)
         file.write("\n")
+
+
+def write_new_json(path: str | Path, value: Any) -> bool:
+    """Write a JSON file unless it is there; whether it was written. Of several writers one wins."""
+    path = Path(path)
+    own = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    write_json(own, value)
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        os.replace(own, path)
+    finally:
+        own.unlink(missing_ok=True)
+    return True
 
 
 def read_json(path: str | Path, do: str = "remove it, and write it again") -> Any:

@@ -25,7 +25,8 @@ from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSetti
 from pointcept_wsegpc.clouds.ply import read_mesh
 from pointcept_wsegpc.commands import prepare as prepare_command
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.prepared import is_prepared
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
     assemble_tags,
     derive_tags,

@@ -30,6 +30,7 @@ import numpy as np
 
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
+from ..contracts.label_files import check_keys
 from ..contracts.prepared import link_points, outside, staged, store_points, write_manifest
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
@@ -243,9 +244,10 @@ def find_captures(kind: str, raw, root, settings: ViewSettings | None = None) ->
         splits = getattr(settings, "split", ())
         named = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(f"no scene{named} in {raw}; expected {cls.layout}: check --raw")
-    twice = [key for key, n in Counter(capture.key for capture in captures).items() if n > 1]
-    if twice:
-        raise ValueError(f"{raw} has two scenes {twice[0]!r}; rename one, or move it away")
+    try:
+        check_keys(capture.key for capture in captures)
+    except ValueError as error:
+        raise ValueError(f"{raw}: {error}; rename it, or mend the list that names it") from None
     return captures
 
 

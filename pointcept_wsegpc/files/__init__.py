@@ -98,7 +98,7 @@ def write_new_json(path: str | Path, value: Any) -> bool:
     return True
 
 
-def read_json(path: str | Path, do: str = "remove it, and write it again") -> Any:
+def read_json(path: str | Path, do: str = "write it again") -> Any:
     """The content of a JSON file, whatever mark an editor put before it; FileError if damaged."""
     with reading(path, "JSON", do), open(path, encoding="utf-8-sig") as file:
         return json.load(file)

@@ -21,7 +21,7 @@ from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
 from ..renames import HOOK_KEYS, refuses_old
-from .common import to_device, unwrap, write_scalars
+from .common import check_finite, to_device, unwrap, write_scalars
 from .scene_tags import check_listed
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def export_pseudo_labels(
     with replace=True.
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
+    check_finite(model.branch_net(network), f"the {network}")
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = dataset.scene_keys

@@ -160,7 +160,7 @@ def prepare_all(
     is_done = functools.partial(is_prepared, settings=settings)
     todo = [scene for scene in (scenes[key] for key in jobs.share(scenes)) if not is_done(scene)]
     check_space(estimate_bytes(todo, settings), root, f"{len(todo)} scenes")
-    prepare_one = functools.partial(prepare, settings=settings)
+    prepare_one = functools.partial(prepare, settings=settings, skip=True)
     outcome = jobs.run(prepare_one, scenes, is_done=is_done, title="prepare")
     click.echo(outcome.summary())
     mine = [scenes[key] for key in sorted([*outcome.done, *outcome.skipped])]

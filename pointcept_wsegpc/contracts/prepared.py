@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,12 @@ def outside(root, *given) -> list[Path | None]:
 
 
 @contextlib.contextmanager
-def staged(root: Path, split: str, name: str) -> Iterator[Path]:
+def staged(
+    root: Path, split: str, name: str, done: Callable[[], bool] = lambda: False
+) -> Iterator[Path | None]:
     """A hidden folder that becomes the scene <root>/<split>/<name> once complete, or vanishes.
 
+    None, and the scene stays, where it turns out to be `done` once it is this run's to make.
     Raises FileExistsError where another folder has that place, ValueError for a name that leaves
     the split's folder, Held where another run is at this scene.
     """
@@ -54,6 +57,9 @@ def staged(root: Path, split: str, name: str) -> Iterator[Path]:
         raise FileExistsError(f"{target} is no prepared scene (no {MANIFEST}); move it away")
     try:
         with claim(place / "claim") as check:
+            if done():
+                yield None
+                return
             for leftover in filter(Path.is_dir, place.iterdir()):  # of a run that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
             folder, outdated = (place / f"{what}-{uuid.uuid4().hex[:8]}" for what in ("new", "old"))

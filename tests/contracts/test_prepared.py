@@ -103,3 +103,10 @@ def test_the_scenes_of_an_earlier_release_say_their_settings(tmp_path):
     with pytest.raises(ValueError, match="stride 5 there, 10 now"):
         check_root(tmp_path, "scans", Settings())
     check_root(tmp_path, "scans", Settings(5))
+
+
+def test_a_scene_that_another_run_finished_meanwhile_stays(tmp_path):
+    scene = write_scene(tmp_path, value=1.0)
+    with staged(tmp_path, "train", "a", lambda: is_whole(scene)) as folder:
+        assert folder is None
+    assert (np.load(scene / "coord.npy") == 1).all()

@@ -24,13 +24,13 @@ MAX_AGE = 600.0  # seconds since the last renewal, after which a claim of anothe
 logger = logging.getLogger(__name__)
 
 
-class Held(Exception):
+class Held(BlockingIOError):
     """Another run holds what was to be claimed; the message says which."""
 
 
 @contextlib.contextmanager
-def claim(path: str | Path) -> Iterator[Callable[[], None]]:
-    """Hold the claim file `path` while the block runs.
+def claim(path: str | Path, what: str | Path = "it") -> Iterator[Callable[[], None]]:
+    """Hold the claim file `path` while the block runs; `what` it is of, for a message.
 
     Yields a function to call before the result is put in place: it raises Held where the claim was
     lost meanwhile, as to a run that found no renewal by a process that was stopped for long. A
@@ -42,7 +42,7 @@ def claim(path: str | Path) -> Iterator[Callable[[], None]]:
     while not _created(path, mine):
         holder = _read(path)
         if holder is not None and not _is_gone(path, holder):
-            raise Held(f"{_name(holder)} is at it")
+            raise Held(f"{_name(holder)} is at work on {what}; wait for it, or end it")
         if holder is not None:
             logger.warning("%s: taken over from %s, which is gone", path.stem, _name(holder))
             _remove(path, holder)

@@ -3,6 +3,7 @@
 Shapes: N original points, C classes.
 """
 
+import contextlib
 import hashlib
 import logging
 import sys
@@ -114,11 +115,19 @@ def export_pseudo_labels(
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = dataset.scene_keys
-    if comm.is_main_process():
-        provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
-        LabelStore(store, dataset.names, provenance).open(names, replace, log)
-    comm.synchronize()
-    store = LabelStore.load(store)  # as it was opened for all processes
+    with contextlib.ExitStack() as held:
+        if comm.is_main_process():
+            provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
+            opened = LabelStore(store, dataset.names, provenance)
+            held.enter_context(opened.writing())
+            opened.open(names, replace, log)
+        comm.synchronize()
+        return _export(model, dataset, LabelStore.load(store), settings, config, num_worker, log)
+
+
+def _export(model, dataset, store, settings, config, num_worker, log):
+    """Label the scenes that the store, opened for all processes, does not have, and finish it."""
+    names = dataset.scene_keys
     mine = [i for i in range(len(names)) if i % comm.get_world_size() == comm.get_rank()]
     todo = [i for i in mine if not store.has(names[i])]
     log(f"Export to {store.path}: {len(todo)} of {len(mine)} scenes to label")
@@ -134,7 +143,7 @@ def export_pseudo_labels(
     model.eval()
     for done, batch in enumerate(loader, 1):
         labels, metrics = label_scene(
-            model, to_device(batch, device), network, use_tags, region_vote, len(dataset.names)
+            model, to_device(batch, device), num_classes=len(dataset.names), **settings
         )
         scene = batch["name"][0]
         store.write(scene, **labels, metrics=metrics)

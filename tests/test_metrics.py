@@ -30,7 +30,7 @@ def iou_by_sets(pred, target, c):
     return intersection / union if union else np.nan
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_confusion_and_iou_against_loop(seed):
     pred, target = random_labels(seed)
     expected = np.zeros((C, C), int)
@@ -74,13 +74,15 @@ def test_degenerate_sizes():
 def test_wrong_labels_are_refused(pred, target, message):
     with pytest.raises(ValueError, match=message):
         confusion(pred, target, C)
+    with pytest.raises(ValueError, match="3 region ids for 2 labels"):
+        majority_vote([0, 0, 1], [1, 2], C)
 
 
 def test_another_ignore_label():
     assert confusion([0, 9, 1], [0, 1, 9], 2, ignore=9).tolist() == [[1, 0], [0, 0]]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_missing_prediction_is_an_error_of_its_class(seed):
     pred, target = random_labels(seed)
     counts = confusion_with_misses(pred, target, C)
@@ -90,9 +92,11 @@ def test_a_missing_prediction_is_an_error_of_its_class(seed):
     by_sets = [iou_by_sets(pred[labeled], target[labeled], c) for c in range(C)]
     assert np.allclose(iou(counts)[:C], by_sets)
     assert mean_iou(counts) == pytest.approx(np.mean(by_sets))
+    named = scene_confusions({"3d": (pred, target), "voted": (target, target)}, C)
+    assert (named["3d"] == counts).all() and mean_iou(named["voted"]) == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_majority_vote_against_loop(seed):
     rng = np.random.default_rng(seed)
     region, segment = rng.integers(-1, 40, 300), rng.integers(-1, C, 300)
@@ -128,11 +132,6 @@ def test_partition_confusions_add_up_over_scenes():
     assert (parts == partition_confusion(region, segment, C)).all()
 
 
-def test_majority_vote_needs_equal_lengths():
-    with pytest.raises(ValueError, match="3 region ids for 2 labels"):
-        majority_vote([0, 0, 1], [1, 2], C)
-
-
 def recall_by_sets(region, segment, neighbours):
     """The definition of boundary recall, word by word."""
     around = [[int(j) for j in row if j >= 0] for row in neighbours]
@@ -148,7 +147,7 @@ def recall_by_sets(region, segment, neighbours):
     return len(recalled), len(boundary)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_boundary_recall_against_sets(seed):
     rng = np.random.default_rng(seed)
     x = np.sort(rng.uniform(0, 1, 300))  # few classes and regions, so that most have no border
@@ -177,14 +176,3 @@ def test_boundary_counts_by_hand():
     assert boundary_counts([], [], np.empty((0, 3), int)) == (0, 0)
     with pytest.raises(ValueError, match="8 region ids, 7 labels"):
         boundary_counts(segment, segment[:7], chain)
-
-
-def test_confusions_of_a_scene():
-    pred, target = random_labels(0)
-    found = scene_confusions({"3d": (pred, target), "voted": (target, target)}, C)
-    assert list(found) == ["3d", "voted"]
-    for row in range(C):
-        for column in range(C + 1):
-            both = (target == row) & (pred == (column if column < C else -1))
-            assert found["3d"][row, column] == both.sum()
-    assert mean_iou(found["voted"]) == 1

@@ -125,7 +125,7 @@ def command(
 
     Finished scenes are skipped, so an interrupted run is continued by the same command.
     """
-    settings = RegionSettings.from_text(
+    settings = RegionSettings.resolve(
         method, preset, dict(given), view_method, view_preset, dict(view_set), fill
     )
     scenes, others = find_scenes(data_root, split)

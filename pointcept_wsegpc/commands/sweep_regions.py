@@ -16,8 +16,9 @@ from ..regions.scenes.inputs import OPTIONAL, read_inputs
 from ..regions.scenes.quality import measure
 from ..regions.scenes.report_text import caption
 from ..regions.scenes.settings import of_scene, with_absolute_paths
-from ..regions.settings import kinds_of, settings_from_text
-from ..visualize.regions import Scene, draw_grid
+from ..regions.settings import kinds_of
+from ..visualize.grid import draw_grid
+from ..visualize.regions import Scene
 from .arguments import KEY_VALUE, PATH, PathType, subcommand
 from .regions import setting_options
 
@@ -87,7 +88,6 @@ def choice(path: Path, base: tuple, key: str, value: str) -> tuple[str | None, P
     else:
         settings = settings | {key: value}
     entry = PARTITIONS.get(method)
-    settings = settings_from_text(entry.settings, settings)
     default = value.strip().lower() == "none"
     if default and key in kinds_of(entry.settings):
         del settings[key]

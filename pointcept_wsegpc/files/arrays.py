@@ -26,8 +26,9 @@ class FileError(ValueError):
 def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterator[None]:
     """Turn whatever a reader raises about the content of `path` into one FileError.
 
-    A path that is missing or not to be opened keeps its OSError, which names it. Anything but a
-    regular file, such as a folder or a pipe, on which a reader would wait, is refused unopened.
+    A path that is missing or not to be opened keeps its OSError, which names it, and so does a
+    check its ValueError. Anything but a regular file, such as a folder or a pipe, on which a
+    reader would wait, is refused unopened.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise FileError(f"{path} is not a regular file; expected {expected}; {do}")
@@ -36,6 +37,8 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
     except (FileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # damaged bytes can make a reader raise anything
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
         reason = " ".join(f"{error}".split()) or type(error).__name__
         raise FileError(
             f"{path} cannot be read ({reason:.100}); expected {expected}; {do}"

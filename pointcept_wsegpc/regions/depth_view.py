@@ -106,10 +106,9 @@ class DepthView:
 
     depth (H,W): z-depth in meters; 0, negative or not finite = invalid. intrinsic (3,3) at this
     resolution; color (H,W,3) or None; arrays by name: what else a method asks for, such as labels
-    (H,W). Sensor noise grows with depth squared: its standard deviation
-    is depth_noise * z^2 meters. What depends on noise follows it: a pixel may be
-    hypot(max_distance, 3 depth_noise z^2) off the plane of its region, and the window that normals
-    are fitted in grows (window_radius).
+    (H,W). Sensor noise grows with depth squared: its standard deviation is depth_noise * z^2
+    meters. So a pixel may be hypot(max_distance, 3 depth_noise z^2) off the plane of its region,
+    and normals are fitted in larger windows (window_radius).
     """
 
     max_distance = 0.04  # meters
@@ -126,6 +125,7 @@ class DepthView:
         self.color = None if color is None else self._select_color(color)
         self.min_size = max(12, depth.size // 1500)  # pixels; 51 at 320 x 240
         self._depth, self._intrinsic, self._noise = depth, intrinsic, depth_noise
+        self._focal = min(intrinsic[0, 0], intrinsic[1, 1])  # pixels
 
     def __len__(self):
         return len(self.rows)
@@ -163,13 +163,12 @@ class DepthView:
         Normals have length 1 and any sign. 0 and inf where there is no plane. The window follows
         the noise, not k.
         """
-        focal = min(self._intrinsic[0, 0], self._intrinsic[1, 1])
         normal, residual = grid_planes(
             self._depth,
             self._intrinsic,
-            window_radius(self._depth, focal, self._noise),
+            window_radius(self._depth, self._focal, self._noise),
             np.hypot(self.max_distance, 3.0 * self._noise * self._depth**2),
-            MAX_SLOPE * self._depth / focal,
+            MAX_SLOPE * self._depth / self._focal,
         )
         return self.select(normal), self.select(residual)
 
@@ -180,8 +179,7 @@ class DepthView:
     @property
     def footprint(self):
         """(M,) side in meters of what a pixel covers of a surface that faces the camera."""
-        focal = min(self._intrinsic[0, 0], self._intrinsic[1, 1])
-        return self.select(self._depth) / focal
+        return self.select(self._depth) / self._focal
 
     def select(self, array):
         """The rows (M, ...) of something that is there for every pixel, (H, W, ...)."""

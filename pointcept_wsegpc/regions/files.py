@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..clouds.ids import compact_ids
+from ..files.arrays import read_array, read_arrays, reading
 from ..files.pickles import read_pickled
 from .cloud import Cloud
 from .registry import PARTITIONS
@@ -24,6 +25,7 @@ USUAL_KEYS = (
     *("superpoint", "superpoints", "super_point", "super_points", "sp", "spp", "super_index"),
     *("segIndices", "segids", "segments", "region", "regions"),
 )
+AGAIN = "write it again"
 MAX_SHOWN_KEYS = 12  # of a file, in an error
 MAX_DIGITS = 40  # of a number in a text
 
@@ -72,7 +74,7 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
 
 def check_ids(content, path, num_points):
     """The ids as a numpy array (N,) of integral numbers; ValueError for anything else."""
-    with named(path, "an array of region ids"):
+    with reading(path, "an array of region ids", AGAIN):
         # A parameter of a network is an array too, but has to be detached from its gradient.
         ids = np.asarray(content.detach() if hasattr(content, "detach") else content)
     if ids.dtype.kind not in "iuf":
@@ -121,42 +123,22 @@ def pick(content, key, path):
     return content
 
 
-@contextlib.contextmanager
-def named(path, kind):
-    """Turn whatever a parser raises on a malformed file into a ValueError with the path.
-
-    A damaged file can make them raise anything.
-    """
-    try:
-        yield
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(
-            f"{path} can't be read as {kind} ({reason}); is it damaged or cut off? Write it again"
-        ) from error
-
-
 def read_segs(path, key, num_points):
     """ScanNet: {"segIndices": an id per vertex of the mesh, ...}."""
-    with named(path, "JSON"):
+    with reading(path, "JSON", AGAIN):
         content = json.loads(path.read_bytes())
     return pick(content, key, path)
 
 
 def read_npy(path, key, num_points):
-    with named(path, "a .npy array"), path.open("rb") as file:
-        content = np.lib.format.read_array(file, allow_pickle=False)
-    return pick(content, key, path)
+    return pick(read_array(path, do=AGAIN), key, path)
 
 
 def read_npz(path, key, num_points):
-    with named(path, "an .npz archive"):
-        zipfile.ZipFile(path).close()  # np.load would take anything else for what it looks like
-        archive = np.load(path, allow_pickle=False)
-    with archive:
-        name = choose(archive.files, key, path)
-        with named(path, f"an .npz archive with an array {name!r}"):
-            return archive[name]
+    with reading(path, "an .npz archive", AGAIN), zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+    name = choose(names, key, path)
+    return read_arrays(path, (name,), do=AGAIN)[name]
 
 
 def read_torch(path, key, num_points):
@@ -165,7 +147,7 @@ def read_torch(path, key, num_points):
 
 def read_text(path, key, num_points):
     """One id per line; or what WyPR's program writes: see `members_to_ids`."""
-    with named(path, "text"):
+    with reading(path, "text", AGAIN):
         rows = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     while rows and not rows[-1]:
         rows.pop()

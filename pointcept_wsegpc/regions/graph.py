@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from ..clouds.normals import face_normals, sum_at_vertices
+from ..clouds.ply import read_ply
 from .cloud import Cloud
 from .depth_view import DepthView
 from .growing import check_min_size
@@ -137,21 +138,15 @@ def partition_graph(cloud: Cloud | DepthView, settings: GraphSettings) -> np.nda
 
 def read_faces(path: str, num_points: int) -> np.ndarray:
     """Triangles (F,3) int64 of a `.ply` whose vertices are the points of the cloud."""
-    from plyfile import PlyData, PlyParseError
-
     if not Path(path).is_file():
         raise FileNotFoundError(f"mesh {path} is missing; check the setting mesh")
-    try:
-        ply = PlyData.read(str(path), known_list_len={"face": {"vertex_indices": 3}})
-        vertices, faces = len(ply["vertex"].data), ply["face"]["vertex_indices"]
-    except (PlyParseError, KeyError, ValueError) as error:
-        raise ValueError(f"{path}: expected vertices and triangles ({error})") from error
-    if vertices != num_points:
+    mesh = read_ply(path)
+    if len(mesh.coord) != num_points:
         raise ValueError(
-            f"{path} has {vertices} vertices, the scene {num_points} points; "
+            f"{path} has {len(mesh.coord)} vertices, the scene {num_points} points; "
             "give the mesh that the scene was made from"
         )
-    return np.asarray(faces, dtype=np.int64).reshape(-1, 3)
+    return np.empty((0, 3), np.int64) if mesh.face is None else mesh.face
 
 
 def rows_of_faces(cloud, faces):

@@ -5,7 +5,7 @@ N points, K entries of a neighbour table: k nearest neighbours in a cloud (growi
 running moments (count, three first, six second), so that it grows by additions alone and a refit
 costs one 3x3 eigenproblem.
 
-What calls each other stays in this one file: numba's cache sees no change in another.
+Functions that call each other share this file: numba's cache misses changes in another.
 """
 
 from __future__ import annotations

@@ -31,11 +31,6 @@ from .settings import NoSettings, check_value, kinds_of, required
 OF_VIEWS = {"segment", "normal", "color"}  # arrays that a view can have
 
 
-def nothing(cloud: Cloud | DepthView, settings: Any) -> dict[str, float]:
-    """Data-dependent settings of a method that has none."""
-    return {}
-
-
 @dataclass(frozen=True)
 class Method:
     """A partition method and its properties; made by `PARTITIONS.register`.
@@ -60,7 +55,7 @@ class Method:
     uses: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     views: bool | Callable[[Any], bool] = True
-    derived: Callable[[Any, Any], Mapping[str, float]] = nothing
+    derived: Callable[[Any, Any], Mapping[str, float]] = lambda cloud, settings: {}
     coarser: tuple[str, ...] = ()
     available: Callable[[], Any] | None = None
     on_cloud: bool = False
@@ -84,8 +79,9 @@ class Method:
         """The partition with the settings given, on top of a preset's, on top of the defaults.
 
         fill: give unassigned points the region of the nearest assigned one; None: as the preset
-        says. Raises ValueError for an unknown preset or setting, a value of another type than the
-        setting's or out of its range, and a missing one; ImportError for a missing package.
+        says. Values may be text, as on a command line. Raises ValueError for an unknown preset or
+        setting, a value of another type than the setting's or out of its range, and a missing one;
+        ImportError for a missing package.
         """
         if preset is not None and preset not in self.presets:
             names = ", ".join(self.presets) or "none"
@@ -106,7 +102,7 @@ class Method:
         settings = self.settings(**chosen)
         if self.available is not None:
             self.available()
-        return Partition(self.name, settings, filled if fill is None else fill, self.needs)
+        return Partition(self.name, settings, filled if fill is None else fill)
 
     def can_views(self, settings: Any) -> bool:
         """Whether a view can be partitioned with these settings."""
@@ -121,11 +117,15 @@ class Partition:
     name: str
     settings: Any  # dataclass of the method
     fill: bool = False  # unassigned points take the region of the nearest assigned one
-    needs: tuple[str, ...] = ()  # arrays of a scene that it cannot do without
 
     @property
     def method(self) -> Method:
         return PARTITIONS.get(self.name)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Arrays of a scene that it cannot do without."""
+        return self.method.needs
 
     def __call__(self, cloud: Cloud | DepthView) -> tuple[np.ndarray, dict[str, float]]:
         """Region of all N points of a Cloud, (N,), or all pixels of a DepthView, (H,W), int32.
@@ -138,8 +138,10 @@ class Partition:
                 raise ValueError(f"method {self.name!r} needs {name}; give it, or choose another")
         derived = dict(method.derived(cloud, self.settings))
         settings = dataclasses.replace(self.settings, **derived)
-        function = method.function if method.on_cloud else _on_arrays(method)
-        region = function(cloud, settings)
+        if method.on_cloud:
+            region = method.function(cloud, settings)
+        else:
+            region = call_with_arrays(method, cloud, settings)
         if self.fill:
             region = fill_unassigned(cloud.coord, region)
         return cloud.spread(region), derived
@@ -155,33 +157,29 @@ class Partition:
         return {"method": self.name, **values, "fill": self.fill}
 
 
-def _on_arrays(method: Method) -> Callable:
-    """The function (cloud, settings) -> region (M,) int32 of one that takes arrays.
+def call_with_arrays(method: Method, cloud: Cloud | DepthView, settings: Any) -> np.ndarray:
+    """Region (M,) int32 of the rows, by a function that takes arrays.
 
     It gets coord (M,3) meters, normal (M,3) of length 1 and any sign, estimated where missing, 0
     where there is none, color (M,3) in 0..1 or None, and by name the settings and the arrays that
     it needs or uses: of distinct points with finite coordinates, in the order of the input. It
     returns ids (M,), any integers, below 0 = unassigned.
     """
-
-    def call(cloud, settings):
-        order = np.argsort(cloud.rows)
-        color = None if cloud.color is None else cloud.color[order]
-        arrays = {name: cloud.array(name) for name in method.arrays}
-        arrays = {k: cloud.select(v)[order] for k, v in arrays.items() if v is not None}
-        chosen = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-        normal = cloud.planes(NORMAL_NEIGHBOURS)[0][order]
-        ids = np.asarray(method.function(cloud.coord[order], normal, color, **chosen, **arrays))
-        if ids.shape != order.shape or ids.dtype.kind not in "iu":
-            raise ValueError(
-                f"method {method.name!r} returned {ids.dtype} of shape {ids.shape}; expected an "
-                f"integer for each of {len(order)} points"
-            )
-        region = np.empty(len(order), np.int32)
-        region[order] = compact_ids(ids)
-        return region
-
-    return call
+    order = np.argsort(cloud.rows)
+    color = None if cloud.color is None else cloud.color[order]
+    arrays = {name: cloud.array(name) for name in method.arrays}
+    arrays = {k: cloud.select(v)[order] for k, v in arrays.items() if v is not None}
+    normal = cloud.planes(NORMAL_NEIGHBOURS)[0][order]
+    ids = method.function(cloud.coord[order], normal, color, **vars(settings), **arrays)
+    ids = np.asarray(ids)
+    if ids.shape != order.shape or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"method {method.name!r} returned {ids.dtype} of shape {ids.shape}; expected an "
+            f"integer for each of {len(order)} points"
+        )
+    region = np.empty(len(order), np.int32)
+    region[order] = compact_ids(ids)
+    return region
 
 
 class Partitions(Registry):

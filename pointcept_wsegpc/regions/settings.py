@@ -52,14 +52,23 @@ def required(settings: type) -> list[str]:
     return [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
 
 
-def settings_from_text(settings: type, given: dict[str, str]) -> dict[str, Any]:
-    """Values of the types of a settings dataclass from text, as a command line has it.
+def check_value(name: str, value: Any, kinds: list[type]) -> Any:
+    """The value of a setting, from text as a command line has it, or a number of numpy's.
 
-    What the dataclass does not have, or is of none of a field's types, stays text: whoever resolves
-    the settings says what is wrong.
+    kinds: the types that the setting may have. Raises ValueError where none of them fits.
     """
-    kinds = kinds_of(settings)
-    return {name: _from_text(text, kinds.get(name, [])) for name, text in given.items()}
+    if isinstance(value, str):
+        value = _from_text(value, kinds)
+    elif isinstance(value, np.generic):
+        value = value.item()
+    fits = [kind for kind in kinds if _fits(value, kind)]
+    if not fits:
+        told = " or ".join(KINDS[kind] for kind in kinds if kind is not type(None))
+        raise ValueError(f"{name} is {value!r}; give {told}")
+    largest = {int: MAX_INT, float: MAX_FLOAT}.get(fits[0])
+    if largest and abs(value) > largest and abs(value) != math.inf:
+        raise ValueError(f"{name} is {value}; give a number up to {largest}")
+    return os.fspath(value) if fits[0] is Path else value
 
 
 def _from_text(text: str, kinds: list[type]) -> Any:
@@ -73,19 +82,6 @@ def _from_text(text: str, kinds: list[type]) -> Any:
             except ValueError:
                 continue
     return text
-
-
-def check_value(name: str, value: Any, kinds: list[type]) -> Any:
-    """The value of a setting, of numpy's numbers as Python's; ValueError where no type fits."""
-    value = value.item() if isinstance(value, np.generic) else value
-    fits = [kind for kind in kinds if _fits(value, kind)]
-    if not fits:
-        told = " or ".join(KINDS[kind] for kind in kinds if kind is not type(None))
-        raise ValueError(f"{name} is {value!r}; give {told}")
-    largest = {int: MAX_INT, float: MAX_FLOAT}.get(fits[0])
-    if largest and abs(value) > largest and abs(value) != math.inf:
-        raise ValueError(f"{name} is {value}; give a number up to {largest}")
-    return os.fspath(value) if fits[0] is Path else value
 
 
 def _fits(value: Any, kind: type) -> bool:

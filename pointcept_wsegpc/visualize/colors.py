@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
-from ..contracts.classes import ClassTable
+from ..contracts.classes import IGNORE, ClassTable
 
 NO_LABEL = (70, 70, 70)
 
@@ -25,3 +27,9 @@ def label_colors(table: ClassTable, none: tuple[int, int, int] = NO_LABEL) -> np
     """Colors (C + 1, 3) uint8 of a class table, its own or a palette's; the last is IGNORE's."""
     colors = palette(len(table))[:-1] if table.colors is None else table.colors
     return np.array([*colors, none], np.uint8)
+
+
+def legend_of(label: Collection[int], table: ClassTable) -> list[tuple[str, np.ndarray]]:
+    """(name, color) of the classes among some labels, and of IGNORE where it is one of them."""
+    names = {**dict(enumerate(table.names)), IGNORE: "no label"}
+    return [(name, label_colors(table)[i]) for i, name in names.items() if i in label]

@@ -12,14 +12,13 @@ import numpy as np
 from ..camera.fit import FOOTPRINT, spread
 from ..camera.zbuffer import PointRenderer
 from ..contracts.views import Views, read_view_image
-from ..files import atomic_path
+from .grid import draw_grid
 
 VIEWS = 3
 BACKGROUND = 20  # gray value where there is no point
 FITS, BEFORE, NO_DEPTH = (60, 220, 90), (235, 40, 40), (150, 150, 150)
 MAX_POINTS = 200_000
-ROWS = (
-    "image",
+TITLES = (
     "points: on what is seen (green), before it (red), no depth there (gray), behind (none)",
     "the nearest points in their own colors",
 )
@@ -28,36 +27,20 @@ ROWS = (
 def draw_overlay(
     path: Path, scene: Path, points: dict[str, np.ndarray], views: Views, tolerance: float
 ) -> None:
-    """Write one figure of a scene folder: three views in columns, ROWS below each other.
+    """Write one figure of a scene folder: three views in columns, each above what TITLES say.
 
     points: coord (N, 3) m and, for the third row, color (N, 3) uint8.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    columns = spread(len(views), VIEWS)
     step = max(len(points["coord"]) // MAX_POINTS, 1)
     coord = points["coord"][::step]
     color = points.get("color", np.full_like(points["coord"], 128))[::step]
-    height = 4.0 * (views.size[columns, 0] / views.size[columns, 1]).max(initial=0)
-    figure = Figure(figsize=(4.0 * len(columns) + 0.4, len(ROWS) * (height + 0.35) + 0.5))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(ROWS), len(columns), squeeze=False)
-    for column, index in enumerate(columns):
+    rows = [[], [], []]
+    for index in spread(len(views), VIEWS):
         images, caption = _images(scene, coord, color, views, index, tolerance)
-        for row, (title, image) in enumerate(zip(ROWS, images, strict=True)):
-            axis = axes[row, column]
-            axis.imshow(image, interpolation="nearest")
-            axis.set_axis_off()
-            if row == 0:
-                axis.set_title(caption, fontsize=9)
-            elif column == 0:
-                axis.set_title(title, fontsize=9, loc="left")
-    top = 1 - 0.08 / figure.get_figheight()
-    figure.suptitle(Path(scene).name, fontsize=11, x=0.02, y=top, ha="left", va="top")
-    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.6 / figure.get_figheight(), 0.03, 0.12)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+        titles = (f"{Path(scene).name}, {caption}", *TITLES)
+        for row, image, title in zip(rows, images, titles, strict=True):
+            row.append((image, title))
+    draw_grid(path, rows)
 
 
 def _images(scene, coord, color, views, index, tolerance):

@@ -5,7 +5,6 @@ N points as scanned, M prepared points, C classes.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +15,17 @@ from ..clouds.read import read_cloud
 from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.scene import INVERSE, read_points
 from ..files import read_json
+from ..files.arrays import read_array, read_arrays
 from .colors import label_colors
+
+UNLABELED = (153, 153, 153)
+AGAIN = "label this data set again"
 
 
 def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.ndarray:
     """Values (N,) of the scanned points from those of the prepared ones (M,); else `missing`."""
-    inverse = np.load(Path(scene) / INVERSE)
+    inverse = read_array(Path(scene) / INVERSE)
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
-
-
-UNLABELED = (153, 153, 153)
 
 
 def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None:
@@ -39,7 +39,7 @@ def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None
     if len(values["label"]) != len(prepared["coord"]):
         raise ValueError(
             f"{path} has {len(values['label'])} labels, {scene} {len(prepared['coord'])} points; "
-            "label this data set again"
+            f"{AGAIN}"
         )
     top = int(values["label"].max(initial=IGNORE))
     if top >= len(table):
@@ -64,14 +64,13 @@ def write_labeled(job: tuple[Path, Path, Path], table: ClassTable) -> str | None
 
 def _read_labels(path):
     """{"label": (M,) integers from IGNORE on, "confidence": (M,) if it is there}."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = {key: stored[key] for key in ("label", "confidence") if key in stored.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no .npz file of arrays; label this data set again") from error
-    label = values.get("label")
-    if label is None or label.dtype.kind not in "iu" or label.ndim != 1:
-        raise ValueError(f"{path} has no array `label` of whole numbers; label this data set again")
+    values = read_arrays(path, ("label",), ("confidence",), "labels of a scene", AGAIN)
+    label = values["label"]
+    if label.dtype.kind not in "iu" or label.ndim != 1:
+        raise ValueError(
+            f"{path} has {label.dtype} of shape {label.shape} for labels; expected integers of "
+            f"shape (M,); {AGAIN}"
+        )
     if label.min(initial=IGNORE) < IGNORE:
         raise ValueError(f"{path} has the label {label.min()}; {IGNORE} stands for none")
     return values
@@ -85,6 +84,6 @@ def _scan(scene):
     if not source.is_file():
         return None, f"{source} is gone; the prepared points are written"
     cloud = read_cloud(source)
-    if len(cloud.coord) != len(np.load(scene / INVERSE, mmap_mode="r")):
+    if len(cloud.coord) != len(read_array(scene / INVERSE, mmap=True)):
         return None, f"{source} has changed since; the prepared points are written"
     return cloud, None

@@ -1,54 +1,33 @@
-"""Figures of partitions: scenes colored by region, in a grid of panels with titles.
+"""Figures of partitions: scenes colored by region. N points, R regions, images H x W."""
 
-N points, R regions, images H x W. Drawn with Pillow alone.
-"""
+from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from ..clouds.clean import unit_range
 from ..clouds.normals import estimate_normals, orient_normals
-from ..contracts.classes import IGNORE
 from ..contracts.scene import read_region
 from ..contracts.views import read_view_image, read_views
-from ..files import atomic_path
 from ..regions.scenes.inputs import class_table, read_inputs
-from .colors import label_colors
-from .scenes import PANEL, paint, shade, visible_points
+from .colors import label_colors, legend_of
+from .grid import draw_grid
+from .scenes import paint, shade, visible_points
 
 # As far apart as 20 colors of medium lightness and chroma can be, in CIELAB.
-REGION_COLORS = np.array(
-    [
-        (93, 165, 228),
-        (210, 228, 165),
-        (255, 165, 129),
-        (210, 138, 246),
-        (48, 192, 147),
-        (255, 201, 30),
-        (156, 93, 120),
-        (30, 120, 255),
-        (255, 129, 30),
-        (57, 120, 111),
-        (255, 201, 246),
-        (228, 57, 57),
-        (156, 210, 39),
-        (30, 237, 255),
-        (147, 111, 30),
-        (210, 30, 165),
-        (30, 138, 30),
-        (255, 111, 156),
-        (30, 246, 138),
-        (138, 156, 102),
-    ]
-)
+REGION_COLORS = np.frombuffer(
+    bytes.fromhex(
+        "5da5e4 d2e4a5 ffa581 d28af6 30c093 ffc91e 9c5d78 1e78ff ff811e 39786f "
+        "ffc9f6 e43939 9cd227 1eedff 936f1e d21ea5 1e8a1e ff6f9c 1ef68a 8a9c66"
+    ),
+    np.uint8,
+).reshape(-1, 3).astype(int)  # fmt: skip
 UNASSIGNED = (40, 40, 40)
 GRAY = (190, 190, 190)  # of points without colors
 CLEARLY_DIFFERENT = 130  # distance of two colors in RGB
 NEAR = (1, 6)  # pixels between regions that must not look alike
-
-TITLE, GAP, FONT_SIZE, LINE = 46, 12, 17, 22  # pixels
 
 
 def region_colors(ids):
@@ -123,33 +102,7 @@ class Scene:
         return paint(self._shown, shade(colors[label], self._normal))
 
 
-def draw_grid(path, rows, legend=()):
-    """Write one .png: rows of (image (H,W,3), title), and below them legend (name, color)."""
-    height, width = PANEL
-    columns = max(len(row) for row in rows)
-    full = columns * (width + GAP) + GAP
-    font = load_font()
-    places = legend_places(legend, font, full)
-    below = places[-1][1] + 2 * LINE if places else 0
-    size = (full, len(rows) * (height + TITLE + GAP) + GAP + below)
-    canvas = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(canvas)
-    for i, row in enumerate(rows):
-        for j, (image, title) in enumerate(row):
-            left, top = GAP + j * (width + GAP), GAP + i * (height + TITLE + GAP)
-            lines = wrap(title, font, width)
-            draw.multiline_text((left, top), lines, "black", font, spacing=LINE - FONT_SIZE)
-            canvas.paste(Image.fromarray(image), (left, top + TITLE))
-    top = size[1] - below
-    for (name, color), (x, y) in zip(legend, places, strict=True):
-        draw.rectangle((x, top + y + 3, x + 14, top + y + 17), tuple(map(int, color)))
-        draw.text((x + 20, top + y), name, "black", font)
-    with atomic_path(Path(path)) as temporary:
-        # 256 colors: a third of the bytes, without a visible difference.
-        canvas.quantize(256, dither=Image.Dither.NONE).save(temporary, "PNG", optimize=True)
-
-
-def draw_report(path, scenes):
+def draw_report(path: str | Path, scenes: Mapping[str, tuple[Path, str]]) -> None:
     """Write a figure with a row for each of {title: (folder, caption of its regions)}.
 
     A row shows a prepared scene's colors, its regions, its labels where there are any, and the
@@ -163,17 +116,13 @@ def draw_report(path, scenes):
         row = [(scene.in_colors(points["color"]), title), (scene.in_regions(region), caption)]
         if "segment" in points:
             table = class_table(Path(folder))
-            colors = label_colors(table)
-            row.append((scene.in_labels(points["segment"], colors), "labels"))
+            row.append((scene.in_labels(points["segment"], label_colors(table)), "labels"))
             present |= set(np.unique(points["segment"]).tolist())
         rows.append(row + view_panels(folder))
-    if table is not None:
-        names = {**dict(enumerate(table.names)), IGNORE: "no label"}
-        legend += [(names[label], colors[label]) for label in names if label in present]
-    draw_grid(path, rows, legend)
+    draw_grid(path, rows, legend + legend_of(present, table) if table else legend)
 
 
-def view_panels(folder):
+def view_panels(folder: Path) -> list[tuple[np.ndarray, str]]:
     """The middle one of a scene's views and its regions, as panels; none for a scene without."""
     views = read_views(folder)
     if not len(views):
@@ -181,47 +130,4 @@ def view_panels(folder):
     frame, size = views.frame[len(views) // 2], views.size[len(views) // 2]
     color, ids = (read_view_image(folder, frame, key, size) for key in ("color", "region"))
     title = f"{ids.max() + 1} regions, {100 * (ids < 0).mean():.0f} % unassigned or without depth"
-    panels = (color, f"view {frame:06d}"), (region_colors(ids)[ids], title)
-    return [(in_panel(image), title) for image, title in panels]
-
-
-def in_panel(image):
-    """Image (H,W,3) uint8 as large as a panel allows, on white."""
-    scale = min(PANEL[0] / image.shape[0], PANEL[1] / image.shape[1])
-    size = round(scale * image.shape[1]), round(scale * image.shape[0])
-    panel = np.full((*PANEL, 3), 255, np.uint8)
-    panel[: size[1], : size[0]] = Image.fromarray(image).resize(size, Image.Resampling.NEAREST)
-    return panel
-
-
-def load_font():
-    try:
-        return ImageFont.load_default(FONT_SIZE)
-    except TypeError:  # Pillow before 10.1 has one size
-        return ImageFont.load_default()
-
-
-def wrap(text, font, width):
-    """Text with line breaks, so that no line is wider than `width` pixels; words stay whole."""
-    lines = []
-    for paragraph in text.split("\n"):
-        lines.append("")
-        for word in paragraph.split():
-            longer = f"{lines[-1]} {word}".strip()
-            if font.getlength(longer) <= width or not lines[-1]:
-                lines[-1] = longer
-            else:
-                lines.append(word)
-    return "\n".join(lines)
-
-
-def legend_places(legend, font, width):
-    """Where (x, y) each entry of the legend starts, row by row."""
-    places, x, y = [], GAP, 0
-    for name, _ in legend:
-        length = 20 + font.getlength(name) + 2 * GAP
-        if x + length > width and x > GAP:
-            x, y = GAP, y + LINE
-        places.append((x, y))
-        x += length
-    return places
+    return [(color, f"view {frame:06d}"), (region_colors(ids)[ids], title)]

@@ -5,7 +5,6 @@ Shapes: N points, C classes, images H x W. Coordinates in meters, z up; pixel ce
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +12,13 @@ import numpy as np
 from PIL import Image
 
 from ..camera.zbuffer import PointRenderer
-from ..contracts.classes import IGNORE, ClassTable
-from ..files import atomic_path
+from ..contracts.classes import ClassTable
 from ..metrics import confusion_with_misses, mean_iou
-from .colors import label_colors
+from .colors import label_colors, legend_of
+from .grid import PANEL, draw_grid
 
 AZIMUTH, ELEVATION = np.radians(30), np.radians(48)
 LIGHT = np.array([0.25, -0.4, 0.88])
-PANEL = (400, 500)  # pixels (H, W) of one view
 MARGIN = 12  # pixels
 DISC = (1, 12)  # pixels, radius of a point
 FAR = 1e4  # distance of the camera in extents of the cloud
@@ -112,59 +110,23 @@ def shade(color: np.ndarray, normal: np.ndarray) -> np.ndarray:
 def draw_scenes(path: str | Path, rows: list[SceneRow], table: ClassTable) -> None:
     """Write one figure: a row per scene, its colors first, then a column per labeling.
 
-    All rows have the same columns. Under each labeling but TRUTH stands its mIoU on the scene.
+    The title of each labeling but TRUTH has its mIoU on the scene.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    titles = list(rows[0].labels)
-    figure = Figure(figsize=(3.4 * (1 + len(titles)), 3.25 * len(rows) + 1.0), facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), 1 + len(titles), squeeze=False)
-    for row, line in zip(rows, axes, strict=True):
+    colors, grid = label_colors(table), []
+    for row in rows:
         shown = visible_points(row.coord, row.normal)
-        _show(line[0], paint(shown, row.color), _name(row))
-        for title, axis in zip(titles, line[1:], strict=True):
-            colors = shade(label_colors(table)[row.labels[title]], row.normal)
+        name = f"{row.name}: {', '.join(row.tags)}" if row.tags else row.name
+        panels = [(paint(shown, row.color), name)]
+        for title, label in row.labels.items():
             score = _score(row.labels, title, len(table))
-            _show(axis, paint(shown, colors), score)
-    first = "input: points and tags" if any(row.tags for row in rows) else "input: points"
-    for title, axis in zip([first, *titles], axes[0], strict=True):
-        axis.set_title(title, fontsize=13, pad=8)
-    _add_legend(figure, rows, table)
-    bottom = 0.85 / figure.get_figheight()
-    figure.subplots_adjust(0.005, bottom, 0.995, 1 - 0.4 / figure.get_figheight(), 0.02, 0.12)
-    with atomic_path(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=110)
-
-
-def _show(axis, image, caption):
-    axis.imshow(image)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.set_xlabel(caption, fontsize=9, labelpad=3)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def _name(row):
-    return textwrap.fill(": ".join([row.name, ", ".join(row.tags)][: 1 + bool(row.tags)]), 50)
+            panels.append((paint(shown, shade(colors[label], row.normal)), title + score))
+        grid.append(panels)
+    present = np.unique(np.concatenate([label for row in rows for label in row.labels.values()]))
+    draw_grid(path, grid, legend_of(present, table))
 
 
 def _score(labels, title, num_classes):
     if title == TRUTH or TRUTH not in labels:
         return ""
     counts = confusion_with_misses(labels[title], labels[TRUTH], num_classes)
-    return f"mIoU {100 * mean_iou(counts):.0f} %"
-
-
-def _add_legend(figure, rows, table):
-    from matplotlib.patches import Patch
-
-    present = np.unique(np.concatenate([label for row in rows for label in row.labels.values()]))
-    colors = label_colors(table) / 255
-    patches = [Patch(color=colors[i], label=table.names[i]) for i in present if i != IGNORE]
-    if IGNORE in present:
-        patches.append(Patch(color=colors[IGNORE], label="no label"))
-    columns = min(len(patches), 10)
-    figure.legend(handles=patches, loc="lower center", ncol=columns, fontsize=10, frameon=False)
+    return f": mIoU {100 * mean_iou(counts):.0f} %"

@@ -621,9 +621,9 @@ def test_bad_arguments_get_one_line(tmp_path, run_tool):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (None, "is no .npz file"),
-        ({"other": np.zeros(3)}, "has no array `label` of whole numbers"),
-        ({"label": np.zeros(3)}, "has no array `label` of whole numbers"),
+        (None, "cannot be read"),
+        ({"other": np.zeros(3)}, "lacks .'label'"),
+        ({"label": np.zeros(3)}, "has float64 of shape"),
         ({"label": np.array([0, -3, 1], np.int16)}, "has the label -3; -1 stands for none"),
     ],
 )

@@ -9,7 +9,7 @@ from plyfile import PlyData, PlyElement
 
 from pointcept_wsegpc.commands import sweep_regions
 from pointcept_wsegpc.regions import PARTITIONS
-from pointcept_wsegpc.visualize.scenes import PANEL
+from pointcept_wsegpc.visualize.grid import PANEL
 
 
 def sweep(*arguments):

@@ -21,7 +21,6 @@ from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.metrics import partition_quality
 from pointcept_wsegpc.regions import PARTITIONS, partition
-from pointcept_wsegpc.regions.graph import read_faces
 from pointcept_wsegpc.regions.scenes import extract, report
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.records import finished_record, is_extracted
@@ -31,13 +30,38 @@ SCANNET20 = ClassTable.shipped("scannet20")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def prepared(tmp_path, name="scene0000_00", split="train", **options):
-    raw = tmp_path / "raw"
-    raw_scan.write_lists(raw, **{split: [name]})
-    folder = raw_scan.write_scan(raw, name, **options)
-    capture = ScanNetCapture(name, split, tmp_path / "out", folder)
+@pytest.fixture(scope="module")
+def planes(tmp_path_factory):
+    """A data root with a raw scan of two planes beside it, and its prepared scene: read only."""
+    folder = tmp_path_factory.mktemp("planes")
+    name = "scene0000_00"
+    raw_scan.write_lists(folder / "raw", train=[name])
+    scan = raw_scan.write_scan(folder / "raw", name)
+    capture = ScanNetCapture(name, "train", folder / "out", scan)
     prepare(capture, ScanNetSettings(stride=4, height=48, width=64))
-    return capture.target
+    return folder
+
+
+@pytest.fixture
+def scene(planes, tmp_path):
+    """The scene of two planes in a data root of its own, to be changed."""
+    shutil.copytree(planes / "out", tmp_path / "out")
+    return tmp_path / "out/train/scene0000_00"
+
+
+@pytest.fixture
+def some_scene(prepared_root, tmp_path):
+    """A scene with regions in a data root of its own, to be changed."""
+    root = tmp_path / "prepared"
+    shutil.copytree(prepared_root / "train/scene0000_00", root / "train/scene0000_00")
+    shutil.copy(prepared_root / "classes.json", root)
+    return root / "train/scene0000_00"
+
+
+@pytest.fixture
+def no_figure(monkeypatch):
+    """Reports without report.png, which takes most of their time."""
+    monkeypatch.setattr("pointcept_wsegpc.commands.regions.draw_report", lambda *_: None)
 
 
 def regions(*arguments):
@@ -50,8 +74,8 @@ def row(text, title):
     return line.removeprefix(title).split()
 
 
-def test_two_planes_are_two_regions(tmp_path):
-    scene = prepared(tmp_path)
+def test_two_planes_are_two_regions(scene):
+    before = {p.name: p.read_bytes() for p in scene.glob("*.npy")}
     record = extract_regions(scene, RegionSettings.resolve())
     segment = np.load(scene / "segment20.npy")
     region = read_region(scene, len(segment))
@@ -74,33 +98,23 @@ def test_two_planes_are_two_regions(tmp_path):
     assert record["views"]["unassigned"] == pytest.approx(unassigned / seen)
     assert record["views"]["quality"] > 0.95
     assert read_json(scene / "regions.json") == record
+    assert {p.name for p in scene.glob("*.npy")} == {*before, "region.npy"}
+    assert all((scene / name).read_bytes() == data for name, data in before.items())
 
 
-def test_a_scene_without_labels_has_no_quality(tmp_path):
-    scene = prepared(tmp_path, split="test", labels=False)
-    record = extract_regions(scene, RegionSettings.resolve())
-    for kind in ("points", "views"):
-        assert {"regions", "unassigned"} < set(record[kind])
-        assert not {"quality", "boundary_recall"} & set(record[kind])
-
-
-def test_settings_reach_the_methods(tmp_path):
-    scene = prepared(tmp_path)
-    nothing = extract_regions(
-        scene, RegionSettings.resolve(points={"min_size": 10**6}, views={"min_size": 10**6})
-    )
-    assert nothing["points"]["unassigned"] == 1 and nothing["points"]["quality"] == 0
-    assert nothing["views"]["unassigned"] == 1 and nothing["views"]["regions"] == 0
+def test_settings_reach_the_methods_and_labels_are_optional(scene):
+    for path in (scene / "segment20.npy", *scene.glob("views/*.label.png")):
+        path.unlink()
     coarse = {"points": {"min_size": 4000}, "views": {"min_size": 1000}}
     some = extract_regions(scene, RegionSettings.resolve(**coarse))
-    assert some["points"]["regions"] == 1
     filled = extract_regions(scene, RegionSettings.resolve(**coarse, fill=True))
-    assert filled["points"]["unassigned"] == 0 < some["points"]["unassigned"]
-    assert filled["views"]["unassigned"] == 0 < some["views"]["unassigned"]
+    assert some["points"]["regions"] == 1
+    for kind in ("points", "views"):
+        assert filled[kind]["unassigned"] == 0 < some[kind]["unassigned"]
+        assert not {"quality", "boundary_recall"} & set(some[kind])
 
 
-def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
-    scene = prepared(tmp_path)
+def test_resume_and_what_a_killed_run_leaves(scene, monkeypatch):
     assert not is_extracted(scene, RegionSettings.resolve())
     extract_regions(scene, RegionSettings.resolve())
     assert is_extracted(scene, RegionSettings.resolve())
@@ -123,30 +137,26 @@ def test_resume_and_what_a_killed_run_leaves(tmp_path, monkeypatch):
     assert is_extracted(scene, RegionSettings.resolve(fill=True)) and not hidden
 
 
-def test_regions_of_hard_linked_points_stay_ours(tmp_path):
-    scene = prepared(tmp_path)
-    before = {p.name: p.read_bytes() for p in scene.glob("*.npy")}
-    extract_regions(scene, RegionSettings.resolve())
-    assert {p.name for p in scene.glob("*.npy")} == {*before, "region.npy"}
-    assert all((scene / name).read_bytes() == data for name, data in before.items())
-
-
-def test_the_tool(tmp_path):
-    first = prepared(tmp_path)
-    prepared(tmp_path, "scene0001_00", "val")
-    root = tmp_path / "out"
-    done = regions(root, "--workers", 2, "--set", "max_angle=15", "min_size=40")
+def test_the_tool(scene, caplog):
+    root, other = scene.parents[1], scene.parents[1] / "val/scene0001_00"
+    shutil.copytree(scene, other)
+    np.save(other / "coord.npy", 1000 * np.load(other / "coord.npy"))
+    given = ("--set", "max_angle=15", "min_size=40")
+    done = regions(root, *given)
     assert done.exit_code == 0, done.stderr
     assert "2 done, 0 already finished, 0 failed" in done.stdout
     assert row(done.stdout, "number") == ["2", "4"]
-    assert row(done.stdout, "regions each")[0] == "2.0"
-    stored = read_json(first / "regions.json")["settings"]["points"]
-    assert (stored["max_angle"], stored["min_size"], stored["neighbours"]) == (15, 40, 12)
-    again = ("--set", "max_angle=15", "--set", "min_size=40")
-    assert "0 done, 2 already finished" in regions(root, *again).stdout
-    assert "2 done, 0 already finished" in regions(root, *again, "--force").stdout
-    np.save(first / "color.npy", np.zeros((3, 3), np.uint8))
-    failed = regions(root)
+    stored = read_json(scene / "regions.json")
+    points = stored["settings"]["points"]
+    assert (points["max_angle"], points["min_size"], points["neighbours"]) == (15, 40, 12)
+    assert caplog.text.count("unit meters?") == 1  # one line a scene that has warnings
+    assert "val/scene0001_00: points lie 50 apart" in caplog.text
+    assert "! warnings in 1 of 2 scenes, val/scene0001_00: points lie" in done.stdout
+    (warning,) = read_json(other / "regions.json")["warnings"]
+    assert "millimeters" in warning and stored["warnings"] == []
+    assert "0 done, 2 already finished" in regions(root, *given).stdout
+    np.save(scene / "color.npy", np.zeros((3, 3), np.uint8))
+    failed = regions(root, *given, "--force")
     assert failed.exit_code == 1
     assert "1 done, 0 already finished, 1 failed" in failed.stdout
     assert "failed train/scene0000_00" in failed.stdout and "differ in length" in failed.stdout
@@ -157,10 +167,7 @@ def test_the_tool(tmp_path):
     [
         ((), "no scene of"),
         (("--set", "max_angle"), "expected KEY=VALUE"),
-        (("--set", "angle=3"), "has no setting 'angle'"),
         (("--method", "magic"), "unknown partition method 'magic'"),
-        (("--set", "max_angle=500"), "max_angle is 500"),
-        (("--view-set", "mesh={scene}.ply"), "no setting 'mesh'"),
     ],
 )
 def test_bad_arguments_get_one_line(tmp_path, arguments, message):
@@ -172,8 +179,7 @@ def test_bad_arguments_get_one_line(tmp_path, arguments, message):
 # --------------------------------------------------------------------------- any method
 
 
-def test_files_of_regions_are_found_by_the_scene_name(tmp_path):
-    scene = prepared(tmp_path)
+def test_files_of_regions_are_found_by_the_scene_name(scene, tmp_path):
     ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
     np.save(tmp_path / "train_scene0000_00.npy", ids)
     settings = RegionSettings.resolve(
@@ -187,28 +193,43 @@ def test_files_of_regions_are_found_by_the_scene_name(tmp_path):
     assert not is_extracted(
         scene, RegionSettings.resolve("file", points={"path": "other/{scene}.npy"})
     )
-    np.save(tmp_path / "train_scene0000_00.npy", ids[1:])
+    source = tmp_path / "train_scene0000_00.npy"
+    np.save(source, ids[::-1])
+    os.utime(source, (1, 1))
+    assert not is_extracted(scene, settings)  # the source has changed
+    assert finished_record(scene) is not None  # for a report on what is there
+    extract_regions(scene, settings)
+    assert (np.load(scene / "region.npy") == ids[::-1]).all()
+    source.unlink()  # nothing newer to read
+    assert is_extracted(scene, settings)
+    np.save(source, ids[1:])
     with pytest.raises(ValueError, match=rf"{len(ids) - 1} region ids, the scene has {len(ids)}"):
         extract_regions(scene, settings)
     assert not is_extracted(scene, settings)
 
 
-def test_a_mesh_of_another_scene_is_refused(tmp_path):
-    scene = prepared(tmp_path)
-    mesh = str(tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply")
-    for key in ("coord", "color", "normal", "segment20"):
+def test_with_a_mesh_the_normals_are_those_of_the_mesh(planes, scene):
+    coord, color = (np.load(scene / f"{name}.npy") for name in ("coord", "color"))
+    rng = np.random.default_rng(0)
+    np.save(scene / "normal.npy", rng.normal(size=coord.shape).astype(np.float32))
+    mesh = planes / "raw/scans/{scene}/{scene}_vh_clean_2.ply"
+    settings = RegionSettings.resolve("graph", "segmentator", {"mesh": mesh})
+    extract_regions(scene, settings)
+    faces = raw_scan.room()[2]
+    expected = partition(coord, None, color, "graph", preset="segmentator", faces=faces)
+    assert (np.load(scene / "region.npy") == expected).all()
+    for key in ("coord", "color", "normal", "segment20"):  # the mesh is another scene's
         np.save(scene / f"{key}.npy", np.load(scene / f"{key}.npy")[:-5])
     with pytest.raises(ValueError, match=r"vh_clean_2\.ply has 8000 vertices, the scene 7995"):
-        extract_regions(scene, RegionSettings.resolve("graph", points={"mesh": mesh}))
-    gone = RegionSettings.resolve("graph", points={"mesh": "/none/{scene}"})
+        extract_regions(scene, settings)
+    gone = RegionSettings.resolve("graph", points={"mesh": "/none/{scene}.ply"})
     with pytest.raises(FileNotFoundError, match="/none/scene0000_00"):
         extract_regions(scene, gone)
 
 
-def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
+def test_labels_reach_the_method_that_asks_for_them(scene, monkeypatch):
     monkeypatch.setattr(PARTITIONS, "_entries", dict(PARTITIONS._entries))
     PARTITIONS.register("labels", needs=("segment",))(lambda coord, normal, color, segment: segment)
-    scene = prepared(tmp_path)
     record = extract_regions(scene, RegionSettings.resolve("labels"))
     for kind in ("points", "views"):
         assert record[kind]["quality"] == record[kind]["boundary_recall"] == 1, kind
@@ -216,7 +237,7 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
     (scene / "segment20.npy").unlink()
     table = ClassTable([f"class {i}" for i in range(37)], "truth", ignore=[255])
-    table.write(tmp_path / "out", replace=True)
+    table.write(scene.parents[1], replace=True)
     np.save(scene / "truth.npy", np.where(labels < 0, 255, labels)[:, None] + 0)
     extract_regions(scene, RegionSettings.resolve("labels", view_method="growing"))
     np.testing.assert_array_equal(np.load(scene / "region.npy"), compact_ids(labels))
@@ -225,24 +246,6 @@ def test_labels_reach_the_method_that_asks_for_them(tmp_path, monkeypatch):
         extract_regions(scene, RegionSettings.resolve("labels"))
     record = extract_regions(scene, RegionSettings.resolve("growing", view_method="labels"))
     assert record["views"]["quality"] == 1 and "quality" not in record["points"]
-
-
-def test_warnings_name_the_scene_once(tmp_path, caplog, capfd):
-    for name in ("scene0000_00", "scene0001_00"):
-        scene = prepared(tmp_path / name, name)
-        if name == "scene0000_00":
-            np.save(scene / "coord.npy", 1000 * np.load(scene / "coord.npy"))
-        shutil.move(scene, tmp_path / "root/train" / name)
-    ClassTable.shipped("scannet20").write(tmp_path / "root")
-    done = regions(tmp_path / "root", "--workers", 2)
-    assert done.exit_code == 0, done.stderr
-    said = caplog.text + capfd.readouterr().err  # of this process, of its workers
-    assert said.count("unit meters?") == 1
-    assert "train/scene0000_00: points lie 50 apart" in said
-    assert "! warnings in 1 of 2 scenes, train/scene0000_00: points lie" in done.stdout
-    (warning,) = read_json(tmp_path / "root/train/scene0000_00/regions.json")["warnings"]
-    assert "millimeters" in warning
-    assert read_json(tmp_path / "root/train/scene0001_00/regions.json")["warnings"] == []
 
 
 def test_logging_is_left_as_it_was(caplog):
@@ -259,12 +262,8 @@ def test_logging_is_left_as_it_was(caplog):
 # --------------------------------------------------------------------- finished or not
 
 
-def some_scene(root_copy):
-    return root_copy / "train/scene0000_00"
-
-
-def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(root_copy):
-    scene = some_scene(root_copy)
+def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(some_scene):
+    scene = some_scene
     for content in (
         "", "[]", "null", "3", '{"settings": ', "\0", '{"settings": {}}', "[" * 100_000,
         # what the first version wrote
@@ -278,8 +277,8 @@ def test_a_record_that_makes_no_sense_is_that_of_an_unfinished_scene(root_copy):
             assert report.read_records({"train/a": scene}, wanted) == ({}, ["train/a"])
 
 
-def test_a_record_without_one_of_its_parts_is_none(root_copy):
-    scene = some_scene(root_copy)
+def test_a_record_without_one_of_its_parts_is_none(some_scene):
+    scene = some_scene
     record = read_json(scene / "regions.json")
     assert finished_record(scene) == record
     parts = [("settings",), ("warnings",), ("settings", "views"), ("settings", "points", "method")]
@@ -305,18 +304,13 @@ def test_a_record_without_one_of_its_parts_is_none(root_copy):
     del record["sources"]  # not recorded before there were any
     write_json(scene / "regions.json", record)
     assert finished_record(scene) == {**record, "sources": {}}
-
-
-def test_counts_that_contradict_each_other_are_none(root_copy):
-    scene = some_scene(root_copy)
-    record = read_json(scene / "regions.json")
-    record["points"]["counts"]["sizes"][3] += 1
+    record["points"]["counts"]["sizes"][3] += 1  # contradicts the number of regions
     write_json(scene / "regions.json", record)
     assert finished_record(scene) is None
 
 
-def test_a_scene_is_finished_only_with_all_its_files(root_copy):
-    scene = some_scene(root_copy)
+def test_a_scene_is_finished_only_with_all_its_files(some_scene):
+    scene = some_scene
     region = np.load(scene / "region.npy")
 
     def damage():
@@ -337,31 +331,12 @@ def test_a_scene_is_finished_only_with_all_its_files(root_copy):
         assert report.read_records({"a": scene}) == ({}, ["a"])
 
 
-def test_a_scene_is_done_again_when_its_source_has_changed(tmp_path):
-    scene = prepared(tmp_path)
-    source = tmp_path / "scene0000_00.npy"
-    ids = np.arange(len(np.load(scene / "coord.npy"))) % 7
-    np.save(source, ids)
-    settings = RegionSettings.resolve("file", points={"path": f"{tmp_path}/{{scene}}.npy"})
-    extract_regions(scene, settings)
-    assert is_extracted(scene, settings)
-    np.save(source, ids[::-1])
-    os.utime(source, (1, 1))
-    assert not is_extracted(scene, settings)
-    assert finished_record(scene) is not None  # for a report on what is there
-    extract_regions(scene, settings)
-    assert (np.load(scene / "region.npy") == ids[::-1]).all()
-    assert is_extracted(scene, settings)
-    source.unlink()  # nothing newer to read
-    assert is_extracted(scene, settings)
-
-
-def test_what_fails_leaves_the_old_regions_and_their_record(root_copy):
-    scene = some_scene(root_copy)
+def test_what_fails_leaves_the_old_regions_and_their_record(some_scene):
+    scene = some_scene
     record, region = read_json(scene / "regions.json"), np.load(scene / "region.npy")
     color = (scene / "color.npy").read_bytes()
     (scene / "color.npy").write_bytes(color[:-5])
-    with pytest.raises(ValueError, match=r"color\.npy is damaged"):
+    with pytest.raises(ValueError, match=r"color\.npy cannot be read"):
         extract_regions(scene, RegionSettings.resolve())
     assert finished_record(scene) == record and (np.load(scene / "region.npy") == region).all()
     (scene / "color.npy").write_bytes(color)
@@ -403,7 +378,6 @@ def change_views(**changes):
     def spoil(scene):
         with np.load(scene / "views.npz") as stored:
             arrays = {**stored, **changes}
-        arrays = {key: array for key, array in arrays.items() if array is not None}
         np.savez(scene / "views.npz", **arrays)
 
     return spoil
@@ -412,42 +386,33 @@ def change_views(**changes):
 @pytest.mark.parametrize(
     ("spoil", "file", "message"),
     [
-        (cut_off("coord.npy"), "coord.npy", "is damaged"),
-        (cut_off("coord.npy", 0), "coord.npy", "is damaged"),
-        (spoil_array("coord", lambda a: a[0, 0]), "coord.npy", "is damaged"),
+        (cut_off("coord.npy"), "coord.npy", "cannot be read"),
+        (spoil_array("coord", lambda a: a[0, 0]), "coord.npy", "cannot be read"),
         (spoil_array("coord", lambda a: a[:, :2]), "coord.npy", r"shape \(\d+, 2\); expected"),
-        (spoil_array("coord", lambda a: a.astype(str)), "coord.npy", "expected numbers"),
-        (spoil_array("normal", lambda a: a.astype(object)), "normal.npy", "is damaged"),
         (spoil_array("color", lambda a: a[:, 0]), "color.npy", "expected numbers"),
         (spoil_array("segment20", np.float32), "segment20.npy", "expected integers"),
         (spoil_array("segment20", lambda a: np.stack([a, a], 1)), "segment20.npy", "expected int"),
         (spoil_array("segment20", lambda a: np.where(a == 0, 255, a)), "segment20.npy",
          "holds labels -1 to 255; expected 0 to 19, and -1 for none"),
-        (spoil_array("segment20", lambda a: np.where(a == 0, -100, a)), "segment20.npy",
-         "holds labels -100 to"),
-        (spoil_array("segment20", lambda a: np.where(a == 0, 20, a)), "segment20.npy",
-         "holds labels -1 to 20"),
         (change_label_image(255), ".label.png", "holds labels -1 to 255"),
-        (cut_off("views/*.label.png"), ".label.png", "damaged|truncated|identify"),
-        (cut_off("views/*.depth.png"), ".depth.png", "damaged|truncated|identify"),
-        (cut_off("views/*.jpg", 500), ".jpg", "damaged|truncated|identify"),
-        (cut_off("views.npz"), "views.npz", "is damaged"),
-        (change_views(frame=None), "views.npz", "is damaged"),
-        (change_views(intrinsic=np.eye(3)), "views.npz", "is damaged"),
-        (change_views(frame=np.array(3)), "views.npz", "is damaged"),
+        (cut_off("views/*.depth.png"), ".depth.png", "cannot be read"),
+        (cut_off("views/*.jpg", 500), ".jpg", "cannot be read"),
+        (cut_off("views.npz"), "views.npz", "cannot be read"),
+        (change_views(intrinsic=np.eye(3)), "views.npz", "cannot be read"),
+        (change_views(frame=np.array(3)), "views.npz", "cannot be read"),
         (change_views(size=np.array([36, 48])), "views.npz", "wsegpc upgrade"),
     ],
 )  # fmt: skip
-def test_a_damaged_file_is_named_in_one_line(root_copy, spoil, file, message):
-    spoil(some_scene(root_copy))
+def test_a_damaged_file_is_named_in_one_line(some_scene, spoil, file, message):
+    spoil(some_scene)
     with pytest.raises(ValueError, match=message) as caught:
-        extract_regions(some_scene(root_copy), RegionSettings.resolve())
-    assert file in str(caught.value) and str(some_scene(root_copy)) in str(caught.value)
+        extract_regions(some_scene, RegionSettings.resolve())
+    assert file in str(caught.value) and str(some_scene) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_normals_and_colors_may_be_missing(root_copy):
-    scene = some_scene(root_copy)
+def test_normals_and_colors_may_be_missing(some_scene):
+    scene = some_scene
     coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
     for name in ("normal", "color"):
         (scene / f"{name}.npy").unlink()
@@ -457,52 +422,23 @@ def test_normals_and_colors_may_be_missing(root_copy):
     assert (region != partition(coord, normal, method="supervoxel")).any()
 
 
-# ------------------------------------------------------------------------- segmentator
-
-
-def test_the_preset_segmentator_does_points_and_leaves_views_to_the_method(root_copy, caplog):
-    done = regions(root_copy, "--split", "val", "--method", "graph", "--preset", "segmentator")
-    assert done.exit_code == 0, done.stdout + done.stderr
-    assert (
-        "preset 'segmentator' cannot partition views; they get 'graph' without"
-        in done.stderr + caplog.text
-    )
-    scene = root_copy / "val/scene0003_00"
-    coord, normal = (np.load(scene / f"{name}.npy") for name in ("coord", "normal"))
-    region = partition(coord, normal, method="graph", preset="segmentator")
-    assert (np.load(scene / "region.npy") == region).all()
-    settings = read_json(scene / "regions.json")["settings"]
-    assert settings["points"]["convex"] and not settings["views"]["convex"]
-
-
-def test_with_a_mesh_the_normals_are_those_of_the_mesh(tmp_path):
-    scene = prepared(tmp_path)
-    coord, color = (np.load(scene / f"{name}.npy") for name in ("coord", "color"))
-    rng = np.random.default_rng(0)
-    np.save(scene / "normal.npy", rng.normal(size=coord.shape).astype(np.float32))
-    mesh = tmp_path / "raw/scans/{scene}/{scene}_vh_clean_2.ply"
-    extract_regions(scene, RegionSettings.resolve("graph", "segmentator", {"mesh": mesh}))
-    faces = read_faces(str(mesh).replace("{scene}", scene.name), len(coord))
-    expected = partition(coord, None, color, "graph", preset="segmentator", faces=faces)
-    assert (np.load(scene / "region.npy") == expected).all()
-
-
 # ------------------------------------------------------------------------------- report
 
 
-def test_report_of_a_data_set(prepared_root, tmp_path):
-    root = shutil.copytree(prepared_root, tmp_path / "root")
-    half = regions(root, "--shard", "1/2", "--report", tmp_path / "half")
-    assert half.exit_code == 0, half.stderr
-    assert "! 2 scenes are missing, train/scene0001_00 first" in half.stdout
-    assert read_json(tmp_path / "half/report.json")["scenes"] == 3
+def test_report_of_a_data_set(root_copy, tmp_path, monkeypatch):
+    root = root_copy
+    with monkeypatch.context() as patch:
+        patch.setattr("pointcept_wsegpc.commands.regions.draw_report", lambda *_: None)
+        half = regions(root, "--shard", "1/2", "--report", tmp_path / "half")
+        assert half.exit_code == 0, half.stderr
+        assert "! 2 scenes are missing, train/scene0001_00 first" in half.stdout
+        assert read_json(tmp_path / "half/report.json")["scenes"] == 3
+        whole = regions(root, "--report-only")  # of what is there
+        assert whole.exit_code == 0 and "already finished" not in whole.stdout
+        assert "2 different settings" in whole.stdout
     done = regions(root, "--report")
     text = (root / "regions-report/report.txt").read_text()
     assert "2 done, 3 already finished" in done.stdout and text in done.stdout
-    times = {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
-    assert "0 done, 5 already finished" in regions(root, "--report").stdout
-    assert times == {p: p.stat().st_mtime_ns for p in root.glob("*/*/region.npy")}
-    assert (root / "regions-report/report.txt").read_text() == text
     numbers = read_json(root / "regions-report/report.json")
     region, segment = [], []
     for folder in sorted(root.glob("*/*/region.npy")):
@@ -521,15 +457,6 @@ def test_report_of_a_data_set(prepared_root, tmp_path):
         assert picture.width > 1500 and picture.height > 1300  # three scenes, three columns
 
 
-def test_report_of_what_is_there(prepared_root, tmp_path):
-    root = shutil.copytree(prepared_root, tmp_path / "root")
-    done = regions(root, "--report-only")
-    assert done.exit_code == 0 and "already finished" not in done.stdout
-    assert "min_size=30" in done.stdout and "regions-report/report.txt" in done.stdout
-    extract_regions(root / "train/scene0000_00", RegionSettings.resolve())
-    assert "2 different settings" in regions(root, "--report-only").stdout
-
-
 def test_report_of_nothing_is_none(root_copy):
     for record in root_copy.glob("*/*/regions.json"):
         record.write_text("[]")
@@ -539,7 +466,7 @@ def test_report_of_nothing_is_none(root_copy):
     assert not list(root_copy.glob("regions-report/report*"))
 
 
-def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
+def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy, no_figure):
     (root_copy / "train/scene0001_00/coord.npy").unlink()
     (root_copy / "val/lost").mkdir()
     (root_copy / "val/.hidden").mkdir()
@@ -554,12 +481,13 @@ def test_folders_that_are_no_scenes_are_listed_and_missing(root_copy):
 
 
 def test_a_report_that_cannot_be_written_is_told_before_the_work(root_copy):
-    before = (some_scene(root_copy) / "regions.json").read_bytes()
+    record = root_copy / "train/scene0000_00/regions.json"
+    before = record.read_bytes()
     (root_copy / "taken").touch()
     done = regions(root_copy, "--force", "--report", root_copy / "taken")
     (line,) = done.stderr.splitlines()
     assert done.exit_code == 1 and "no report can be written to" in line and "taken" in line
-    assert (some_scene(root_copy) / "regions.json").read_bytes() == before
+    assert record.read_bytes() == before
 
 
 def test_a_picture_that_cannot_be_drawn_is_not_called_written(root_copy):

@@ -83,11 +83,8 @@ def test_presets_fit_the_settings(name):
     for preset in entry.presets:
         given = {"path": "ids.npy"} if name == "file" else None
         assert entry.resolve(preset, given).name == name
-
-
-@pytest.mark.parametrize("name", ["growing", "graph"])
-def test_indoor_is_the_default(name):
-    assert PARTITIONS.get(name).resolve("indoor") == PARTITIONS.get(name).resolve()
+    if name in ("growing", "graph"):
+        assert entry.resolve("indoor") == entry.resolve()
 
 
 def test_a_preset_gives_way_to_settings():
@@ -107,7 +104,6 @@ def test_a_preset_gives_way_to_settings():
         ({"coord": np.zeros((4, 2))}, r"\(4, 2\)"),
         ({"normal": np.zeros((3, 3))}, r"\(3, 3\).*\(4, 3\)"),
         ({"color": np.zeros(4)}, r"color has shape \(4,\)"),
-        ({"color": np.zeros((3, 3))}, r"\(3, 3\)"),
         ({"preset": "segmentator"}, "wypr"),
         ({"method": "oracle", "preset": "wypr"}, "'wypr'"),
         ({"angle": 3}, "max_distance"),
@@ -116,21 +112,15 @@ def test_a_preset_gives_way_to_settings():
         ({"max_angle": None}, "max_angle is None"),
         ({"max_distance": 0.0}, "max_distance is 0.0"),
         ({"max_distance": float("nan")}, "max_distance is nan"),
-        ({"max_distance": float("inf")}, "max_distance is inf"),
         ({"min_size": 0}, "min_size is 0"),
         ({"min_size": 2.5}, "min_size is 2.5"),
         ({"neighbours": 2}, "neighbours is 2"),
         ({"neighbours": True}, "neighbours is True"),
-        ({"fill": "yes"}, "fill is 'yes'"),
-        ({"method": "graph", "neighbours": 0}, "neighbours is 0"),
         ({"method": "graph", "convex": 1}, "convex is 1"),
         ({"method": "oracle"}, "segment"),
         ({"method": "file"}, "path"),
         ({"method": "file", "path": 3}, "path is 3"),
-        ({"min_size": 2**31}, "2147483647"),
         ({"method": "graph", "min_size": 10**400}, "2147483647"),
-        ({"method": "supervoxel", "rounds": 10**30}, "2147483647"),
-        ({"method": "supervoxel+growing", "min_size": 10**30}, "2147483647"),
     ],
 )
 def test_wrong_arguments_get_one_line(arguments, named):
@@ -153,12 +143,6 @@ def test_the_largest_whole_numbers_are_settings(method):
             assert (region == -1).all()
         if name == "neighbours":
             np.testing.assert_array_equal(region, partition(coord, method=method, neighbours=59))
-
-
-def test_numbers_of_numpy_are_numbers():
-    coord = CLOUDS["a plane"]
-    settings = {"max_angle": np.float32(20), "min_size": np.int64(12), "max_distance": None}
-    assert (partition(coord, **settings) == 0).all()
 
 
 def test_what_the_data_decide_is_what_the_methods_take():

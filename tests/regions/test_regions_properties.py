@@ -56,7 +56,7 @@ def turned(normal, rotation):
     return None if normal is None else rotation.apply(normal)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=25)
 @given(clouds(), st.integers(0, 2**32 - 1))
 def test_the_order_of_the_points_does_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -68,7 +68,7 @@ def test_the_order_of_the_points_does_not_matter(cloud, seed):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), shuffled) >= SAME
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=25)
 @given(clouds(), st.integers(0, 2**31 - 1))
 def test_a_rigid_motion_does_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -78,7 +78,7 @@ def test_a_rigid_motion_does_not_matter(cloud, seed):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), region) >= SAME
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=25)
 @given(clouds(), st.floats(0.2, 5))
 def test_the_scale_does_not_matter(cloud, scale):
     coord, normal, given_settings = cloud
@@ -87,7 +87,7 @@ def test_the_scale_does_not_matter(cloud, scale):
     assert adjusted_rand_index(partition(coord, normal, **given_settings), region) >= SAME
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=25)
 @given(clouds(), st.integers(0, 2**32 - 1))
 def test_sign_and_length_of_normals_do_not_matter(cloud, seed):
     coord, normal, given_settings = cloud
@@ -98,7 +98,7 @@ def test_sign_and_length_of_normals_do_not_matter(cloud, seed):
     np.testing.assert_array_equal(partition(coord, normal * factor, **given_settings), expected)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=25)
 @given(clouds())
 def test_ids_are_contiguous_and_regions_connected_and_large_enough(cloud):
     coord, normal, given_settings = cloud
@@ -117,7 +117,7 @@ def test_ids_are_contiguous_and_regions_connected_and_large_enough(cloud):
     assert pairs.shape[1] == len(counts)  # a region's points are all of one component
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(clouds(), st.integers(0, 2**32 - 1))
 def test_duplicates_and_bad_points_change_nothing_for_the_others(cloud, seed):
     coord, normal, given_settings = cloud

@@ -8,7 +8,7 @@ import pytest
 from pointcept_wsegpc.metrics import boundary_counts, partition_quality
 from pointcept_wsegpc.regions.cloud import Cloud
 from pointcept_wsegpc.regions.scenes import report, report_text
-from pointcept_wsegpc.regions.scenes.quality import Tally, add_up, boundary_of, measure
+from pointcept_wsegpc.regions.scenes.quality import Tally, boundary_of, measure
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
 
@@ -28,17 +28,18 @@ def test_sums_are_the_numbers_of_all_points_together():
         regions.append(np.where(region >= 0, region + 9 * i, -1)[order])
         segments.append(segment[order])
         tables.append(cloud.neighbours(8) + 300 * i)
-    total = add_up(tallies)
+    total = sum(tallies, Tally())
+    numbers = total.summary()
     region, segment = np.concatenate(regions), np.concatenate(segments)
-    assert total.quality == pytest.approx(partition_quality(region, segment, 20))
+    assert numbers["quality"] == pytest.approx(partition_quality(region, segment, 20))
     recalled, boundary = boundary_counts(region, segment, np.concatenate(tables))
     recall = recalled / boundary
-    assert total.boundary_recall == pytest.approx(recall) and 0 < recall < 1.01
-    assert total.unassigned_share == (region < 0).mean()
+    assert numbers["boundary_recall"] == pytest.approx(recall) and 0 < recall < 1.01
+    assert numbers["unassigned"] == (region < 0).mean()
     assert (total.regions, total.partitions, total.points) == (27, 3, 900)
-    assert total.regions_each == 9 and total.seconds == 1.5 and total.speed == 600
+    assert (numbers["regions"], numbers["seconds"], numbers["points_per_second"]) == (9, 1.5, 600)
     largest = sum(np.bincount(r[r >= 0]).max() for r in regions)
-    assert total.largest_share == largest / 900
+    assert numbers["largest"] == largest / 900
 
 
 def test_sizes_by_hand():
@@ -66,7 +67,7 @@ def test_json_and_back():
     tally = measure(region, segment, (3, 4), 0.25)
     again = Tally.from_json(json.loads(json.dumps(tally.to_json())))
     assert again.summary() == tally.summary() and (again.sizes == tally.sizes).all()
-    assert add_up([again, tally]).quality == pytest.approx(tally.quality)
+    assert (again + tally).quality == pytest.approx(tally.quality)
 
 
 @pytest.mark.parametrize(

@@ -16,18 +16,13 @@ from pointcept_wsegpc.regions.supervoxel import (
     CELL_SHIFT,
     SEED_SHARE,
     SupervoxelSettings,
-    components,
-    kernels,
-    supervoxels,
 )
 from pointcept_wsegpc.regions.supervoxel import elements as supervoxel_elements
-from pointcept_wsegpc.regions.supervoxel.elements import Elements, elements_of, lab
-from pointcept_wsegpc.regions.supervoxel.kernels import place_seeds, principal_axis
+from pointcept_wsegpc.regions.supervoxel.elements import elements_of, lab
 from pointcept_wsegpc.regions.supervoxel.planes import (
     MIN_POINTS,
     REFIT_GROWTH,
     RMS_SHARE,
-    grow_planes,
 )
 
 METHODS = ["supervoxel", "supervoxel+growing"]
@@ -47,13 +42,6 @@ def corner():
     walls = [patch(rng, 3000, axis) for axis in range(3)]
     coord, normal = (np.concatenate(arrays) for arrays in zip(*walls, strict=True))
     return coord, normal, np.repeat(range(3), 3000)
-
-
-def purity(region, label):
-    """Share of the points that have the label most frequent in their region."""
-    counts = np.zeros((region.max() + 2, label.max() + 1))
-    np.add.at(counts, (region, label), 1)
-    return counts[:-1].max(axis=1).sum() / len(label)
 
 
 @pytest.fixture
@@ -193,9 +181,7 @@ class Oracle:
         return np.array([owner[v] for v in self.voxel])
 
 
-@pytest.mark.parametrize(
-    ("weights", "rounds"), [((1, 0.1, 1), 1), ((1, 0.1, 1), 5), ((0, 1, 0.5), 3), ((5, 0.02, 1), 3)]
-)
+@pytest.mark.parametrize(("weights", "rounds"), [((1, 0.1, 1), 3), ((0, 1, 0.5), 2)])
 def test_agrees_with_the_rule_spelt_out(room, weights, rounds):
     coord, normal, color = room
     normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
@@ -281,34 +267,6 @@ def test_growing_agrees_with_the_rule_spelt_out(room, max_distance, max_angle):
     assert 3 < region.max() < owner.max() - 10
 
 
-def test_principal_axis_agrees_with_numpy():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        normals = rng.normal(size=3) + 0.3 * rng.normal(size=(rng.integers(1, 9), 3))
-        normals *= rng.choice([-1, 1], (len(normals), 1))
-        x, y, z = normals.T
-        axis = principal_axis(x @ x, x @ y, x @ z, y @ y, y @ z, z @ z)
-        assert abs(axis @ axis_by_numpy(normals)) == pytest.approx(1, abs=1e-9)
-    assert principal_axis(0.0, 0.0, 0.0, 0.0, 0.0, 0.0) == (0, 0, 0)
-
-
-def test_what_is_no_number_joins_nothing():
-    feature = np.zeros((3, 9))
-    feature[:, 8], feature[1, 0], feature[2, 0] = 1, np.nan, 1e200
-    far = int(kernels.MAX_SQUARED * kernels.STEPS)
-    distance = [kernels.squared_distance(feature, i, feature, 0, 1.0, 0.4, 0.4) for i in range(3)]
-    assert distance == [0, far, far]
-    flat = np.array([20.0, 0, 0, 0, 9, 0, 0, 9, 0, 0])  # 20 points on the plane z = 0
-    start, adjacent = np.array([0, 1, 2]), np.array([1, 0])
-    for moment, up, count in ((0.0, 1.0, 1), (np.nan, 1.0, 2), (0.0, np.nan, 2)):
-        moments, normal = np.stack([flat, flat]), np.array([[0, 0, 1.0], [0, 0, up]])
-        moments[1, 9] = moment
-        region = grow_planes(
-            moments, normal, start, adjacent, np.arange(1), np.array([0.1, 0.1]), 0.9
-        )
-        assert (region >= 0).sum() == 3 - count
-
-
 @pytest.mark.parametrize(
     ("color", "expected"),
     [
@@ -341,7 +299,7 @@ def check_connected(elements, region):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("color_weight", [0.0, 1.0, 50.0])
+@pytest.mark.parametrize("color_weight", [0.0, 50.0])
 def test_regions_are_contiguous_and_connected(room, method, color_weight):
     cloud = Cloud(*room)
     sizes = {"voxel_size": 0.1, "seed_spacing": 0.5}
@@ -367,28 +325,13 @@ def test_order_sign_place_and_repetition_do_not_matter(room, method, sizes):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_order_of_many_points_does_not_matter(method):
-    """Sizes that come from the data do so from all of them."""
-    rng = np.random.default_rng(11)
-    coord = np.concatenate([patch(rng, 7000, axis, noise=0.004)[0] for axis in range(3)])
-    coord[:, 1] **= 2  # denser at one end
-    order = rng.permutation(len(coord))
-    expected = run(coord, method=method)
-    np.testing.assert_array_equal(run(coord[order], method=method), expected[order])
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("scale", [0.01, 100 / 3])
-def test_scale_does_not_matter(room, method, scale):
+@pytest.mark.parametrize("sizes", [{}, {"voxel_size": 0.1, "seed_spacing": 0.5}])
+def test_scale_does_not_matter(room, method, sizes):
     coord, normal, color = room
-    more = {} if method == "supervoxel" else {"max_distance": 0.03 * scale}
-    less = {} if method == "supervoxel" else {"max_distance": 0.03}
-    scaled = run(coord * scale, normal, color, method, **more)
-    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
-    more |= {"voxel_size": 0.1 * scale, "seed_spacing": 0.5 * scale}
-    less |= {"voxel_size": 0.1, "seed_spacing": 0.5}
-    scaled = run(coord * scale, normal, color, method, **more)
-    np.testing.assert_array_equal(scaled, run(coord, normal, color, method, **less))
+    sizes = sizes if method == "supervoxel" else {**sizes, "max_distance": 0.03}
+    scaled = {name: size * 100 / 3 for name, size in sizes.items()}
+    region = run(coord * 100 / 3, normal, color, method, **scaled)
+    np.testing.assert_array_equal(region, run(coord, normal, color, method, **sizes))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -405,16 +348,6 @@ def test_a_lattice_full_of_ties_may_be_shuffled_and_moved(method, sizes):
         assert 2 <= expected.max() < 40
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_region_crosses_a_gap(method):
-    """Two sheets, three voxels apart, of one direction and color."""
-    rng = np.random.default_rng(5)
-    sheets = [patch(rng, 3000, 2, offset, noise=0.0)[0] for offset in (0.0, 0.3)]
-    region = run(np.concatenate(sheets), voxel_size=0.1, seed_spacing=0.8, method=method)
-    assert (region >= 0).all()
-    assert not set(region[:3000]) & set(region[3000:])
-
-
 def test_regions_end_where_a_picture_on_the_wall_does():
     rng = np.random.default_rng(6)
     coord, normal = patch(rng, 6000, 0)
@@ -428,27 +361,6 @@ def test_regions_end_where_a_picture_on_the_wall_does():
         share[name] = np.minimum(inside, 1 - inside)[region].mean()  # points on the wrong side
     # A few points share a voxel with the other side; the picture is a tenth of the wall.
     assert share["color"] < 0.012 and share["none"] > 3 * share["color"]
-
-
-def test_regions_end_at_an_edge_between_walls(corner):
-    coord, normal, wall = corner
-    sizes = {"voxel_size": 0.06, "seed_spacing": 0.4}
-    share = [
-        purity(run(coord, given, **sizes, normal_weight=weight), wall)
-        for given, weight in [(normal, 1.0), (None, 1.0), (normal, 0.0)]
-    ]
-    # Voxels at an edge have points of two walls.
-    assert share[0] > 0.98 and share[1] > 0.96 and share[2] < share[0] - 0.02
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_without_color_its_weight_plays_no_part(room, method):
-    coord, normal, _ = room
-    expected = run(coord, normal, None, method, color_weight=0.0)
-    np.testing.assert_array_equal(run(coord, normal, None, method, color_weight=9.0), expected)
-    gray = np.full_like(coord, 0.5)
-    np.testing.assert_array_equal(run(coord, normal, gray, method, color_weight=9.0), expected)
-    assert expected.max() > 10
 
 
 def test_growing_makes_whole_walls_and_leaves_clutter(corner):
@@ -470,41 +382,6 @@ def test_growing_makes_whole_walls_and_leaves_clutter(corner):
     assert pairs.shape[1] == len(np.unique(patches))  # regions are unions of supervoxels
 
 
-def test_seeds_move_to_the_lowest_gradient_and_need_elements_around():
-    """Two bars of 9 elements, along which the color changes ever less."""
-    feature = np.zeros((18, 9))
-    feature[:, 0] = [*range(9), *range(100, 109)]
-    feature[:, 3] = np.tile(np.sqrt(np.arange(9)), 2)
-    table = np.stack([np.arange(18), np.arange(-1, 17), np.arange(1, 19)], axis=1).astype(np.int32)
-    table[[0, 8, 9, 17], [1, 2, 1, 2]] = -1
-    needed = np.repeat([5.0, 6.0], 9)  # 5 are within half of 4.2 around the middle
-    args = needed, feature, table, np.full(18, 4.2), 1.0, 1.0
-    assert place_seeds(np.array([4, 13]), *args).tolist() == [5]
-    assert place_seeds(np.array([1]), *args).tolist() == []
-
-
-def test_components():
-    table = np.array([[0, 3, -1], [1, 2, -1], [2, 1, 4], [3, 0, -1], [4, -1, 2], [5, -1, -1]])
-    assert components(table.astype(np.int32)).tolist() == [0, 1, 1, 0, 1, 2]
-
-
-def test_what_has_no_seed_becomes_a_region_where_it_is_large_enough():
-    """A bar of 30 voxels, and loose ends of 5 in two cells, 1 and 1, of 5, 9 and 2 points."""
-    coord = np.zeros((37, 3))
-    coord[:, 0] = [*range(30), *range(105, 110), 120, 140]
-    table = np.stack([np.arange(37), np.arange(-1, 36), np.arange(1, 38)], axis=1)
-    table[[0, 29, 30, 34, 35, 35, 36, 36], [1, 2, 1, 2, 1, 2, 1, 2]] = -1
-    feature = np.concatenate([coord, np.zeros((37, 3)), np.tile([0, 0, 1.0], (37, 1))], axis=1)
-    size = np.array([1] * 35 + [9, 2])
-    spacing = np.full(37, 12.0)  # a seed needs ceil(0.05 pi 6^2) = 6 voxels
-    elements = Elements(feature, table.astype(np.int32), spacing, np.ones(37), None, size)
-    owner = supervoxels(
-        elements, SupervoxelSettings(None, None, 0.4, 0.2, 0.4, rounds=2, min_size=3)
-    )
-    assert set(owner[:30]) == {0, 1, 2}
-    assert owner[30:].tolist() == [3] * 5 + [4, -1]
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_stray_points_stay_unassigned_unless_they_are_enough(method):
     rng = np.random.default_rng(2)
@@ -517,43 +394,16 @@ def test_stray_points_stay_unassigned_unless_they_are_enough(method):
     assert (region[2000:] == region.max()).all() and (region[:2000] < region.max()).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("coord", "regions"),
-    [
-        (np.empty((0, 3)), 0),
-        (np.ones((1, 3)), 1),
-        (np.ones((2, 3)), 1),
-        (np.array([[0.0, 0, 0], [1.0, 0, 0]]), None),
-        (np.full((50, 3), -3.0), 1),
-        (np.linspace([0, 0, 0], [1, 2, 3], 100), None),
-        (np.full((5, 3), np.nan), 0),
-        (np.array([[0.0, 0, 0], [np.nan, 0, 0], [0, np.inf, 0]]), 1),
-    ],
-)
-def test_degenerate_clouds(method, coord, regions):
-    region = run(coord, method=method, min_size=1)
-    finite = np.isfinite(coord).all(axis=1)
-    assert region.shape == (len(coord),) and region.dtype == np.int32
-    assert ((region >= 0) == finite).all()
-    assert set(region[finite]) == set(range(region.max(initial=-1) + 1))
-    if regions is not None:
-        assert region.max(initial=-1) + 1 == regions
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"voxel_size": 0}, "voxel_size is 0;"),
-        ({"voxel_size": math.nan}, "voxel_size is nan"),
         ({"seed_spacing": -1.0}, "seed_spacing is -1.0"),
         ({"voxel_size": 0.2, "seed_spacing": 0.1}, "voxel_size of 0.2"),
         ({"voxel_size": 1e-9, "seed_spacing": 1.0}, "voxel_size"),
         ({"color_weight": -0.1}, "color_weight is -0.1"),
-        ({"normal_weight": math.inf}, "normal_weight is inf"),
         ({"color_weight": 0, "distance_weight": 0, "normal_weight": 0}, "all 0"),
         ({"rounds": 0}, "rounds is 0"),
-        ({"rounds": 1001}, "rounds is 1001"),
         ({"max_distance": 0.0}, "max_distance is 0.0"),
         ({"max_angle": 91.0}, "max_angle is 91.0"),
     ],
@@ -590,18 +440,6 @@ def test_view_regions_stop_at_depth_edges(view, method):
     assert not set(region[depth == 1.5]) & set(region[depth == 2.0])
 
 
-def test_pixels_are_connected_unless_a_depth_edge_lies_between(view):
-    depth, intrinsic, _ = view
-    table = elements_of(DepthView(depth, intrinsic), SupervoxelSettings()).table
-    z = depth[depth > 0]
-    linked = table >= 0
-    assert (z[table] == z[:, None])[linked].all()
-    flat = np.full((6, 7), 2.0)  # 8 neighbours inside, 5 at sides, 3 in corners; and itself
-    table = elements_of(DepthView(flat, intrinsic), SupervoxelSettings()).table
-    assert (table >= 0).sum() == 20 * 9 + 18 * 6 + 4 * 4
-    np.testing.assert_array_equal(table[:, 0], np.arange(42))
-
-
 def test_view_supervoxels_end_at_color_edges(view):
     depth, intrinsic, color = view
     cloud = DepthView(depth, intrinsic, color)
@@ -626,9 +464,3 @@ def test_view_supervoxels_have_pixels_enough_where_they_are_sparse(monkeypatch):
     assert pixels(60) >= 12
     monkeypatch.setattr(supervoxel_elements, "MIN_SEED_PIXELS", 0.0)
     assert pixels(60) < 12 and pixels(5) == near
-
-
-def test_empty_view():
-    cloud = DepthView(np.zeros((4, 5)), np.eye(3))
-    for method in METHODS:
-        assert len(regions_of(method, cloud)) == 0

@@ -7,20 +7,15 @@ import pytest
 import raw_scan
 from PIL import Image
 
+from pointcept_wsegpc.visualize.grid import GAP, PANEL, TITLE, draw_grid
 from pointcept_wsegpc.visualize.regions import (
     CLEARLY_DIFFERENT,
-    GAP,
-    TITLE,
     UNASSIGNED,
     Scene,
-    draw_grid,
     draw_report,
-    load_font,
     region_colors,
     regions_beside,
-    wrap,
 )
-from pointcept_wsegpc.visualize.scenes import PANEL
 
 
 def mosaic(seed, size=80, cells=60):
@@ -33,7 +28,7 @@ def mosaic(seed, size=80, cells=60):
     return ids
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_regions_side_by_side_look_different(seed):
     ids = mosaic(seed)
     colors = region_colors(ids).astype(int)
@@ -128,15 +123,6 @@ def test_grid_and_its_text(tmp_path):
     assert not white[b.height :].all()
 
 
-def test_lines_break_between_words():
-    font = load_font()
-    text = wrap("one two three four five six\nseven", font, 90)
-    assert text.replace("\n", " ") == "one two three four five six seven"
-    assert text.endswith("\nseven") and len(text.split("\n")) > 3
-    assert max(font.getlength(line) for line in text.split("\n")) <= 90
-    assert wrap("indivisibleindivisible", font, 20) == "indivisibleindivisible"
-
-
 def test_rows_of_a_report(prepared_root, tmp_path):
     scenes = sorted(prepared_root.glob("*/scene*"))[:2]
     draw_report(tmp_path / "a.png", {s.name: (s, "regions") for s in scenes})
@@ -155,17 +141,3 @@ def test_rows_of_a_report(prepared_root, tmp_path):
             assert np.abs(a - b).mean() > 5
     legend = image[2 * height + GAP :]
     assert len(np.unique(legend[legend.min(-1) < 240], axis=0)) > 5
-
-
-def test_a_report_without_normals_and_colors(root_copy, tmp_path):
-    scene = next(root_copy.glob("train/scene*"))
-    draw_report(tmp_path / "a.png", {"scene": (scene, "regions")})
-    for name in ("normal", "color"):
-        (scene / f"{name}.npy").unlink()
-    draw_report(tmp_path / "b.png", {"scene": (scene, "regions")})
-    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
-        assert a.size == b.size
-        a, b = (np.asarray(image.convert("RGB")).astype(int) for image in (a, b))
-    panel = np.s_[TITLE + GAP : TITLE + PANEL[0], GAP : PANEL[1]]
-    # 256 colors for all panels together: gray is not quite gray.
-    assert np.ptp(a[panel], axis=-1).mean() > 10 and np.ptp(b[panel], axis=-1).max() < 30

@@ -19,7 +19,7 @@ from ..cloud import Cloud
 from ..depth_view import DepthView
 from . import records
 from .inputs import read_frames, read_images, read_inputs
-from .quality import Tally, add_up, boundary_of, measure
+from .quality import Tally, boundary_of, measure
 from .settings import RegionSettings, of_scene
 
 logger = logging.getLogger(__name__)
@@ -86,22 +86,19 @@ def extract_points(scene: Path, partition: Partition) -> dict:
     tally = measure(region, segment, boundary, seconds)
     (scene / records.NAME).unlink(missing_ok=True)
     write_array(scene / "region.npy", region)
-    numbers = {**tally.summary(), "counts": tally.to_json()}
-    return {"spacing": cloud.spacing, "derived": derived, **numbers}
+    return {"spacing": cloud.spacing, "derived": derived, **tally.numbers()}
 
 
 def extract_views(scene: Path, partition: Partition, depth_noise: float) -> dict:
     """Partition every view of a scene into views/*.region.png; returns the numbers."""
     views = read_frames(scene)
-    tallies, derived = [], {}
+    total, derived = Tally(), {}
     for frame, intrinsic, size in zip(views.frame, views.intrinsic, views.size, strict=True):
         images = read_images(scene, frame, size)
         region, tally, derived = partition_images(images, intrinsic, partition, depth_noise)
         write_view_image(scene, frame, "region", region)
-        tallies.append(tally)
-    total = add_up(tallies)
-    numbers = {**total.summary(), "counts": total.to_json()}
-    return {"views": len(views), "derived": derived, **numbers}
+        total += tally
+    return {"views": len(views), "derived": derived, **total.numbers()}
 
 
 def partition_images(

@@ -3,14 +3,14 @@
 N points, F faces, V views of H x W pixels. What is damaged gets one line that names the file.
 """
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
 
 from ...contracts.classes import ClassTable
 from ...contracts.scene import read_points
-from ...contracts.views import read_view_image, read_views, view_path
+from ...contracts.views import AGAIN, read_view_image, read_views, view_path
+from ...files.arrays import reading
 
 OPTIONAL = ("normal", "color")  # None where a scene has no such file
 
@@ -63,7 +63,7 @@ def read_labels(scene: Path, table: ClassTable) -> np.ndarray:
 def read_array(scene, name):
     """One of the arrays of points: (N,3) numbers, or labels (N,), also stored as (N,1)."""
     path = scene / f"{name}.npy"
-    with readable(path):
+    with reading(path, "a point array", AGAIN):
         array = read_points(scene, [name])[name]
     if name not in ("coord", *OPTIONAL) and array.shape[1:] == (1,):
         array = array[:, 0]  # as Pointcept's preprocessing of S3DIS writes them
@@ -81,7 +81,7 @@ def read_array(scene, name):
 def read_frames(scene):
     """The posed views of a scene, as contracts/views.py reads them."""
     path = scene / "views.npz"
-    with readable(path):
+    with reading(path, "the views of a scene", AGAIN):
         views = read_views(scene)
         if views.frame.ndim != 1 or views.intrinsic.shape != (len(views.frame), 3, 3):
             raise ValueError(f"frame {views.frame.shape}, intrinsic {views.intrinsic.shape}")
@@ -94,7 +94,7 @@ def read_images(scene, frame, size):
     images = {}
     for kind in ("depth", "color", *["label"] * labeled):
         path = view_path(scene, frame, kind)
-        with readable(path):
+        with reading(path, "an image", AGAIN):
             images[kind] = read_view_image(scene, frame, kind, size)
         if images[kind].ndim != (3 if kind == "color" else 2):
             raise ValueError(f"{path} has {images[kind].ndim} dimensions; prepare this scene again")
@@ -102,23 +102,6 @@ def read_images(scene, frame, size):
         check_integers(images["label"], path, dimensions=2)
         images["label"] = class_table(scene).clean(images["label"], path)
     return images
-
-
-@contextlib.contextmanager
-def readable(path):
-    """Turn whatever reading a damaged file raises into one line that names the path.
-
-    Damage can make the readers raise anything.
-    """
-    try:
-        yield
-    except (FileNotFoundError, PermissionError, MemoryError):
-        raise
-    except Exception as error:
-        if isinstance(error, ValueError) and str(path) in str(error):
-            raise  # of a check
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise ValueError(f"{path} is damaged ({reason}); prepare this scene again") from error
 
 
 def check_integers(label, path, dimensions):

@@ -38,9 +38,7 @@ class Tally:
     unassigned: int = 0
     regions: int = 0
     largest: int = 0  # points of the largest region of each partition
-    sizes: np.ndarray = field(
-        default_factory=no_sizes
-    )  # regions by the binary logarithm of their points
+    sizes: np.ndarray = field(default_factory=no_sizes)  # regions by binary logarithm of points
     intersection: np.ndarray = field(default_factory=no_points)
     target: np.ndarray = field(default_factory=no_points)
     predicted: np.ndarray = field(default_factory=no_points)
@@ -51,18 +49,6 @@ class Tally:
     def __add__(self, other):
         pairs = {f.name: (getattr(self, f.name), getattr(other, f.name)) for f in fields(self)}
         return Tally(**{k: _sum(*v) if k in BY_CLASS else v[0] + v[1] for k, v in pairs.items()})
-
-    @property
-    def regions_each(self):
-        return _ratio(self.regions, self.partitions)
-
-    @property
-    def unassigned_share(self):
-        return _ratio(self.unassigned, self.points)
-
-    @property
-    def largest_share(self):
-        return _ratio(self.largest, self.points)
 
     @property
     def median_size(self):
@@ -82,28 +68,23 @@ class Tally:
         iou = self.intersection[occurs] / union[occurs]
         return float(iou.mean()) if len(iou) else float("nan")
 
-    @property
-    def boundary_recall(self):
-        return _ratio(self.recalled, self.boundary)
-
-    @property
-    def speed(self):
-        """Points per second."""
-        return _ratio(self.points, self.seconds)
-
     def summary(self):
         """What follows from the counts, by name, for JSON; without what has no value."""
         values = {
-            "regions": self.regions_each,
-            "unassigned": self.unassigned_share,
-            "largest": self.largest_share,
+            "regions": _ratio(self.regions, self.partitions),
+            "unassigned": _ratio(self.unassigned, self.points),
+            "largest": _ratio(self.largest, self.points),
             "median_size": self.median_size,
             "quality": self.quality,
-            "boundary_recall": self.boundary_recall,
+            "boundary_recall": _ratio(self.recalled, self.boundary),
             "seconds": self.seconds,
-            "points_per_second": self.speed,
+            "points_per_second": _ratio(self.points, self.seconds),
         }
         return {name: value for name, value in values.items() if not np.isnan(value)}
+
+    def numbers(self):
+        """The summary and, under "counts", what it follows from."""
+        return {**self.summary(), "counts": self.to_json()}
 
     def to_json(self):
         return {f.name: np.asarray(getattr(self, f.name)).tolist() for f in fields(self)}
@@ -141,11 +122,6 @@ def _sum(a, b):
 
 def _ratio(part, whole):
     return float(part / whole) if whole else float("nan")
-
-
-def add_up(tallies):
-    """One Tally of all."""
-    return sum(tallies, Tally())
 
 
 def measure(region, segment=None, boundary=(0, 0), seconds=0.0):

@@ -8,24 +8,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-
 from ...contracts.views import read_views, view_path
 from ...files import read_json
+from ...files.arrays import read_array
 from .quality import Tally
 from .settings import RegionSettings, files_of, of_scene
 
 NAME = "regions.json"
-# What reading a record that is damaged, or none, may raise.
-DAMAGE = (
-    OSError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 def is_extracted(scene: str | Path, settings: RegionSettings) -> bool:
@@ -64,7 +53,7 @@ def read_record(scene: str | Path) -> dict | None:
             "views": read_numbers(record["views"], "views"),
             "warnings": warnings,
         }
-    except DAMAGE:
+    except Exception:  # damage can make the readers raise anything
         return None
 
 
@@ -73,13 +62,11 @@ def read_numbers(entry, own):
 
     own: the name of the number that only one of them has.
     """
-    tally = Tally.from_json(entry["counts"])
     derived = {str(name): float(value) for name, value in entry["derived"].items()}
     return {
         own: float(entry[own]),
         "derived": derived,
-        **tally.summary(),
-        "counts": tally.to_json(),
+        **Tally.from_json(entry["counts"]).numbers(),
     }
 
 
@@ -87,7 +74,7 @@ def has_regions(scene):
     """Whether every point and every view has its regions; no array is read."""
     try:
         views = read_views(scene)
-        points, region = (np.load(scene / f"{k}.npy", mmap_mode="r") for k in ("coord", "region"))
+        points, region = (read_array(scene / f"{k}.npy", mmap=True) for k in ("coord", "region"))
         there = [view_path(scene, frame, "region").is_file() for frame in views.frame]
         return region.shape == points.shape[:1] and all(there)
     except Exception:  # damage can make the readers raise anything

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import PARTITIONS
-from .quality import Tally, add_up
+from .quality import Tally
 from .records import finished_record
 from .settings import RegionSettings
 
@@ -24,13 +24,7 @@ CHECKS = (
     ("unassigned", operator.gt, 0.2, "over a fifth of the {unit} is unassigned", "raise"),
     ("largest", operator.gt, 0.5, "one region holds over half of the {unit}: it leaks", "lower"),
     ("regions", operator.lt, 10, "there are fewer than 10 regions a {one}", "lower"),
-    (
-        "median_size",
-        operator.lt,
-        10,
-        "half of the regions have under 10 {unit}: shattered",
-        "raise",
-    ),
+    ("median_size", operator.lt, 10, "half of the regions are under 10 {unit}: shattered", "raise"),
 )
 SHARES = ("unassigned", "largest", "quality", "boundary_recall")
 RANGES = ("regions", *SHARES, "spacing", "points_per_second")  # reported over scenes
@@ -64,20 +58,16 @@ def build(records: dict[str, dict], missing: Iterable[str] = ()) -> dict:
         "worst": worst_first(records)[:WORST],
         "warnings": {name: r["warnings"] for name, r in records.items() if r["warnings"]},
         "per_scene": {
-            name: {kind: _numbers(record[kind]) for kind in KINDS}
+            name: {kind: {k: v for k, v in record[kind].items() if k != "counts"} for kind in KINDS}
             for name, record in records.items()
         },
     }
     return {**report, "advice": advice(report)}
 
 
-def _numbers(entry):
-    return {key: value for key, value in entry.items() if key != "counts"}
-
-
 def _pool(entries):
     """The numbers of all scenes' points, or views, together, and their range over scenes."""
-    total = add_up(Tally.from_json(entry["counts"]) for entry in entries)
+    total = sum((Tally.from_json(entry["counts"]) for entry in entries), Tally())
     derived = [entry["derived"] for entry in entries]
     speeds = [e["points_per_second"] for e in entries if "points_per_second" in e]
     ranges = {key: _range([e[key] for e in entries if key in e]) for key in RANGES}

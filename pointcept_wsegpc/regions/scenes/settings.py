@@ -14,7 +14,7 @@ from ...contracts.scene import split_key
 from .. import PARTITIONS, Partition
 from ..depth_view import DEPTH_NOISE
 from ..registry import Method
-from ..settings import check_value, kinds_of, required, settings_from_text
+from ..settings import check_value, kinds_of, required
 
 DEFAULT = "growing"
 
@@ -26,13 +26,6 @@ def default_partition() -> Partition:
 
 
 @dataclass(frozen=True)
-class Sensor:
-    """What is known of the depth camera."""
-
-    depth_noise: float = DEPTH_NOISE  # see `DepthView`
-
-
-@dataclass(frozen=True)
 class RegionSettings:
     """How points and views are partitioned; other values mean doing it again."""
 
@@ -41,9 +34,10 @@ class RegionSettings:
     depth_noise: float = DEPTH_NOISE  # of views
 
     def __post_init__(self):
-        noise = check_value("depth_noise", self.depth_noise, [float])
-        if not 0 <= noise < float("inf"):
-            raise ValueError(f"depth_noise is {noise}; give a noise per meter of at least 0")
+        if not 0 <= self.depth_noise < float("inf"):
+            raise ValueError(
+                f"depth_noise is {self.depth_noise}; give a noise per meter of at least 0"
+            )
         for key, path in files_of(self.points).items():
             if "{scene}" not in path:
                 raise ValueError(
@@ -67,7 +61,7 @@ class RegionSettings:
         views: dict[str, Any] | None = None,
         fill: bool | None = None,
     ) -> RegionSettings:
-        """The settings from names and values, as a user gives them.
+        """The settings from names and values, as a user gives them; values may be text.
 
         Views take the method and the preset of the points where they are given none and can be
         partitioned so; a warning in the log says where they cannot. views: settings of their
@@ -76,7 +70,7 @@ class RegionSettings:
         ValueError for what no scene could be partitioned with, ImportError for a missing package.
         """
         views = dict(views or {})
-        noise = views.pop("depth_noise", DEPTH_NOISE)
+        noise = check_value("depth_noise", views.pop("depth_noise", DEPTH_NOISE), [float])
         of_points, of_views = PARTITIONS.get(method), method_of_views(method, view_method)
         if view_method is None and of_views is not of_points:
             logger.warning("method %r cannot partition views; they get %r", method, of_views.name)
@@ -91,24 +85,6 @@ class RegionSettings:
             of_views.resolve(view_preset or inherited, views, fill),
             noise,
         )
-
-    @classmethod
-    def from_text(
-        cls,
-        method: str = DEFAULT,
-        preset: str | None = None,
-        points: dict[str, str] | None = None,
-        view_method: str | None = None,
-        view_preset: str | None = None,
-        views: dict[str, str] | None = None,
-        fill: bool | None = None,
-    ) -> RegionSettings:
-        """`resolve` of values that are text, as on a command line."""
-        of_points = settings_from_text(PARTITIONS.get(method).settings, points or {})
-        of_views = settings_from_text(method_of_views(method, view_method).settings, views or {})
-        if "depth_noise" in of_views:
-            of_views |= settings_from_text(Sensor, {"depth_noise": of_views["depth_noise"]})
-        return cls.resolve(method, preset, of_points, view_method, view_preset, of_views, fill)
 
     def values(self) -> dict[str, dict[str, Any]]:
         """All settings by value, for JSON: presets and defaults are written out.

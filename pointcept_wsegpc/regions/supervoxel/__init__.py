@@ -10,14 +10,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from ..cloud import Cloud
 from ..depth_view import DepthView
 from ..growing import check_min_size
 from ..registry import PARTITIONS
 from .elements import SEED_VOXELS, VOXEL_SPACINGS, elements_of, grid_keys
-from .kernels import FIXED, FREE, connected, flow, mean_features, nearest_members, place_seeds
+from .kernels import FIXED, FREE, components, flow, mean_features, nearest_members, place_seeds
 
 SEED_SHARE = 0.05  # of a flat disc around a seed that elements must fill
 MAX_ROUNDS = 1000  # little changes after the first few
@@ -26,15 +25,15 @@ CELL_SHIFT = 1 / 16  # where the grid of seeds starts, in cells: no lattice has 
 
 @dataclass(frozen=True)
 class SupervoxelSettings:
-    """Settings of supervoxels; ValueError for one out of range. None: a few spacings of points."""
+    """Settings of supervoxels; ValueError for one out of range. None: by the spacing of points."""
 
-    voxel_size: float | None = None  # meters; of a view the pixels count
+    voxel_size: float | None = None  # meters; a view has pixels instead
     seed_spacing: float | None = None  # meters between seeds
     color_weight: float = 1.0
     distance_weight: float = 0.1
     normal_weight: float = 1.0  # only the ratios of the weights matter
     rounds: int = 5
-    min_size: int = 4  # points; smaller ones that touch no others are given up
+    min_size: int = 4  # points; smaller parts that touch no others are unassigned
 
     def __post_init__(self):
         check_min_size(self.min_size)
@@ -57,19 +56,14 @@ class SupervoxelSettings:
             raise ValueError("color_weight, distance_weight and normal_weight are all 0; raise one")
 
     @property
-    def weights(self) -> dict[str, float]:
-        """The weights by name, made to sum to 1."""
-        weights = {
-            "color": self.color_weight,
-            "distance": self.distance_weight,
-            "normal": self.normal_weight,
-        }
-        total = sum(weights.values())
-        return {name: weight / total for name, weight in weights.items()}
+    def weights(self) -> np.ndarray:
+        """Weights of color, distance and normal (3,), made to sum to 1."""
+        weights = np.array([self.color_weight, self.distance_weight, self.normal_weight])
+        return weights / weights.sum()
 
 
 def derived(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> dict[str, float]:
-    """The lengths of a cloud, where the settings leave them to it; in a view they vary by pixel."""
+    """Lengths from the spacing of a cloud, where none are set; in a view they vary by pixel."""
     if isinstance(cloud, DepthView):
         return {}
     values, voxel_size = {}, settings.voxel_size
@@ -91,18 +85,18 @@ def derived(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> dict[str,
 def partition_supervoxel(cloud: Cloud | DepthView, settings: SupervoxelSettings) -> np.ndarray:
     """Supervoxels of a cloud or view: small patches of like color and direction.
 
-    A cloud is made into voxels of voxel_size meters, which are next to each other where they share
-    a face, an edge or a corner; of a view, pixels are, unless a depth edge lies between. Seeds are
-    seed_spacing meters apart (None: a few voxels or pixels), farther where pixels are sparse. In
-    each of the rounds supervoxels spread from their seeds to what is next to them, and an element
-    goes to the nearest of those that reach it, by the root of
+    The elements of a cloud are voxels with an edge of voxel_size meters, adjacent where they share
+    a face, an edge or a corner; those of a view are its pixels, adjacent unless a depth edge lies
+    between them. Seeds are seed_spacing meters apart (None: a few voxels or pixels), farther where
+    pixels are sparse. In each round supervoxels spread from their seeds to adjacent elements, and
+    an element joins the nearest of those that reach it, by the root of
         color_weight dE^2 + distance_weight (d / seed spacing)^2 + normal_weight (1 - |cos|)^2,
-    where dE is the CIELAB difference in hundreds, 0 without colors, d the distance in meters, and
-    cos between the normals.
+    where dE is the CIELAB difference / 100 (0 without colors), d the distance in meters, and cos
+    the cosine between the normals.
 
-    Supervoxels are connected and cross no gap. Fewer than min_size points that are connected to no
-    others are -1. A connected part without a seed, which needs some elements around it, is one
-    supervoxel. Returns (M,).
+    Supervoxels are connected and do not cross gaps. Connected parts of fewer than min_size points
+    are -1. A larger part without a seed (a seed needs some elements around it) is one supervoxel.
+    Returns (M,).
     """
     if len(cloud) == 0:
         return np.empty(0, np.int32)
@@ -113,16 +107,15 @@ def partition_supervoxel(cloud: Cloud | DepthView, settings: SupervoxelSettings)
 def supervoxels(elements, settings):
     """Supervoxel (E,) int32 of every element, contiguous from 0; -1 = none."""
     feature, table, spacing, pitch = elements[:4]
-    weights = settings.weights
-    color, normal = weights["color"], weights["normal"]
-    part = components(table)
+    color, distance, normal = settings.weights
+    part = components(table, np.zeros(len(table), np.int32))
     stray = (np.bincount(part, elements.size) < settings.min_size)[part]
     with np.errstate(over="ignore"):  # inf: more than there are
         needed = np.ceil(SEED_SHARE * math.pi * (0.5 * spacing / pitch) ** 2)
     seed = seeds_of_cells(feature[:, :3], spacing)
     seed = place_seeds(seed[~stray[seed]], needed, feature, table, spacing, color, normal)
     seed = np.unique(seed)  # two may have moved to one element
-    space = math.sqrt(weights["distance"]) / spacing[seed]
+    space = math.sqrt(distance) / spacing[seed]
     owner = cluster(feature, table, seed, space, color, normal, settings.rounds)
     left = (owner < 0) & ~stray  # whole parts, since a seed is spread over all of its part
     owner[left] = len(seed) + np.unique(part[left], return_inverse=True)[1]
@@ -132,10 +125,10 @@ def supervoxels(elements, settings):
 def cluster(feature, table, seed, space, color, normal, rounds):
     """Supervoxel (E,) int32 of every element; -1 where the table leads to no seed.
 
-    seed (S,) elements, all different; space (S,), color, normal: as in `squared_distance`. A round
-    starts from the seeds alone, which stay with their supervoxel; then centers become the mean of
-    what was taken, and seeds move to the member nearest to it. After the last one, what another
-    supervoxel has cut off from the seed goes to one that is next to it.
+    seed (S,) elements, all different; space (S,), color, normal: as in `squared_distance`. Each
+    round starts from the seeds alone, which keep their supervoxel; then the centers become the
+    means of the members, and each seed moves to the member nearest to its center. After the last
+    round, elements that another supervoxel has cut off from their seed go to an adjacent one.
     """
     number = np.arange(len(seed), dtype=np.int32)
     center, owner = feature[seed], None
@@ -147,16 +140,17 @@ def cluster(feature, table, seed, space, color, normal, rounds):
         best = np.full(len(table), FREE)
         owner[seed], best[seed] = number, FIXED
         flow(owner, best, feature, table, center, space, color, normal, False)
-    joined = connected(owner, table, seed)
+    part = components(table, owner)
+    joined = np.isin(part, part[seed])
     owner[~joined], best[~joined], best[joined] = -1, FREE, FIXED
     flow(owner, best, feature, table, center, space, color, normal, True)
     return owner
 
 
 def seeds_of_cells(coord, spacing):
-    """Of every occupied cell of a grid of a given spacing (E,), the element nearest to its middle.
+    """The element nearest to the center of each occupied cell of a grid with spacing (E,).
 
-    coord (E,3). Elements of different spacing have cells of their own.
+    coord (E,3). Elements of different spacing do not share cells.
     """
     position = (coord - coord.min(axis=0)) / spacing[:, None] + CELL_SHIFT
     cell = np.floor(position)
@@ -167,23 +161,3 @@ def seeds_of_cells(coord, spacing):
     off = np.rint(((position - cell - 0.5) ** 2).sum(axis=1) * 1e7)  # rounding makes no difference
     order = np.lexsort((off, key))
     return order[np.flatnonzero(np.diff(key[order], prepend=-1))]
-
-
-@njit(cache=True)
-def components(table):
-    """Number (E,) of the connected part of the table that every element is in, from 0."""
-    part = np.full(len(table), np.int32(-1), np.int32)
-    queue = np.empty(len(table), np.int32)
-    count = 0
-    for i in range(len(table)):
-        if part[i] >= 0:
-            continue
-        part[i], queue[0], head, size = count, i, 0, 1
-        while head < size:
-            for j in table[queue[head]]:
-                if j >= 0 and part[j] < 0:
-                    part[j], queue[size] = count, j
-                    size += 1
-            head += 1
-        count += 1
-    return part

@@ -14,9 +14,9 @@ from numba import njit
 from ..depth_view import MAX_SLOPE, DepthView
 from .kernels import mean_features
 
-# Default voxel size in units of Cloud.spacing. Points at random places lie 0.47 as far from their
-# nearest as along a grid of as many: in a surface of them voxels of 2 leave one in 2000 alone, of
-# 1.75 one in 300.
+# Default voxel size in units of Cloud.spacing. Random points lie 0.47 as far from their nearest
+# neighbour as those of a grid of equal density: on a surface of them, 1 in 2000 voxels of size 2
+# has no neighbour, 1 in 300 of size 1.75.
 VOXEL_SPACINGS = 2.0
 SEED_VOXELS = 4.0  # default spacing of seeds in voxels
 SEED_PIXELS = 12.0  # and in pixels at their median size
@@ -30,7 +30,7 @@ XYZ /= XYZ.sum(axis=1, keepdims=True)
 
 class Elements(NamedTuple):
     feature: np.ndarray  # (E,9): coordinates in meters, CIELAB color / 100, unit normal or 0
-    table: np.ndarray  # (E,K) int32: itself, then what is next to it; -1 = none
+    table: np.ndarray  # (E,K) int32: itself, then its neighbours; -1 = none
     spacing: np.ndarray  # (E,) meters between seeds
     pitch: np.ndarray  # (E,) meters between elements
     index: np.ndarray  # (M,) the element of every row
@@ -45,7 +45,7 @@ def elements_of(cloud, settings):
 
 
 def voxel_elements(cloud, voxel_size, seed_spacing):
-    """Elements of a Cloud: its voxels, next to each other if they share a face, edge or corner."""
+    """Elements of a Cloud: its voxels, adjacent if they share a face, an edge or a corner."""
     normal = cloud.planes(NORMAL_NEIGHBOURS)[0]
     # The grid starts a quarter of a voxel below the lowest coordinates: so it moves with the
     # cloud, and points on a lattice lie inside voxels, not on their faces.
@@ -103,8 +103,8 @@ def voxel_neighbours(key, shift):
 
 
 def pixel_elements(view, seed_spacing):
-    """Elements of a DepthView: its pixels, next to each other in the image unless a depth edge
-    lies between. Where pixels are sparse, the spacing of seeds doubles until it holds enough.
+    """Elements of a DepthView: its pixels, adjacent to the eight around them unless a depth edge
+    lies between. Where pixels are sparse, the spacing of seeds doubles until it spans enough.
     """
     depth, pitch = view.coord[:, 2], view.footprint
     table = view.neighbours(8)

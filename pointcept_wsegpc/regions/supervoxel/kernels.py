@@ -1,11 +1,11 @@
 """The compiled core of supervoxels. E elements (voxels or pixels), S supervoxels.
 
 An element has a feature (E,9): coordinates in meters, color, and a unit normal of any sign, 0 =
-none. What is next to it is listed in a table (E,K) int32, itself first, -1 = none; entries go both
-ways. Distances are integers, so that what differs by rounding alone is a tie; ties go to the lower
-index.
+none. Its neighbours are listed in a table (E,K) int32, itself first, -1 = none; the relation is
+symmetric. Distances are integers, so that a difference by rounding alone is a tie; ties go to the
+lower index.
 
-What calls each other stays in this one file: numba's cache sees no change in another.
+Functions that call each other share this file: numba's cache misses changes in another.
 """
 
 from __future__ import annotations
@@ -14,77 +14,54 @@ import math
 
 import numpy as np
 from numba import njit
+from scipy.sparse import csc_matrix
+
+from ...clouds.planes import MOMENTS, fit_plane
 
 STEPS = 2.0**32  # integer distances: steps per 1
 MAX_SQUARED = 2.0**62 / STEPS
 FREE = np.iinfo(np.int64).max  # distance of an element that has no supervoxel yet
 FIXED = -1  # and of one that no other supervoxel can take
-MAX_SQUARINGS = 30
-FEATURES = 9
 
 
 @njit(cache=True)
-def principal_axis(xx, xy, xz, yy, yz, zz):
-    """Eigenvector of length 1 to the largest eigenvalue of a symmetric 3x3 matrix with none below
-    0, by squaring it until one direction is left; 0 for the matrix 0. Its sign is arbitrary.
+def principal_axes(scatter):
+    """Eigenvectors (S,3) of length 1 to the largest eigenvalues of symmetric matrices with none
+    below 0, given as (S,6) xx, xy, xz, yy, yz, zz; 0 where no direction prevails.
+
+    That is the normal of the plane through points that vary least along it.
     """
-    if not xx + yy + zz > 0.0:
-        return 0.0, 0.0, 0.0
-    for _ in range(MAX_SQUARINGS):
-        trace = xx + yy + zz
-        scale = 1.0 / (trace * trace)
-        xx, xy, xz, yy, yz, zz = (
-            (xx * xx + xy * xy + xz * xz) * scale,
-            (xx * xy + xy * yy + xz * yz) * scale,
-            (xx * xz + xy * yz + xz * zz) * scale,
-            (xy * xy + yy * yy + yz * yz) * scale,
-            (xy * xz + yy * yz + yz * zz) * scale,
-            (xz * xz + yz * yz + zz * zz) * scale,
-        )
-        if xx + yy + zz > 1.0 - 1e-15:  # of a matrix of rank 1
-            break
-    if xx >= yy and xx >= zz:
-        x, y, z = xx, xy, xz
-    elif yy >= zz:
-        x, y, z = xy, yy, yz
-    else:
-        x, y, z = xz, yz, zz
-    length = math.sqrt(x * x + y * y + z * z)
-    return x / length, y / length, z / length
+    axis = np.empty((len(scatter), 3))
+    moments = np.zeros(MOMENTS)
+    moments[0] = 3.0  # the fewest that have a plane
+    for s in range(len(scatter)):
+        moments[4:] = -3.0 * scatter[s]
+        trace = 3.0 * (scatter[s, 0] + scatter[s, 3] + scatter[s, 5])
+        moments[4] += trace
+        moments[7] += trace
+        moments[9] += trace
+        axis[s] = fit_plane(moments)[3:6]
+    return axis
 
 
-@njit(cache=True)
-def mean_features(feature, group, count):
+def mean_features(feature: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
     """Mean features (count,9) of the groups (E,) that rows belong to; -1 = none.
 
     The mean of normals of arbitrary sign is the principal axis of the sum of n n^T: the direction
     that the squared cosines to them are largest for.
     """
-    mean = np.zeros((count, FEATURES))
-    scatter = np.zeros((count, 6))
-    size = np.zeros(count)
-    for i in range(len(group)):
-        g = group[i]
-        if g < 0:
-            continue
-        size[g] += 1.0
-        for k in range(6):
-            mean[g, k] += feature[i, k]
-        x, y, z = feature[i, 6], feature[i, 7], feature[i, 8]
-        scatter[g, 0] += x * x
-        scatter[g, 1] += x * y
-        scatter[g, 2] += x * z
-        scatter[g, 3] += y * y
-        scatter[g, 4] += y * z
-        scatter[g, 5] += z * z
-    for g in range(count):
-        for k in range(6):
-            mean[g, k] /= size[g]
-        mean[g, 6], mean[g, 7], mean[g, 8] = principal_axis(
-            scatter[g, 0], scatter[g, 1], scatter[g, 2],
-            scatter[g, 3], scatter[g, 4], scatter[g, 5],
-        )  # fmt: skip
-    return mean
+    products = feature[:, [6, 6, 6, 7, 7, 8]] * feature[:, [6, 7, 8, 7, 8, 8]]
+    ones = np.ones((len(feature), 1))
+    total = sums(group, np.hstack([ones, feature[:, :6], products]), count)
+    return np.hstack([total[:, 1:7] / total[:, :1], principal_axes(total[:, 7:] / total[:, :1])])
+
+
+def sums(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Sums (count,K) of the values (M,K) of every group (M,); -1 = none."""
+    grouped = group >= 0
+    start = np.concatenate([[0], np.cumsum(grouped)])
+    members = np.ones(start[-1]), group[grouped], start
+    return csc_matrix(members, shape=(count, len(group))) @ values
 
 
 @njit(cache=True)
@@ -106,7 +83,7 @@ def squared_distance(a, i, b, j, space, color, normal):
 
 @njit(cache=True)
 def gradient(i, feature, table, color, normal):
-    """Mean squared distance in color and normal from an element to those next to it."""
+    """Mean squared distance in color and normal from an element to its neighbours."""
     total, count = 0, 0
     for k in range(1, table.shape[1]):
         if table[i, k] >= 0:
@@ -117,10 +94,10 @@ def gradient(i, feature, table, color, normal):
 
 @njit(cache=True)
 def place_seeds(seed, needed, feature, table, spacing, color, normal):
-    """Seeds that stay (S,), each moved to the lowest gradient among itself and those next to it.
+    """The seeds that are kept (S,), each moved to the lowest gradient among its table entries.
 
-    seed (S,) elements. One stays if it is connected to needed[seed] elements, itself among them,
-    within half of its spacing.
+    seed (S,) elements. One is kept if at least needed[seed] elements, itself included, are
+    connected to it within half of its spacing.
     """
     reached = np.full(len(table), -1, np.int32)
     queue = np.empty(len(table), np.int32)
@@ -162,9 +139,9 @@ def flow(owner, best, feature, table, center, space, color, normal, fix):
     """Let supervoxels spread over the table, one layer of elements at a time, until none changes.
 
     owner (E,): supervoxel of every element, -1 = none; best (E,): its integer distance to the
-    center (S,9) of that, FREE or FIXED. Both are written to. In a layer, all elements that changed
-    hands in the one before offer what is next to them their supervoxel; of the offers, and what it
-    has, an element takes the nearest. fix: what is taken is never given away again.
+    center (S,9) of that, FREE or FIXED. Both are written to. In each layer, the elements that
+    changed in the one before offer their supervoxel to their neighbours; an element takes the
+    nearest of the offers and its own. fix: an element that was taken is not given up again.
     """
     n, k = table.shape
     front, coming = np.flatnonzero(owner >= 0).astype(np.int32), np.empty(n, np.int32)
@@ -211,21 +188,20 @@ def nearest_members(owner, feature, center, space):
 
 
 @njit(cache=True)
-def connected(owner, table, seed):
-    """Mark (E,) of the elements that their own supervoxel connects to its seed."""
-    joined = np.zeros(len(owner), np.bool_)
-    queue = np.empty(len(owner), np.int32)
-    size = len(seed)
-    for s in range(size):
-        queue[s] = seed[s]
-        joined[seed[s]] = True
-    head = 0
-    while head < size:
-        i = queue[head]
-        head += 1
-        for j in table[i]:
-            if j >= 0 and not joined[j] and owner[j] == owner[i]:
-                joined[j] = True
-                queue[size] = j
-                size += 1
-    return joined
+def components(table, label):
+    """Number (E,) int32 of the connected part of equal labels (E,) that every element is in."""
+    part = np.full(len(table), np.int32(-1), np.int32)
+    queue = np.empty(len(table), np.int32)
+    count = 0
+    for i in range(len(table)):
+        if part[i] >= 0:
+            continue
+        part[i], queue[0], head, size = count, i, 0, 1
+        while head < size:
+            for j in table[queue[head]]:
+                if j >= 0 and part[j] < 0 and label[j] == label[i]:
+                    part[j], queue[size] = count, j
+                    size += 1
+            head += 1
+        count += 1
+    return part

@@ -21,7 +21,7 @@ from ..registry import PARTITIONS
 from . import SupervoxelSettings, supervoxels
 from . import derived as of_supervoxels
 from .elements import elements_of
-from .kernels import mean_features
+from .kernels import mean_features, sums
 
 RMS_SHARE = 1 / 3  # RMS distance of points of which nearly all are within the distance: 3 sigma
 MIN_POINTS = 10  # of a supervoxel that a plane may start from; fewer determine none well
@@ -136,7 +136,7 @@ def partition_supervoxel_growing(
     group = owner[elements.index]
     moments = moments_of(cloud.coord - cloud.coord.mean(axis=0), group, count)
     allowed = cloud.tolerance(settings.max_distance)
-    tolerance = sums(group, allowed, count) / moments[:, 0] * RMS_SHARE
+    tolerance = sums(group, allowed[:, None], count)[:, 0] / moments[:, 0] * RMS_SHARE
     error = thicknesses(moments) / (tolerance * np.sqrt(moments[:, 0]))
     region = grow_planes(
         moments,
@@ -149,16 +149,11 @@ def partition_supervoxel_growing(
     return np.append(region, np.int32(-1))[group]
 
 
-def sums(group, value, count):
-    """Sum (count,) of the values (M,) of every group (M,); -1 = none."""
-    return np.bincount(group + 1, value, count + 1)[1:]
-
-
 def moments_of(coord, group, count):
     """Moments (count,10) of the points (M,3) of every group (M,), in the order of `grow_planes`."""
     x, y, z = coord.T
     products = (np.ones_like(x), x, y, z, x * x, x * y, x * z, y * y, y * z, z * z)
-    return np.stack([sums(group, product, count) for product in products], axis=1)
+    return sums(group, np.stack(products, axis=1), count)
 
 
 def adjacency(table, owner, count):

@@ -25,6 +25,8 @@ STUBBED = ("pointops", "open3d", "torch_cluster")
 
 def patch() -> bool:
     """Make this process (and the workers that it forks) train on the CPU; was there a GPU?"""
+    # Threads that spin while they wait take the time of whatever else runs on this machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported
     import torch
 
     had_cuda = torch.cuda.is_available()

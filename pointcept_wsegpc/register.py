@@ -21,7 +21,7 @@ from pointcept.models.builder import MODELS  # noqa: E402
 from pointcept.utils.config import Config  # noqa: E402
 
 from .datasets import multiview, pseudo_label  # noqa: E402
-from .hooks import ema, evaluator, progress, pseudo_labels, sampling, scene_tags  # noqa: E402
+from .hooks import ema, evaluator, guard, progress, pseudo_labels, sampling, scene_tags  # noqa: E402
 from .models import mink_unet, wsegpc  # noqa: E402
 from .transforms import registered  # noqa: E402
 
@@ -30,6 +30,7 @@ REGISTERED = (
     pseudo_label,
     ema,
     evaluator,
+    guard,
     progress,
     pseudo_labels,
     sampling,

@@ -57,6 +57,7 @@ data = dict(
 del ClassTable, num_classes, scenes
 
 hooks = [
+    dict(type="WSegPCGuard"),
     dict(type="CheckpointLoader"),
     dict(type="WSegPCReproducibleSampling"),
     dict(type="WSegPCSceneTags"),

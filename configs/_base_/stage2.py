@@ -75,6 +75,7 @@ data = dict(
 del ClassTable, num_classes, train_transforms, val_transforms, FEATURES
 
 hooks = [
+    dict(type="WSegPCGuard"),
     dict(type="CheckpointLoader"),
     dict(type="WSegPCReproducibleSampling"),
     dict(type="IterationTimer", warmup_iter=2),

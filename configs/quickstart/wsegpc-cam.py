@@ -26,6 +26,7 @@ data = dict(train=dict(**scenes), val=dict(**scenes))
 del scenes
 
 hooks = [
+    dict(type="WSegPCGuard"),
     dict(type="CheckpointLoader"),
     dict(type="WSegPCReproducibleSampling"),
     dict(type="WSegPCSceneTags"),

@@ -23,6 +23,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,10 +31,19 @@ import numpy as np
 
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
-from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
+from ..contracts.label_files import check_keys
+from ..contracts.prepared import (
+    is_prepared,
+    link_points,
+    outside,
+    staged,
+    store_points,
+    write_manifest,
+)
+from ..contracts.scene import MANIFEST
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
-from ..files import write_array
+from ..files import read_json, write_array
 from ..registry import Registry
 from .frames import Frames, View, store_views
 from .view_labels import LabelRenderer
@@ -243,20 +253,25 @@ def find_captures(kind: str, raw, root, settings: ViewSettings | None = None) ->
         splits = getattr(settings, "split", ())
         named = f" of split {'/'.join(splits)}" if splits else ""
         raise FileNotFoundError(f"no scene{named} in {raw}; expected {cls.layout}: check --raw")
-    twice = [key for key, n in Counter(capture.key for capture in captures).items() if n > 1]
-    if twice:
-        raise ValueError(f"{raw} has two scenes {twice[0]!r}; rename one, or move it away")
+    try:
+        check_keys(capture.key for capture in captures)
+    except ValueError as error:
+        raise ValueError(f"{raw}: {error}; rename it, or mend the list that names it") from None
     return captures
 
 
-def prepare(capture: Capture, settings: ViewSettings) -> dict:
+def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dict:
     """Write the prepared scene of a capture, whole or not at all; returns its manifest.
 
-    Raises ValueError or OSError, in one line, where the capture cannot be used.
+    skip: leave a finished scene of the same settings. Raises ValueError or OSError, in one line,
+    where the capture cannot be used, Held where another run is at it.
     """
     if capture.classes is not None:
         capture.classes.write(capture.root)
-    with staged(capture.root, capture.split, capture.name) as folder:
+    done = partial(is_prepared, capture, settings) if skip else lambda: False
+    with staged(capture.root, capture.split, capture.name, done) as folder:
+        if folder is None:  # another run was faster
+            return read_json(capture.target / MANIFEST)
         scene = capture.read(settings)
         _check_points(capture, scene.points)
         frames = scene.views

@@ -51,7 +51,7 @@ def parse_path(text: str) -> Path:
 
 PATH, SIZE = Parsed("path", parse_path), Parsed("WxH", parse_size)
 KEY_VALUE, SHARD = Parsed("KEY=VALUE", parse_key_value), Parsed("i/n", parse_shard)
-COUNT = click.IntRange(min=1)
+COUNT, POSITIVE = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
 
 
 class Command(click.Command):

@@ -23,7 +23,8 @@ from ..captures.base import (
     find_captures,
     prepare,
 )
-from ..contracts.scene import MANIFEST, is_prepared
+from ..contracts.prepared import check_root, is_prepared
+from ..contracts.scene import MANIFEST
 from ..contracts.tags import TAGS_FILE, assemble_tags
 from ..files import read_json
 from ..jobs.scenes import JobOptions
@@ -70,14 +71,14 @@ def capture_command(kind: str) -> Command:
     cls = CAPTURES.get(kind)
 
     @job_options
-    def run(raw, out, template, jobs, **options):
+    def run(raw, out, template, replace, jobs, **options):
         if template:
             click.echo(f"template written; read {cls.template(template)}")
             return 0
         if not (raw and out):
             hint = ", or --template DIR" if cls.template else ""
             raise click.UsageError(f"give --raw and --out{hint}")
-        return prepare_all(kind, raw, out, settings_of(cls.settings, options), jobs)
+        return prepare_all(kind, raw, out, settings_of(cls.settings, options), jobs, replace)
 
     places = [
         click.Option(["--raw"], type=PATH, help=f"Folder of the raw data: {cls.layout}."),
@@ -85,6 +86,9 @@ def capture_command(kind: str) -> Command:
         click.Option(
             ["--template"], type=PATH, hidden=cls.template is None, metavar="DIR",
             help="Write an example into DIR, then stop.",
+        ),
+        click.Option(
+            ["--replace"], is_flag=True, help="Redo scenes that were made with other settings."
         ),
     ]  # fmt: skip
     jobs = list(reversed(run.__click_params__))
@@ -135,20 +139,28 @@ def settings_of(cls: type[ViewSettings], options: dict) -> ViewSettings:
     return cls(**values)
 
 
-def prepare_all(kind: str, raw: Path, root: Path, settings: ViewSettings, jobs: JobOptions) -> int:
+def prepare_all(
+    kind: str,
+    raw: Path,
+    root: Path,
+    settings: ViewSettings,
+    jobs: JobOptions,
+    replace: bool = False,
+) -> int:
     """Find, prepare and report; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     cls: type[Capture] = CAPTURES.get(kind)
     found = find_captures(kind, raw, root, settings)
     if not cls.classes and not any(root.glob(f"*/*/{MANIFEST}")):  # tags as raw data have them
         claim(root, f"prepare {kind}", [TAGS_FILE])
+    check_root(found[0].root, kind, settings, replace)
     for line in cls.begin(raw, root, found):
         click.echo(line)
     scenes = {capture.key: capture for capture in found}
     is_done = functools.partial(is_prepared, settings=settings)
     todo = [scene for scene in (scenes[key] for key in jobs.share(scenes)) if not is_done(scene)]
     check_space(estimate_bytes(todo, settings), root, f"{len(todo)} scenes")
-    prepare_one = functools.partial(prepare, settings=settings)
+    prepare_one = functools.partial(prepare, settings=settings, skip=True)
     outcome = jobs.run(prepare_one, scenes, is_done=is_done, title="prepare")
     click.echo(outcome.summary())
     mine = [scenes[key] for key in sorted([*outcome.done, *outcome.skipped])]

@@ -19,13 +19,14 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..files import write_arrays, write_json
 from ..files.arrays import read_arrays
+from ..files.claims import claim
 from .classes import IGNORE
 from .label_files import (
     FORMAT,
@@ -54,7 +55,8 @@ class LabelStore:
     the weights, settings, prior, round, ...), JSON-serializable.
 
     Of several processes one opens the store, with all scenes, before the others `load` it; then
-    each writes scenes of its own, and one finishes the store.
+    each writes scenes of its own, and one finishes the store. Runs that are to keep out of each
+    other's way do so inside `writing()`.
     """
 
     def __init__(self, path: str | Path, names: Iterable[str], provenance: Mapping):
@@ -77,6 +79,17 @@ class LabelStore:
             raise FileNotFoundError(f"no pseudo-labels in {store.path}: no {STORE_FILE}; {HINT}")
         store.manifest = manifest
         return store
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[LabelStore]:
+        """Keep other runs from writing this store meanwhile; yields self.
+
+        Of several processes of one run, the one that opens and finishes the store holds it. Raises
+        Held where another run is at it.
+        """
+        path = Path(os.path.realpath(self.path))
+        with claim(path.with_name(f".{path.name}.claim"), self.path):
+            yield self
 
     def open(
         self,

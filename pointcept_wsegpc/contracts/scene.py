@@ -5,123 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..files import link_or_copy, read_json, write_array, write_json
 from ..files.arrays import read_array
-from ..renames import SETTINGS, message
-from .label_files import check_key
 
 SPLITS = ("train", "val", "test")
 INVERSE = "inverse.npy"  # (N,) int32 of scanned points: the prepared point of each, -1 = none
 MANIFEST = "manifest.json"
-PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 SCENE_LAYOUT = "<root>/<split>/<scene>/{coord,color,normal}.npy"
-
-
-def outside(root, *given) -> list[Path | None]:
-    """Absolute paths of an output folder and of what is read, any of which may be None.
-
-    Raises ValueError for an output folder that lies in what is read.
-    """
-    root, *given = (path and Path(path).expanduser().resolve() for path in (root, *given))
-    for source in filter(None, given):
-        if source == root or source in root.parents:
-            raise ValueError(f"output {root} lies inside {source}; choose a folder beside it")
-    return [root, *given]
-
-
-# ------------------------------------------------------------------------- writing a scene
-
-
-@contextlib.contextmanager
-def staged(root: Path, split: str, name: str) -> Iterator[Path]:
-    """A hidden folder that becomes the scene <root>/<split>/<name> once complete, or vanishes.
-
-    Raises FileExistsError where another folder has that place, ValueError for a name that leaves
-    the split's folder.
-    """
-    check_key(name)
-    target = root / split / name
-    if target.exists() and not (target / MANIFEST).is_file():
-        raise FileExistsError(f"{target} is no prepared scene (no {MANIFEST}); move it away")
-    folder = root / PARTIAL / split / name
-    outdated = folder.with_name(f"{folder.name}.outdated")
-    for leftover in (folder, outdated):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            target.rename(outdated)
-        folder.rename(target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(outdated, ignore_errors=True)
-
-
-def store_points(folder: Path, points: dict[str, np.ndarray]) -> None:
-    """Write the point arrays {name: (N, ...)}."""
-    for key, array in points.items():
-        write_array(folder / f"{key}.npy", array)
-
-
-def link_points(source: Path, folder: Path) -> None:
-    """Put all arrays of a preprocessed scene into the folder as they are, by hard links."""
-    for path in sorted(source.glob("*.npy")):
-        link_or_copy(path, folder / path.name)
-
-
-def write_manifest(folder: Path, *, source: dict, settings: Any, **entries: Any) -> dict:
-    """Write the manifest: source, code version and settings of a scene; returns it.
-
-    Comes last: a scene with a manifest is finished. settings: a dataclass, see `recorded`.
-    """
-    manifest = {"version": __version__, "source": source, "settings": recorded(settings), **entries}
-    write_json(folder / MANIFEST, manifest)
-    return manifest
-
-
-def recorded(settings: Any) -> dict:
-    """The fields of settings (a dataclass) that determine a scene's content, for JSON.
-
-    Fields with metadata {"source": True}, which say where the raw data lie, do not.
-    """
-    values = {f.name: getattr(settings, f.name) for f in _content(settings)}
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-
-
-def _content(settings):
-    return [field for field in fields(settings) if not field.metadata.get("source")]
-
-
-def is_prepared(capture: Any, settings: Any) -> bool:
-    """Whether the capture's scene (its `target`) is there, made with the same settings.
-
-    A setting that its manifest does not know was added later: the scene is as with its default.
-    Raises ValueError for a setting under its name of an earlier version.
-    """
-    path = capture.target / MANIFEST
-    if not path.is_file():
-        return False
-    defaults = {field.name: field.default for field in _content(settings)}
-    found = read_json(path).get("settings")
-    for old in SETTINGS.keys() & (found or {}):
-        raise ValueError(f"{path}: {message(old, SETTINGS[old], 'DATA_ROOT')}")
-    return isinstance(found, dict) and {**defaults, **found} == recorded(settings)
-
-
-# ------------------------------------------------------------------------- reading scenes
 
 
 def scene_dirs(

@@ -1,18 +1,32 @@
 """Atomic files: a file is there whole or not at all, whenever the process is killed."""
 
+from __future__ import annotations
+
 import contextlib
+import errno
 import json
 import os
 import shutil
 import tempfile
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .arrays import reading
+
+FULL = 2**16  # bytes; with fewer free, a write that failed did so for want of space
+
 
 @contextlib.contextmanager
-def atomic_path(path):
-    """Yield a temporary path beside `path` that replaces it on success and vanishes on failure."""
+def atomic_path(path: str | Path) -> Iterator[str]:
+    """Yield a temporary path beside `path` that replaces it on success and vanishes on failure.
+
+    What was written survives a power cut. Whatever a writer raises on a full disk is an OSError
+    that says so.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
@@ -22,11 +36,28 @@ def atomic_path(path):
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only the owner can read
+        _flush(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        full = isinstance(error, Exception) and shutil.disk_usage(path.parent).free < FULL
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if full:
+            raise OSError(errno.ENOSPC, "the disk is full; free some space", str(path)) from error
         raise
+    _flush(path.parent)
+
+
+def _flush(path: str | Path) -> None:
+    """Have a file, or the names in a folder, on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+            raise
+    finally:
+        os.close(handle)
 
 
 def _umask():
@@ -35,28 +66,45 @@ def _umask():
     return mask
 
 
-def write_array(path, array):
+def write_array(path: str | Path, array: np.ndarray) -> None:
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.save(file, array)
 
 
-def write_arrays(path, **arrays):
+def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: Any) -> None:
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=1, ensure_ascii=False)
         file.write("\n")
 
 
-def read_json(path):
-    with open(path, encoding="utf-8") as file:
+def write_new_json(path: str | Path, value: Any) -> bool:
+    """Write a JSON file unless it is there; whether it was written. Of several writers one wins."""
+    path = Path(path)
+    own = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    write_json(own, value)
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        os.replace(own, path)
+    finally:
+        own.unlink(missing_ok=True)
+    return True
+
+
+def read_json(path: str | Path, do: str = "write it again") -> Any:
+    """The content of a JSON file, whatever mark an editor put before it; FileError if damaged."""
+    with reading(path, "JSON", do), open(path, encoding="utf-8-sig") as file:
         return json.load(file)
 
 
-def link_or_copy(source, target):
+def link_or_copy(source: str | Path, target: str | Path) -> None:
     """Make `target` a hard link to the file `source`; a copy where the file system cannot."""
     try:
         os.link(source, target)

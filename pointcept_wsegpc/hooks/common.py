@@ -29,3 +29,10 @@ def write_scalars(trainer, scalars, step):
     if trainer.writer is not None:
         for name, value in scalars.items():
             trainer.writer.add_scalar(name, value, step)
+
+
+def check_finite(network, what):
+    """Raise ValueError where a network has weights that are NaN or infinite: so are its labels."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"{name} of {what} is not finite; use an earlier checkpoint")

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from torch import nn
 
 from ..models.checkpoint import read_checkpoint, training_state
 from ..models.teacher import copy_state, ema_update
-from .common import unwrap
+from .common import check_finite, unwrap
 
 
 @HOOKS.register_module()
@@ -35,7 +34,7 @@ class WSegPCEMATeacher(HookBase):
             self.trainer.logger.info(line)
         if not any(key.startswith("teacher.") for key in loaded):
             copy_state(model.teacher, model.student)
-        check_finite(model.teacher)
+        check_finite(model.teacher, "the teacher")
         if not cfg.resume:
             model.start_stage()
         self.trainer.optimizer.register_step_post_hook(
@@ -82,10 +81,3 @@ def describe_hand_over(model: nn.Module, loaded: set[str], cfg: Any) -> Iterator
     anew = sorted({key.split(".")[0] for key in wanted - loaded})
     if anew:
         yield f"Hand-over: started anew: {', '.join(anew)}"
-
-
-def check_finite(teacher: nn.Module) -> None:
-    """A teacher with NaN or infinite weights poisons every label: raise where there is one."""
-    for name, value in teacher.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ValueError(f"teacher entry {name} is not finite; use an earlier checkpoint")

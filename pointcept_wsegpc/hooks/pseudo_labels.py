@@ -3,6 +3,7 @@
 Shapes: N original points, C classes.
 """
 
+import contextlib
 import hashlib
 import logging
 import sys
@@ -21,7 +22,7 @@ from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
 from ..renames import HOOK_KEYS, refuses_old
-from .common import to_device, unwrap, write_scalars
+from .common import check_finite, to_device, unwrap, write_scalars
 from .scene_tags import check_listed
 
 logger = logging.getLogger(__name__)
@@ -110,14 +111,23 @@ def export_pseudo_labels(
     with replace=True.
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
+    check_finite(model.branch_net(network), f"the {network}")
     if use_tags:
         check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
     names = dataset.scene_keys
-    if comm.is_main_process():
-        provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
-        LabelStore(store, dataset.names, provenance).open(names, replace, log)
-    comm.synchronize()
-    store = LabelStore.load(store)  # as it was opened for all processes
+    with contextlib.ExitStack() as held:
+        if comm.is_main_process():
+            provenance = {"weights": weights_hash(model.branch_net(network)), **settings}
+            opened = LabelStore(store, dataset.names, provenance)
+            held.enter_context(opened.writing())
+            opened.open(names, replace, log)
+        comm.synchronize()
+        return _export(model, dataset, LabelStore.load(store), settings, config, num_worker, log)
+
+
+def _export(model, dataset, store, settings, config, num_worker, log):
+    """Label the scenes that the store, opened for all processes, does not have, and finish it."""
+    names = dataset.scene_keys
     mine = [i for i in range(len(names)) if i % comm.get_world_size() == comm.get_rank()]
     todo = [i for i in mine if not store.has(names[i])]
     log(f"Export to {store.path}: {len(todo)} of {len(mine)} scenes to label")
@@ -133,7 +143,7 @@ def export_pseudo_labels(
     model.eval()
     for done, batch in enumerate(loader, 1):
         labels, metrics = label_scene(
-            model, to_device(batch, device), network, use_tags, region_vote, len(dataset.names)
+            model, to_device(batch, device), num_classes=len(dataset.names), **settings
         )
         scene = batch["name"][0]
         store.write(scene, **labels, metrics=metrics)

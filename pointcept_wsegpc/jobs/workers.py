@@ -14,6 +14,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 
+from ..files.claims import Held
 from .process import exit_after_parent
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,6 @@ logger = logging.getLogger(__name__)
 DONE, FAILED, HELD, LOST = "done", "failed", "held", "lost"  # how an attempt ends
 # Name of the job, how it ended, its result or a line that says why.
 Attempt = tuple[str, str, object]
-
-
-class Held(Exception):
-    """Raised by a job whose scene another run holds; the message says which."""
 
 
 def attempt(function: Callable[[object], object], job: object) -> tuple[str, object]:

@@ -5,6 +5,7 @@ Shapes: N points of B scenes, V views of H x W pixels, C classes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -70,7 +71,8 @@ class TwoBranchNet(nn.Module):
 
     def points(self, input_dict: dict) -> Points:
         """Features and class activation of a batch of points."""
-        features = self.backbone(input_dict)
+        with _precision_of(self.backbone, input_dict["feat"].device.type):
+            features = self.backbone(input_dict)
         features = features if isinstance(features, torch.Tensor) else features.feat
         return Points(features, self.point_head(features))
 
@@ -119,3 +121,15 @@ class TwoBranchNet(nn.Module):
         features = image.new_zeros(0, self.image_channels, 1, 1)
         activation = image.new_zeros(0, self.image_head.out_channels, *image.shape[-2:])
         return features + nothing, activation + nothing
+
+
+def _precision_of(net, device):
+    """Context in which a 3D network runs: that around it, unless spconv cannot run there.
+
+    spconv casts to half only what trains. In eval mode, where a teacher always is, its layers meet
+    what autocast has made half of with float32 weights, and stop.
+    """
+    layers = (layer for layer in net.modules() if type(layer).__module__.startswith("spconv."))
+    if any(not layer.training for layer in layers):
+        return torch.autocast(device, enabled=False)
+    return contextlib.nullcontext()

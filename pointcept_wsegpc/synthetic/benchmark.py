@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..captures.base import prepare
 from ..captures.scannet.scene import ScanNetCapture, ScanNetSettings
-from ..contracts.scene import PARTIAL, is_prepared
+from ..contracts.prepared import PARTIAL, is_prepared
 from . import scans
 from .rooms.difficulty import Difficulty
 from .scans import SynthesisSettings, make_scene, write_label_table

@@ -23,7 +23,8 @@ from pointcept_wsegpc.captures.base import (
 )
 from pointcept_wsegpc.captures.frames import BadFrame, Frames, make_view, read_color
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs, scene_key
+from pointcept_wsegpc.contracts.prepared import is_prepared
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, scene_key
 from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json

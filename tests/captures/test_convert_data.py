@@ -303,7 +303,7 @@ def test_names_that_leave_the_output_and_second_files_are_refused(tmp_path):
     for names, message in (
         ((".._vh_clean_2.pth",), r"'\.\.' is no name"),
         (("_vh_clean_2.pth",), "'' is no name"),
-        (("a.pth", "a_vh_clean_2.pth"), "two scenes 'train/a'"),
+        (("a.pth", "a_vh_clean_2.pth"), "'train/a' is there twice"),
     ):
         for name in names:
             (folder / name).write_bytes(b"")

@@ -223,7 +223,7 @@ def test_images_without_any_poses_are_an_error(tmp_path):
         ("tum", "groundtruth.txt", "1 2 3\n", "expected 8 numbers a line"),
         ("tum", "groundtruth.txt", "a b\n", "expected timestamp"),
         ("open3d", "trajectory.json", "{}", "open3d poses cannot be read (KeyError"),
-        ("open3d", "trajectory.json", "{", "open3d poses cannot be read (JSONDecodeError"),
+        ("open3d", "trajectory.json", "{", "trajectory.json cannot be read"),
         ("colmap", "sparse/0/cameras.txt", "3 FOV 9 9 1 1 1 1 1", "model FOV is no pinhole"),
         ("colmap", "sparse/0/cameras.txt", "3 PINHOLE 9 9 1", "has 4 parameters, got 1"),
         ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 9 9 4 4", "cannot be read (KeyError: 3"),

@@ -38,7 +38,8 @@ from pointcept_wsegpc.captures.s3dis.points import (
 )
 from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings, choose_views, problem
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.prepared import is_prepared
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
 from pointcept_wsegpc.files import read_json, write_json

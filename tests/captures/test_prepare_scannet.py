@@ -20,7 +20,8 @@ from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ply import read_mesh
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import is_prepared, read_points, scene_dirs
+from pointcept_wsegpc.contracts.prepared import is_prepared
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
 from pointcept_wsegpc.contracts.tags import (
     assemble_tags,
     derive_tags,
@@ -415,10 +416,28 @@ def test_the_tool_resumes_and_reports(tmp_path, run_tool):
     before = snapshot(out / "train" / names[0])
     assert "0 done, 2 already finished, 1 failed" in run_tool("prepare", "scannet", *arguments)[1]
     assert snapshot(out / "train" / names[0]) == before
-    _, text = run_tool("prepare", "scannet", *arguments[:-1], "16x12")
+    smaller = (*arguments[:-1], "16x12")
+    status, text = run_tool("prepare", "scannet", *smaller)
+    assert status == 1 and "height 24 there, 12 now" in text
+    assert snapshot(out / "train" / names[0]) == before
+    _, text = run_tool("prepare", "scannet", *smaller, "--replace")
     assert "2 done, 0 already finished" in text
     assert (read_views(out / "val" / names[1]).size == (12, 16)).all()
     assert not list((out / ".partial").rglob("*.*"))
+
+
+@pytest.mark.parametrize("name", ["../../train", "/", "..", "scene0000_00/../scene0000_00"])
+def test_a_listed_name_that_leaves_the_folder_deletes_nothing(tmp_path, name):
+    raw, out = tmp_path / "up/raw", tmp_path / "out"
+    other = raw_scan.write_scan(raw, "scene0000_00")
+    (tmp_path / "up/train").mkdir()
+    target = out / "train/scene0000_00"
+    target.mkdir(parents=True)
+    (target / "manifest.json").write_text("{}")
+    raw_scan.write_lists(raw, train=[f"{target}" if name == "/" else name], val=[])
+    with pytest.raises(ValueError, match="is no scene key"):
+        find_captures("scannet", raw, out)
+    assert target.is_dir() and other != target
 
 
 def test_generated_scans_are_prepared_like_real_ones(prepared_root):

@@ -19,7 +19,7 @@ from pointcept_wsegpc.commands.configs import configs_folder
 from pointcept_wsegpc.commands.upgrade_config import upgrade_config
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.label_store import LabelStore
-from pointcept_wsegpc.contracts.scene import is_prepared
+from pointcept_wsegpc.contracts.prepared import is_prepared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -23,7 +23,7 @@ from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.hooks import pseudo_labels
-from pointcept_wsegpc.hooks.ema import check_finite
+from pointcept_wsegpc.hooks.common import check_finite
 from pointcept_wsegpc.hooks.pseudo_labels import export_pseudo_labels
 from pointcept_wsegpc.hooks.scene_tags import tag_statistics
 from pointcept_wsegpc.metrics import confusion_with_misses, mean_iou
@@ -251,8 +251,8 @@ class TestEMATeacher:
     def test_a_broken_teacher_is_refused(self, model, value):
         name = next(iter(model.teacher.state_dict()))
         model.teacher.state_dict()[name].view(-1)[0] = value
-        with pytest.raises(ValueError, match=f"teacher entry {name} is not finite"):
-            check_finite(model.teacher)
+        with pytest.raises(ValueError, match=f"{name} of the teacher is not finite"):
+            check_finite(model.teacher, "the teacher")
 
     def run_steps(self, trainer, losses, accumulate=1, scaler=None):
         """Steps as Pointcept's trainer takes them; a loss is a factor of the student's sum."""

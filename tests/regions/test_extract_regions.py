@@ -19,6 +19,7 @@ from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_region
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.files import read_json, write_json
+from pointcept_wsegpc.files.claims import Held, claim
 from pointcept_wsegpc.metrics import partition_quality
 from pointcept_wsegpc.regions import PARTITIONS, partition
 from pointcept_wsegpc.regions.scenes import extract, report
@@ -497,3 +498,9 @@ def test_a_picture_that_cannot_be_drawn_is_not_called_written(root_copy):
     assert done.exit_code == 1 and "Traceback" not in done.stderr
     assert "report.txt, report.json; no report.png: " in done.stdout
     assert not (root_copy / "regions-report/report.png").exists()
+
+
+def test_a_scene_that_another_run_partitions_is_left_to_it(scene):
+    with claim(scene / ".claim"), pytest.raises(Held):
+        extract_regions(scene, RegionSettings.resolve())
+    assert not (scene / ".claim").exists()

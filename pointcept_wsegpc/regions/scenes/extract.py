@@ -14,6 +14,7 @@ import numpy as np
 
 from ...contracts.views import write_view_image
 from ...files import write_array, write_json
+from ...files.claims import claim
 from .. import Partition
 from ..cloud import Cloud
 from ..depth_view import DepthView
@@ -29,9 +30,15 @@ def extract_regions(scene: str | Path, settings: RegionSettings) -> dict:
     """Write region.npy and views/*.region.png of a scene; returns what regions.json records.
 
     regions.json is written last: it marks a scene as finished. The old one goes when the old
-    regions do, and stays where the points cannot be partitioned.
+    regions do, and stays where the points cannot be partitioned. Raises Held where another run is
+    at this scene.
     """
     scene = Path(scene)
+    with claim(scene / ".claim"):
+        return _extract(scene, settings)
+
+
+def _extract(scene, settings):
     for killed in (*scene.glob(".region*"), *scene.glob("views/.*.region.png.*")):
         killed.unlink()  # what an atomic write leaves behind when its process dies
     sources = records.sources_of(scene, settings)

@@ -49,9 +49,8 @@ def tag_softmax(logits, tags, offset):
     for b, (start, end) in enumerate(scenes(offset)):
         present = [c for c in range(logits.shape[1]) if tags[b, c] > 0]
         for i in range(start, end):
-            total = sum(np.exp(logits[i, c]) for c in present)
-            for c in present:
-                probs[i, c] = np.exp(logits[i, c]) / total
+            exponentials = np.exp(logits[i, present])
+            probs[i, present] = exponentials / exponentials.sum()
     return probs
 
 
@@ -63,7 +62,7 @@ def vote(probs, region):
     probs = rows(probs)
     table = np.zeros((max(max(region, default=-1), -1) + 1, probs.shape[1]))
     for r in range(len(table)):
-        members = [i for i in range(len(region)) if region[i] == r]
+        members = np.flatnonzero(np.asarray(region) == r)
         for i in members:
             table[r] += probs[i] / len(members)
     return table

@@ -30,7 +30,14 @@ import numpy as np
 
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
-from ..contracts.scene import link_points, outside, staged, store_points, write_manifest
+from ..contracts.scene import (
+    link_points,
+    outside,
+    scenes_by_key,
+    staged,
+    store_points,
+    write_manifest,
+)
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
 from ..files import write_array
@@ -246,6 +253,7 @@ def find_captures(kind: str, raw, root, settings: ViewSettings | None = None) ->
     twice = [key for key, n in Counter(capture.key for capture in captures).items() if n > 1]
     if twice:
         raise ValueError(f"{raw} has two scenes {twice[0]!r}; rename one, or move it away")
+    scenes_by_key((capture.target for capture in captures), root)
     return captures
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
-from ..contracts.scene import scene_dirs, scene_key
+from ..contracts.scene import scene_dirs, scenes_by_key
 from ..visualize.ply import write_labeled
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
@@ -51,7 +51,7 @@ def command(data_root, store, out, classes, jobs):
 
 def find_labeled(root: Path, store: Path) -> dict[str, tuple[Path, Path]]:
     """{scene: (its folder, its labels)} of all scenes that have labels."""
-    keys = {scene_key(scene, root): scene for scene in scene_dirs(root)}
+    keys = scenes_by_key(scene_dirs(root), root)
     pairs = {key: (scene, store / f"{key}.npz") for key, scene in keys.items()}
     labeled = {name: pair for name, pair in pairs.items() if pair[1].is_file()}
     if not labeled:

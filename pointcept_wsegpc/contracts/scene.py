@@ -185,6 +185,19 @@ def scene_key(scene: str | Path, root: str | Path) -> str:
     return "/".join(scene.relative_to(root).parts[1:])
 
 
+def scenes_by_key(scenes: Iterable[str | Path], root: str | Path) -> dict[str, Path]:
+    """{scene_key: folder}; ValueError where scenes of two splits have one key."""
+    found = {}
+    for scene in map(Path, scenes):
+        key = scene_key(scene, root)
+        if found.setdefault(key, scene) != scene:
+            raise ValueError(
+                f"{found[key]} and {scene} are both {key!r} in tags and label stores, which know "
+                "no splits; rename one of the folders"
+            )
+    return found
+
+
 def read_points(
     scene: str | Path,
     keys: Iterable[str] = ("coord", "color", "normal"),

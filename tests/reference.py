@@ -105,30 +105,28 @@ def consistency(logits, probs, region, count, base, form="region-point"):
 # -------------------------------------------------------------------- cross-modal guidance
 
 
-def unit(row):
-    return row / max(np.sqrt((row**2).sum()), 1e-12)
+def units(features):
+    return np.stack([row / max(np.sqrt((row**2).sum()), 1e-12) for row in rows(features)])
 
 
 def contrastive(source, target, temperature=0.07):
     """Eq. 1: mean over the pairs of -log(exp(s_i t_i / tau) / sum_j exp(s_i t_j / tau))."""
-    source, target = [unit(s) for s in rows(source)], [unit(t) for t in rows(target)]
+    source, target = units(source), units(target)
     total = 0.0
     for i, s in enumerate(source):
-        total -= log_softmax(np.array([s @ t / temperature for t in target]))[i]
+        total -= log_softmax(target @ s / temperature)[i]
     return total / len(source)
 
 
 def mse(source, target):
-    pairs = zip(rows(source), rows(target), strict=True)
-    return np.mean([((unit(s) - unit(t)) ** 2).sum() for s, t in pairs])
+    return np.mean([(d**2).sum() for d in units(source) - units(target)])
 
 
 def affinity(source, target):
-    source, target = [unit(s) for s in rows(source)], [unit(t) for t in rows(target)]
+    source, target = units(source), units(target)
     total = 0.0
-    for i in range(len(source)):
-        for j in range(len(source)):
-            total += (source[i] @ source[j] - target[i] @ target[j]) ** 2
+    for s, t in zip(source, target, strict=True):
+        total += ((source @ s - target @ t) ** 2).sum()
     return total / len(source) ** 2
 
 

@@ -88,7 +88,7 @@ def sharpen(network):
     """Random networks are sure of nothing: without this every threshold would keep nothing."""
     with torch.no_grad():
         network.point_head.weight *= 20
-        network.image_head.weight *= 400
+        network.image_head.weight *= 100
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ BACKBONE = {
     "stem_kernel_size": 3,
     "backend": "torch",
 }
-ENCODER = {"name": "resnet10t", "weights": "none", "num_stages": 1}
+ENCODER = {"name": "test_resnet", "weights": "none", "num_stages": 1}
 LINKS = ("link_view", "link_point", "link_row", "link_col")
 
 

@@ -15,6 +15,7 @@ from ..contracts.label_store import LabelStore
 from ..contracts.scene import MANIFEST, find_scenes
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from ..files import atomic_path, read_json, write_arrays, write_json
+from ..files.arrays import read_arrays
 from ..renames import SETTINGS
 from .old_names import METRICS
 
@@ -52,9 +53,8 @@ def upgrade_store(old: Path, out: Path) -> LabelStore:
     provenance = {key: manifest[key] for key in PROVENANCE if key in manifest}
     store = LabelStore(out, manifest["names"], provenance).open(scenes)
     for scene in scenes:
-        with np.load(old / f"{scene}.npz") as stored:
-            label, confidence = stored["label"], stored["confidence"]
-        store.write(scene, label, confidence, metrics=_old_metrics(old, scene))
+        labels = read_arrays(old / f"{scene}.npz", ("label", "confidence"))
+        store.write(scene, **labels, metrics=_old_metrics(old, scene))
     quality = {
         key: {METRICS.get(name, name): value for name, value in manifest[key].items()}
         for key in ("miou", "iou")
@@ -68,8 +68,7 @@ def _old_metrics(old: Path, scene: str) -> dict[str, np.ndarray]:
     path = old / OLD_METRICS / f"{scene}.npz"
     if not path.is_file():
         return {}
-    with np.load(path) as stored:
-        return {METRICS.get(name, name): stored[name] for name in stored.files}
+    return {METRICS.get(name, name): counts for name, counts in read_arrays(path).items()}
 
 
 # ------------------------------------------------------------------------------ data roots
@@ -135,8 +134,7 @@ def give_sizes(path: Path) -> bool:
     """Write one size (H, W) for each view, where views.npz has one for all; whether it had."""
     if not path.is_file():
         return False
-    with np.load(path) as stored:
-        arrays = {key: stored[key] for key in stored.files}
+    arrays = read_arrays(path)
     if arrays["size"].ndim == 2:
         return False
     arrays["size"] = np.tile(arrays["size"].reshape(1, 2), (len(arrays["frame"]), 1))

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from ..files import read_json
+from ..files.arrays import NUMBERS, FileError, read_arrays
 from .classes import IGNORE
 
 STORE_FILE = "store.json"
 METRICS = "metrics"
+KINDS = NUMBERS + "U"  # of arrays in a store: numbers, and the names of store, scene and metrics
 FORMAT = "label store 1"
 # Left behind by a killed write (files.atomic_path): tolerated, and never removed.
 LEFTOVER = re.compile(r"\..+\.(npz\.[a-z0-9_]{8}\.npz|json\.[a-z0-9_]{8}\.json)")
@@ -54,10 +56,10 @@ def check_keys(keys: Iterable[str]) -> list[str]:
 def owner(path: Path) -> tuple[str, str] | None:
     """(id of the store, scene) that a file names; None where it names none."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return str(stored["store"]), str(stored["scene"])
-    except Exception:  # arbitrary bytes can raise anything
+        named = read_arrays(path, ("store", "scene"), kinds=KINDS)
+    except (OSError, FileError):
         return None
+    return str(named["store"]), str(named["scene"])
 
 
 def without_links(root: Path, path: Path) -> bool:

@@ -25,9 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_arrays, write_json
+from ..files.arrays import read_arrays
 from .classes import IGNORE
 from .label_files import (
     FORMAT,
+    KINDS,
     METRICS,
     STORE_FILE,
     check_key,
@@ -192,8 +194,7 @@ class LabelStore:
             raise FileNotFoundError(f"scene {scene}: no pseudo-label at {path}; {HINT}")
         if owner(path) != (self.manifest["id"], scene):
             raise ValueError(f"scene {scene}: {path} is not of this store; {HINT}")
-        with np.load(path) as stored:
-            arrays = {key: stored[key] for key in keys if key in stored.files}
+        arrays = read_arrays(path, (), keys, "pseudo-labels", HINT, KINDS)
         lengths = {len(arrays[k]) for k in ("label", "confidence", "region") if k in arrays}
         if num_points is not None and lengths - {num_points}:
             raise ValueError(
@@ -207,8 +208,7 @@ class LabelStore:
         names = self.read(scene, keys=("metrics",))["metrics"]
         if not len(names):
             return {}
-        with np.load(self._file(scene, METRICS)) as stored:
-            return {str(name): stored[name] for name in names}
+        return read_arrays(self._file(scene, METRICS), map(str, names), do=HINT)
 
     def check(self, names: Iterable[str], scenes: Iterable[str] = ()) -> None:
         """Check once, before a training starts, that the store is finished and fits.

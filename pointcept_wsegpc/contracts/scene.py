@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import __version__
 from ..files import link_or_copy, read_json, write_array, write_json
+from ..files.arrays import read_array
 from ..renames import SETTINGS, message
 from .label_files import check_key
 
@@ -211,7 +212,7 @@ def read_points(
             continue
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; a prepared scene holds {SCENE_LAYOUT}")
-        arrays[key] = np.load(path)
+        arrays[key] = read_array(path, "a point array", "prepare this scene again")
     lengths = {key: len(array) for key, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
@@ -230,7 +231,7 @@ def read_region(scene: str | Path, num_points: int) -> np.ndarray:
     path = Path(scene) / "region.npy"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; write it with `wsegpc regions`")
-    region = np.load(path).reshape(-1)
+    region = read_array(path, "region ids", "run `wsegpc regions` again for it").reshape(-1)
     if len(region) != num_points:
         raise ValueError(
             f"{path} has {len(region)} ids, the scene {num_points} points; "

@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image
 
 from ..files import atomic_path, write_arrays
+from ..files.arrays import read_arrays
 from .classes import IGNORE, IGNORE_PIXEL
 
 DEPTH_SCALE = 1000.0  # stored depth images hold millimeters
+KEYS = ("frame", "intrinsic", "world_to_camera", "size")
+AGAIN = "prepare this scene again"
 VIEW_SUFFIX = {
     "color": ".jpg",
     "depth": ".depth.png",
@@ -64,8 +67,7 @@ def read_views(scene: str | Path) -> Views:
     path = Path(scene) / "views.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; prepare this scene with its images")
-    with np.load(path) as stored:
-        arrays = {key: stored[key] for key in stored.files}
+    arrays = read_arrays(path, KEYS, ("axis_alignment",), "the views of a scene", AGAIN)
     if arrays["size"].shape != (len(arrays["frame"]), 2):
         raise ValueError(
             f"{path} has a size of shape {arrays['size'].shape}, expected {len(arrays['frame'])} x "

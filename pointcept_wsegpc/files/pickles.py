@@ -10,12 +10,12 @@ import codecs
 import math
 import pickle
 import re
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-KINDS = "biuf"  # of numpy types: bool, integers and floats
+from .arrays import NUMBERS
+
 ORDERS = "<>=|"
 
 
@@ -23,10 +23,10 @@ class PickledType:
     """Stands in for numpy.dtype: numbers alone, and of its state the byte order alone."""
 
     def __init__(self, code, *_):
-        if not isinstance(code, str) or code[:1] not in {*KINDS, *ORDERS, "?"} or len(code) > 4:
+        if not isinstance(code, str) or code[:1] not in {*NUMBERS, *ORDERS, "?"} or len(code) > 4:
             raise pickle.UnpicklingError(f"WeightsUnpickler error: an array of {code!r}")
         self.dtype = np.dtype(code)
-        if self.dtype.kind not in KINDS:
+        if self.dtype.kind not in NUMBERS:
             raise pickle.UnpicklingError(f"WeightsUnpickler error: an array of {code!r}")
 
     def __setstate__(self, state):
@@ -102,20 +102,6 @@ def numeric_array(value, path, name):
         array = np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path}: {name} is no array ({error!r:.100})") from error
-    if array.dtype.kind not in KINDS:
+    if array.dtype.kind not in NUMBERS:
         raise ValueError(f"{path}: {name} holds {array.dtype}; expected numbers")
     return array
-
-
-def read_npz(path, key, hint=""):
-    """The integers under `key` of an `.npz`, as (N,) int64; ValueError where there are none."""
-    try:
-        with np.load(path) as stored:
-            if key not in stored.files:
-                raise ValueError(f"its keys are {stored.files}, expected {key!r}{hint}")
-            array = stored[key].reshape(-1)
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
-        raise ValueError(f"{path} cannot be used: {error}") from error
-    if array.dtype.kind not in "iuf" or (array != np.floor(array)).any():
-        raise ValueError(f"{path} cannot be used: {key!r} holds {array.dtype}, expected integers")
-    return array.astype(np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..contracts.classes import ClassTable, clean_labels
 from ..contracts.label_store import LabelStore
-from ..files.pickles import read_npz
+from ..files.arrays import read_array, read_ids
 from ..metrics import mean_iou, scene_confusions
 
 
@@ -46,7 +46,7 @@ def convert_pseudo_labels(
     total = None
     for name, scene in scenes.items():
         label = read_label(source / f"{name}.npz", key, len(table))
-        num_points = len(np.load(scene / "coord.npy", mmap_mode="r"))
+        num_points = len(read_array(scene / "coord.npy", mmap=True))
         if len(label) != num_points:
             raise ValueError(
                 f"{source / name}.npz has {len(label)} labels, {scene} {num_points} points; "
@@ -54,7 +54,7 @@ def convert_pseudo_labels(
             )
         truth, metrics = scene / f"{table.label_file}.npy", {}
         if truth.is_file():
-            segment = table.clean(np.load(truth).reshape(-1), truth)
+            segment = table.clean(read_array(truth, "labels").reshape(-1), truth)
             metrics = scene_confusions({"3d": (label, segment)}, len(table))
             total = metrics["3d"] + (0 if total is None else total)
         store.write(name, label, np.ones(len(label)), metrics=metrics)
@@ -65,4 +65,4 @@ def convert_pseudo_labels(
 
 def read_label(path: Path, key: str, num_classes: int) -> np.ndarray:
     """Labels (N,) int64 of one file, IGNORE = none."""
-    return clean_labels(read_npz(path, key, "; give --key"), num_classes, path)
+    return clean_labels(read_ids(path, key, "give the key with --key"), num_classes, path)

@@ -7,7 +7,8 @@ import numpy as np
 
 from ...clouds.ids import compact_ids
 from ...contracts.classes import clean_labels
-from ...files.pickles import numeric_array, read_npz, read_pickled
+from ...files.arrays import read_ids
+from ...files.pickles import numeric_array, read_pickled
 from ..scannet.classes import TABLE
 
 # Keys of the official WSegPC (Point Transformer V2) dictionaries, and ours.
@@ -93,7 +94,7 @@ def read_superpoints(path, num_ids=None):
 
     Ids are renumbered from 0. num_ids: how many there must be.
     """
-    ids = read_npz(path, "a")
+    ids = read_ids(path, "a")
     if num_ids is not None and len(ids) != num_ids:
         raise ValueError(f"{path} has {len(ids)} ids, expected {num_ids}; get it again")
     return compact_ids(ids)

@@ -1,4 +1,5 @@
-"""Registries for whatever users may add, one per kind, and the plugins that fill them.
+"""Registries for whatever users may add, one per kind, the plugins that fill them, and checks of
+what settings may be.
 
 A registry object stands in a file below its entries, which import it to register themselves:
 
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -84,3 +86,17 @@ def load_plugins() -> None:
                 f"plugin {plugin.name} ({plugin.value}) cannot be imported: {error}; "
                 "repair it, or uninstall the package that brings it"
             ) from error
+
+
+def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
+    """Raise ValueError for a setting whose value is not among the known ones."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(str, known))}")
+
+
+def check_range(low: float, high: float = math.inf, **values: float) -> None:
+    """Raise ValueError for a setting outside low..high, ends included; NaN is outside."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            expected = f"at least {low}" if high == math.inf else f"{low} to {high}"
+            raise ValueError(f"{name} is {value}; expected {expected}")

@@ -49,9 +49,8 @@ def tag_softmax(logits, tags, offset):
     for b, (start, end) in enumerate(scenes(offset)):
         present = [c for c in range(logits.shape[1]) if tags[b, c] > 0]
         for i in range(start, end):
-            total = sum(np.exp(logits[i, c]) for c in present)
-            for c in present:
-                probs[i, c] = np.exp(logits[i, c]) / total
+            exponentials = np.exp(logits[i, present])
+            probs[i, present] = exponentials / exponentials.sum()
     return probs
 
 
@@ -63,7 +62,7 @@ def vote(probs, region):
     probs = rows(probs)
     table = np.zeros((max(max(region, default=-1), -1) + 1, probs.shape[1]))
     for r in range(len(table)):
-        members = [i for i in range(len(region)) if region[i] == r]
+        members = np.flatnonzero(np.asarray(region) == r)
         for i in members:
             table[r] += probs[i] / len(members)
     return table
@@ -106,30 +105,28 @@ def consistency(logits, probs, region, count, base, form="region-point"):
 # -------------------------------------------------------------------- cross-modal guidance
 
 
-def unit(row):
-    return row / max(np.sqrt((row**2).sum()), 1e-12)
+def units(features):
+    return np.stack([row / max(np.sqrt((row**2).sum()), 1e-12) for row in rows(features)])
 
 
 def contrastive(source, target, temperature=0.07):
     """Eq. 1: mean over the pairs of -log(exp(s_i t_i / tau) / sum_j exp(s_i t_j / tau))."""
-    source, target = [unit(s) for s in rows(source)], [unit(t) for t in rows(target)]
+    source, target = units(source), units(target)
     total = 0.0
     for i, s in enumerate(source):
-        total -= log_softmax(np.array([s @ t / temperature for t in target]))[i]
+        total -= log_softmax(target @ s / temperature)[i]
     return total / len(source)
 
 
 def mse(source, target):
-    pairs = zip(rows(source), rows(target), strict=True)
-    return np.mean([((unit(s) - unit(t)) ** 2).sum() for s, t in pairs])
+    return np.mean([(d**2).sum() for d in units(source) - units(target)])
 
 
 def affinity(source, target):
-    source, target = [unit(s) for s in rows(source)], [unit(t) for t in rows(target)]
+    source, target = units(source), units(target)
     total = 0.0
-    for i in range(len(source)):
-        for j in range(len(source)):
-            total += (source[i] @ source[j] - target[i] @ target[j]) ** 2
+    for s, t in zip(source, target, strict=True):
+        total += ((source @ s - target @ t) ** 2).sum()
     return total / len(source) ** 2
 
 

@@ -11,7 +11,7 @@ from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.commands.quickstart_report import scene_row
 from pointcept_wsegpc.contracts.classes import IGNORE, ClassTable
-from pointcept_wsegpc.contracts.scene import scene_dirs, scenes_by_key
+from pointcept_wsegpc.contracts.scene import scene_dirs, split_scenes
 from pointcept_wsegpc.contracts.tags import TAGS_FILE, read_scene_tags, write_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views, write_view_image
 from pointcept_wsegpc.labels.official import convert_pseudo_labels
@@ -54,7 +54,7 @@ def truth(scene):
 
 
 def test_checks(root):
-    table, scenes = ClassTable.read(root), scenes_by_key(root)
+    table, scenes = ClassTable.read(root), split_scenes(root)
     records = {name: check_scene(path, CheckSettings(table)) for name, path in scenes.items()}
     found = [p["key"] for record in records.values() for p in record["problems"]]
     assert not {"label-range", "label-dtype"} & set(found)

@@ -43,35 +43,34 @@ def test_a_name_is_given_once():
     assert animals.get("cat") is one
 
 
-def test_an_installed_plugin_fills_a_registry(fresh_plugins, tmp_path, monkeypatch):
+@pytest.fixture
+def zoo(fresh_plugins, tmp_path, monkeypatch):
+    """A registry, and a module on the path that fills it."""
     animals = Registry("animal")
     monkeypatch.setattr(registry, "animals", animals, raising=False)
     (tmp_path / "zoo_of_others.py").write_text(
         "from pointcept_wsegpc.registry import animals\nanimals.register('emu')('an emu')\n"
     )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield animals
+    sys.modules.pop("zoo_of_others")
+
+
+def test_an_installed_plugin_fills_a_registry(zoo, tmp_path):
     package = tmp_path / "zoo-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: zoo\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text(f"[{registry.PLUGINS}]\nzoo = zoo_of_others\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert animals.get("emu") == "an emu"
-    sys.modules.pop("zoo_of_others")
+    assert zoo.get("emu") == "an emu"
 
 
-def test_a_module_that_the_environment_names_fills_a_registry(fresh_plugins, tmp_path, monkeypatch):
-    animals = Registry("animal")
-    monkeypatch.setattr(registry, "animals", animals, raising=False)
-    (tmp_path / "zoo_next_door.py").write_text(
-        "from pointcept_wsegpc.registry import animals\nanimals.register('emu')('an emu')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("WSEGPC_PLUGINS", "zoo_next_door, json")
-    assert animals.names() == ["emu"]
-    sys.modules.pop("zoo_next_door")
+def test_a_module_that_the_environment_names_fills_a_registry(zoo, monkeypatch):
+    monkeypatch.setenv("WSEGPC_PLUGINS", "zoo_of_others, json")
+    assert zoo.names() == ["emu"]
     registry.load_plugins.cache_clear()
     monkeypatch.setenv("WSEGPC_PLUGINS", "no_such_zoo")
     with pytest.raises(ImportError, match="no_such_zoo"):
-        animals.names()
+        zoo.names()
 
 
 def test_a_broken_plugin_is_named(fresh_plugins, monkeypatch):

@@ -20,6 +20,13 @@ def test_old_options_of_the_model(old, new):
         build_model(small.model_config(**{old: 1}))
 
 
+@pytest.mark.parametrize(("old", "new"), renames.DATASET_KEYS.items())
+def test_old_options_of_the_data_set(old, new):
+    with pytest.raises(TypeError) as error:
+        DATASETS.build(small.dataset_config("nowhere", **{old: 1}))
+    assert f"`{old}` is now `{new}`" in str(error.value)
+
+
 def test_old_options_of_its_parts():
     with pytest.raises(TypeError, match=r"stages.*num_stages"):
         ImageEncoder("resnet18", weights="none", stages=1)

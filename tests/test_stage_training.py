@@ -35,9 +35,9 @@ def options(root, folder, **more):
     return {**SMALL, **roots, "save_path": folder, **more}
 
 
-def command(config, settings, num_gpus=1):
+def command(config, settings):
     pairs = [f"{key}={value}" for key, value in settings.items()]
-    arguments = ["--config-file", config, "--num-gpus", num_gpus, "--options", *pairs]
+    arguments = ["--config-file", config, "--num-gpus", 1, "--options", *pairs]
     return [sys.executable, str(REPOSITORY / "tools/train.py"), *map(str, arguments)]
 
 
@@ -47,9 +47,9 @@ def environment():
     return values
 
 
-def run(config, settings, num_gpus=1):
+def run(config, settings):
     return subprocess.run(
-        command(config, settings, num_gpus), env=environment(), capture_output=True, text=True
+        command(config, settings), env=environment(), capture_output=True, text=True
     )
 
 
@@ -261,18 +261,7 @@ def test_full_supervision(prepared_root, tmp_path):
     assert "no point labels, but supervised_weight is 1.0" in refused.stderr
 
 
-REFUSALS = {
-    "mix_prob = 0.8 is not part of the stand-in; install Pointcept": ({"mix_prob": 0.8}, 1),
-    "Training on 2 GPUs of 1 machine(s) is not part of the stand-in": ({}, 2),
-    "nothing.pth is no file; pass a checkpoint": ({"weight": "nothing.pth"}, 1),
-    "expected <root>/<split>/<scene>/": ({"data.train.data_root": "nowhere"}, 1),
-}
-
-
-@pytest.mark.parametrize("line", REFUSALS)
-def test_refusals_end_with_one_line(prepared_root, tmp_path, line):
-    changes, num_gpus = REFUSALS[line]
-    settings = {**options(prepared_root, tmp_path, **STAGE_ONE), **changes}
-    result = run(CONFIGS / "wsegpc-cmg.py", settings, num_gpus)
+def test_a_refusal_ends_with_one_line(tmp_path):
+    result = run(CONFIGS / "wsegpc-cmg.py", options("nowhere", tmp_path))
     assert result.returncode != 0
-    assert line in result.stderr.strip().splitlines()[-1]
+    assert "expected <root>/<split>/<scene>/" in result.stderr.strip().splitlines()[-1]

@@ -40,7 +40,7 @@ from ..contracts.prepared import (
     store_points,
     write_manifest,
 )
-from ..contracts.scene import MANIFEST
+from ..contracts.scene import MANIFEST, scenes_by_key
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
 from ..files import read_json, write_array
@@ -257,6 +257,7 @@ def find_captures(kind: str, raw, root, settings: ViewSettings | None = None) ->
         check_keys(capture.key for capture in captures)
     except ValueError as error:
         raise ValueError(f"{raw}: {error}; rename it, or mend the list that names it") from None
+    scenes_by_key((capture.target for capture in captures), root)
     return captures
 
 

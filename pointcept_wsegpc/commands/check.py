@@ -11,7 +11,7 @@ from ..checks.findings import group_problems, is_wasted, render, worst_first
 from ..checks.root import HELD_OUT, Schedule, check_tags, estimate
 from ..checks.scene import Settings, check_scene
 from ..contracts.classes import ClassTable, given_table
-from ..contracts.scene import read_points, scenes_by_key
+from ..contracts.scene import read_points, split_scenes
 from ..contracts.views import read_views
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions
@@ -68,7 +68,7 @@ def command(
     1 where a training would be wasted.
     """
     out = out or data_root / REPORT_FOLDER
-    scenes = scenes_by_key(data_root, split or None, *PARTS)
+    scenes = split_scenes(data_root, split or None, *PARTS)
     scenes = {name: scenes[name] for name in jobs.share(scenes)}
     table = given_table(classes) if classes else ClassTable.read(data_root)
     settings = Settings(table, num_views, depth_tolerance, max_views=sample_views)
@@ -110,7 +110,7 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
         problem = {"key": "unreadable", "found": f"cannot be checked: {reason}", "wasted": True}
         outcome.done[name] = {"problems": [{**problem, "fix": "prepare this scene again"}]}
     records = dict(sorted(outcome.done.items()))
-    known = list(scenes_by_key(root, None, *PARTS))
+    known = list(split_scenes(root, None, *PARTS))
     tags = check_tags(root, known, records, settings.table).record()
     training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
     schedule = Schedule(seconds=seconds, num_views=settings.num_views)

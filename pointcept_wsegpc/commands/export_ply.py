@@ -8,7 +8,7 @@ import click
 
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import scene_dirs, scene_key
+from ..contracts.scene import scene_dirs, scenes_by_key
 from ..visualize.ply import write_labeled
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
@@ -37,7 +37,7 @@ def command(data_root, store, out, classes, jobs):
     """
     table = given_table(classes) if classes else ClassTable.read(data_root)
     root, labels = data_root.resolve(), LabelStore.load(store)
-    scenes = {scene_key(scene, root): scene for scene in scene_dirs(root)}
+    scenes = scenes_by_key(scene_dirs(root), root)
     keys = filter(labels.has, scenes)
     labeled = {key: (scenes[key], store, key, out / f"{key}.ply") for key in keys}
     if not labeled:

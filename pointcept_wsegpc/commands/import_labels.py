@@ -6,7 +6,7 @@ import click
 from tqdm import tqdm
 
 from ..contracts.classes import ClassTable
-from ..contracts.scene import scene_dirs, scene_key
+from ..contracts.scene import scene_dirs, scenes_by_key
 from ..labels.official import convert_pseudo_labels
 from .arguments import PATH, data_root, split_option, subcommand
 
@@ -25,7 +25,7 @@ def command(data_root, raw, store, split, key):
     Nothing is written beside the source. The layout is described in docs/data.md.
     """
     root = data_root.resolve()
-    scenes = {scene_key(path, root): path for path in scene_dirs(root, split)}
+    scenes = scenes_by_key(scene_dirs(root, split), root)
     with tqdm(total=len(scenes), desc="convert", unit="scene") as bar:
         manifest = convert_pseudo_labels(
             raw, store, ClassTable.read(data_root), scenes, key, lambda _: bar.update()

@@ -11,7 +11,7 @@ import click
 
 from ..contracts.classes import ClassTable
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import scene_dirs, scene_key
+from ..contracts.scene import scene_dirs, scenes_by_key
 from ..contracts.tags import TAGS_FILE, read_scene_tags
 from ..jobs.steps import exclusive
 from ..priors import PREDICTORS
@@ -47,7 +47,7 @@ def command(data_root, predictor, given, mapping, how, no_tags, split, store, re
     mapping = read_mapping(mapping) if mapping else {}
     root = data_root.resolve()
     table = ClassTable.read(root)
-    scenes = {scene_key(scene, root): scene for scene in scene_dirs(root, split)}
+    scenes = scenes_by_key(scene_dirs(root, split), root)
     tags = None if no_tags else read_scene_tags(root / TAGS_FILE, table)
     untagged = [] if no_tags else [key for key in scenes if key not in tags]
     if untagged:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..contracts.scene import scenes_by_key, split_key
+from ..contracts.scene import split_key, split_scenes
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions, Outcome
 from ..regions.scenes import report, report_text
@@ -158,7 +158,7 @@ def command(
 def scenes_and_others(root: Path, splits: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     """{split/name: folder} of the prepared scenes, and the names of other folders beside them."""
     splits = splits or [split for split in SPLITS if (root / split).is_dir()] or None
-    scenes = scenes_by_key(root, splits)
+    scenes = split_scenes(root, splits)
     splits = splits or sorted({name.partition("/")[0] for name in scenes})
     found = {folder for scene in scenes.values() for folder in (scene, *scene.parents)}
     folders = [p for split in splits for p in sorted((root.resolve() / split).glob("[!.]*"))]

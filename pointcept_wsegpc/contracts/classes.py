@@ -115,7 +115,7 @@ class ClassTable:
         return None if number is None else self.names[number]
 
     def resolve(self, name: str) -> str:
-        """The class that a name means; ValueError, naming the nearest, where there is none."""
+        """The class that a name means; raises as `index` does."""
         return self.names[self.index(name)]
 
     def index(self, name: str) -> int:
@@ -308,11 +308,12 @@ def _colors(colors, num_classes):
 
 
 def _difference(there, given, key) -> str:
-    ours, theirs = getattr(given, key), getattr(there, key)
-    if key != "names" or len(ours) != len(theirs):
-        count = [f"{len(v)} names" if key == "names" else f"{key} {v!r}" for v in (theirs, ours)]
-        return f"{count[0]} there, {count[1]} given"
-    number = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if len(set(pair)) > 1)
+    theirs, ours = getattr(there, key), getattr(given, key)
+    if key != "names":
+        return f"{key} {theirs!r} there, {ours!r} given"
+    if len(theirs) != len(ours):
+        return f"{len(theirs)} names there, {len(ours)} given"
+    number = next(i for i, name in enumerate(ours) if name != theirs[i])
     return f"class {number} is {theirs[number]!r} there, {ours[number]!r} given"
 
 

@@ -42,20 +42,15 @@ def check_key(key: str) -> str:
 
 def check_keys(keys: Iterable[str]) -> list[str]:
     """Safe scene keys that can stand side by side; ValueError for others."""
-    keys = [check_key(key) for key in keys]
-    files = {f"{key}.npz".casefold() for key in keys}
-    if len(files) < len(keys):
-        twice = next(key for i, key in enumerate(keys) if key.casefold() in _folded(keys[:i]))
-        raise ValueError(f"scene key {twice!r} is there twice (upper and lower case count as one)")
-    for key in keys:
-        parents = [str(parent).casefold() for parent in Path(key).parents]
-        if files & set(parents):
+    files: dict[str, str] = {}
+    for key in map(check_key, keys):
+        if (file := f"{key}.npz".casefold()) in files:
+            raise ValueError(f"scene key {key!r} is there twice (upper and lower case are alike)")
+        files[file] = key
+    for key in files.values():
+        if files.keys() & {str(parent).casefold() for parent in Path(key).parents}:
             raise ValueError(f"scene key {key!r} needs a folder where another has its file")
-    return keys
-
-
-def _folded(keys):
-    return {key.casefold() for key in keys}
+    return list(files.values())
 
 
 def owner(path: Path) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ def scene_dirs(
     return scenes
 
 
-def scenes_by_key(
+def split_scenes(
     root: str | Path, splits: str | Iterable[str] | None = None, *holding: str
 ) -> dict[str, Path]:
     """{split/scene: folder} of the `scene_dirs`."""
@@ -89,6 +89,19 @@ def scene_key(scene: str | Path, root: str | Path) -> str:
     if not scene.is_relative_to(root):  # one of them is given through a link
         scene, root = scene.parent.resolve() / scene.name, root.resolve()
     return "/".join(scene.relative_to(root).parts[1:])
+
+
+def scenes_by_key(scenes: Iterable[str | Path], root: str | Path) -> dict[str, Path]:
+    """{scene_key: folder}; ValueError where scenes of two splits have one key."""
+    found = {}
+    for scene in map(Path, scenes):
+        key = scene_key(scene, root)
+        if found.setdefault(key, scene) != scene:
+            raise ValueError(
+                f"{found[key]} and {scene} are both {key!r} in tags and label stores, which know "
+                "no splits; rename one of the folders"
+            )
+    return found
 
 
 def read_points(

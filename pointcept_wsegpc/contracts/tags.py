@@ -9,7 +9,7 @@ import numpy as np
 
 from ..files import read_json, write_json
 from .classes import ClassTable
-from .scene import MANIFEST, find_scenes, scene_key
+from .scene import MANIFEST, find_scenes, scenes_by_key
 
 TAGS_FILE = "scene_tags.json"
 VIEW_TAGS_FILE = "view_tags.json"
@@ -36,8 +36,9 @@ def derive_tags(
 def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
     """Complete the tags file of a data set from the manifests of its prepared scenes.
 
-    Existing entries are kept as they are. Returns the path, how
-    many scenes were added, and the scenes whose entry differs from their point labels.
+    Existing entries are kept as they are. Returns the path, how many scenes were added, and the
+    scenes whose entry differs from their point labels. Raises ValueError where scenes of two splits
+    would share an entry.
     """
     path, added = Path(root) / TAGS_FILE, 0
     while True:  # again after every write: another shard may have written in between
@@ -54,8 +55,8 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 def _derived_tags(root):
     """{scene: names} of all finished scenes that have point labels."""
-    scenes = find_scenes(root, None, MANIFEST)
-    tags = {scene_key(path, root): read_json(path / MANIFEST).get("tags") for path in scenes}
+    scenes = scenes_by_key(find_scenes(root, None, MANIFEST), root)
+    tags = {key: read_json(scene / MANIFEST).get("tags") for key, scene in scenes.items()}
     return {scene: names for scene, names in tags.items() if names is not None}
 
 
@@ -92,9 +93,7 @@ def read_scene_tags(path: str | Path, table: ClassTable | None = None) -> dict[s
             f"tags file {path} is missing; expected JSON {{scene: [class names]}}, "
             "which `wsegpc prepare scannet` derives from point labels where there are any"
         )
-    tags = _read_json(path)
-    if not isinstance(tags, dict) or not all(map(_is_names, tags.values())):
-        raise ValueError(f"{path}: expected {{scene: [class names]}}, got another structure")
+    tags = _read(path, _is_names, "{scene: [class names]}")
     if table is None:
         return tags
     return {scene: resolve_tags(names, table, path, scene) for scene, names in tags.items()}
@@ -105,13 +104,11 @@ ViewTags = dict[str, dict[int, list[str]]]
 
 def write_view_tags(path: str | Path, tags: ViewTags) -> None:
     """Write {scene: {frame: [class names]}}."""
-    write_json(
-        path,
-        {
-            scene: {str(frame): list(names) for frame, names in sorted(frames.items())}
-            for scene, frames in sorted(tags.items())
-        },
-    )
+    entries = {
+        scene: {str(frame): list(names) for frame, names in sorted(frames.items())}
+        for scene, frames in sorted(tags.items())
+    }
+    write_json(path, entries)
 
 
 def read_view_tags(path: str | Path, table: ClassTable | None = None) -> ViewTags:
@@ -122,11 +119,7 @@ def read_view_tags(path: str | Path, table: ClassTable | None = None) -> ViewTag
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         return {}
-    tags = _read_json(path)
-    if not isinstance(tags, dict) or not all(map(_is_frames, tags.values())):
-        raise ValueError(
-            f'{path}: expected {{scene: {{"frame number": [class names]}}}}, got another structure'
-        )
+    tags = _read(path, _is_frames, '{scene: {"frame number": [class names]}}')
     return {
         scene: {
             int(frame): names if table is None else resolve_tags(names, table, path, scene)
@@ -136,11 +129,15 @@ def read_view_tags(path: str | Path, table: ClassTable | None = None) -> ViewTag
     }
 
 
-def _read_json(path):
+def _read(path, valid, expected):
+    """A JSON object whose values are all valid; ValueError for anything else."""
     try:
-        return read_json(path)
+        tags = read_json(path)
     except ValueError as error:
         raise ValueError(f"{path} is no JSON ({error})") from error
+    if not isinstance(tags, dict) or not all(map(valid, tags.values())):
+        raise ValueError(f"{path}: expected {expected}, got another structure")
+    return tags
 
 
 def _is_names(value):

@@ -36,7 +36,7 @@ from torch.utils.data import Dataset
 from ..clouds.voxels import crop_to_voxels, voxelize
 from ..contracts.classes import IGNORE, ROLES, ClassTable
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import read_points, read_region, scene_dirs, scene_key
+from ..contracts.scene import read_points, read_region, scene_dirs, scenes_by_key
 from ..contracts.tags import (
     TAGS_FILE,
     VIEW_TAGS_FILE,
@@ -44,7 +44,8 @@ from ..contracts.tags import (
     read_view_tags,
     tag_vector,
 )
-from ..contracts.views import read_view_image, read_views, view_path
+from ..contracts.views import read_views, view_path
+from ..registry import check_choice, check_range
 from ..renames import DATASET_KEYS, refuses_old
 from ..transforms.images import jitter_image
 from ..transforms.scenes import remove_structure
@@ -122,12 +123,11 @@ class MultiViewDataset(EpochSeeded, Dataset):
         max_voxels: int | None = None,
         loop: int = 1,
     ):
-        _check_choice("mode", mode, ("train", "eval"))
-        _check_choice("link_visibility", link_visibility, LINK_VISIBILITY)
-        if num_views < 1:
-            raise ValueError(f"num_views is {num_views}; expected at least 1")
-        if max_voxels is not None and max_voxels < 2:
-            raise ValueError(f"max_voxels is {max_voxels}; expected at least 2, or None")
+        check_choice("mode", mode, ("train", "eval"))
+        check_choice("link_visibility", link_visibility, LINK_VISIBILITY)
+        check_range(1, num_views=num_views)
+        if max_voxels is not None:
+            check_range(2, max_voxels=max_voxels)
         if not feat_keys:
             raise ValueError("feat_keys is empty; expected at least one point array, as ('coord',)")
         if color_augmentation and "color" not in feat_keys:
@@ -138,7 +138,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.init_seeding()
         root = Path(data_root).expanduser().resolve()
         self.scenes = scene_dirs(root, split)
-        self.scene_keys = [scene_key(scene, root) for scene in self.scenes]
+        self.scene_keys = list(scenes_by_key(self.scenes, root))
         self.table = ClassTable.read(root)
         self.names = self.table.names
         if names is not None and tuple(names) != self.names:
@@ -235,11 +235,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
             keep_points(points, keep)
         chosen = sample_views(len(views), num_views, rng)
         own = self.view_tags.get(key, {})
-        tagged = [frame in own for frame in views.frame[chosen].tolist()]
-        of_views = [
-            tag_vector(own[frame], self.table) if frame in own else tags
-            for frame in views.frame[chosen].tolist()
-        ]
+        frames = views.frame[chosen].tolist()
+        tagged = [frame in own for frame in frames]
+        of_views = [tag_vector(own[f], self.table) if f in own else tags for f in frames]
         view_tags = np.array(of_views, np.float32).reshape(-1, len(self.names))
         tag_arrays = point_tags, tags, view_tags, np.array(tagged, bool)
         return Part(scene, points, views, chosen, *tag_arrays, surface)
@@ -286,26 +284,20 @@ class MultiViewDataset(EpochSeeded, Dataset):
 
     def _image_segment(self, scene, views, chosen):
         """Labels (P,) of the pixels of the chosen views, IGNORE where a view has none."""
-        segment = []
-        for view in chosen:
-            there = view_path(scene, views.frame[view], "label").is_file()
-            size = tuple(views.size[view])
-            none = np.full(size, IGNORE, np.int32)
-            segment.append(
-                read_view_image(scene, views.frame[view], "label", size) if there else none
-            )
-        return join_pixels(segment)
-
-
-def _check_choice(name, value, known):
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected {' or '.join(map(repr, known))}")
+        return join_pixels(
+            [
+                read_image(scene, views, view, "label")
+                if view_path(scene, views.frame[view], "label").is_file()
+                else np.full(views.size[view], IGNORE, np.int32)
+                for view in chosen
+            ]
+        )
 
 
 def _structures(removal, table):
     """{role: (ids of its classes, probability)} of the roles that classes of the table have."""
     for role in removal:
-        _check_choice("a role of structure_removal", role, tuple(ROLES))
+        check_choice("a role of structure_removal", role, ROLES)
     known = {role: (table.role(role), probability) for role, probability in removal.items()}
     return {role: entry for role, entry in known.items() if entry[0]}
 

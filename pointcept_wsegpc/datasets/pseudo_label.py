@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import scene_dirs, scene_key, scenes_below
+from ..contracts.scene import scene_dirs, scenes_below, scenes_by_key
 from .seeding import EpochSeeded
 
 GROUND_TRUTH = ("segment", "instance")  # prefix of files with ground truth
@@ -54,7 +54,7 @@ class SceneDataset(EpochSeeded, Dataset):
         )
         dataset.VALID_ASSETS = [a for a in dataset.VALID_ASSETS if not a.startswith(GROUND_TRUTH)]
         self.root = Path(dataset.data_root)  # as the scenes' paths begin: links are not resolved
-        self.scene_keys = [scene_key(scene, self.root) for scene in dataset.data_list]
+        self.scene_keys = list(scenes_by_key(dataset.data_list, self.root))
         self.names = tuple(names or ClassTable.read(self.root).names)
 
     def __len__(self) -> int:

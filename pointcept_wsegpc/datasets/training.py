@@ -20,15 +20,11 @@ from ..contracts.label_store import LabelStore
 from ..contracts.views import Views, read_view_image
 from ..transforms.images import jitter_image
 from ..transforms.scenes import scatter_scenes
-from ..transforms.views import concatenate_links, point_features
+from ..transforms.views import point_features
 from .visibility import seen_points
 
 Arrays = dict[str, np.ndarray]
-NOT_FED = (
-    "region",
-    "segment",
-    "stored_probs",
-)  # of a part's point arrays, those that no network reads
+NOT_FED = ("region", "segment", "stored_probs")  # the point arrays that no network reads
 
 
 @dataclass
@@ -168,7 +164,8 @@ def point_pixel_links(
     Returns the columns link_view, link_point (voxel), link_row, link_col, each (L,), and
     link_offset (1,).
     """
-    links, start = [], 0
+    names = ("link_view", "link_point", "link_row", "link_col")
+    links, start, number = [np.empty((4, 0), np.int64)], 0, 0
     for part in parts:
         end = start + len(part.points["coord"])
         voxel = np.flatnonzero((index >= start) & (index < end))
@@ -177,10 +174,11 @@ def point_pixel_links(
             point, row, col = seen_points(
                 coord, part.scene, part.views, view, tolerance, part.surface, by_depth
             )
-            links.append((voxel[point], row, col))
+            links.append(np.stack([np.full(len(point), number), voxel[point], row, col]))
+            number += 1
         start = end
-    table = concatenate_links(links)
-    return {**table, "link_offset": np.array([len(table["link_view"])])}
+    table = np.concatenate(links, axis=1)
+    return {**dict(zip(names, table, strict=True)), "link_offset": np.array([table.shape[1]])}
 
 
 def image_views(parts: Sequence[Part], student_image_jitter, teacher_image_jitter, rng) -> Arrays:
@@ -191,13 +189,11 @@ def image_views(parts: Sequence[Part], student_image_jitter, teacher_image_jitte
     views = [(part, view) for part in parts for view in part.chosen]
     color = [read_image(part.scene, part.views, view, "color") for part, view in views]
     region = [read_image(part.scene, part.views, view, "region") for part, view in views]
+    student = [jitter_image(image, student_image_jitter, rng) for image in color]
+    teacher = [jitter_image(image, teacher_image_jitter, rng) for image in color]
     return {
-        "image": join_pixels(
-            [jitter_image(image, student_image_jitter, rng) for image in color], 3
-        ),
-        "teacher_image": join_pixels(
-            [jitter_image(i, teacher_image_jitter, rng) for i in color], 3
-        ),
+        "image": join_pixels(student, 3),
+        "teacher_image": join_pixels(teacher, 3),
         "image_region": join_pixels(region),
         **view_arrays([image.shape[:2] for image in color]),
     }

@@ -8,8 +8,7 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
-from ..contracts.classes import IGNORE
-from ..losses.tags import tag_softmax
+from ..labels.vote import known_labels, scene_probs
 from ..metrics import iou_table, mean_iou, scene_confusions
 from .common import sum_confusion, to_device, unwrap, write_scalars
 
@@ -50,14 +49,10 @@ class WSegPCEvaluator(HookBase):
                 total[title] += count
             losses.append(result["loss"].item())
         total = {title: sum_confusion(count, device) for title, count in total.items()}
-        self._report(total, names, float(np.mean(losses)))
-
-    def _report(self, total, names, loss):
-        trainer = self.trainer
         miou = {title: mean_iou(count) for title, count in total.items()}
         trainer.logger.info("Validation IoU (%), no region vote\n" + iou_table(total, names))
         scalars = {f"val/{TITLES[title]}": value for title, value in miou.items()}
-        write_scalars(trainer, {**scalars, "val/loss": loss}, trainer.epoch + 1)
+        write_scalars(trainer, {**scalars, "val/loss": float(np.mean(losses))}, trainer.epoch + 1)
         trainer.comm_info["current_metric_name"] = "mIoU"
         trainer.comm_info["current_metric_value"] = miou["3D"]
 
@@ -76,11 +71,7 @@ def labelings(batch, result):
     }
     pairs = {}
     for title, (logits, inverse, target) in rows.items():
-        end = torch.tensor([len(logits)], device=logits.device)
-        masked = tag_softmax(logits, batch["scene_tags"], end)
-        for name, scores in ((title, logits), (f"{title} with tags", masked)):
-            best, pred = scores.max(1)
-            if scores is masked:
-                pred = torch.where(best > 0, pred, IGNORE)  # a scene without any tag
+        masked, _ = known_labels(scene_probs(logits, batch["scene_tags"]))
+        for name, pred in ((title, logits.max(1)[1]), (f"{title} with tags", masked)):
             pairs[name] = pred[inverse].cpu().numpy(), target.cpu().numpy()
     return pairs

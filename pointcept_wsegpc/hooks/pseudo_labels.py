@@ -219,13 +219,9 @@ def sum_confusions(store):
 
 def store_quality(confusions, names):
     """{"miou": {metric: value}, "iou": {metric: {class: value, None where it does not occur}}}."""
-    return {
-        "miou": {metric: mean_iou(counts) for metric, counts in confusions.items()},
-        "iou": {
-            metric: {
-                name: None if np.isnan(value) else float(value)
-                for name, value in zip(names, iou(counts), strict=False)
-            }
-            for metric, counts in confusions.items()
-        },
-    }
+    quality = {"miou": {}, "iou": {}}
+    for metric, counts in confusions.items():
+        quality["miou"][metric] = mean_iou(counts)
+        values = [None if np.isnan(value) else float(value) for value in iou(counts)]
+        quality["iou"][metric] = dict(zip(names, values, strict=False))
+    return quality

@@ -18,6 +18,7 @@ from .precision import full_precision
 from .ragged import count_ids, positions
 
 CONSISTENCY = Registry("consistency")  # all have the call of `region_point_consistency`
+Consistency = tuple[torch.Tensor, dict[str, torch.Tensor]]  # loss () and statistics
 BLOCK = 32768  # points that are in float64 at a time, while they are in the cache
 
 
@@ -89,13 +90,13 @@ def voters(
 
 
 @torch.no_grad()
-def _supervise(teacher_probs, region, threshold, num_regions, num_alone):
+def _supervise(teacher_probs, region, threshold, sizes):
     """Eq. 3, 5, 7: the labels of the voters that pass; counted point by point in the threshold.
 
     Returns: label (R + A,), -1 where nothing is learned; points (R + A,) of each voter; the voter
     (N,) of every point; stats, as `region_point_consistency` returns them.
     """
-    table, row = voters(teacher_probs, region, num_regions, num_alone)
+    table, row = voters(teacher_probs, region, *sizes)
     confidence, label = table.max(1)
     passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
     label = torch.where(passes, label, -1)
@@ -118,7 +119,7 @@ def region_point_consistency(
     threshold: AdaptiveThreshold,
     num_regions: int | None = None,
     num_alone: int | None = None,
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+) -> Consistency:
     """Eq. 3, 7, 8: cross-entropy of the points against the labels that pass their threshold.
 
     Args: student_logits (N, C); teacher_probs (N, C), tag-masked (a row of zeros is skipped);
@@ -128,10 +129,10 @@ def region_point_consistency(
         processes, so that averaged gradients equal those of the joint batch), and a dict of scalar
         tensors: kept (share of points) and confidence (mean over the kept).
     """
-    label, _, row, stats = _supervise(teacher_probs, region, threshold, num_regions, num_alone)
+    sizes = num_regions, num_alone
+    label, _, row, stats = _supervise(teacher_probs, region, threshold, sizes)
     label = label[row]
-    total = selected_cross_entropy(student_logits, label.clamp(min=0), label >= 0)
-    return total / mean_over_processes(len(label), student_logits.device), stats  # Eq. 8
+    return _loss(student_logits, label, label >= 0, len(row)), stats
 
 
 @CONSISTENCY.register("point-point")
@@ -140,14 +141,11 @@ def point_point_consistency(
     teacher_probs: torch.Tensor,
     region: torch.Tensor,
     threshold: AdaptiveThreshold,
-    num_regions: int | None = None,
-    num_alone: int | None = None,
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    *sizes: int,
+) -> Consistency:
     """`region_point_consistency` without regions: every point learns from its own prediction."""
-    nowhere = torch.full_like(region, -1)
-    return region_point_consistency(
-        student_logits, teacher_probs, nowhere, threshold, 0, len(region)
-    )
+    nowhere, alone = torch.full_like(region, -1), (0, len(region))
+    return region_point_consistency(student_logits, teacher_probs, nowhere, threshold, *alone)
 
 
 @CONSISTENCY.register("region")
@@ -157,17 +155,21 @@ def region_consistency(
     teacher_probs: torch.Tensor,
     region: torch.Tensor,
     threshold: AdaptiveThreshold,
-    num_regions: int | None = None,
-    num_alone: int | None = None,
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    *sizes: int,
+) -> Consistency:
     """Direct region labels: as `region_point_consistency`, but of the student's region averages.
 
     The logits of a region's points are averaged before their cross-entropy, so that no point learns
     from what it says itself. A region weighs as many points as it has, and thresholds, counts and
     the divisor N are those of Eq. 5-8: the forms differ in nothing else.
     """
-    label, points, row, stats = _supervise(teacher_probs, region, threshold, num_regions, num_alone)
+    label, points, row, stats = _supervise(teacher_probs, region, threshold, sizes)
     total = student_logits.new_zeros(len(label), student_logits.shape[1])
     mean = total.index_add(0, row, student_logits) / points.clamp(min=1)[:, None]
-    total = selected_cross_entropy(mean, label.clamp(min=0), points * (label >= 0))
-    return total / mean_over_processes(len(row), student_logits.device), stats
+    return _loss(mean, label, points * (label >= 0), len(row)), stats
+
+
+def _loss(logits, label, weight, num_points):
+    """Eq. 8: weighted cross-entropy of rows of logits / N."""
+    total = selected_cross_entropy(logits, label.clamp(min=0), weight)
+    return total / mean_over_processes(num_points, logits.device)

@@ -20,41 +20,31 @@ from .images import Stack, stack_views
 class BatchIndex:
     """Index of a batch: its samples, scenes, regions, links; built with one transfer to the host.
 
-    Tensors on the batch's device, int64; all indices and ids count over the whole batch:
-        point_sample (N,), view_sample (V,): the sample of a student voxel, of a view
-        teacher_row (N,): the teacher's voxel of each student voxel
-        point_scene (N,), teacher_scene (M,): the source scene of a student's, a teacher's voxel,
-            whose tags under Mix3D are not the sample's
-        point_region (N,), pixel_region (P,): regions, no two of which share an id; -1 = none
-        link_point, link_view (L,): voxel and view of each link
-        pixel_offset (V,): ends of the views' pixels
-    On the host:
-        views, links: number of views and of links of each sample
-        view_links, view_size: number of links and (H, W) of each view
-        view_tagged: has a view tags of its own?
-        teacher_scenes, view_pixels: for each source scene (view) its number of teacher voxels
-            (pixels), and whether it has any tag: the `scenes` of `losses.tags.tag_softmax`
-        point_voters, pixel_voters: number of regions, and of points (pixels) outside of any, for
-            `losses.consistency`
+    All indices and ids count over the whole batch.
     """
 
-    point_sample: torch.Tensor
-    point_scene: torch.Tensor
-    view_sample: torch.Tensor
-    teacher_row: torch.Tensor
-    teacher_scene: torch.Tensor
-    point_region: torch.Tensor
-    pixel_region: torch.Tensor
-    link_point: torch.Tensor
-    link_view: torch.Tensor
-    pixel_offset: torch.Tensor
-    views: list[int]
+    # On the batch's device, int64.
+    point_sample: torch.Tensor  # (N,) of each student voxel
+    view_sample: torch.Tensor  # (V,)
+    teacher_row: torch.Tensor  # (N,) the teacher's voxel of each student voxel
+    point_scene: torch.Tensor  # (N,) the source scene, whose tags under Mix3D are not the sample's
+    teacher_scene: torch.Tensor  # (M,)
+    point_region: torch.Tensor  # (N,) no two regions of the batch share an id; -1 = none
+    pixel_region: torch.Tensor  # (P,) of the views, likewise
+    link_point: torch.Tensor  # (L,) voxel of each link
+    link_view: torch.Tensor  # (L,)
+    pixel_offset: torch.Tensor  # (V,) ends of the views' pixels
+    # On the host.
+    views: list[int]  # number of each sample
     links: list[int]
-    view_links: list[int]
-    view_size: list[tuple[int, int]]
-    view_tagged: list[bool]
+    view_links: list[int]  # number of links of each view
+    view_size: list[tuple[int, int]]  # (H, W)
+    view_tagged: list[bool]  # has a view tags of its own?
+    # Of each source scene (view) the number of teacher voxels (pixels), and whether it has any tag:
+    # the `scenes` of `losses.tags.tag_softmax`.
     teacher_scenes: list[tuple[int, bool]]
     view_pixels: list[tuple[int, bool]]
+    # Number of regions, and of points (pixels) outside of any, for `losses.consistency`.
     point_voters: tuple[int, int]
     pixel_voters: tuple[int, int]
 

@@ -50,27 +50,18 @@ def _view_scores(logits, index):
 
 
 def image_tag_loss(
-    view_scores: torch.Tensor,
-    offset: torch.Tensor,
-    tags: torch.Tensor,
-    view_tags: torch.Tensor,
-    index: BatchIndex,
+    view_scores: torch.Tensor, tags: torch.Tensor, view_tags: torch.Tensor, index: BatchIndex
 ) -> torch.Tensor:
     """Tag loss () of the 2D branch, over all scenes with views and all views with own tags.
 
-    view_scores (V, C): mean logits of each view's pixels; offset (B,): ends of the samples' views;
-    tags (B, C) of the samples, view_tags (V, C). A scene's score is the mean of its views that have
-    no tags of their own; a view that has them is compared with these.
+    view_scores (V, C): mean logits of each view's pixels; tags (B, C) of the samples, view_tags
+    (V, C). A scene's score is the mean of its views that have no tags of their own; a view that has
+    them is compared with these.
     """
+    samples = [sample for sample, num_views in enumerate(index.views) for _ in range(num_views)]
     own = [view for view, tagged in enumerate(index.view_tagged) if tagged]
-    if not own:
-        viewed = [sample for sample, num_views in enumerate(index.views) if num_views]
-        scores = rows_at(pool_scene_logits(view_scores, offset), viewed)
-        return scene_tag_loss(scores, rows_at(tags, viewed))
-    tagged = iter(index.view_tagged)
-    others = [sum(not next(tagged) for _ in range(num_views)) for num_views in index.views]
-    viewed = [sample for sample, count in enumerate(others) if count]
     rest = [view for view, tagged in enumerate(index.view_tagged) if not tagged]
+    viewed = sorted({samples[view] for view in rest})
     total = view_scores.new_zeros(len(tags), view_scores.shape[1])
     sample = rows_at(index.view_sample, rest)
     total = total.index_add(0, sample, rows_at(view_scores, rest))

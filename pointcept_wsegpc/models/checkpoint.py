@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,14 +51,11 @@ def _read(path, trust):
         return torch.load(path, weights_only=not trust, **options)
     # Beside tensors: numbers of numpy, such as Pointcept's best metric, and the argparse.Namespace
     # of DINO's own checkpoints.
-    with torch.serialization.safe_globals([argparse.Namespace, *_numpy()]):
+    safe, version = [argparse.Namespace], tuple(map(int, torch.__version__.split(".")[:2]))
+    if version >= (2, 6):  # takes stand-ins for numpy's classes under their names
+        safe += allowed_globals()
+    with torch.serialization.safe_globals(safe):
         return torch.load(path, weights_only=True, **options)
-
-
-def _numpy():
-    """Stand-ins for numpy's classes, which torch takes under other names since 2.6."""
-    version = tuple(map(int, torch.__version__.split(".")[:2]))
-    return allowed_globals() if version >= (2, 6) else []
 
 
 def training_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -79,18 +77,23 @@ def training_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 
 def upgrade_state(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A state dict with the entries of earlier versions under today's names."""
-    return {_upgraded(key): value for key, value in state.items()}
-
-
-def _upgraded(key):
-    prefix = "module." if key.startswith("module.") else ""
-    part, dot, rest = key.removeprefix("module.").partition(".")
-    return f"{prefix}{STATE_KEYS.get(part, part)}{dot}{rest}"
+    old = re.compile(rf"^((?:module\.)?)({'|'.join(STATE_KEYS)})(?=\.)")
+    return {old.sub(lambda m: m[1] + STATE_KEYS[m[2]], key): v for key, v in state.items()}
 
 
 def load_exactly(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     """Load a state dict of which every entry must match; one line says what does not."""
     wanted = model.state_dict()
+    if found := state_differences(state, wanted):
+        raise ValueError(
+            f"the checkpoint does not fit the config's model of {len(wanted)} entries: "
+            f"{found}; pass the config that it was trained with"
+        )
+    model.load_state_dict(state)
+
+
+def state_differences(state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> str:
+    """How many entries are missing, unknown and of another shape, and the first; "" where none."""
     differences = {
         "missing": [key for key in wanted if key not in state],
         "unknown": [key for key in state if key not in wanted],
@@ -98,10 +101,6 @@ def load_exactly(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
             key for key in wanted if key in state and state[key].shape != wanted[key].shape
         ],
     }
-    found = [f"{len(keys)} {what} ({keys[0]})" for what, keys in differences.items() if keys]
-    if found:
-        raise ValueError(
-            f"the checkpoint does not fit the config's model of {len(wanted)} entries: "
-            f"{', '.join(found)}; pass the config that it was trained with"
-        )
-    model.load_state_dict(state)
+    return ", ".join(
+        f"{len(keys)} {what} ({keys[0]})" for what, keys in differences.items() if keys
+    )

@@ -115,10 +115,8 @@ def _pixel_features(images, links):
 
 
 def _pixel_logits(logits: list[Stack], links):
-    def read(number, view):
+    def read(number, view):  # pairs of other views may lie outside
         maps = logits[number].maps
-        if len(logits) == 1:
-            return maps[view, :, links.row, links.col]
         row, col = (at.clamp(max=n - 1) for at, n in zip(links[2:], maps.shape[2:], strict=True))
         return maps[view, :, row, col]
 

@@ -5,6 +5,7 @@ V views of H x W pixels, D channels; the feature map is h x w = H/8 x W/8, round
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import timm
@@ -97,6 +98,7 @@ def _architecture(name, output_stride, num_stages):
     return {"out_indices": (stem + num_stages - 1,)}
 
 
+@functools.cache
 def _skeleton(name, output_stride=8):
     """The whole network without memory for its weights."""
     with torch.device("meta"):

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from pointcept.models.builder import MODELS
 from torch import nn
 
+from ..losses.ragged import scene_index
+from ..registry import check_choice
 from ..renames import BACKBONE_KEYS, refuses_old
 from .sparse_conv import sparse_layers
 
@@ -184,9 +186,7 @@ class MinkUNet(nn.Module):
         # batch. The extent too is a multiple of 16, so that one voxel can be halved four times.
         low = torch.div(low, COARSEST_STRIDE, rounding_mode="floor")
         extent = torch.div(high, COARSEST_STRIDE, rounding_mode="floor") - low + 1
-        batch = torch.bucketize(
-            torch.arange(len(feat), device=feat.device), offset.to(feat.device), right=True
-        )
+        batch = scene_index(offset.to(feat.device), len(feat))
         indices = torch.cat((batch[:, None], grid_coord - low * COARSEST_STRIDE), dim=1).int()
         return self.sparse_tensor(
             feat, indices.contiguous(), (extent * COARSEST_STRIDE).tolist(), len(offset)
@@ -194,8 +194,7 @@ class MinkUNet(nn.Module):
 
 
 def _resolve(arch, planes, layers):
-    if arch not in ARCHITECTURES:
-        raise ValueError(f"arch is {arch!r}, expected one of {', '.join(ARCHITECTURES)}")
+    check_choice("arch", arch, ARCHITECTURES)
     defaults = ARCHITECTURES[arch]
     planes, layers = planes or defaults[0], layers or defaults[1]
     if len(planes) != 8 or len(layers) != 8 or min(layers) < 1:

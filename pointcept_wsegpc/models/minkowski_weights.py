@@ -21,6 +21,7 @@ import re
 
 import torch
 
+from .checkpoint import state_differences
 from .mink_unet import ARCHITECTURES, MinkUNet
 
 BLOCK = {
@@ -128,16 +129,11 @@ def network_settings(state):
 def _check(state):
     with torch.device("meta"):
         wanted = MinkUNet(**network_settings(state), backend="torch").state_dict()
-    missing = [key for key in wanted if key not in state]
-    shapes = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
-    unknown = [key for key in state if key not in wanted]
-    found = [
-        f"{len(keys)} {what} ({keys[0]})"
-        for what, keys in (("missing", missing), ("misshapen", shapes), ("too many", unknown))
-        if keys
-    ]
-    if found:
-        raise ValueError(f"the checkpoint is not a whole Mink U-Net: {', '.join(found)}")
+    if found := state_differences(state, wanted):
+        raise ValueError(
+            f"the checkpoint is not a whole Mink U-Net: {found}; expected the state_dict of a "
+            "whole network"
+        )
 
 
 def convert_checkpoint(checkpoint):

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
+from ..registry import check_choice
 from .kernel_map import pairwise_matmul, strided_map, submanifold_map
 
 BACKENDS = ("auto", "spconv", "torch")
@@ -26,15 +27,9 @@ def sparse_layers(backend="auto"):
     code is somewhat faster, but with more than one thread its results are wrong and change.
     Raises ValueError for an unknown name and ImportError where spconv is asked for but missing.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+    check_choice("backend", backend, BACKENDS)
     if backend == "torch" or (backend == "auto" and not _spconv_runs_on_gpu()):
-        return SimpleNamespace(
-            SparseTensor=SparseTensor,
-            SubMConv3d=SubMConv3d,
-            SparseConv3d=SparseConv3d,
-            SparseInverseConv3d=SparseInverseConv3d,
-        )
+        return SimpleNamespace(SparseTensor=SparseTensor, **{c.__name__: c for c in TORCH_LAYERS})
     try:
         import spconv.pytorch as spconv
     except ImportError as error:
@@ -43,12 +38,8 @@ def sparse_layers(backend="auto"):
             "pip install spconv-cu124 (or -cu120, -cu126; spconv for a CPU), or use backend='torch'"
         ) from error
     let_spconv_run_without_cuda()
-    return SimpleNamespace(
-        SparseTensor=_spconv_tensor,
-        SubMConv3d=spconv.SubMConv3d,
-        SparseConv3d=spconv.SparseConv3d,
-        SparseInverseConv3d=spconv.SparseInverseConv3d,
-    )
+    layers = {cls.__name__: getattr(spconv, cls.__name__) for cls in TORCH_LAYERS}
+    return SimpleNamespace(SparseTensor=_spconv_tensor, **layers)
 
 
 def _spconv_tensor(features, indices, spatial_shape, batch_size):
@@ -112,8 +103,13 @@ class SparseTensor:
 
 
 class _SparseConv(nn.Module):
-    def __init__(self, in_channels, out_channels, kernel_size, indice_key):
+    def __init__(self, in_channels, out_channels, kernel_size, indice_key, bias):
         super().__init__()
+        if bias:
+            raise ValueError(
+                f"{type(self).__name__} in plain torch has no bias, got bias={bias}; "
+                "use bias=False or backend='spconv'"
+            )
         self.kernel_size = kernel_size
         self.indice_key = indice_key
         self.weight = nn.Parameter(torch.empty(out_channels, *[kernel_size] * 3, in_channels))
@@ -128,13 +124,12 @@ class SubMConv3d(_SparseConv):
     """Stride 1, odd kernel, output at the input's voxels."""
 
     def __init__(self, in_channels, out_channels, kernel_size, bias=False, indice_key=None):
-        _require_no_bias("SubMConv3d", bias)
-        _require(
-            kernel_size % 2 == 1,
-            f"SubMConv3d got kernel_size {kernel_size}, expected an odd one; "
-            f"take {kernel_size + 1}",
-        )
-        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+        if kernel_size % 2 == 0:
+            raise ValueError(
+                f"SubMConv3d got kernel_size {kernel_size}, expected an odd one; "
+                f"take {kernel_size + 1}"
+            )
+        super().__init__(in_channels, out_channels, kernel_size, indice_key, bias)
 
     def forward(self, x):
         found = x.maps.get(self.indice_key)
@@ -148,13 +143,12 @@ class SparseConv3d(_SparseConv):
     """Kernel = stride: each coarse voxel sees the voxels inside it."""
 
     def __init__(self, in_channels, out_channels, kernel_size, stride, bias=False, indice_key=None):
-        _require_no_bias("SparseConv3d", bias)
-        _require(
-            kernel_size == stride,
-            f"SparseConv3d in plain torch got kernel_size {kernel_size} and stride {stride}, "
-            "expected equal ones; use backend='spconv' for others",
-        )
-        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+        if kernel_size != stride:
+            raise ValueError(
+                f"SparseConv3d in plain torch got kernel_size {kernel_size} and stride {stride}, "
+                "expected equal ones; use backend='spconv' for others"
+            )
+        super().__init__(in_channels, out_channels, kernel_size, indice_key, bias)
 
     def forward(self, x):
         found, indices, shape = strided_map(x.indices, x.spatial_shape, self.kernel_size)
@@ -168,8 +162,7 @@ class SparseInverseConv3d(_SparseConv):
     """Undoes the SparseConv3d of the same indice_key: output at that layer's input voxels."""
 
     def __init__(self, in_channels, out_channels, kernel_size, indice_key, bias=False):
-        _require_no_bias("SparseInverseConv3d", bias)
-        super().__init__(in_channels, out_channels, kernel_size, indice_key)
+        super().__init__(in_channels, out_channels, kernel_size, indice_key, bias)
 
     def forward(self, x):
         down, indices, shape = x.maps[self.indice_key]
@@ -177,11 +170,4 @@ class SparseInverseConv3d(_SparseConv):
         return SparseTensor(features, indices, shape, x.batch_size, x.maps)
 
 
-def _require_no_bias(layer, bias):
-    message = f"{layer} in plain torch has no bias, got bias={bias}"
-    _require(not bias, f"{message}; use bias=False or backend='spconv'")
-
-
-def _require(condition, message):
-    if not condition:
-        raise ValueError(message)
+TORCH_LAYERS = (SubMConv3d, SparseConv3d, SparseInverseConv3d)

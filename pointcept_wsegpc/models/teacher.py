@@ -8,6 +8,9 @@ import functools
 import torch
 from torch import nn
 
+from ..registry import check_range
+from .checkpoint import state_differences
+
 
 class EvalOnly(nn.Module):
     """Mixin: train() is ignored. A trainer calls model.train() every epoch, and a teacher's
@@ -36,10 +39,16 @@ def ema_update(teacher: nn.Module, student: nn.Module, decay: float) -> None:
     Floating-point tensors are averaged, BatchNorm statistics too; integers are copied. decay is in
     [0, 1], and 0 copies. Raises ValueError where the two do not have the same tensors.
     """
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay is {decay}, expected 0 to 1")
+    check_range(0, 1, decay=decay)
     targets, sources, others = [], [], []
-    for target, source in _matched_state(teacher, student):
+    # keep_vars spares a detach for each of them.
+    ours, theirs = teacher.state_dict(keep_vars=True), student.state_dict(keep_vars=True)
+    if found := state_differences(ours, theirs):
+        raise ValueError(
+            f"teacher and student differ in {found}; build the teacher with build_teacher(student)"
+        )
+    for key, target in ours.items():
+        source = theirs[key]
         if target.is_floating_point():
             targets.append(target)
             sources.append(source.to(target.dtype))
@@ -57,19 +66,3 @@ def ema_update(teacher: nn.Module, student: nn.Module, decay: float) -> None:
 def copy_state(teacher: nn.Module, student: nn.Module) -> None:
     """Make the teacher's state equal to the student's; raises as ``ema_update`` does."""
     ema_update(teacher, student, decay=0)
-
-
-def _matched_state(teacher, student):
-    """Pairs of tensors of the same name; ``keep_vars`` spares a detach for each of them."""
-    ours, theirs = teacher.state_dict(keep_vars=True), student.state_dict(keep_vars=True)
-    different = [
-        k
-        for k in {**ours, **theirs}
-        if k not in ours or k not in theirs or ours[k].shape != theirs[k].shape
-    ]
-    if different:
-        raise ValueError(
-            f"teacher and student differ in {len(different)} of {len({**ours, **theirs})} tensors, "
-            f"first {different[0]!r}; build the teacher with build_teacher(student)"
-        )
-    return [(ours[k], theirs[k]) for k in ours]

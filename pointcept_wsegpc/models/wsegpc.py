@@ -6,9 +6,6 @@ keys of a batch.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import torch
 from pointcept.models.builder import MODELS
 from torch import nn
@@ -18,6 +15,7 @@ from ..losses.cross_entropy import labeled_cross_entropy
 from ..losses.distributed import world_size
 from ..losses.ragged import scene_index
 from ..losses.tags import tag_softmax
+from ..registry import check_choice, check_range
 from ..renames import MODEL_KEYS, refuses_old
 from . import guidance
 from .batch_index import BatchIndex, cloud, view_stacks
@@ -114,11 +112,11 @@ class WSegPC(nn.Module):
             "rpc_3d": rpc_3d_weight,
             "rpc_2d": rpc_2d_weight,
         }
-        check_ranges(0, **{f"{term}_weight": weight for term, weight in self.weights.items()})
-        check_ranges(0, min_pairs_per_view=min_pairs_per_view)
-        check_ranges(1, max_pairs=max_pairs, max_pairs_per_view=max_pairs_per_view)
-        check_ranges(1e-3, guidance_temperature=guidance_temperature)
-        check_ranges(0, 1, rpc_threshold=rpc_threshold, stored_weight=stored_weight)
+        check_range(0, **{f"{term}_weight": weight for term, weight in self.weights.items()})
+        check_range(0, min_pairs_per_view=min_pairs_per_view)
+        check_range(1, max_pairs=max_pairs, max_pairs_per_view=max_pairs_per_view)
+        check_range(1e-3, guidance_temperature=guidance_temperature)
+        check_range(0, 1, rpc_threshold=rpc_threshold, stored_weight=stored_weight)
         nets = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_out_channels)
         self.student, self.teacher = nets, build_teacher(nets)
         self.guidance = {"guidance_3d": guidance_3d, "guidance_2d": guidance_2d}
@@ -171,15 +169,15 @@ class WSegPC(nn.Module):
         points, images = self.student(batch, view_stacks(batch, "image", index.view_size))
         terms = self._tag_terms(batch, points, images, index)
         terms |= self._guidance_terms(batch, points, images, index)
-        stats = {}
+        stats, consistency = {}, CONSISTENCY.get(self.consistency)
         if self.weights["rpc_3d"]:
             probs = self._point_labels(batch, index)
             given = points.logits, probs, index.point_region, self.threshold_3d
-            terms["rpc_3d"], stats["rpc_3d"] = self._consistency(*given, *index.point_voters)
+            terms["rpc_3d"], stats["rpc_3d"] = consistency(*given, *index.point_voters)
         if self.weights["rpc_2d"]:
             probs = self._pixel_labels(batch, index)
             given = stacked_rows(images.logits), probs, index.pixel_region, self.threshold_2d
-            terms["rpc_2d"], stats["rpc_2d"] = self._consistency(*given, *index.pixel_voters)
+            terms["rpc_2d"], stats["rpc_2d"] = consistency(*given, *index.pixel_voters)
         # What is added is what is logged.
         terms = {term: self._weight(term) * loss for term, loss in terms.items()}
         self.iteration += 1
@@ -200,7 +198,7 @@ class WSegPC(nn.Module):
         """Tag losses of both branches; in full supervision that of the point labels, too."""
         view_tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
         of_points = points.logits, batch["offset"], batch["point_tags"], view_tags, scene_tags
-        of_images = view_means(images.logits), batch["view_offset"], batch["image_tags"], view_tags
+        of_images = view_means(images.logits), batch["image_tags"], view_tags
         terms = {
             "cam_3d": point_tag_loss(*of_points, index),
             "cam_2d": image_tag_loss(*of_images, index),
@@ -239,26 +237,23 @@ class WSegPC(nn.Module):
             if kinds[term] != "none"
         }
 
-    def _consistency(self, *given):
-        """Eq. 2-8 on one branch: loss () and statistics."""
-        return CONSISTENCY.get(self.consistency)(*given)
-
     @torch.no_grad()
     def _point_labels(self, batch, index):
         """Probabilities (N, C) at the student's voxels, masked with the tags of their scenes."""
+        source, tags = self.label_source, batch["teacher_tags"]
         teacher = stored = None
-        if needs(self.label_source, "teacher"):
+        if needs(source, "teacher"):
             logits = self.teacher.points(cloud(batch, "teacher")).logits
-            tags = batch["teacher_tags"], batch["teacher_offset"], index.teacher_scenes
-            teacher = tag_softmax(logits, *tags)[index.teacher_row]
-        if needs(self.label_source, "stored"):
+            probs = tag_softmax(logits, tags, batch["teacher_offset"], index.teacher_scenes)
+            teacher = probs[index.teacher_row]
+        if needs(source, "stored"):
             if "stored_probs" not in batch:
                 raise ValueError(
-                    f"label_source is {self.label_source!r}, but the batch has no stored_probs; "
-                    "set stored_labels to a label store in data.train, or label_source='teacher'"
+                    f"label_source is {source!r}, but the batch has no stored_probs; set "
+                    "stored_labels to a label store in data.train, or label_source='teacher'"
                 )
-            stored = mask_stored(batch["stored_probs"], batch["teacher_tags"][index.point_scene])
-        return LABEL_SOURCES.get(self.label_source)(teacher, stored, self.stored_weight)
+            stored = mask_stored(batch["stored_probs"], tags[index.point_scene])
+        return LABEL_SOURCES.get(source)(teacher, stored, self.stored_weight)
 
     @torch.no_grad()
     def _pixel_labels(self, batch, index):
@@ -275,17 +270,3 @@ class WSegPC(nn.Module):
             view = scene_index(index.pixel_offset, len(stored))
             stored = mask_stored(stored, view_tags[view])
         return LABEL_SOURCES.get(source)(teacher, stored, self.stored_weight)
-
-
-def check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    """Raise ValueError for a value that is not among the known ones."""
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
-
-
-def check_ranges(low: float, high: float = math.inf, **values: float) -> None:
-    """Raise ValueError for a value outside low..high, ends included; NaN is outside."""
-    for name, value in values.items():
-        if not low <= value <= high:
-            expected = f"at least {low}" if high == math.inf else f"{low} to {high}"
-            raise ValueError(f"{name} is {value}; expected {expected}")

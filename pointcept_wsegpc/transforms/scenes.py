@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..registry import check_choice
+
 REACH = 0.5  # m from the bounding box in which a structure is looked for
 MIN_SHARE = 0.1  # share of the points there that its regions hold
 
@@ -38,8 +40,7 @@ def structure_regions(
             for near in (coord[:, axis] < low[axis] + reach, coord[:, axis] > high[axis] - reach)
         ],
     }
-    if role not in sides:
-        raise ValueError(f"unknown role {role!r}; expected one of {', '.join(sides)}")
+    check_choice("role", role, sides)
     found, held, total = set(), 0, 0
     for near in sides[role]:
         counts = np.bincount(region[near & (region >= 0)], minlength=1)

@@ -1,6 +1,6 @@
-"""Choice of views, features of points, and the table of links between points and pixels.
+"""Choice of views, and features of points.
 
-Shapes: N points, V views, L links, D feature channels. Pixel centers at integers.
+Shapes: N points, V views, D feature channels.
 """
 
 from __future__ import annotations
@@ -36,16 +36,3 @@ def point_features(points: Mapping[str, np.ndarray], keys: Sequence[str]) -> np.
         array = np.asarray(points[key], np.float32).reshape(len(points[key]), -1)
         columns.append(array / np.float32(127.5) - np.float32(1) if key == "color" else array)
     return np.concatenate(columns, axis=1)
-
-
-def concatenate_links(
-    links: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> dict[str, np.ndarray]:
-    """Join the (point, row, col) of V views into one table of named columns, each (L,) int64."""
-    view = np.repeat(np.arange(len(links)), [len(point) for point, _, _ in links])
-    names = ("link_point", "link_row", "link_col")
-    columns = {
-        name: np.concatenate([np.empty(0, np.int64), *(link[i] for link in links)])
-        for i, name in enumerate(names)
-    }
-    return {"link_view": view.astype(np.int64), **columns}

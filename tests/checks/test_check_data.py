@@ -16,7 +16,7 @@ from pointcept_wsegpc.checks.findings import Findings
 from pointcept_wsegpc.checks.root import Schedule, check_tags, estimate
 from pointcept_wsegpc.checks.scene import Settings, check_scene
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, scenes_by_key
+from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, split_scenes
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
 from pointcept_wsegpc.files import read_json, write_json
 from pointcept_wsegpc.visualize.overlay import draw_overlay
@@ -411,7 +411,7 @@ def test_regions_of_a_wrong_size(scene):
 
 
 def test_tags(root_copy):
-    scenes, path = scenes_by_key(root_copy), root_copy / "scene_tags.json"
+    scenes, path = split_scenes(root_copy), root_copy / "scene_tags.json"
     records = {name: check_scene(scene, SETTINGS) for name, scene in scenes.items()}
 
     def problems():

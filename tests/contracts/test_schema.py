@@ -5,12 +5,25 @@ import stat
 
 import numpy as np
 import pytest
+from errors import assert_error
 from PIL import Image
 
+from pointcept_wsegpc.captures.base import CAPTURES, Capture, find_captures
 from pointcept_wsegpc.captures.scannet.raw import NYU40_IDS, nyu40_to_scannet20
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.contracts.scene import SCENE_LAYOUT, read_points, read_region, scene_dirs
-from pointcept_wsegpc.contracts.tags import read_scene_tags, tag_vector, write_scene_tags
+from pointcept_wsegpc.contracts.scene import (
+    SCENE_LAYOUT,
+    read_points,
+    read_region,
+    scene_dirs,
+    scenes_by_key,
+)
+from pointcept_wsegpc.contracts.tags import (
+    assemble_tags,
+    read_scene_tags,
+    tag_vector,
+    write_scene_tags,
+)
 from pointcept_wsegpc.contracts.views import (
     Views,
     read_view_image,
@@ -95,6 +108,31 @@ def test_scene_dirs(tmp_path):
         scene_dirs(tmp_path / "x" / "..", ["test"])
     for part in (str(tmp_path), "test", SCENE_LAYOUT, "wsegpc prepare scannet"):
         assert part in str(error.value)
+
+
+def test_scenes_of_two_splits_that_share_a_key_are_refused(tmp_path):
+    scenes = [make_scene(tmp_path, "train", "08/a"), make_scene(tmp_path, "val", "a")]
+    assert scenes_by_key(scenes, tmp_path) == {"08/a": scenes[0], "a": scenes[1]}
+    for scene in (*scenes, make_scene(tmp_path, "val", "08/a")):
+        write_json(scene / "manifest.json", {"tags": []})
+    with assert_error(ValueError, tmp_path / "train/08/a", tmp_path / "val/08/a", "rename"):
+        assemble_tags(tmp_path)
+    assert not (tmp_path / "scene_tags.json").exists()
+    with assert_error(ValueError, "'08/a'"):
+        scenes_by_key(scene_dirs(tmp_path), tmp_path)
+
+
+def test_captures_that_would_share_a_key_are_refused(tmp_path, monkeypatch):
+    """Before any of them is prepared."""
+
+    class Twins(Capture):
+        @classmethod
+        def find(cls, raw, root, settings):
+            return [cls("a", split, root) for split in ("train", "val")]
+
+    monkeypatch.setattr(CAPTURES, "_entries", {"twins": (Twins, {})})
+    with assert_error(ValueError, "out/train/a", "out/val/a", "rename"):
+        find_captures("twins", tmp_path / "raw", tmp_path / "out")
 
 
 def test_points(tmp_path):

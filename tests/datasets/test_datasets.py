@@ -647,7 +647,7 @@ def test_a_data_root_with_an_error_is_refused(root_copy, spoil, kind, found):
     spoil(root_copy)
     with assert_error(kind, *found):
         dataset(root_copy)[0]
-    with assert_error(ValueError, "'test'", "'train' or 'eval'"):
+    with assert_error(ValueError, "'test'", "train, eval"):
         dataset(root_copy, mode="test")
 
 

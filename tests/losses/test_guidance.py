@@ -53,13 +53,6 @@ def test_gradient_reaches_the_source_only(loss, slow, target):
 
 
 @every_loss
-def test_one_pair(loss, slow, target):
-    source = draw(1, 5, 1)
-    result = loss(source, target[:1])
-    assert result.item() == pytest.approx(slow(source, target[:1]), abs=1e-12)
-
-
-@every_loss
 def test_no_pair_is_a_connected_zero(loss, slow, target):
     features = torch.randn(4, 5, requires_grad=True)
     result = loss(features[:0], target[:0].float())

@@ -19,7 +19,7 @@ def losses(samples, logits, view_scores):
     tags, scene_tags = batch["view_tags"], batch["teacher_tags"]
     return (
         point_tag_loss(logits, batch["offset"], batch["point_tags"], tags, scene_tags, index),
-        image_tag_loss(view_scores, batch["view_offset"], batch["image_tags"], tags, index),
+        image_tag_loss(view_scores, batch["image_tags"], tags, index),
     )
 
 

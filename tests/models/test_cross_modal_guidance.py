@@ -96,8 +96,7 @@ def test_only_the_branch_that_learns_gets_a_gradient(samples, kind):
         assert not any(p.grad.any() for p in teacher)
 
 
-@pytest.mark.parametrize("kind_2d", KINDS)
-@pytest.mark.parametrize("kind_3d", KINDS)
+@pytest.mark.parametrize(("kind_3d", "kind_2d"), [*zip(KINDS, KINDS, strict=True), ("none", "cam")])
 def test_without_any_visible_pixel_every_parameter_is_touched(samples, kind_3d, kind_2d):
     model = make_model(guidance_3d=kind_3d, guidance_2d=kind_2d)
     empty = {key: torch.zeros(0, dtype=torch.int64) for key in LINKS}
@@ -111,7 +110,7 @@ def test_without_any_visible_pixel_every_parameter_is_touched(samples, kind_3d, 
                 assert parameter.grad is not None and parameter.grad.isfinite().all(), name
     with torch.no_grad():
         result = model(collate_fn(blind))
-    assert result["guidance_3d"] == result["guidance_2d"] == 0
+    assert result["guidance_2d"] == result.get("guidance_3d", 0) == 0
 
 
 @pytest.mark.parametrize("kind", ("none", *KINDS))

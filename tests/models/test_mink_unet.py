@@ -144,16 +144,10 @@ def in_order(tensor):
 
 
 LAYERS = {
-    "submanifold 3": lambda s: [s.SubMConv3d(4, 6, 3, bias=False, indice_key="a")],
-    "submanifold 5": lambda s: [s.SubMConv3d(4, 6, 5, bias=False, indice_key="a")],
+    "submanifold": lambda s: [s.SubMConv3d(4, 6, 5, bias=False, indice_key="a")],
     "two of one key": lambda s: [
         s.SubMConv3d(4, 5, 3, bias=False, indice_key="a"),
         s.SubMConv3d(5, 6, 3, bias=False, indice_key="a"),
-    ],
-    "strided": lambda s: [s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a")],
-    "strided and back": lambda s: [
-        s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a"),
-        s.SparseInverseConv3d(6, 5, 2, bias=False, indice_key="a"),
     ],
     "two levels and back": lambda s: [
         s.SparseConv3d(4, 6, 2, stride=2, bias=False, indice_key="a"),
@@ -166,7 +160,7 @@ LAYERS = {
 
 
 @needs_spconv
-@pytest.mark.parametrize("count", [1, 60, 1024])
+@pytest.mark.parametrize("count", [1, 60])
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_agrees_with_spconv(name, count):
     """Forward and both gradients, in float64, from one voxel to all of them."""
@@ -286,12 +280,13 @@ def test_every_parameter_gets_a_gradient(backend):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_architectures(arch):
     planes, layers = ARCHITECTURES[arch]
-    model = MODELS.build({"type": "WSegPCMinkUNet", "arch": arch})
+    with torch.device("meta"):
+        model = MODELS.build({"type": "WSegPCMinkUNet", "arch": arch})
+        assert MinkUNet(arch=arch, num_classes=20).out_channels == 20
     assert model.out_channels == planes[-1]
-    assert MinkUNet(arch=arch, num_classes=20).out_channels == 20
-    blocks = [len(level) for level in (*model.encoder, *model.decoder)]
-    assert blocks == list(layers)
-    assert model(cloud((40,))).shape == (40, planes[-1])
+    levels = (*model.encoder, *model.decoder)
+    assert [len(level) for level in levels] == list(layers)
+    assert [level[-1].second.norm.num_features for level in levels] == list(planes)
 
 
 def test_initial_scale_follows_the_fan_out():

@@ -113,9 +113,3 @@ def test_no_pairs_give_a_graph_connected_empty_result():
     assert out.shape == (0, 5)
     out.sum().backward()
     assert (features.grad == 0).all()
-
-
-def test_half_precision_is_kept():
-    features = torch.randn(1, 5, 2, 2).bfloat16()
-    one = torch.ones(1, dtype=torch.long)
-    assert sample_pixel_features(features, one - 1, one, one, (16, 16)).dtype == torch.bfloat16

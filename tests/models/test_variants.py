@@ -17,7 +17,7 @@ CAM = {"guidance_3d": "none", "guidance_2d": "none", "rpc_3d_weight": 0, "rpc_2d
 CMG = {"rpc_3d_weight": 0, "rpc_2d_weight": 0}
 RPC = {"guidance_3d": "none", "guidance_2d": "none"}
 ENCODER = small.model_config()["image_encoder"]
-ARCHS = ("14A", "18A", "34C")
+ARCHS = ("14A", "18C")
 RESNETS = ("resnet34", "resnet50")
 SLIM = {"planes": (8,) * 8, "stem_kernel_size": 3, "backend": "torch"}
 MINK_UNET = {"type": "WSegPCMinkUNet", **SLIM}
@@ -28,6 +28,7 @@ VARIANTS = {
     **{
         f"guidance {a}/{b}": ({**CMG, "guidance_3d": a, "guidance_2d": b}, {})
         for a, b in itertools.product(KINDS, KINDS)
+        if "none" in (a, b) or a == b
     },
     **{
         f"{form}, {name}": ({**RPC, **weights, "consistency": form}, {})
@@ -87,7 +88,7 @@ def sharpen(network):
     """Random networks are sure of nothing: without this every threshold would keep nothing."""
     with torch.no_grad():
         network.point_head.weight *= 20
-        network.image_head.weight *= 400
+        network.image_head.weight *= 100
 
 
 @pytest.fixture(scope="module")

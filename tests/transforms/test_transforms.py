@@ -8,7 +8,7 @@ from pointcept.datasets.transform import TRANSFORMS
 from pointcept_wsegpc.transforms.images import LUMA, jitter_image, jitter_matrix, sample_jitter
 from pointcept_wsegpc.transforms.registered import HueSaturation
 from pointcept_wsegpc.transforms.scenes import remove_structure, scatter_scenes, structure_regions
-from pointcept_wsegpc.transforms.views import concatenate_links, point_features, sample_views
+from pointcept_wsegpc.transforms.views import point_features, sample_views
 
 # ------------------------------------------------------------------------------- views
 
@@ -47,24 +47,6 @@ def test_point_features():
     np.testing.assert_array_equal(feat, [[-1, 0, 1, 0, -1, 0.5]])
     feat = point_features(points, ("strength", "normal"))
     np.testing.assert_array_equal(feat, [[np.float16(0.3), 0, -1, 0.5]])
-
-
-def test_links_of_no_view_and_of_empty_views():
-    none = np.empty(0, np.int64)
-    for links in ([], [(none, none, none)] * 3):
-        table = concatenate_links(links)
-        assert sorted(table) == ["link_col", "link_point", "link_row", "link_view"]
-        assert all(column.shape == (0,) and column.dtype == np.int64 for column in table.values())
-
-
-def test_links_keep_their_columns_together():
-    first = (np.array([4, 5]), np.array([0, 1]), np.array([2, 3]))
-    empty, last = (np.empty(0, np.int64),) * 3, (np.array([4]), np.array([9]), np.array([8]))
-    table = concatenate_links([first, empty, last])
-    assert table["link_view"].tolist() == [0, 0, 2]
-    assert table["link_point"].tolist() == [4, 5, 4]
-    assert table["link_row"].tolist() == [0, 1, 9]
-    assert table["link_col"].tolist() == [2, 3, 8]
 
 
 # ------------------------------------------------------------------------------ color
@@ -293,7 +275,7 @@ def test_what_would_leave_nothing_stays():
 
 
 def test_an_unknown_role_is_an_error():
-    with pytest.raises(ValueError, match="unknown role 'door'; expected one of"):
+    with pytest.raises(ValueError, match="role is 'door'; expected one of"):
         structure_regions(*room(), "door")
 
 

@@ -1,9 +1,8 @@
-"""`wsegpc quickstart`: the main job on synthetic scans, from raw scans to a trained network."""
+"""`wsegpc quickstart`: the main job on synthetic scans, from raw scans to trained networks."""
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from .. import host
-from ..jobs.process import interrupt_at_sigterm, num_cores, run
+from ..jobs.process import interrupt_at_sigterm, num_cores, run, run_together
 from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
 from . import configs
 from . import quickstart_report as report
@@ -28,59 +27,75 @@ from .trainings import (
 )
 
 CONFIGS = "quickstart"  # folder of the configs
-CAM, CMG, RPC, STAGE_TWO = "wsegpc-cam", "wsegpc-cmg", "wsegpc-cmg-rpc", "stage2-minkunet"
+STAGE_TWO = "stage2-minkunet"
+ROOMS = 4  # of a split, in its figure
 
 EXAMPLES = """
 tools/quickstart.sh                       # makes .venv and runs this
-wsegpc quickstart --with-baseline         # also trains on the tags alone, equally long
 wsegpc quickstart --seed 1                # into exp/quickstart-seed1
+wsegpc quickstart --method-only           # without the baseline
 """
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Sizes, places and the command of each step. Sizes are WxH pixels.
+class Arm:
+    """Stage one in two parts, the second from the weights of the first, and stage two after it."""
 
-    `overrides` are configuration keys that every training gets.
+    name: str
+    folder: Path
+    first: str
+    second: str
+
+    def training(self, config: str) -> Path:
+        """Experiment folder of a config."""
+        return self.folder / config
+
+    @property
+    def pseudo_labels(self) -> Path:
+        return self.training(self.second) / "pseudo_labels"
+
+    def labels(self, stage: int, split: str) -> Path:
+        """Store of what a stage says of a split; stage one has no tags there."""
+        return self.folder / f"stage{stage}-{split}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, places and the command of each step.
+
+    scans: options of `wsegpc synthesize`. view_size: WxH pixels. overrides: configuration keys that
+    every training gets.
     """
 
-    raw: Path = Path("data/synthetic_raw")
-    data: Path = Path("data/synthetic")
+    raw: Path = Path("data/quickstart_raw")
+    data: Path = Path("data/quickstart")
     out: Path = Path("exp/quickstart")
     seed: int = 0  # of the trainings; the scans are always the same
-    baseline: bool = False
-    train_scenes: int = 24
-    val_scenes: int = 8
-    points: int = 30_000
-    frames: int = 40
-    color_size: str = "216x162"
-    depth_size: str = "160x120"
-    stride: int = 2
+    method_only: bool = False
+    train_scenes: int = 64
+    val_scenes: int = 16
+    scans: dict = field(default_factory=lambda: {"edition": "small"})
     view_size: str = "64x48"
     overrides: dict = field(default_factory=dict)
 
-    def folder(self, name: str) -> Path:
-        """Experiment folder of a configuration."""
-        return self.out / name
-
-    def checkpoint(self, name: str) -> Path:
-        return last_checkpoint(self.folder(name))
-
-    def pseudo_labels(self, name: str) -> Path:
-        return self.folder(name) / "pseudo_labels"
+    @property
+    def arms(self) -> list[Arm]:
+        """What is compared, the method last."""
+        baseline = Arm("baseline", self.out / "baseline", "wsegpc-cam", "wsegpc-cam-continued")
+        method = Arm("method", self.out / "method", "wsegpc-cmg", "wsegpc-cmg-rpc")
+        return [method] if self.method_only else [baseline, method]
 
     @property
     def figures(self) -> Path:
         return self.out / "figures"
 
     def make_scans(self) -> list[str]:
-        counts = {"num_train": self.train_scenes, "num_val": self.val_scenes, "frames": self.frames}
-        sizes = {"color_size": self.color_size, "depth_size": self.depth_size}
-        return wsegpc("synthesize", out=relative(self.raw), points=self.points, **counts, **sizes)
+        counts = {"num_train": self.train_scenes, "num_val": self.val_scenes}
+        return wsegpc("synthesize", out=relative(self.raw), **counts, **self.scans)
 
     def prepare(self) -> list[str]:
         places = ["--raw", relative(self.raw), "--out", relative(self.data)]
-        sizes = ["--stride", str(self.stride), "--size", self.view_size]
+        sizes = ["--stride", "1", "--size", self.view_size]
         return [*wsegpc("prepare"), "scannet", *places, *sizes, "--split", "train", "val"]
 
     def options(self, **options) -> list[str]:
@@ -97,30 +112,25 @@ class Plan:
         cfg.merge_from_dict(self.overrides)
         return cfg
 
-    def baseline_length(self) -> dict[str, int]:
-        """Epochs of the tags-only baseline: as many as both parts of stage one together."""
-        parts = [self.config(name) for name in (CMG, RPC)]
-        epoch = sum(cfg.epoch for cfg in parts)
-        return {"epoch": epoch, "eval_epoch": math.gcd(epoch, sum(c.eval_epoch for c in parts))}
-
 
 @subcommand("quickstart", EXAMPLES)
 @click.option("--seed", default=0, help="Of the trainings.")
-@click.option("--with-baseline", is_flag=True, help="Also train on the tags alone, equally long.")
+@click.option("--method-only", is_flag=True, help="Without the baseline beside it.")
 @click.option("--out", type=PATH, help="Folder of the results; default exp/quickstart[-seedN].")
-def command(seed, with_baseline, out):
-    """Run the whole path on synthetic rooms: raw scans and tags in, a trained network out.
+def command(seed, method_only, out):
+    """Run the whole path on synthetic rooms: raw scans and tags in, trained networks out.
 
-    Scans and prepared scenes go to data/ in the current folder. Run it again to continue where it
-    stopped; what is finished is reused.
+    The method is trained beside a baseline that has the tags alone, each on one core and equally
+    long. Scans and prepared scenes go to data/ in the current folder. Run it again to continue
+    where it stopped; what is finished is reused.
     """
     interrupt_at_sigterm()
-    run_plan(make_plan(seed, with_baseline, out))
+    run_plan(make_plan(seed, method_only, out))
 
 
-def make_plan(seed: int = 0, baseline: bool = False, out: Path | None = None) -> Plan:
+def make_plan(seed: int = 0, method_only: bool = False, out: Path | None = None) -> Plan:
     out = out or Plan.out.with_name("quickstart" + (f"-seed{seed}" if seed else ""))
-    return Plan(seed=seed, baseline=baseline, out=out)
+    return Plan(seed=seed, method_only=method_only, out=out)
 
 
 def run_plan(plan: Plan, say: Callable[[str], None] = click.echo) -> None:
@@ -128,29 +138,28 @@ def run_plan(plan: Plan, say: Callable[[str], None] = click.echo) -> None:
     for path in (plan.data, plan.out):
         option_value(relative(path))
     host.ensure_pointcept(quiet=True)
-    trainings = (CMG, RPC, STAGE_TWO, CAM)
-    logs = ("synthesize", "prepare", "regions", "export-labels", "predict", *trainings)
-    written = ("steps.json", "figures", "stage1-val", "stage2-train", "stage2-val", *trainings)
-    claim(plan.out, "quickstart", [*written, *(f"{name}.log" for name in logs)])
+    logs = [f"{name}.log" for name in ("synthesize", "prepare", "regions")]
+    written = [*(arm.name for arm in plan.arms), "figures", "steps.json", *logs]
+    claim(plan.out, "quickstart", written)
     with exclusive(plan.out / ".lock") as lock:
-        steps = Steps(plan.out / "steps.json", 8 if plan.baseline else 7, say)
+        steps = Steps(plan.out / "steps.json", 4, say)
         child = functools.partial(run_child, plan, steps, lock)
         with exclusive(plan.data.with_name(f".{plan.data.name}.lock"), patience=600):  # other seeds
             child("make scans in ScanNet's raw format", plan.make_scans(), plan.raw)
             child("prepare points, views, labels, tags", plan.prepare(), plan.data)
             regions = [*wsegpc("regions"), relative(plan.data)]
             child("partition into regions", regions, plan.data)
-        step = functools.partial(train, plan, steps, lock)
-        step("train stage one: CMG", CMG)
-        first = {"weight": plan.checkpoint(CMG), "seed": continued_seed(plan.seed)}
-        step("train stage one: CMG + RPC, export labels", RPC, **first)
-        store = plan.pseudo_labels(RPC)
-        step("train stage two on the labels", STAGE_TWO, **{"data.train.store": store})
-        draw = functools.partial(label_and_draw, plan, lock)
-        steps.run("label all scenes, draw figures", plan.figures.name, plan.figures, draw)
-        if plan.baseline:
-            step("train the baseline: CAM, export labels", CAM, **plan.baseline_length())
-        for line in closing_report(plan, steps):
+        branches = {arm: steps.branch(arm.folder / "steps.json", 4) for arm in plan.arms}
+        run_together(
+            {
+                arm.name: functools.partial(run_arm, plan, arm, branch, lock)
+                for arm, branch in branches.items()
+            }
+        )
+        keys = [branch.key for branch in branches.values()]
+        steps.run("draw figures", keys, plan.figures, lambda _: draw(plan))
+        minutes = {arm.name: branch.seconds() for arm, branch in branches.items()}
+        for line in report.closing(plan, steps.seconds(), minutes):
             say(line)
 
 
@@ -164,61 +173,46 @@ def run_child(
     steps.run(name, arguments, output, lambda _: run(parallel, log, 1, keep_open=(lock,)))
 
 
-def train(plan: Plan, steps: Steps, lock: int, title: str, name: str, **options) -> None:
+def run_arm(plan: Plan, arm: Arm, steps: Steps, lock: int, run: Callable[..., None]) -> None:
+    """Train both stages of an arm, on one thread, and label the scenes with them."""
+    start = functools.partial(run, threads=1, keep_open=(lock,))
+    step = functools.partial(train, plan, arm, steps, start)
+    step("stage one, first part", arm.first)
+    weight = last_checkpoint(arm.training(arm.first))
+    second = {"weight": weight, "seed": continued_seed(plan.seed)}
+    step("stage one, second part, labels", arm.second, **second)
+    step("stage two on the labels", STAGE_TWO, **{"data.train.store": arm.pseudo_labels})
+    steps.run(
+        f"{arm.name}: label all scenes",
+        "",
+        arm.labels(2, "val"),
+        lambda _: label_scenes(arm, start),
+    )
+
+
+def train(plan: Plan, arm: Arm, steps: Steps, run, title: str, name: str, **options) -> None:
     """A step that trains a config; options are configuration keys."""
     config, pairs = f"{CONFIGS}/{name}", plan.options(**options)
-    settings = plan.config(name).to_dict()
-    run_training(steps, lock, title, config, plan.folder(name), pairs, settings)
+    settings, title = plan.config(name).to_dict(), f"{arm.name}: {title} ({name})"
+    run_training(steps, run, title, config, arm.training(name), pairs, settings)
 
 
-def label_and_draw(plan: Plan, lock: int, resume: bool) -> None:
-    export = export_labels(plan.folder(RPC), "val", plan.out / "stage1-val")
-    run(export, plan.out / "export-labels.log", num_cores(), keep_open=(lock,))
+def label_scenes(arm: Arm, run: Callable[..., None]) -> None:
+    """Labels of unseen scenes by both stages, and of the training scenes by stage two."""
+    commands = [export_labels(arm.training(arm.second), "val", arm.labels(1, "val"))]
     for split in ("train", "val"):
-        predict = predict_labels(plan.folder(STAGE_TWO), split, plan.out / f"stage2-{split}")
-        run(predict, plan.out / "predict.log", num_cores(), keep_open=(lock,))
-    columns = {
-        "train": {"pseudo-labels": plan.pseudo_labels(RPC), "stage two": plan.out / "stage2-train"},
-        "val": {
-            "stage one, no tags": plan.out / "stage1-val",
-            "stage two": plan.out / "stage2-val",
-        },
-    }
-    for split, labels in columns.items():
-        report.draw_figures(plan.data, split, labels, plan.figures, with_tags=split == "train")
+        commands.append(predict_labels(arm.training(STAGE_TWO), split, arm.labels(2, split)))
+    for command in commands:
+        run(command, arm.folder / "label.log")
 
 
-def closing_report(plan: Plan, steps: Steps) -> list[str]:
-    stores = {"CMG": plan.pseudo_labels(CMG), "CMG + RPC": plan.pseudo_labels(RPC)}
-    if plan.baseline:
-        stores["CAM, equally long"] = plan.pseudo_labels(CAM)
-    unseen = {"stage two": plan.out / "stage2-val", "stage one": plan.out / "stage1-val"}
-    places = {
-        "raw scans": plan.raw,
-        "prepared scenes, regions, tags": plan.data,
-        "pseudo-labels": plan.pseudo_labels(RPC),
-        "stage-one checkpoint": plan.checkpoint(RPC),
-        "stage-two checkpoint": plan.checkpoint(STAGE_TWO),
-        "stage-two predictions": plan.out / "stage2-val",
-        "logs": plan.out,
-        "figures, one per two scenes": plan.figures,
-    }
-    seconds = steps.seconds()
-    return [
-        "",
-        "mIoU and coverage in %; the mean is over the classes that occur",
-        *report.pseudo_label_table(stores),
-        *report.table(
-            f"Labels of {plan.val_scenes} validation scenes, no tags",
-            ["3D"],
-            {title: [100 * report.store_miou(store)] for title, store in unseen.items()},
-        ),
-        *report.table(
-            "Minutes",
-            [],
-            {k: [v / 60] for k, v in {**seconds, "together": sum(seconds.values())}.items()},
-        ),
-        f"Engine: {host.ensure_pointcept(quiet=True)}; seed {plan.seed}; {num_cores()} cores",
-        "Written",
-        *(f"  {title:<{report.WIDTH - 2}}  {path.absolute()}" for title, path in places.items()),
-    ]
+def draw(plan: Plan) -> None:
+    """A figure per split: ground truth, the labels of each arm, and of the stage two on them."""
+    for split in ("train", "val"):
+        first = {
+            arm.name: arm.pseudo_labels if split == "train" else arm.labels(1, split)
+            for arm in plan.arms
+        }
+        second = {f"{arm.name}, stage two": arm.labels(2, split) for arm in plan.arms}
+        file = plan.figures / f"{split}.png"
+        report.draw_figure(plan.data, split, {**first, **second}, file, ROOMS)

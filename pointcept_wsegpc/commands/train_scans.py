@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,11 +58,12 @@ def run_all(root: Path, out: Path, seed: int, workers: int, options: Sequence[st
             root / "train",
             lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
         )
+        start = functools.partial(run, threads=num_cores(), keep_open=(lock,))
         read = [(root / name).read_text(encoding="utf-8") for name in (TAGS_FILE, CLASSES_FILE)]
         first = {"seed": seed}
         second = {"seed": continued_seed(seed), "weight": last_checkpoint(out / CMG)}
         for name, own in ((CMG, first), (RPC, second)):
             pairs, config = [*options, *option_pairs(own)], f"{CONFIGS}/{name}"
             where = {DATA_ROOT: str(root)}
-            run_training(steps, lock, f"train {name}", config, out / name, pairs, read, **where)
+            run_training(steps, start, f"train {name}", config, out / name, pairs, read, **where)
         click.echo(f"pseudo-labels: {out / RPC / 'pseudo_labels'}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..jobs.process import num_cores, run
 from ..jobs.steps import Steps, last_checkpoint
 from .output import remove_training
 
@@ -43,7 +42,7 @@ def option_pairs(options: Mapping[str, object]) -> list[str]:
 
 def run_training(
     steps: Steps,
-    lock: int,
+    run: Callable[..., None],
     title: str,
     config: str,
     folder: Path,
@@ -53,17 +52,15 @@ def run_training(
 ) -> None:
     """A step that trains a config into its folder; an interrupted one goes on.
 
-    options: KEY=VALUE; settings: whatever else the result depends on. Its log lies beside the
-    folder.
+    run: jobs.process.run with its threads. options: KEY=VALUE; settings: whatever else the result
+    depends on. The log lies beside the folder.
     """
-
     options = [*options, *option_pairs({"save_path": folder})]
 
     def action(resume):
         more = option_pairs(resume_options(folder, resume))
         command = [*wsegpc("train", config_file=config), "--options", *options, *more]
-        log = folder.with_name(f"{folder.name}.log")
-        run(command, log, num_cores(), keep_open=(lock,), **environment)
+        run(command, folder.with_name(f"{folder.name}.log"), **environment)
 
     steps.run(title, (config, options, settings), last_checkpoint(folder), action)
 

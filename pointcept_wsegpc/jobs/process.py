@@ -7,6 +7,7 @@ in its environment, rewritten at every step.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from ..files import write_json
@@ -91,6 +93,40 @@ def run(
         reports.unlink(missing_ok=True)
     if status:
         raise StepFailed(f"{last or f'{command[1]} ended with status {status}'} (log: {log})")
+
+
+def run_together(tasks: Mapping[str, Callable[[Callable], None]]) -> None:
+    """Call every task in a thread of its own, with a `run` for its children.
+
+    Their progress is shown on one line, under the names of the tasks. If a task fails, or this
+    process is interrupted, the children of the others are ended.
+    """
+    children, texts, line, stopped = [], {}, ProgressLine(), threading.Event()
+
+    def started(child: subprocess.Popen) -> None:
+        children.append(child)
+        if stopped.is_set():
+            end(child)
+
+    def show(name: str, text: str) -> None:
+        texts[name] = f"{name}: {text}"
+        line.show(" | ".join(list(texts.values())))
+
+    def call(name: str, task: Callable) -> None:
+        try:
+            task(functools.partial(run, show=functools.partial(show, name), started=started))
+        finally:
+            texts.pop(name, None)
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        futures = [pool.submit(call, name, task) for name, task in tasks.items()]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        finally:
+            stopped.set()
+            for child in list(children):
+                end(child)
 
 
 def report_progress(

@@ -31,7 +31,13 @@ class Steps:
         self.records = read_json(file) if file.is_file() else {}
         self.names: list[str] = []
         self.start = time.monotonic()
-        self._key = ""
+        self.key = ""  # of all that the last step depended on
+
+    def branch(self, file: Path, total: int) -> Steps:
+        """Steps that depend on these, recorded in a file of their own: to run beside others."""
+        branch = Steps(file, total, self.say)
+        branch.start, branch.key = self.start, self.key
+        return branch
 
     def run(self, name: str, settings, output: Path, action: Callable[[bool], None]) -> None:
         """Call `action(resume)`; resume: an earlier attempt with the same settings was cut short.
@@ -40,9 +46,9 @@ class Steps:
         if `output` is gone.
         """
         self.names.append(name)
-        self._key = hashlib.sha256(f"{self._key}{name}{settings!r}".encode()).hexdigest()[:16]
+        self.key = hashlib.sha256(f"{self.key}{name}{settings!r}".encode()).hexdigest()[:16]
         record = self.records.get(name, {})
-        same = record.get("key") == self._key and (output.exists() or not record["finished"])
+        same = record.get("key") == self.key and (output.exists() or not record["finished"])
         if same and record["finished"]:
             self.announce(name, f"reused (took {record['seconds'] / 60:.1f} min)")
             return
@@ -68,7 +74,7 @@ class Steps:
         self.say(f"[{clock}] {len(self.names)}/{self.total} {name}{remark}")
 
     def _record(self, name: str, seconds: float, finished: bool) -> None:
-        self.records[name] = {"key": self._key, "seconds": seconds, "finished": finished}
+        self.records[name] = {"key": self.key, "seconds": seconds, "finished": finished}
         write_json(self.file, self.records)
 
 

@@ -3,8 +3,8 @@
 A version is a seed, counts and settings, at two sizes, with a checksum of what comes out of them
 (benchmark_check.py). Its rooms are crowded ones (rooms/difficulty.py): furniture touches, things
 lie flat on walls, paint deceives, and the scan has noise and holes, so that regions leak across
-objects. They share no seed with the plain rooms of the quickstart. A change of the generator that
-changes them is a new version.
+objects. The quickstart trains on those of the small size. A change of the generator that changes
+them is a new version.
 """
 
 from __future__ import annotations

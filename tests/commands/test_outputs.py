@@ -14,7 +14,7 @@ from small import dataset_config, model_config
 from stores import SCANNET20, write_store
 
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.commands import COMMANDS, quickstart, train_scans, trainings
+from pointcept_wsegpc.commands import COMMANDS, quickstart, train_scans
 from pointcept_wsegpc.commands.configs import find_config
 from pointcept_wsegpc.commands.output import claim, remove_training
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs
@@ -108,7 +108,7 @@ def _no_children():
         raise StepFailed("no child processes here")
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (quickstart, train_scans, trainings):
+        for module in (quickstart, train_scans):
             patch.setattr(module, "run", fail)
         yield
 
@@ -126,7 +126,7 @@ OWN = {
     "prepare": ["classes.json", "scene_tags.json", "train/kitchen/coord.npy"],
     "train": ["config.py", "model/model_last.pth"],
     "train-scans": ["wsegpc-cmg/config.py", "regions.log", "steps.json"],
-    "quickstart": ["wsegpc-cmg/config.py"],
+    "quickstart": ["method/wsegpc-cmg/config.py"],
 }
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from cli import refused
 
-from pointcept_wsegpc.commands import quickstart, trainings
+from pointcept_wsegpc.commands import quickstart
 from pointcept_wsegpc.commands.quickstart import Plan, make_plan, run_plan, train
 from pointcept_wsegpc.commands.trainings import relative
-from pointcept_wsegpc.jobs.steps import Steps, continued_seed
+from pointcept_wsegpc.jobs import process
+from pointcept_wsegpc.jobs.steps import Steps, continued_seed, last_checkpoint
 
 # ------------------------------------------------------------------------------------- steps
 
@@ -24,9 +25,10 @@ def new_steps(tmp_path):
     return make
 
 
-def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_path, monkeypatch):
+def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_path):
     plan, commands = Plan(out=tmp_path), []
-    last = plan.checkpoint("wsegpc-cmg")
+    arm = plan.arms[-1]
+    last = last_checkpoint(arm.training("wsegpc-cmg"))
 
     def run_until_the_first_checkpoint(command, *_, **__):
         commands.append(command[command.index("--options") + 1 :])
@@ -34,48 +36,87 @@ def test_interrupted_training_goes_on_from_its_last_checkpoint(new_steps, tmp_pa
         last.touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainings, "run", run_until_the_first_checkpoint)
     for learning_rate in (0.1, 0.1, 0.2):  # the third is another training: it starts over
         options = {"optimizer.lr": learning_rate, "weight": tmp_path / "first.pth"}
+        run, steps = run_until_the_first_checkpoint, new_steps()
         with pytest.raises(KeyboardInterrupt):
-            train(plan, new_steps(), 0, "train", "wsegpc-cmg", **options)
+            train(plan, arm, steps, run, "train", "wsegpc-cmg", **options)
     assert ["resume=True" in command for command in commands] == [False, True, False]
     weights = [[word for word in command if word.startswith("weight=")] for command in commands]
     first, checkpoint = f"weight={relative(tmp_path / 'first.pth')}", f"weight={relative(last)}"
     assert weights == [[first], [first, checkpoint], [first]]  # the last one counts
 
 
-def test_second_part_has_another_seed_than_the_first(tmp_path, monkeypatch):
-    """Both count epochs from 0, and a sample is a function of (seed, epoch, index)."""
-    seeds = []
-    plan = Plan(data=tmp_path / "data", out=tmp_path / "out", seed=3)
+@pytest.fixture
+def trainings(tmp_path, monkeypatch):
+    """trainings(plan): {arm: [(config, {key: value})]} of what it would train."""
 
-    def note(command, *_, **__):
-        if command[3] == "train":
-            name = Path(command[command.index("--config-file") + 1]).stem
-            seeds.extend((name, int(word[5:])) for word in command if word.startswith("seed="))
+    def of(plan):
+        found = {}
 
-    for module in (quickstart, trainings):
-        monkeypatch.setattr(module, "run", note)
-    monkeypatch.setattr(quickstart, "label_and_draw", lambda *_: None)
-    monkeypatch.setattr(quickstart, "closing_report", lambda *_: [])
-    run_plan(plan, lambda _: None)
-    seeds = dict(seeds)
-    assert seeds["wsegpc-cmg"] == 3 == seeds["stage2-minkunet"]
-    assert seeds["wsegpc-cmg-rpc"] == continued_seed(3) > 2**16
+        def note(command, *_, threads=0, **__):
+            if command[3] == "train":
+                config = Path(command[command.index("--config-file") + 1]).name
+                pairs = command[command.index("--options") + 1 :]
+                options = dict(pair.split("=", 1) for pair in pairs)
+                arm = Path(options["save_path"]).parent.name
+                found.setdefault(arm, []).append((config, options))
+                assert threads == 1  # sums then come out the same, whatever runs beside it
+
+        for module in (quickstart, process):
+            monkeypatch.setattr(module, "run", note)
+        monkeypatch.setattr(quickstart, "draw", lambda *_: None)
+        monkeypatch.setattr(quickstart.report, "closing", lambda *_: [])
+        run_plan(plan, lambda _: None)
+        return found
+
+    return of
+
+
+def test_arms_train_on_the_same_terms(trainings, tmp_path):
+    """Seeds and lengths, rates and networks: all but what the method adds, and whose labels."""
+    found = trainings(Plan(data=tmp_path / "data", out=tmp_path / "out", seed=3))
+    assert set(found) == {"baseline", "method"}
+    own = {"save_path", "weight", "data.train.store"}
+    added = {f"{kind}_{end}" for kind in ("guidance", "rpc") for end in ("3d", "2d")}
+    added |= {"guidance_warmup_iters", "rpc_warmup_iters", "rpc_3d_weight", "rpc_2d_weight"}
+    for (one, ours), (other, theirs) in zip(found["baseline"], found["method"], strict=True):
+        assert {k: v for k, v in ours.items() if k not in own} == {
+            k: v for k, v in theirs.items() if k not in own
+        }
+        for config, options in ((one, ours), (other, theirs)):
+            assert options["save_path"].endswith(config)
+        one, other = (Plan().config(config).to_dict() for config in (one, other))
+        assert one["model"].keys() - added == other["model"].keys() - added
+        for key in one.keys() - {"model"}:
+            assert one[key] == other[key], key
+        for key in one["model"].keys() - added:
+            assert one["model"][key] == other["model"][key], key
+    first, second, stage_two = (options for _, options in found["method"])
+    assert first["seed"] == "3" == stage_two["seed"]
+    # Both parts count epochs from 0, and a sample is a function of (seed, epoch, index).
+    assert int(second["seed"]) == continued_seed(3) > 2**16
+
+
+def test_each_arm_goes_on_from_its_own(trainings, tmp_path):
+    for arm, parts in trainings(Plan(data=tmp_path / "data", out=tmp_path / "out")).items():
+        (first, _), (second, options), (_, stage_two) = parts
+        folder = tmp_path / "out" / arm
+        assert Path(options["weight"]).resolve() == last_checkpoint(folder / first)
+        assert Path(stage_two["data.train.store"]).resolve() == folder / second / "pseudo_labels"
+
+
+def test_method_only(trainings, tmp_path):
+    plan = Plan(data=tmp_path / "data", out=tmp_path / "out", method_only=True)
+    assert set(trainings(plan)) == {"method"}
 
 
 # ------------------------------------------------------------------------------------ report
 
 
 def test_other_seeds_have_their_own_folder():
-    assert make_plan(seed=2, baseline=True).out.name == "quickstart-seed2"
+    assert make_plan(seed=2).out.name == "quickstart-seed2"
     assert make_plan() == Plan()
-
-
-def test_baseline_is_as_long_as_both_parts_of_stage_one():
-    plan = Plan(overrides={"epoch": 12, "eval_epoch": 4})
-    assert plan.baseline_length() == {"epoch": 24, "eval_epoch": 8}
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", "a(1)", "a{1}", "a'b", 'a"b', "a=b"])
@@ -93,13 +134,15 @@ def tiny_plan(folder):
         raw=folder / "raw",
         data=folder / "data",
         out=folder / "exp",
-        baseline=True,
         train_scenes=5,
         val_scenes=2,
-        points=4000,
-        frames=12,
-        color_size="64x48",
-        depth_size="48x36",
+        scans={
+            "edition": "small",
+            "points": 4000,
+            "frames": 12,
+            "color_size": "64x48",
+            "depth_size": "48x36",
+        },
         view_size="48x36",
         overrides={"epoch": 2, "eval_epoch": 1, "data.train.loop": 2},
     )
@@ -111,15 +154,22 @@ def test_main_job_end_to_end_and_again(tmp_path):
     said = []
     run_plan(plan, said.append)
     steps, text = [line for line in said if line.startswith("[")], "\n".join(said)
-    assert len(steps) == 8 and not any("reused" in line for line in steps)
-    for word in ("coverage", "CMG + RPC", "CAM, equally long", "stage two", "seed 0", "Engine"):
+    assert len(steps) == 12 and not any("reused" in line for line in steps)
+    rows = [
+        line.split() for line in said if line.startswith(("  baseline ", "  method ", "  diff"))
+    ]
+    assert [row[0] for row in rows] == ["baseline", "method", "difference"] * 2
+    for baseline, method, difference in (rows[:3], rows[3:]):
+        values = [[float(word) for word in row[1:]] for row in (baseline, method, difference)]
+        for one, other, more in zip(*values, strict=True):
+            assert 0 <= one <= 100 and other - one == pytest.approx(more, abs=0.11)
+    for word in ("seed 0", "Engine"):
         assert word in text
-    assert len(list(plan.figures.glob("train-*.png"))) == 3
-    assert len(list(plan.figures.glob("val-*.png"))) == 1
+    assert {path.name for path in plan.figures.iterdir()} == {"train.png", "val.png"}
     times = {path: path.stat().st_mtime_ns for path in plan.out.rglob("*.pth")}
-    assert len(times) >= 4
+    assert len(times) >= 6
     again = []
     run_plan(plan, again.append)
-    assert sum("reused" in line for line in again) == 8
-    assert again[8:] == said[8:]
+    assert sum("reused" in line for line in again) == 12
+    assert again[12:] == said[12:]
     assert times == {path: path.stat().st_mtime_ns for path in times}

@@ -66,3 +66,14 @@ def test_second_run_in_one_folder_is_refused(tmp_path):
         pass
     with exclusive(tmp_path / "lock"):
         pass
+
+
+def test_branch_depends_on_the_steps_before_it(new_steps, tmp_path):
+    done = []
+    for settings, own in (("a", "x"), ("a", "x"), ("a", "y"), ("b", "y")):
+        steps = new_steps()
+        steps.run("trunk", settings, tmp_path, lambda _: done.append("trunk"))
+        branch = steps.branch(tmp_path / "branch.json", 1)
+        branch.run("branch", own, tmp_path, lambda _: done.append("branch"))
+        assert list(branch.seconds()) == ["branch"] and list(steps.seconds()) == ["trunk"]
+    assert done == ["trunk", "branch", "branch", "trunk", "branch"]

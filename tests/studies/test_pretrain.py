@@ -36,7 +36,7 @@ def run_tool(monkeypatch, out, *options, status=0):
 
 
 def test_seeds_are_disjoint():
-    """Of the quickstart, of both sizes of the benchmark, of training and held-out images."""
+    """Of plain rooms, of both sizes of the benchmark, of training and held-out images."""
     used = [0, *(size.scans.seed for size in SIZES.values())]
     for seed in range(50):
         used += rendering.room_seeds(seed)

@@ -21,7 +21,7 @@ from pointcept_wsegpc.synthetic.rooms.room import FREQUENCY, Room, make_room
 from pointcept_wsegpc.synthetic.rooms.trajectory import hand_held_path
 
 FIRST_SEED = 5000  # of the image rooms; those of the scans are below
-QUICKSTART_SEED = 0
+PLAIN_SEED = 0
 PER_ROOM = 8  # images
 SHARE = 0.01  # of an image's pixels that a class must have to be shown
 OVERSAMPLING = 2  # per axis, against jagged edges
@@ -34,7 +34,7 @@ def room_seeds(seed: int) -> tuple[int, int]:
     Raises ValueError for a seed of which that cannot be said.
     """
     found = FIRST_SEED + 2 * seed, FIRST_SEED + 2 * seed + 1
-    if reserved := set(found) & {QUICKSTART_SEED, *(s.scans.seed for s in SIZES.values())}:
+    if reserved := set(found) & {PLAIN_SEED, *(s.scans.seed for s in SIZES.values())}:
         raise ValueError(f"seed {seed} gives the rooms of seed {reserved.pop()}, which are scanned")
     if seed < 0:
         raise ValueError(f"seed is {seed}; give at least 0")

@@ -5,7 +5,7 @@ from pointcept_wsegpc.transforms.stage2 import train_transforms, val_transforms
 
 batch_size = 4
 num_worker = 1
-epoch = 30
+epoch = 24
 eval_epoch = 3
 sync_bn = False
 

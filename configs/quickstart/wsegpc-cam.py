@@ -3,7 +3,7 @@
 # Class activation from tags alone: first part of the baseline, as long as wsegpc-cmg.
 _base_ = ["../scannet/wsegpc-cam.py"]
 
-epoch = 40
+epoch = 36
 eval_epoch = 4
 num_worker = 1
 sync_bn = False

@@ -1,7 +1,7 @@
 # CMG and region-point consistency from the weights of wsegpc-cmg, at quickstart size.
 _base_ = ["./wsegpc-cmg.py"]
 
-epoch = 40
+epoch = 36
 seed = 2463  # other samples than those of wsegpc-cmg
 optimizer = dict(lr=0.0015)
 param_dicts = [dict(keyword="_head", lr=0.015)]

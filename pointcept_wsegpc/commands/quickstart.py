@@ -101,7 +101,8 @@ class Plan:
     def options(self, **options) -> list[str]:
         """KEY=VALUE of a training."""
         roots = dict.fromkeys(("data.train.data_root", "data.val.data_root"), self.data)
-        return option_pairs({**roots, "seed": self.seed, **self.overrides, **options})
+        own = {"seed": self.seed, "evaluate": False}  # the report says how good the labels are
+        return option_pairs({**roots, **own, **self.overrides, **options})
 
     def config(self, name: str):
         """The configuration that a training starts from, as its file says it."""

@@ -13,6 +13,7 @@ from pointcept_wsegpc.captures.scannet.raw import nyu40_to_scannet20
 from pointcept_wsegpc.captures.scannet.sens import SensReader
 from pointcept_wsegpc.clouds.normals import face_normals
 from pointcept_wsegpc.contracts.classes import ClassTable
+from pointcept_wsegpc.synthetic.benchmark import SIZES
 from pointcept_wsegpc.synthetic.rooms.raw import RAW_CATEGORIES
 from pointcept_wsegpc.synthetic.rooms.render import Light, RoomCaster
 from pointcept_wsegpc.synthetic.rooms.room import CLASS_RANGE, FREQUENCY, make_room, scene_classes
@@ -236,6 +237,9 @@ def test_the_command_makes_the_sizes_that_it_is_told_and_fails_in_one_line(tmp_p
     assert wsegpc(*none, tmp_path / "a", "--color-size", "48x36").exit_code == 0
     made = json.loads((tmp_path / "a/synthetic.json").read_text())
     assert made["color_size"] == [48, 36] and made["depth_size"] == [160, 120]
+    assert wsegpc(*none, tmp_path / "c", "--edition", "small", "--points", 500).exit_code == 0
+    made = json.loads((tmp_path / "c/synthetic.json").read_text())
+    assert made == {**SIZES["small"].scans.record(), "points": 500}
     (tmp_path / "file").touch()
     for arguments in ([tmp_path / "file"], [tmp_path / "b", "--frames", 3]):
         result = wsegpc(*none, *arguments)

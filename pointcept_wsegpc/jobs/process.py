@@ -125,8 +125,7 @@ def run_together(tasks: Mapping[str, Callable[[Callable], None]]) -> None:
                 future.result()
         finally:
             stopped.set()
-            for child in list(children):
-                end(child)
+            end(*children)
 
 
 def report_progress(
@@ -179,13 +178,15 @@ def interrupt_at_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def end(child: subprocess.Popen) -> None:
-    """Interrupt a child, and kill it if it does not stop."""
-    child.send_signal(signal.SIGINT)
-    try:
-        child.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        child.kill()
+def end(*children: subprocess.Popen) -> None:
+    """Interrupt children, and kill those that do not stop."""
+    for child in children:
+        child.send_signal(signal.SIGINT)
+    for child in children:
+        try:
+            child.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
 def exit_after_parent() -> None:

@@ -1,5 +1,8 @@
 """`wsegpc quickstart`: its steps and numbers; and, slow, all of it, tiny."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from pointcept_wsegpc.commands import quickstart
 from pointcept_wsegpc.commands.quickstart import Plan, make_plan, run_plan, train
 from pointcept_wsegpc.commands.trainings import relative
 from pointcept_wsegpc.jobs import process
-from pointcept_wsegpc.jobs.steps import Steps, continued_seed, last_checkpoint
+from pointcept_wsegpc.jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
 
 # ------------------------------------------------------------------------------------- steps
 
@@ -109,6 +112,30 @@ def test_each_arm_goes_on_from_its_own(trainings, tmp_path):
 def test_method_only(trainings, tmp_path):
     plan = Plan(data=tmp_path / "data", out=tmp_path / "out", method_only=True)
     assert set(trainings(plan)) == {"method"}
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from pointcept_wsegpc.jobs.process import run
+command = [sys.executable, "-m", "pointcept_wsegpc", "quickstart", "--out", "exp"]
+run(command, Path("log"), 1, started=lambda child: print(child.pid, flush=True))
+"""
+
+
+def test_child_ends_with_a_parent_that_is_killed(tmp_path):
+    """Here a quickstart that waits for one with another seed to make the scans."""
+    with exclusive(tmp_path / "data/.quickstart.lock"):
+        command = [sys.executable, "-c", PARENT]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as parent:
+            child = Path("/proc", parent.stdout.readline().decode().strip())
+            while not (tmp_path / "exp/.lock").exists():
+                time.sleep(0.1)
+            assert child.exists()
+            parent.kill()
+        while child.exists():
+            time.sleep(0.1)
+    assert not (tmp_path / "exp/steps.json").exists()
 
 
 # ------------------------------------------------------------------------------------ report

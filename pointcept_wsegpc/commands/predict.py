@@ -13,8 +13,8 @@ import torch
 
 from ..contracts.classes import IGNORE
 from ..contracts.label_store import LabelStore
-from ..hooks.common import to_device
 from ..jobs.process import report_progress
+from ..losses.ragged import to_device
 from ..metrics import scene_confusions
 from . import configs
 from .arguments import PATH, subcommand

@@ -103,7 +103,8 @@ def run_together(tasks: Mapping[str, Callable[[Callable], None]]) -> None:
     """
     children, texts, line, stopped = [], {}, ProgressLine(), threading.Event()
 
-    def started(child: subprocess.Popen) -> None:
+    def started(name: str, child: subprocess.Popen) -> None:
+        texts.pop(name, None)  # of the child before it
         children.append(child)
         if stopped.is_set():
             end(child)
@@ -114,7 +115,8 @@ def run_together(tasks: Mapping[str, Callable[[Callable], None]]) -> None:
 
     def call(name: str, task: Callable) -> None:
         try:
-            task(functools.partial(run, show=functools.partial(show, name), started=started))
+            bound = {f.__name__: functools.partial(f, name) for f in (show, started)}
+            task(functools.partial(run, **bound))
         finally:
             texts.pop(name, None)
 

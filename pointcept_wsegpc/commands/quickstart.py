@@ -194,7 +194,7 @@ def run_arm(plan: Plan, arm: Arm, steps: Steps, lock: int, run: Callable[..., No
 def train(plan: Plan, arm: Arm, steps: Steps, run, title: str, name: str, **options) -> None:
     """A step that trains a config; options are configuration keys."""
     config, pairs = f"{CONFIGS}/{name}", plan.options(**options)
-    settings, title = plan.config(name).to_dict(), f"{arm.name}: {title} ({name})"
+    settings, title = plan.config(name).to_dict(), f"{arm.name}: {title}"
     run_training(steps, run, title, config, arm.training(name), pairs, settings)
 
 

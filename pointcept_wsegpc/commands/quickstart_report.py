@@ -40,7 +40,7 @@ def closing(plan, seconds: dict[str, float], by_arm: dict[str, dict[str, float]]
 
     seconds: of each step; by_arm: the same of what ran side by side.
     """
-    kinds = {"3D": "3d_no_vote", "3D, region vote": "3d", "2D": "2d"}
+    kinds = {"3D": "3d_no_vote", "3D, after vote": "3d", "2D": "2d"}
     seen = {a.name: [store_miou(a.pseudo_labels, k) for k in kinds.values()] for a in plan.arms}
     unseen = {
         arm.name: [
@@ -69,7 +69,7 @@ def closing(plan, seconds: dict[str, float], by_arm: dict[str, dict[str, float]]
         *comparison(f"Labels of {plan.train_scenes} training rooms, from tags", list(kinds), seen),
         *comparison(
             f"Labels of {plan.val_scenes} unseen rooms, no tags",
-            ["stage one", "with region vote", "stage two"],
+            ["stage one", "after vote", "stage two"],
             unseen,
         ),
         *table("Minutes", [], minutes),

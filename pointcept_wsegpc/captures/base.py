@@ -33,9 +33,11 @@ from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
 from ..contracts.label_files import check_keys
 from ..contracts.prepared import (
+    OWN,
     is_prepared,
     link_points,
     outside,
+    recorded,
     staged,
     store_points,
     write_manifest,
@@ -186,6 +188,10 @@ class Capture:
         """The scene; ValueError or OSError, in one line, where it cannot be used."""
         raise NotImplementedError
 
+    def own_settings(self, settings: ViewSettings) -> ViewSettings:
+        """The settings of this scene: those given, but for what the raw scene says itself."""
+        return settings
+
     def num_views(self, settings: ViewSettings) -> int:
         """Approximate number of views of the prepared scene, without reading images."""
         return 0
@@ -269,6 +275,7 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
     """
     if capture.classes is not None:
         capture.classes.write(capture.root)
+    common, settings = settings, capture.own_settings(settings)
     done = partial(is_prepared, capture, settings) if skip else lambda: False
     with staged(capture.root, capture.split, capture.name, done) as folder:
         if folder is None:  # another run was faster
@@ -290,12 +297,24 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
         enough = getattr(settings, "min_tag_points", 1)
         tags = derive_tags(segment, table.names, enough) if table else None
         about = {"num_points": len(scene.points["coord"]), "tags": tags}
+        if settings != common:
+            there = recorded(common)
+            about[OWN] = {k: v for k, v in recorded(settings).items() if v != there[k]}
         return write_manifest(
             folder,
             source=scene.source,
             settings=settings,
             **{**about, **entries, **scene.about, **further},
         )
+
+
+def is_done(capture: Capture, settings: ViewSettings) -> bool:
+    """Whether the scene of a capture is there, made with these settings and its own."""
+    try:
+        own = capture.own_settings(settings)
+    except (OSError, ValueError):  # preparing it will say what is wrong
+        return False
+    return is_prepared(capture, own)
 
 
 def _check_points(capture, points):
@@ -332,7 +351,8 @@ def estimate_bytes(captures: Iterable[Capture], settings: ViewSettings) -> int:
     total = 0.0
     for capture in captures:
         try:
-            views, points = capture.num_views(settings), capture.num_points()
+            own = capture.own_settings(settings)
+            views, points = capture.num_views(own), capture.num_points()
         except (OSError, ValueError):
             continue
         total += views * settings.height * settings.width * BYTES_PER_PIXEL

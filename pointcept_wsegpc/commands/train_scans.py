@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..contracts.classes import CLASSES_FILE
-from ..contracts.scene import scene_dirs
+from ..contracts.scene import MANIFEST, scene_dirs
 from ..contracts.tags import TAGS_FILE
 from ..files import read_json
 from ..jobs.process import interrupt_at_sigterm, num_cores, run
@@ -53,7 +53,7 @@ def run_all(root: Path, out: Path, seed: int, workers: int, options: Sequence[st
         regions = [*wsegpc("regions", workers=workers), str(root)]
         steps.run(
             "partition into regions",
-            [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
+            [(scene.name, read_json(scene / MANIFEST, "prepare it again")) for scene in scenes],
             root / "train",
             lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
         )

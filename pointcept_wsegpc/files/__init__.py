@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -15,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import reading
+from .arrays import FileError, reading
+
+logger = logging.getLogger(__name__)
 
 FULL = 2**16  # bytes; with fewer free, a write that failed did so for want of space
 
@@ -102,6 +105,21 @@ def read_json(path: str | Path, do: str = "write it again") -> Any:
     """The content of a JSON file, whatever mark an editor put before it; FileError if damaged."""
     with reading(path, "JSON", do), open(path, encoding="utf-8-sig") as file:
         return json.load(file)
+
+
+def read_or_set_aside(path: str | Path) -> Any:
+    """The content of a JSON file that can be made anew; None without one.
+
+    A damaged one, as a power cut leaves it, is moved to NAME.damaged, and the log says so.
+    """
+    path = Path(path)
+    try:
+        return read_json(path, "it is made anew") if path.is_file() else None
+    except FileError as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        os.replace(path, aside)
+        logger.warning("%s; what was in it: %s", error, aside)
+        return None
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:

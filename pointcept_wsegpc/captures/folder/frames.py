@@ -3,6 +3,7 @@
 H x W pixels at the stored size. Pixel centers at integer coordinates.
 """
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,8 @@ class FolderFrames(Frames):
     """Good images of a Trajectory every `stride`; skipped ones are in `log`, by name.
 
     After an iteration: names {number: image}, rendered (numbers of views without a depth image),
-    compared [(View, rendered depth, None where the View's is that)] of some.
+    compared [(View, rendered depth, None where the View's is that)] of some, unseen (Views that see
+    no point of the cloud) of those.
 
     A view's number is its image's where all names are numbers, else its place among the images.
 
@@ -49,7 +51,7 @@ class FolderFrames(Frames):
         self.items = [(*one, place in compare) for place, one in enumerate(chosen)]
         if trajectory.unmatched:
             self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
-        self.names, self.rendered, self.compared = {}, [], []
+        self.names, self.rendered, self.compared, self.unseen = {}, [], [], []
         self._size_of = None  # of the images that a camera without a size belongs to
 
     def name(self, chosen):
@@ -64,6 +66,15 @@ class FolderFrames(Frames):
             "rendered_depth": rendered,
         }
 
+    def poses(self) -> tuple[list[int], np.ndarray]:
+        """Numbers of the images with a usable pose, and these as world-to-camera (V, 4, 4)."""
+        found = {}
+        for number, image, _ in self.items:
+            if shot := self.trajectory.shots.get(image):
+                with contextlib.suppress(BadFrame):
+                    found[number] = invert_pose(self.place(shot.camera_to_world))
+        return list(found), np.array([*found.values()]).reshape(-1, 4, 4)
+
     def read(self, chosen):
         number, image, compare = chosen
         shot = self.trajectory.shots.get(image)
@@ -76,13 +87,18 @@ class FolderFrames(Frames):
         if shot.depth is None:
             box = Letterbox(color.shape[:2], self.size)
             intrinsic = box.intrinsic(color_camera.intrinsic)
-            depth = self._rendered(number, intrinsic, world_to_camera)
+            depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
         else:
             measured, depth_camera = self._measured(shot, color_camera)
             box = Letterbox(measured.shape, self.size)
             intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
         color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
         view = View(number, color, depth, intrinsic, world_to_camera)
+        if shot.depth is None:
+            if not depth.any():
+                self.unseen += [view] * compare
+                raise BadFrame(UNSEEN)
+            self.rendered.append(number)
         if compare:
             self.compared.append((view, self._to_compare(view) if shot.depth else None))
         self.names[number] = image.name
@@ -110,13 +126,6 @@ class FolderFrames(Frames):
         depth = read_depth(shot.depth, self.depth_scale)
         depth_camera = fit_camera(shot.depth_camera or color_camera, depth.shape)
         return undistort(depth, depth_camera, nearest=True), depth_camera
-
-    def _rendered(self, number, intrinsic, world_to_camera):
-        depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
-        if not depth.any():
-            raise BadFrame(UNSEEN)
-        self.rendered.append(number)
-        return depth
 
 
 def image_sizes(images):

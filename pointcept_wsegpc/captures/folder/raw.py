@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...clouds.spacing import LIKELY_EXTENT
 from ...contracts.classes import plain
 from ...contracts.scene import MANIFEST, SPLITS
+from ...files import read_json
+from ...files.arrays import FileError
 from ..base import Capture, report_frames, some
 
 MIN_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
@@ -68,11 +71,46 @@ def changed_since(capture) -> bool:
     return any(path.stat().st_mtime > prepared for path in paths if path.exists())
 
 
+def _sources(captures: list) -> dict[str, tuple[str, Path | None]]:
+    """{name: (split, folder of the scan)} of all prepared scenes; None where it is not known."""
+    found = {}
+    for split in SPLITS:
+        for path in captures[0].root.glob(f"{split}/*/{MANIFEST}"):
+            folder = None
+            with contextlib.suppress(FileError, KeyError, TypeError):
+                folder = Path(read_json(path)["source"]["capture"])
+            found[path.parent.name] = split, folder
+    return found
+
+
+def scenes_of_others(captures: list) -> dict[str, str]:
+    """{name: split} of prepared scenes that come from another folder of scans than the captures."""
+    names, raw = {capture.name for capture in captures}, captures[0].folder.parent
+    sources = {name: found for name, found in _sources(captures).items() if name not in names}
+    return {name: split for name, (split, folder) in sources.items() if not _in(raw, folder)}
+
+
 def left_behind(captures: list) -> list[str]:
-    """Prepared scenes, as split/scene, that are of none of the captures."""
-    root, names = captures[0].root, {capture.name for capture in captures}
-    found = (path.parent for split in SPLITS for path in root.glob(f"{split}/*/{MANIFEST}"))
-    return sorted(f"{path.parent.name}/{path.name}" for path in found if path.name not in names)
+    """Prepared scenes, as split/scene, whose folder among the captures' is gone."""
+    names, raw = {capture.name for capture in captures}, captures[0].folder.parent
+    sources = {name: found for name, found in _sources(captures).items() if name not in names}
+    return sorted(f"{split}/{name}" for name, (split, at) in sources.items() if _in(raw, at))
+
+
+def _in(raw, folder):
+    return folder is not None and folder.parent == raw
+
+
+def check_sources(captures: list) -> None:
+    """Raise ValueError for a scan whose prepared scene was made from another folder of its name."""
+    sources = _sources(captures)
+    for capture in captures:
+        folder = sources.get(capture.name, ("", None))[1]
+        if folder and folder.is_dir() and not folder.samefile(capture.folder):
+            raise ValueError(
+                f"{capture.folder} and {folder} would both be the scene {capture.name} of "
+                f"{capture.root}; rename one of the folders, or choose another --out"
+            )
 
 
 def report(prepared: list[tuple[Capture, dict]]) -> list[str]:
@@ -108,6 +146,8 @@ def scene_notes(manifest: dict) -> Iterator[str]:
             f"no depth image goes with {count} of {manifest['num_views']} images; their depth is "
             f"rendered from its {rendered['from']}"
         )
+    if manifest.get("undone"):
+        yield f"the {manifest['undone']} of its poses is undone: its cloud is as before it"
     fit = manifest["fit"] or {}
     if fit.get("depth_error") is not None:
         yield f"measured depth is {1000 * fit['depth_error']:.0f} mm off the cloud's"

@@ -1,7 +1,8 @@
 """Users' scans: a folder per scene, in whatever format it was taken.
 
     RAW/SCENE/         one cloud or mesh (clouds/) · images and their poses (poses/) · optional
-                       depth images, axis_alignment.txt (4x4, world to a frame along the walls)
+                       depth images, axis_alignment.txt (4x4, world to a frame along the walls),
+                       scene.json (settings of this scan alone, settings.py)
     RAW/tags.csv       or tags.json (tags.py) · optional classes.txt, one name a line
     RAW/val.txt        and test.txt, train.txt: names of scenes; a scene in none is for training
 
@@ -12,7 +13,7 @@ N points as scanned, M prepared points. A prepared scene has, besides what other
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,41 +21,18 @@ import numpy as np
 from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
-from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
+from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, some
 from ..frames import read_matrix
-from .fit import check_fit
+from .fit import TRIAL_VIEWS, check_fit, photos_fit_better
 from .frames import FolderFrames
-from .poses import POSES, STREAM_FOLDERS, image_folder, list_images, read_trajectory
-from .raw import follow_splits, left_behind, list_scenes, report
+from .poses import STREAM_FOLDERS, image_folder, list_images, read_trajectory
+from .raw import check_sources, follow_splits, left_behind, list_scenes, report
+from .settings import FolderSettings, own_settings
 from .tags import read_own_tags, write_tags
 from .template import write_template
-from .world import UP, World, prepared_points
+from .world import World, prepared_points
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FolderSettings(ViewSettings):
-    """Settings that determine a prepared scene; other values mean preparing it again."""
-
-    spacing: float = setting(
-        0.02,
-        "meters between prepared points, 0: keep all; labels return to all points",
-        minimum=0,
-        metavar="M",
-    )
-    scale: float = setting(1.0, "meters in a unit of cloud and poses, 0.001: mm", above=0)
-    up: str = setting("z", "the axis of the cloud that points up", choices=tuple(sorted(UP)))
-    depth_scale: float = setting(
-        0.0,
-        "values of depth images in a meter; 0: as the pose format has it, most 1000, TUM 5000; "
-        "floats are meters",
-        minimum=0,
-        metavar="N",
-    )
-    pose_format: str = setting(
-        "auto", "convention of the poses", choices=lambda: ("auto", *POSES.names())
-    )
 
 
 @CAPTURES.register("scans")
@@ -85,6 +63,7 @@ class FolderCapture(Capture):
     @classmethod
     def begin(cls, raw, root, captures):
         table, tags = read_own_tags(raw)
+        check_sources(captures)
         lines = []
         if moved := follow_splits(captures):
             lines.append(f"{len(moved)} prepared scenes moved to their new split: {some(moved)}")
@@ -94,6 +73,9 @@ class FolderCapture(Capture):
                 f"them from {root}: without tags stage one refuses them"
             )
         return lines + write_tags(root, captures, table, tags)
+
+    def own_settings(self, settings):
+        return own_settings(self.folder, settings)
 
     def num_views(self, settings):
         images = list_images(image_folder(self.folder, STREAM_FOLDERS))
@@ -107,18 +89,17 @@ class FolderCapture(Capture):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
         convention, trajectory = read_trajectory(self.folder, settings.pose_format)
         path = self.cloud
-        cloud = read_cloud(path)
+        cloud = _turned(read_cloud(path), settings.axes)
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
-        depth_scale = settings.depth_scale or trajectory.depth_scale
         renderer = _renderer(cloud, world, points) if trajectory.images else None
-        size, stride = settings.size, settings.stride
-        frames = FolderFrames(trajectory, world.pose, size, stride, depth_scale, renderer)
+        frames, undone = _frames(trajectory, world, settings, renderer, points)
 
         def finish(views):
+            fit = check_fit(self.folder, frames, points, world)
             if trajectory.images and not len(views):
                 raise ValueError(f"{self.folder} has no usable image ({frames.log}); skipped")
-            return {**frames.about(), "fit": check_fit(self.folder, frames, points)}
+            return {**frames.about(), "fit": fit}
 
         return Scene(
             points,
@@ -132,6 +113,7 @@ class FolderCapture(Capture):
                 "colored": cloud.color is not None,
                 "estimated_normals": int(estimated.sum()),
                 "poses": convention,
+                "undone": undone,
             },
             estimated=estimated,
             extra={"inverse": inverse},
@@ -147,6 +129,36 @@ class FolderCapture(Capture):
         if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
             raise ValueError(f"{path} is no rotation and shift; give 4x4 numbers, row by row")
         return world.alignment(given)
+
+
+def _turned(cloud, axes):
+    """The cloud in the frame of the poses; axes (3, 3), of a mirrored one its faces turn."""
+    if (axes == np.eye(3)).all():
+        return cloud
+    face = cloud.face
+    if face is not None and np.linalg.det(axes) < 0:
+        face = face[:, ::-1]
+    normal = None if cloud.normal is None else cloud.normal @ axes.T
+    return replace(cloud, coord=cloud.coord @ axes.T, normal=normal, face=face)
+
+
+def _frames(trajectory, world, settings, renderer, points):
+    """The frames of a scan, and what was undone of the poses: where that fits clearly better."""
+    depth_scale = settings.depth_scale or trajectory.depth_scale
+
+    def frames(before, stride=settings.stride):
+        def place(pose):
+            return world.pose(settings.mended(before @ pose))
+
+        return FolderFrames(trajectory, place, settings.size, stride, depth_scale, renderer)
+
+    as_is = np.eye(4)
+    if trajectory.applied is not None:
+        few = max(len(trajectory.images) // TRIAL_VIEWS, 1)
+        before = np.linalg.inv(trajectory.applied)
+        if photos_fit_better(frames(before, few), frames(as_is, few), points):
+            return frames(before), "applied_transform"
+    return frames(as_is), None
 
 
 def _renderer(cloud, world, points):

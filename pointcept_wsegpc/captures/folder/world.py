@@ -56,6 +56,12 @@ class World:
             moved[:3, 3] = self.points(moved[:3, 3])
         return moved
 
+    def back(self, coord: np.ndarray, world_to_camera: np.ndarray) -> tuple:
+        """Prepared points (N, 3) and poses (..., 4, 4) in the capture's own frame, in meters."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation, -self.origin
+        return (coord + self.origin) @ self.rotation, world_to_camera @ matrix
+
     def alignment(self, given: np.ndarray) -> np.ndarray:
         """World-to-gravity (4, 4) of the prepared world, from that of the capture's meters."""
         back = np.eye(4)

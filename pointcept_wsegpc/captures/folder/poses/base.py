@@ -70,13 +70,15 @@ class Trajectory:
     """All images of a scene in their order, the shots of those that have a pose, and the rest.
 
     unmatched: names of the poses that belong to no image. depth_scale: values of the depth images
-    in a meter, as the convention has it.
+    in a meter, as the convention has it. applied (4, 4): what the poses were moved by, None:
+    nothing; a cloud may be of the frame before it.
     """
 
     images: list[Path]
     shots: dict[Path, Shot] = field(default_factory=dict)
     unmatched: list[str] = field(default_factory=list)
     depth_scale: float = 1000.0
+    applied: np.ndarray | None = None
 
 
 class PoseFormat:

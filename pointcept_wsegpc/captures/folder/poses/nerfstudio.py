@@ -40,6 +40,8 @@ class NerfstudioPoses(PoseFormat):
         found = Trajectory([])
         if data.get("integer_depth_scale"):  # instant-ngp: meters of one value
             found.depth_scale = 1 / float(data["integer_depth_scale"])
+        if data.get("applied_transform"):
+            found.applied = matrix4(data["applied_transform"], scene / FILE)
         for frame in data["frames"]:
             image = _image(scene, frame["file_path"])
             if image is None:

@@ -19,6 +19,7 @@ N points, V views, H x W pixels at the stored size.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -35,6 +36,7 @@ from ..contracts.label_files import check_keys
 from ..contracts.prepared import (
     OWN,
     is_prepared,
+    is_whole,
     link_points,
     outside,
     recorded,
@@ -49,6 +51,8 @@ from ..files import read_json, write_array
 from ..registry import Registry
 from .frames import Frames, View, store_views
 from .view_labels import LabelRenderer
+
+logger = logging.getLogger(__name__)
 
 CAPTURES = Registry("capture")
 
@@ -280,6 +284,8 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
     with staged(capture.root, capture.split, capture.name, done) as folder:
         if folder is None:  # another run was faster
             return read_json(capture.target / MANIFEST)
+        if (capture.target / MANIFEST).is_file() and not is_whole(capture.target):
+            logger.warning("%s: damaged, or files are missing; prepared again", capture.target)
         scene = capture.read(settings)
         _check_points(capture, scene.points)
         frames = scene.views

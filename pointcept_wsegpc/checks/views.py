@@ -192,6 +192,6 @@ def check_gravity(findings: Findings, views: Views) -> None:
     findings.add(
         "up-axis",
         f"cameras are held upright against {name}; expected z to point up",
-        f"turn points and poses so that z is up (own scans: --up {name}, or scene.json), or give an "
-        "axis alignment, and prepare again",
+        f"turn points and poses so that z is up (own scans: --up {name}, or scene.json), or give "
+        "an axis alignment, and prepare again",
     )

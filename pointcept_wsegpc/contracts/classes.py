@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import read_json, read_or_set_aside, write_json
+from .scene import MANIFEST
 
 NO_LABEL = (255, -100)  # what other data sets write for no label
 
@@ -196,7 +197,9 @@ class ClassTable:
         damaged file is moved aside, and the log says so.
         """
         path = Path(root) / CLASSES_FILE
-        if read_or_set_aside(path) is not None:
+        if any(path.parent.glob(f"*/*/{MANIFEST}")):  # so the file is ours
+            read_or_set_aside(path)
+        if path.is_file():
             there = self.read(path)
             differing = [key for key in KEYS[:3] if getattr(there, key) != getattr(self, key)]
             if not differing:

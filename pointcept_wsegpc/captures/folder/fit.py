@@ -32,7 +32,8 @@ def check_fit(scan, frames, points, world):
     """
     if not frames.compared:
         if frames.unseen:
-            raise ValueError(f"{scan}: no image shows the cloud; {_cause(frames, points, world)}")
+            cause = _cause(frames, points, world)
+            raise ValueError(f"{scan}: it has no usable image ({frames.log}); {cause}")
         return None
     measured = [(view.depth, own) for view, own in frames.compared if own is not None]
     compared = compare_depth(*map(np.stack, zip(*measured, strict=True))) if measured else None

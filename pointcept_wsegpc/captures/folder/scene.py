@@ -148,17 +148,16 @@ def _frames(trajectory, world, settings, renderer, points):
 
     def frames(before, stride=settings.stride):
         def place(pose):
-            return world.pose(settings.mended(before @ pose))
+            return world.pose(settings.mended(pose if before is None else before @ pose))
 
         return FolderFrames(trajectory, place, settings.size, stride, depth_scale, renderer)
 
-    as_is = np.eye(4)
     if trajectory.applied is not None:
         few = max(len(trajectory.images) // TRIAL_VIEWS, 1)
         before = np.linalg.inv(trajectory.applied)
-        if photos_fit_better(frames(before, few), frames(as_is, few), points):
+        if photos_fit_better(frames(before, few), frames(None, few), points):
             return frames(before), "applied_transform"
-    return frames(as_is), None
+    return frames(None), None
 
 
 def _renderer(cloud, world, points):

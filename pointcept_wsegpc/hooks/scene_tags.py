@@ -38,9 +38,10 @@ class WSegPCSceneTags(HookBase):
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"
             + tag_statistics(tags, dataset.names)
         )
-        found = {key: dataset.scene_tags[key] for key in dataset.scene_keys}
-        for doubt in contrast(found, dataset.names, removed_names(dataset)):
-            self.trainer.logger.warning(f"{dataset.tags_file}: {doubt.found}; {doubt.fix}")
+        if not dataset.with_labels:
+            found = {key: dataset.scene_tags[key] for key in dataset.scene_keys}
+            for doubt in contrast(found, dataset.names, removed_names(dataset)):
+                self.trainer.logger.warning(f"{dataset.tags_file}: {doubt.found}; {doubt.fix}")
 
     def before_step(self):
         self._count_links(self.trainer.comm_info["input_dict"])
@@ -53,12 +54,20 @@ class WSegPCSceneTags(HookBase):
                 "only: use a WSegPC data set in mode='train'"
             )
 
+    def after_train(self):
+        if self.batches < UNSEEN_BATCHES:
+            self._warn_of_unseen()
+
     def _count_links(self, batch):
-        """Warn, once, of a training whose views see no point: nothing connects 2D and 3D."""
         self.batches += 1
         self.views += len(batch.get("view_size", ()))
         self.links += len(batch.get("link_point", ()))
-        if self.batches == UNSEEN_BATCHES and self.views and not self.links:
+        if self.batches == UNSEEN_BATCHES:
+            self._warn_of_unseen()
+
+    def _warn_of_unseen(self):
+        """Name a training whose views see no point."""
+        if self.views and not self.links:
             self.trainer.logger.warning(
                 f"no view of the first {self.batches} batches sees a point: nothing connects 2D "
                 "and 3D; expected poses that fit the points (`wsegpc check` says why they do not) "

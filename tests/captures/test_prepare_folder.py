@@ -612,6 +612,39 @@ def test_a_known_mistake_of_the_poses_is_named_and_undone(mistake, up, tmp_path)
             assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(one, two, strict=True))
 
 
+@pytest.mark.parametrize("depth", [True, False])
+def test_raw_scans_are_checked_before_they_are_prepared(depth, tmp_path):
+    capture = kitchen(tmp_path)
+    if not depth:
+        without_depth(capture)
+    change_poses(capture, MISTAKES["opengl"][0])
+    before = sorted(tmp_path.rglob("*"))
+    wrong = wsegpc("check", tmp_path / "raw")
+    assert wrong.exit_code == 1 and "give --mend-poses opengl" in wrong.output
+    right = wsegpc("check", tmp_path / "raw", "--set", "mend_poses=opengl")
+    assert right.exit_code == 0 and "ERROR" not in right.output, right.output
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "raw/tags.csv").unlink()
+    untagged = wsegpc("check", tmp_path / "raw", "--set", "mend_poses=opengl")
+    (line,) = [line for line in untagged.output.splitlines() if line.startswith("ERROR")]
+    assert untagged.exit_code == 1 and "tags.csv" in line
+    assert wsegpc("check", tmp_path / "raw", "--set", "upp=y").exit_code == 1
+
+
+def test_what_is_not_prepared_is_not_said_to_be(tmp_path, monkeypatch):
+    capture = kitchen(tmp_path)
+    (capture.folder / "points.ply").write_bytes(b"")
+    result = prepare_folder(tmp_path, "raw")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1].startswith("nothing is prepared in")
+    small = type("Usage", (), {"free": 4000})
+    monkeypatch.setattr("pointcept_wsegpc.commands.prepare.shutil.disk_usage", lambda _: small)
+    shutil.rmtree(capture.folder.parent)
+    write_template(capture.folder.parent)
+    result = prepare_folder(tmp_path, "raw")
+    assert result.exit_code == 1 and "its disk has 4.0 kB free" in result.stderr
+
+
 def test_poses_of_another_frame_are_named(tmp_path):
     capture = capture_of(tmp_path)
     shift = np.array([[0, 0, 0, 100]] * 3 + [[0] * 4])

@@ -1,5 +1,6 @@
 """Checks of a data root: each common mistake, made on a copy of good scenes, is diagnosed."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from pointcept_wsegpc.checks.findings import Findings
 from pointcept_wsegpc.checks.root import check_tags
 from pointcept_wsegpc.checks.scene import Settings, check_scene
 from pointcept_wsegpc.checks.schedule import Schedule, estimate, own_loop
+from pointcept_wsegpc.commands import output
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, split_scenes
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
@@ -494,6 +496,36 @@ def test_the_command_stops_wrong_data(root_copy, tmp_path):
     assert "poses are inverted" in line and "[3 of 3 scenes" in line
     assert "training on this data would be wasted" in text
     assert not (root_copy / "checks-report").exists()
+
+
+def test_a_read_only_root_has_its_report_printed(root_copy, monkeypatch):
+    before = sorted(root_copy.rglob("*"))
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(output.tempfile, "TemporaryFile", refuse)
+    status, text = run(root_copy, "--num-views", 4)
+    assert status == 0 and "Read-only file system" in text and "5 scenes (3 train, 2 val)" in text
+    assert [p for p in sorted(root_copy.rglob("*")) if p.is_file()] == [
+        p for p in before if p.is_file()
+    ]
+    assert "nothing can be written" in refused("check", root_copy, "--out", root_copy / "o")
+
+
+@pytest.mark.parametrize("place", [np.nan, np.inf, -1e30])
+def test_points_without_a_place(scene, place):
+    """Named, and left out of what is measured; where there are no others, that is all."""
+    whole = check_scene(scene, SETTINGS)
+    coord = read_points(scene, ("coord",))["coord"]
+    change_array(scene, "coord", lambda c: np.where(np.arange(len(c))[:, None] % 50 == 0, place, c))
+    found = check_scene(scene, SETTINGS)
+    (line,) = [p["found"] for p in found["problems"] if p["key"] == "non-finite"]
+    assert f"{-(-len(coord) // 50)} of {len(coord)}" in line
+    assert found["voxels"] == pytest.approx(whole["voxels"], rel=0.05)
+    assert found["fit"] == pytest.approx(whole["fit"], abs=0.05)
+    change_array(scene, "coord", lambda c: np.full_like(c, place))
+    assert "no-points" in {p["key"] for p in check_scene(scene, SETTINGS)["problems"]}
 
 
 def test_the_command_names_an_empty_root(tmp_path):

@@ -51,8 +51,7 @@ def check_tags(
 
 def _check_contrast(findings, training, table):
     """Classes that all training scenes have, or none. training: {scene: classes}."""
-    removed = [name for names in table.roles.values() for name in names]
-    doubts = contrast(training, table.names, removed)
+    doubts = contrast(training, table.names, table.structural)
     learned = set(table.names).difference(*(doubt.names for doubt in doubts))
     for doubt in doubts:
         findings.add(doubt.key, doubt.found, doubt.fix, wasted=not learned)

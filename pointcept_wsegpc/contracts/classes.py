@@ -155,6 +155,11 @@ class ClassTable:
         """Ids of the classes that have a role: "ground", "wall" or "ceiling"."""
         return tuple(map(self.names.index, self.roles[role]))
 
+    @property
+    def structural(self) -> tuple[str, ...]:
+        """The classes that have a role, of which structure removal makes samples without."""
+        return tuple(dict.fromkeys(name for names in self.roles.values() for name in names))
+
     def clean(self, label: np.ndarray, path: str | Path) -> np.ndarray:
         """Labels of any shape as int64, IGNORE where there is none; ValueError outside the table.
 

@@ -101,8 +101,7 @@ def write_tags(root: Path, captures: list, table: ClassTable, tags: dict) -> lis
         )
     training += [scene for scene, split in others.items() if split == "train"]
     read = {scene: found for scene, found in {**kept, **own}.items() if scene in training and found}
-    removed = [name for names in table.roles.values() for name in names]
-    doubts = [*contrast(read, classes, removed), *name_doubts(classes)]
+    doubts = [*contrast(read, classes, table.structural), *name_doubts(classes)]
     return [*lines, *(f"  {doubt.found}; {doubt.fix}" for doubt in doubts)]
 
 

@@ -13,6 +13,7 @@ from ..checks.root import check_tags, report_of
 from ..checks.scene import Settings, check_scene
 from ..checks.schedule import Schedule
 from ..contracts.classes import ClassTable, given_table
+from ..contracts.prepared import kind_of
 from ..contracts.scene import INVERSE, read_points, split_scenes
 from ..contracts.views import read_views
 from ..files import atomic_path, write_json
@@ -149,5 +150,6 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
     records = dict(sorted(outcome.done.items()))
     known = list(split_scenes(root, None, *PARTS))
     tags = check_tags(root, known, records, settings.table).record()
-    own = any((folder / INVERSE).is_file() for folder in scenes.values())
+    kind = kind_of(root)  # an older root does not say, but own scans have inverse.npy
+    own = kind == "scans" or not kind and any((s / INVERSE).is_file() for s in scenes.values())
     return report_of(root, records, tags, settings, seconds, own)

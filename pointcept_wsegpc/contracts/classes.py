@@ -179,7 +179,7 @@ class ClassTable:
                 f"class table {path} is missing; `wsegpc upgrade {root}` adds it to a data root of "
                 "an earlier version, and preparing the data writes it"
             )
-        data = read_json(path)
+        data = read_json(path, "write it again, or prepare the data again, which makes it anew")
         if not isinstance(data, dict) or "names" not in data:
             raise ValueError(f'{path}: expected {{"names": [class names], …}}')
         if unknown := sorted(set(data) - set(KEYS)):

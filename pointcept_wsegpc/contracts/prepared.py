@@ -183,6 +183,13 @@ def check_root(root: Path, kind: str, settings: Any, replace: bool = False) -> N
         write_json(path, wanted)
 
 
+def kind_of(root: Path) -> str | None:
+    """The kind of captures that a data root was prepared from; None where it does not say."""
+    with contextlib.suppress(OSError, FileError, AttributeError):
+        return read_json(root / ROOT_FILE).get("capture")
+    return None
+
+
 def _settings_of_scenes(root, kind):
     for path in sorted(root.glob(f"*/*/{MANIFEST}")):
         with contextlib.suppress(FileError, KeyError, TypeError, ValueError):

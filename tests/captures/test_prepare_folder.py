@@ -19,7 +19,7 @@ from stores import write_store
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
-from pointcept_wsegpc.captures.folder.poses.base import Camera
+from pointcept_wsegpc.captures.folder.poses.cameras import Camera
 from pointcept_wsegpc.captures.folder.raw import follow_splits
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
@@ -453,7 +453,7 @@ def test_8_bit_depth_is_named(tmp_path):
     for path in (capture.folder / "depth").iterdir():
         depth = np.asarray(Image.open(path))
         Image.fromarray((depth / 20).astype(np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r"no usable image \(4 read, 4 with 8-bit depth image"):
+    with pytest.raises(ValueError, match=r"0 of 4 images are used \(4 read, 4 with 8-bit depth"):
         prepare(capture, SETTINGS)
 
 

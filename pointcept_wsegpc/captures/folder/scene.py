@@ -21,16 +21,20 @@ from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
 from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
-from ..frames import read_matrix
+from ..numbers import read_matrix
 from .fit import check_fit
 from .frames import FolderFrames
-from .poses import POSES, STREAM_FOLDERS, image_folder, list_images, read_trajectory
+from .fuse import fuse
+from .layout import find, list_depth, list_photos
+from .poses import POSES, read_trajectory
 from .raw import follow_splits, left_behind, list_scenes, report
 from .tags import read_own_tags, write_tags
 from .template import write_template
 from .world import UP, World, prepared_points
 
 logger = logging.getLogger(__name__)
+
+FUSED_POINTS = 100_000  # of a room, at 2 cm
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class FolderSettings(ViewSettings):
         "floats are meters",
         minimum=0,
         metavar="N",
+    )
+    fuse_voxel: float = setting(
+        0.01, "meters between points that are fused from depth where a scan has no cloud", above=0
     )
     pose_format: str = setting(
         "auto", "convention of the poses", choices=lambda: ("auto", *POSES.names())
@@ -96,35 +103,37 @@ class FolderCapture(Capture):
         return lines + write_tags(root, captures, table, tags)
 
     def num_views(self, settings):
-        images = list_images(image_folder(self.folder, STREAM_FOLDERS))
-        return -(-len(images) // settings.stride)
+        return -(-len(list_photos(self.folder)) // settings.stride)
 
     def num_points(self):
         # Stored arrays take about as much as the file.
-        return self.cloud.stat().st_size // BYTES_PER_POINT
+        try:
+            return self.cloud.stat().st_size // BYTES_PER_POINT
+        except FileNotFoundError:
+            if not list_depth(self.folder):
+                raise
+            return FUSED_POINTS
 
     def read(self, settings):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
-        convention, trajectory = read_trajectory(self.folder, settings.pose_format)
-        path = self.cloud
-        cloud = read_cloud(path)
+        convention, trajectory = read_trajectory(
+            self.folder, settings.pose_format, not settings.allow_few_images
+        )
+        cloud, path, fused = self._cloud(trajectory, settings)
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
-        depth_scale = settings.depth_scale or trajectory.depth_scale
         renderer = _renderer(cloud, world, points) if trajectory.images else None
-        size, stride = settings.size, settings.stride
-        frames = FolderFrames(trajectory, world.pose, size, stride, depth_scale, renderer)
+        frames = _frames(trajectory, world.pose, settings, settings.size, renderer)
 
         def finish(views):
-            if trajectory.images and not len(views):
-                raise ValueError(f"{self.folder} has no usable image ({frames.log}); skipped")
-            return {**frames.about(), "fit": check_fit(self.folder, frames, points)}
+            about = frames.about(self.folder)
+            return {**about, "fused": fused, "fit": check_fit(self.folder, frames, points)}
 
         return Scene(
             points,
             frames,
             axis_alignment=self._alignment(world),
-            source={"capture": str(self.folder), "points": str(path)},
+            source={"capture": str(self.folder), "points": path and str(path)},
             about={
                 "num_scanned": len(inverse),
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
@@ -134,19 +143,55 @@ class FolderCapture(Capture):
                 "poses": convention,
             },
             estimated=estimated,
-            extra={"inverse": inverse},
+            extra={"inverse": inverse} if path else {},  # of a fused cloud there is no file
             finish=finish,
         )
 
+    def _cloud(self, trajectory, settings):
+        """(cloud, its file, None), or where there is none (cloud of the depth images, None, facts).
+
+        A fused cloud is in the unit and frame of the poses, as a file would be.
+        """
+        try:
+            path = self.cloud
+        except FileNotFoundError as error:
+            cloud, views = self._fused(trajectory, settings, error)
+            return cloud, None, {"views": views, "voxel": settings.fuse_voxel}
+        return read_cloud(path), path, None
+
+    def _fused(self, trajectory, settings, missing):
+        if not any(shot.depth for shot in trajectory.shots.values()):
+            raise FileNotFoundError(
+                f"{missing}, or depth images with poses, of which one is fused"
+            ) from None
+
+        def in_meters(pose):
+            scaled = np.array(pose, dtype=np.float64)
+            scaled[:3, 3] *= settings.scale
+            return scaled
+
+        frames = _frames(trajectory, in_meters, settings)
+        try:
+            cloud, views = fuse(frames, settings.fuse_voxel)
+        except ValueError as error:
+            raise ValueError(f"{missing}, and none can be fused: {error} ({frames.log})") from error
+        cloud.coord /= settings.scale
+        return cloud, views
+
     def _alignment(self, world):
         """World-to-gravity (4, 4) as axis_alignment.txt says; identity without that file."""
-        path = self.folder / "axis_alignment.txt"
-        if not path.is_file():
+        path = next(iter(find(self.folder, "axis_alignment.txt")), None)
+        if path is None:
             return np.eye(4)
         given = read_matrix(path)
         if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
             raise ValueError(f"{path} is no rotation and shift; give 4x4 numbers, row by row")
         return world.alignment(given)
+
+
+def _frames(trajectory, place, settings, size=None, renderer=None):
+    scale = settings.depth_scale or trajectory.depth_scale
+    return FolderFrames(trajectory, place, size, settings.stride, scale, renderer)
 
 
 def _renderer(cloud, world, points):

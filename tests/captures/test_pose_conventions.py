@@ -264,7 +264,9 @@ def test_focal_lengths_that_are_no_pixels_are_refused(focal, tmp_path):
     for path in (tmp_path / "a/intrinsic").iterdir():
         path.unlink()
     own_scan.write_text(tmp_path / "a/intrinsic.txt", f"{focal} 60 31 24")
-    with pytest.raises(ValueError, match=r"focal lengths of .*; expected those in pixels"):
+    with pytest.raises(
+        ValueError, match=r"focal lengths of .*; expected those in pixels|no numbers"
+    ):
         read_trajectory(tmp_path / "a")
     own_scan.nerfstudio(tmp_path / "b", 2, w=0)
     with pytest.raises(ValueError, match="images of 0 x 48 pixels"):

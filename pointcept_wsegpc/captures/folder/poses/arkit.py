@@ -8,7 +8,8 @@ is downloaded, in SCENE_frames/.
 
 import numpy as np
 
-from ...numbers import read_numbers, read_table
+from ....files.arrays import reading
+from ...numbers import DO, read_numbers, read_table
 from ..layout import STREAM_FOLDERS, find, image_folder, list_images, natural_key
 from .base import POSES, PoseFormat, Shot, rigid
 from .cameras import Camera, pinhole
@@ -47,10 +48,11 @@ class ARKitPoses(PoseFormat):
 
 def read_pincam(path):
     """The camera in a .pincam file."""
-    values = read_numbers(path)
-    if len(values) != 6:
-        raise ValueError(f"{path}: expected width height fx fy cx cy, got {len(values)} numbers")
-    return Camera(pinhole(*values[2:]), (int(values[1]), int(values[0])))
+    with reading(path, "width height fx fy cx cy", DO):
+        values = read_numbers(path)
+        if len(values) != 6:
+            raise ValueError(f"{len(values)} numbers")
+        return Camera(pinhole(*values[2:]), (int(values[1]), int(values[0])))
 
 
 def _stamped(paths):

@@ -34,7 +34,9 @@ class Camera:
 
     def __post_init__(self):
         fx, fy = self.intrinsic[0, 0], self.intrinsic[1, 1]
-        if not (np.isfinite(self.intrinsic).all() and min(abs(fx), abs(fy)) > MIN_FOCAL):
+        if not np.isfinite(self.intrinsic).all() or not np.isfinite(self.distortion).all():
+            raise ValueError("intrinsics that are no numbers")
+        if not min(abs(fx), abs(fy)) > MIN_FOCAL:
             raise ValueError(f"focal lengths of {fx:g} and {fy:g}; expected those in pixels")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"a camera with images of {self.size[1]} x {self.size[0]} pixels")

@@ -35,12 +35,12 @@ def polycam(scene, count):
     folder = scene / "keyframes"
     (folder / "cameras").mkdir(parents=True)
     for i in range(count):
-        write_image(folder / "images", f"{100 + i}.png", i)
-        write_depth(folder / "depth", f"{100 + i}.png", i)
+        write_image(folder / "images", f"{i}.png", i)
+        write_depth(folder / "depth", f"{i}.png", i)
         matrix = pose(i) @ FLIP
         values = {f"t_{row}{column}": matrix[row, column] for row, column in np.ndindex(3, 4)}
         values |= {**CAMERA, "width": SIZE[1], "height": SIZE[0]}
-        (folder / f"cameras/{100 + i}.json").write_text(json.dumps(values))
+        (folder / f"cameras/{i}.json").write_text(json.dumps(values))
 
 
 def replica(scene, count):

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from ..clouds.ids import compact_ids
-from ..files import read_text as text_of
 from ..files.arrays import read_array, read_arrays, reading
 from ..files.pickles import read_pickled
 from .cloud import Cloud
@@ -148,7 +147,8 @@ def read_torch(path, key, num_points):
 
 def read_text(path, key, num_points):
     """One id per line; or what WyPR's program writes: see `members_to_ids`."""
-    rows = [line.split() for line in text_of(path, do=AGAIN).split("\n")]
+    with reading(path, "text", AGAIN):
+        rows = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     while rows and not rows[-1]:
         rows.pop()
     if any(len(row) > 1 for row in rows):

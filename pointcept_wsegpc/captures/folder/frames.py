@@ -11,7 +11,7 @@ from ...camera.resample import resample_color
 from ..frames import BadFrame, Frames, View, image_numbers, invert_pose
 from ..images import image_size, read_color, read_depth
 from .layout import list_depth, printable
-from .photos import Letterbox, fit_camera, undistort, unmirrored, upright
+from .photos import Letterbox, check_field, fit_camera, undistort, unmirrored, upright
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
 UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"
@@ -84,6 +84,7 @@ class FolderFrames(Frames):
             measured, depth_camera = _straight(measured, given, nearest=True)
             box = Letterbox(measured.shape, self.size or measured.shape)
             intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
+        check_field(color_camera.intrinsic, color.shape, intrinsic, depth.shape)
         color = resample_color(color, color_camera.intrinsic, intrinsic, depth.shape)
         view = View(number, color, depth, intrinsic, world_to_camera)
         if compare and self.renderer:

@@ -33,8 +33,9 @@ def plain_form(name: str | Path) -> str:
 
 def loose_form(name: str) -> str:
     """A name without its kind, letter case, separators and leading zeros: frame-01.color is 1."""
-    words = re.split(r"[^\w/]+|_+", KINDS.sub(" ", plain_form(name).casefold()))
-    return "_".join(word.lstrip("0") or "0" if word.isdecimal() else word for word in words if word)
+    parts = KINDS.sub(" ", plain_form(name).casefold()).split("/")
+    words = (filter(None, re.split(r"[\W_]+", part)) for part in parts)
+    return "/".join("_".join(re.sub(r"^0+(?=\d+$)", "", word) for word in one) for one in words)
 
 
 def printable(name: str | Path) -> str:

@@ -12,6 +12,7 @@ from ...camera.resample import nearest_index
 from ..frames import BadFrame
 from .poses.cameras import Camera
 
+MAX_FIELD = 8  # of an image's sides, as far as the field of its depth may reach
 ASPECT_TOLERANCE = 0.02  # by which an image may be stretched against its calibration
 
 
@@ -31,6 +32,15 @@ def fit_camera(given, size):
         raise BadFrame("an image whose shape is not its camera's (cropped or turned?)")
     intrinsic = camera.resize_intrinsic(given.intrinsic, given.size, size)
     return Camera(intrinsic, size, given.distortion)
+
+
+def check_field(intrinsic, size, target, target_size):
+    """BadFrame where an image (h, w) is to fill a far larger field of view than its camera's."""
+    for axis, (length, wanted) in enumerate(zip(size[1::-1], target_size[::-1], strict=True)):
+        edges = (np.array([-0.5, wanted - 0.5]) - target[axis, 2]) / target[axis, axis]
+        edges = edges * intrinsic[axis, axis] + intrinsic[axis, 2]
+        if not (np.abs(edges) < MAX_FIELD * length).all():
+            raise BadFrame("cameras of color and depth that do not see the same")
 
 
 def unmirrored(shot):

@@ -17,8 +17,7 @@ from PIL import Image
 from ... import camera
 from ...camera.resample import resample_to
 from ...contracts.classes import IGNORE
-from ...files import read_json, read_text
-from ...files.arrays import reading
+from ...files import read_json
 from .raw import TABLE, nyu40_to_scannet20
 
 
@@ -34,9 +33,9 @@ class LabelMap:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"label map {path} is missing; it comes with the download")
-        columns = {"id", "raw_category", "nyu40id"}
-        with reading(path, f"the columns {', '.join(sorted(columns))}"):
-            rows = csv.DictReader(read_text(path).splitlines(), delimiter="\t")
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file, delimiter="\t")
+            columns = {"id", "raw_category", "nyu40id"}
             if not columns <= set(rows.fieldnames or ()):
                 raise ValueError(f"{path}: expected the columns {', '.join(sorted(columns))}")
             by_category, by_id = {}, {}

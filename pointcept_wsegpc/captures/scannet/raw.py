@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ...contracts.classes import IGNORE, ClassTable
-from ...files import read_text
-from ...files.arrays import reading
 
 TABLE = ClassTable.shipped("scannet20")
 # Of each class of the table, as the ScanNet v2 benchmark has them.
@@ -32,14 +30,11 @@ def scene_info(folder) -> dict[str, str]:
     path = Path(folder) / f"{Path(folder).name}.txt"
     if not path.is_file():
         return {}
-    lines = (line.partition("=") for line in read_text(path).splitlines())
+    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
     return {key.strip(): value.strip() for key, separator, value in lines if separator}
 
 
 def axis_alignment(folder) -> np.ndarray:
     """World-to-gravity matrix (4, 4) of SCENE.txt; identity where it has none, as in test."""
     value = scene_info(folder).get("axisAlignment")
-    if value is None:
-        return np.eye(4)
-    with reading(Path(folder) / f"{Path(folder).name}.txt", "axisAlignment = 16 numbers"):
-        return np.array(value.split(), np.float64).reshape(4, 4)
+    return np.eye(4) if value is None else np.array(value.split(), np.float64).reshape(4, 4)

@@ -55,7 +55,10 @@ class ColmapPoses(PoseFormat):
                 if image is None:
                     found.unmatched.append(name)
                 elif camera not in cameras:
-                    raise ValueError(f"{name} is of camera {camera}, which {cameras_file} lacks")
+                    raise ValueError(
+                        f"{images_file}: {name} is of camera {camera}, which {cameras_file} lacks; "
+                        "export both again"
+                    )
                 else:
                     shot = Shot(_camera_to_world(*pose), cameras[camera], images.get(image))
                     found.shots[image] = shot

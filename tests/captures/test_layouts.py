@@ -388,3 +388,6 @@ def test_without_depth_no_cloud_is_fused(tmp_path):
     shutil.rmtree(scene / "depth")
     with pytest.raises(FileNotFoundError, match=r"has no cloud.* or depth images with poses"):
         prepared(scene)
+    (scene / "mesh.obj").touch()  # not what was asked for, either
+    with pytest.raises(FileNotFoundError, match=r"mesh\.obj cannot be read: export a \.ply"):
+        prepared(scene)

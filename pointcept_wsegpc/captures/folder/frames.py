@@ -123,6 +123,12 @@ def _straight(image, given, nearest=False):
     return upright(undistort(image, fitted, nearest), fitted)
 
 
+def folder_frames(trajectory, place, settings, size=None, renderer=None) -> FolderFrames:
+    """The frames of a trajectory as the settings of a folder's scan have them."""
+    scale = settings.depth_scale or trajectory.depth_scale
+    return FolderFrames(trajectory, place, size, settings.stride, scale, renderer)
+
+
 def image_sizes(images):
     """Sizes (H, W) of image files, each once; unreadable files are skipped."""
     return sorted({size for path in images if (size := image_size(path))})

@@ -7,18 +7,53 @@ points, H x W pixels of a view. Meters.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...camera import back_project
-from ...clouds.formats import PointCloud
+from ...clouds.formats import CLOUD_FORMATS, PointCloud
 from ...clouds.voxels import voxelize
+from ..base import some
 from ..frames import View
+from .frames import folder_frames
+from .layout import list_files
+from .poses.base import Trajectory
+
+UNREAD_CLOUDS = (".obj", ".glb", ".gltf", ".e57", ".stl", ".off", ".xyz", ".pts", ".usdz", ".fbx")
 
 MAX_JUMP = 0.1  # of its depth, by which a pixel's neighbors on one surface may differ from it
 MAX_WIDTH = 640  # px of a depth image that are read; of a wider one every second, third …
 MAX_WAITING = 4_000_000  # points that wait for being averaged
 MAX_FAR = 1e7  # m from the origin; a pose that leads there is none
+
+
+def fused_cloud(
+    scene: Path, trajectory: Trajectory, settings: Any, missing: FileNotFoundError
+) -> tuple[PointCloud, dict]:
+    """The cloud of a scan's depth images, in the unit and frame of its poses, and facts about it.
+
+    missing: what is said where none can be fused, and where a cloud lies there that is not read.
+    """
+    endings = (*UNREAD_CLOUDS, *CLOUD_FORMATS.names())
+    if unread := [path.name for path in list_files(scene, endings) if path.parent == scene]:
+        raise FileNotFoundError(f"{missing}; {some(unread)} cannot be read: export a .ply")
+    if not any(shot.depth for shot in trajectory.shots.values()):
+        raise FileNotFoundError(f"{missing}, or depth images with poses, of which one is fused")
+
+    def in_meters(pose):
+        scaled = np.array(pose, dtype=np.float64)
+        scaled[:3, 3] *= settings.scale
+        return scaled
+
+    frames = folder_frames(trajectory, in_meters, settings)
+    try:
+        cloud, num_views = fuse(frames, settings.fuse_voxel)
+    except ValueError as error:
+        raise ValueError(f"{missing}, and none can be fused: {error} ({frames.log})") from error
+    cloud.coord /= settings.scale
+    return cloud, {"views": num_views, "voxel": settings.fuse_voxel}
 
 
 def fuse(views: Iterable[View], voxel: float) -> tuple[PointCloud, int]:

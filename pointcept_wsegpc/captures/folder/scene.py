@@ -23,8 +23,8 @@ from ...clouds.spacing import reach_of_points
 from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
 from ..numbers import read_matrix
 from .fit import check_fit
-from .frames import FolderFrames
-from .fuse import fuse
+from .frames import folder_frames
+from .fuse import fused_cloud
 from .layout import find, list_depth, list_photos
 from .poses import POSES, read_trajectory
 from .raw import follow_splits, left_behind, list_scenes, report
@@ -119,11 +119,15 @@ class FolderCapture(Capture):
         convention, trajectory = read_trajectory(
             self.folder, settings.pose_format, not settings.allow_few_images
         )
-        cloud, path, fused = self._cloud(trajectory, settings)
+        try:
+            path, fused = self.cloud, None
+        except FileNotFoundError as error:
+            path, (cloud, fused) = None, fused_cloud(self.folder, trajectory, settings, error)
+        cloud = read_cloud(path) if path else cloud
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
         renderer = _renderer(cloud, world, points) if trajectory.images else None
-        frames = _frames(trajectory, world.pose, settings, settings.size, renderer)
+        frames = folder_frames(trajectory, world.pose, settings, settings.size, renderer)
 
         def finish(views):
             about = frames.about(self.folder)
@@ -147,37 +151,6 @@ class FolderCapture(Capture):
             finish=finish,
         )
 
-    def _cloud(self, trajectory, settings):
-        """(cloud, its file, None), or where there is none (cloud of the depth images, None, facts).
-
-        A fused cloud is in the unit and frame of the poses, as a file would be.
-        """
-        try:
-            path = self.cloud
-        except FileNotFoundError as error:
-            cloud, views = self._fused(trajectory, settings, error)
-            return cloud, None, {"views": views, "voxel": settings.fuse_voxel}
-        return read_cloud(path), path, None
-
-    def _fused(self, trajectory, settings, missing):
-        if not any(shot.depth for shot in trajectory.shots.values()):
-            raise FileNotFoundError(
-                f"{missing}, or depth images with poses, of which one is fused"
-            ) from None
-
-        def in_meters(pose):
-            scaled = np.array(pose, dtype=np.float64)
-            scaled[:3, 3] *= settings.scale
-            return scaled
-
-        frames = _frames(trajectory, in_meters, settings)
-        try:
-            cloud, views = fuse(frames, settings.fuse_voxel)
-        except ValueError as error:
-            raise ValueError(f"{missing}, and none can be fused: {error} ({frames.log})") from error
-        cloud.coord /= settings.scale
-        return cloud, views
-
     def _alignment(self, world):
         """World-to-gravity (4, 4) as axis_alignment.txt says; identity without that file."""
         path = next(iter(find(self.folder, "axis_alignment.txt")), None)
@@ -187,11 +160,6 @@ class FolderCapture(Capture):
         if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
             raise ValueError(f"{path} is no rotation and shift; give 4x4 numbers, row by row")
         return world.alignment(given)
-
-
-def _frames(trajectory, place, settings, size=None, renderer=None):
-    scale = settings.depth_scale or trajectory.depth_scale
-    return FolderFrames(trajectory, place, size, settings.stride, scale, renderer)
 
 
 def _renderer(cloud, world, points):

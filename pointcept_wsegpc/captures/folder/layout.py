@@ -106,15 +106,16 @@ def image_folder(scene: Path, names: Iterable[str] = IMAGE_FOLDERS) -> Path | No
 
 
 def what_lies(scene: Path) -> str:
-    """What there is below a scene's folder: how many files of which suffix, and one of each."""
-    files = [path for path in list_files(scene) if path.parent != scene]
+    """What there is below a scene's folder, and its images: how many files of which suffix, and one of each."""
+    files = list_files(scene)
+    files = [p for p in files if p.parent != scene or p.suffix.lower() in PHOTO_SUFFIXES]
     kinds = Counter((path.parent, path.suffix) for path in files)
     first = {(path.parent, path.suffix): path for path in reversed(files)}
     told = [
-        f"{count} {suffix or 'files'} such as {printable(first[parent, suffix].relative_to(scene))}"
+        f"{count} {suffix or 'files'} such as {first[parent, suffix].relative_to(scene)}"
         for (parent, suffix), count in kinds.most_common(6)
     ]
-    return ", ".join(told) or "no folder with files"
+    return printable(", ".join(told)) or "no folder with files"
 
 
 def _below(path, scene):

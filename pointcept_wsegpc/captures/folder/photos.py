@@ -31,7 +31,10 @@ def fit_camera(given, size):
     if abs(stretch - 1) > ASPECT_TOLERANCE:
         raise BadFrame("an image whose shape is not its camera's (cropped or turned?)")
     intrinsic = camera.resize_intrinsic(given.intrinsic, given.size, size)
-    return Camera(intrinsic, size, given.distortion)
+    try:
+        return Camera(intrinsic, size, given.distortion)
+    except ValueError as error:
+        raise BadFrame(f"a camera of another image size: {error}") from error
 
 
 def check_field(intrinsic, size, target, target_size):

@@ -99,9 +99,8 @@ def _stamped(scene, listing, images):
     for path in find(scene, listing):
         with reading(path, "`timestamp path` a line", DO):
             lines = [line for line in read_text(path).splitlines() if line.strip()]
-            rows = [line.split(maxsplit=1) for line in lines if line[0] != "#"]
             files = FileFinder(scene, images)
-            return [_row(files, *row) for row in rows]
+            return [_row(files, line) for line in lines if line[0] != "#"]
     try:
         return [(float(image.stem), image) for image in images]
     except ValueError:
@@ -111,7 +110,10 @@ def _stamped(scene, listing, images):
         ) from None
 
 
-def _row(files, stamp, name):
+def _row(files, line):
     """(timestamp in s, path) of a line of a listing, be there a file or not."""
+    stamp, name = (*line.split(maxsplit=1), "")[:2]
     name = name.strip()
+    if not name:
+        raise ValueError(f"a line is {line!r:.60}")
     return float(stamp.replace(",", ".")), files.find(name) or files.base / name

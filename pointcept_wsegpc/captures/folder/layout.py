@@ -106,7 +106,7 @@ def image_folder(scene: Path, names: Iterable[str] = IMAGE_FOLDERS) -> Path | No
 
 
 def what_lies(scene: Path) -> str:
-    """What there is below a scene's folder, and its images: how many files of which suffix, and one of each."""
+    """How many files of which suffix lie below a scene's folder, and one of each, for messages."""
     files = list_files(scene)
     files = [p for p in files if p.parent != scene or p.suffix.lower() in PHOTO_SUFFIXES]
     kinds = Counter((path.parent, path.suffix) for path in files)

@@ -30,8 +30,10 @@ class ARKitPoses(PoseFormat):
         from scipy.spatial.transform import Rotation
 
         path = min(cls.found(scene), key=natural_key)
-        rows = read_table(path, "timestamp ax ay az tx ty tz")
-        poses = np.linalg.inv(rigid(Rotation.from_rotvec(rows[:, 1:4]), rows[:, 4:]))
+        columns = "timestamp ax ay az tx ty tz"
+        rows = read_table(path, columns)
+        with reading(path, columns, DO):
+            poses = np.linalg.inv(rigid(Rotation.from_rotvec(rows[:, 1:4]), rows[:, 4:]))
         folder = image_folder(path.parent, STREAMS)
         depths = _stamped(list_images(image_folder(path.parent, ("lowres_depth",))))
         pattern = f"{folder.name}_intrinsics/*.pincam" if folder else "none"

@@ -55,8 +55,9 @@ def read_poses(path: Path) -> tuple[np.ndarray, np.ndarray]:
     from scipy.spatial.transform import Rotation
 
     rows = read_table(path, "timestamp tx ty tz qx qy qz qw")
-    lost = ~rows[:, 4:].any(axis=1)
-    rows[lost, 7] = 1  # a rotation that SciPy takes
+    norm = np.linalg.norm(rows[:, 4:], axis=1)
+    lost = ~((norm > 1e-6) & (norm < 1e6))
+    rows[lost, 4:] = (0, 0, 0, 1)  # a rotation that SciPy takes
     poses = rigid(Rotation.from_quat(rows[:, 4:]), rows[:, 1:4])
     poses[lost] = np.nan
     return rows[:, 0], poses

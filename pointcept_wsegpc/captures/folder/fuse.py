@@ -24,7 +24,7 @@ from .poses.base import Trajectory
 UNREAD_CLOUDS = (".obj", ".glb", ".gltf", ".e57", ".stl", ".off", ".xyz", ".pts", ".usdz", ".fbx")
 
 MAX_JUMP = 0.1  # of its depth, by which a pixel's neighbors on one surface may differ from it
-MAX_WIDTH = 640  # px of a depth image that are read; of a wider one every second, third …
+MAX_WIDTH = 320  # px of a depth image that are read; of a wider one every second, third …
 MAX_WAITING = 4_000_000  # points that wait for being averaged
 MAX_FAR = 1e7  # m from the origin; a pose that leads there is none
 

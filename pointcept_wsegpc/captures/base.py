@@ -88,6 +88,9 @@ class ViewSettings:
     height: int = setting(240, "stored height of an image in pixels", minimum=1)
     width: int = setting(320, "stored width of an image in pixels", minimum=1)
     stride: int = setting(1, "take every N-th image", minimum=1, metavar="N")
+    allow_few_images: bool = setting(
+        False, "accept a capture of whose images hardly any can be used", source=True
+    )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -218,11 +221,14 @@ class Capture:
 def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
     """Lines on frames that were kept and skipped, and scenes without any."""
     manifests = {capture.name: manifest for capture, manifest in prepared}
-    bad = Counter()
-    for manifest in manifests.values():
-        bad.update({reason: len(names) for reason, names in manifest["frames"]["bad"].items()})
+    bad, first = Counter(), {}
+    for scene, manifest in manifests.items():
+        for reason, names in manifest["frames"]["bad"].items():
+            bad[reason] += len(names)
+            first.setdefault(reason, f"{scene}: {names[0]}")
     kept = sum(manifest["num_views"] for manifest in manifests.values())
-    lines = [f"{kept} frames kept" + "".join(f", {n} skipped: {w}" for w, n in sorted(bad.items()))]
+    skipped = [f"{n} skipped: {why}, such as {first[why]}" for why, n in sorted(bad.items())]
+    lines = [", ".join([f"{kept} frames kept", *skipped])]
     lines += ["  manifest.json of each scene names them"] * bool(bad)
     for name, manifest in manifests.items():
         if cut := manifest["frames"]["truncated"]:
@@ -299,6 +305,8 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
             labels = LabelRenderer(scene.points["coord"], segment)
         views, entries = store_views(folder, frames, labels, scene.axis_alignment)
         further = scene.finish(views) if scene.finish else {}
+        if not settings.allow_few_images:
+            frames.log.check_used(len(views), capture.key)
         _store_points(folder, scene, views)
         enough = getattr(settings, "min_tag_points", 1)
         tags = derive_tags(segment, table.names, enough) if table else None

@@ -53,9 +53,13 @@ def parsed_settings(given: dict[str, str]) -> ViewSettings:
         if name not in known:
             raise ValueError(f"--set {name}: {unknown(name, known, 'setting')}")
     try:
-        return replace(default, **{name: known[name](text) for name, text in given.items()})
+        return replace(default, **{name: _value(known[name], given[name]) for name in given})
     except ValueError as error:
         raise ValueError(f"--set {given}: {error}") from error
+
+
+def _value(kind, text):
+    return text.casefold() in ("1", "true", "yes") if kind is bool else kind(text)
 
 
 def check_scans(raw: Path, given: dict, settings: Settings, jobs: JobOptions) -> dict:

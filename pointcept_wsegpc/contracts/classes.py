@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import read_json, read_or_set_aside, write_json
+from ..files import read_json, read_or_set_aside, read_text, write_json
 from .scene import MANIFEST
 
 NO_LABEL = (255, -100)  # what other data sets write for no label
@@ -262,7 +262,7 @@ def read_class_names(path: str | Path) -> list[str]:
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise FileNotFoundError(f"class names {path} are missing; expected one a line")
-    lines = (line.strip() for line in path.read_text("utf-8-sig").splitlines())
+    lines = (line.strip() for line in read_text(path).splitlines())
     names = [line for line in lines if line and not line.startswith("#")]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"{path}: expected class names, one a line, none twice; got {names}")

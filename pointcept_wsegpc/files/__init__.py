@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -101,10 +102,25 @@ def write_new_json(path: str | Path, value: Any) -> bool:
     return True
 
 
+def read_text(path: str | Path, expected: str = "text", do: str = "save it as UTF-8") -> str:
+    """The text of a file as an editor saved it, lines ended by \\n alone; FileError if it is none.
+
+    UTF-8 or UTF-16, with or without a mark before it.
+    """
+    with reading(path, expected, do):
+        data = Path(path).read_bytes()
+        code = "utf-8-sig"
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            code = "utf-16"
+        elif b"\0" in data[:2]:
+            code = "utf-16-be" if data[0] == 0 else "utf-16-le"
+        return data.decode(code).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def read_json(path: str | Path, do: str = "write it again") -> Any:
-    """The content of a JSON file, whatever mark an editor put before it; FileError if damaged."""
-    with reading(path, "JSON", do), open(path, encoding="utf-8-sig") as file:
-        return json.load(file)
+    """The content of a JSON file, as an editor saved it; FileError if damaged."""
+    with reading(path, "JSON", do):
+        return json.loads(read_text(path, "JSON", do))
 
 
 def read_or_set_aside(path: str | Path) -> Any:

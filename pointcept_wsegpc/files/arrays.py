@@ -32,6 +32,13 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise FileError(f"{path} is not a regular file; expected {expected}; {do}")
+    with refusing(path, expected, do):
+        yield
+
+
+@contextlib.contextmanager
+def refusing(path: str | Path, expected: str, do: str) -> Iterator[None]:
+    """What `reading` does with errors, for what several files make up."""
     try:
         yield
     except (FileError, FileNotFoundError, PermissionError, IsADirectoryError):
@@ -39,7 +46,8 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
     except Exception as error:  # damaged bytes can make a reader raise anything
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
-        reason = " ".join(f"{error}".split()) or type(error).__name__
+        reason = f"it has no {error}" if isinstance(error, KeyError) else f"{error}"
+        reason = " ".join(reason.split()) or type(error).__name__
         raise FileError(
             f"{path} cannot be read ({reason:.100}); expected {expected}; {do}"
         ) from error

@@ -21,7 +21,7 @@ from stores import write_store
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, is_done, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
-from pointcept_wsegpc.captures.folder.poses.base import Camera
+from pointcept_wsegpc.captures.folder.poses.cameras import Camera
 from pointcept_wsegpc.captures.folder.raw import follow_splits
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
@@ -126,7 +126,7 @@ def test_tags_that_are_missing_or_no_text(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no tags\.csv or tags\.json"):
         read_own_tags(tmp_path)
     (tmp_path / "tags.csv").write_bytes("scene,tags\na,Stühle\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="not in UTF-8"):
+    with pytest.raises(ValueError, match="save it as CSV UTF-8"):
         read_own_tags(tmp_path)
     (tmp_path / "tags.csv").unlink()
     for text in ("[1]", '{"a": "bed"}', "{"):
@@ -580,7 +580,7 @@ def test_8_bit_depth_is_named(tmp_path):
     for path in (capture.folder / "depth").iterdir():
         depth = np.asarray(Image.open(path))
         Image.fromarray((depth / 20).astype(np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r"no usable image \(4 read, 4 with 8-bit depth image"):
+    with pytest.raises(ValueError, match=r"0 of 4 images are used \(4 read, 4 with 8-bit depth"):
         prepare(capture, SETTINGS)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frames import read_matrix
+from ..numbers import read_matrix
 from ..scannet.raw import scene_info
 
 # The depth camera that BPNet, OpenScene and WSegPC take all ScanNet scenes to have, (H, W).

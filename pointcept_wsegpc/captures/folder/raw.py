@@ -9,7 +9,7 @@ from pathlib import Path
 from ...clouds.spacing import LIKELY_EXTENT
 from ...contracts.classes import plain
 from ...contracts.scene import MANIFEST, SPLITS
-from ...files import read_json
+from ...files import read_json, read_text
 from ...files.arrays import FileError
 from ..base import Capture, report_frames, some
 
@@ -26,7 +26,7 @@ def list_scenes(raw: Path) -> tuple[dict[str, tuple[str, Path]], list[str]]:
     split_of = {}
     for split in SPLITS:
         listed = raw / f"{split}.txt"
-        lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else ()
+        lines = read_text(listed).splitlines() if listed.is_file() else ()
         for name in filter(None, map(plain, lines)):
             _check_name(name, listed)
             if split_of.setdefault(name, split) != split:
@@ -130,7 +130,8 @@ def report(prepared: list[tuple[Capture, dict]]) -> list[str]:
 
 def scene_notes(manifest: dict) -> Iterator[str]:
     """What the owner of a scan should know."""
-    if manifest["num_scanned"] > manifest["num_points"]:
+    fused = manifest.get("fused")
+    if manifest["num_scanned"] > manifest["num_points"] and not fused:
         spacing = manifest["settings"]["spacing"]
         yield (
             f"{manifest['num_points']} of {manifest['num_scanned']} points, one in {spacing} m; "
@@ -140,12 +141,24 @@ def scene_notes(manifest: dict) -> Iterator[str]:
         yield "its cloud has no colors; gray is stored, and the 3D network sees shape alone"
     if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
         yield f"it is {manifest['extent']:.4g} m long; where its unit is no meter, give --scale"
+    if fused:
+        yield (
+            f"it has no cloud; one of {manifest['num_scanned']} points is fused from "
+            f"{fused['views']} depth images, in voxels of {fused['voxel']} m"
+        )
     rendered = manifest.get("rendered_depth") or {"views": ()}
     if count := len(rendered["views"]):
-        yield (
+        told = (
             f"no depth image goes with {count} of {manifest['num_views']} images; their depth is "
             f"rendered from its {rendered['from']}"
         )
+        if unused := manifest.get("unused_depth"):
+            image = manifest["images"][str(rendered["views"][0])]
+            told += (
+                f"; {len(unused)} depth files fit none of them, such as {unused[0]} for "
+                f"{image}: name them alike, as .png, .tif, .pgm or .npy"
+            )
+        yield told
     if manifest.get("undone"):
         yield f"the {manifest['undone']} of its poses is undone: its cloud is as before it"
     fit = manifest["fit"] or {}

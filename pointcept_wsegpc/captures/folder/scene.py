@@ -22,10 +22,12 @@ from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
 from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, some
-from ..frames import read_matrix
+from ..numbers import read_matrix
 from .fit import TRIAL_VIEWS, check_fit, photos_fit_better
-from .frames import FolderFrames
-from .poses import STREAM_FOLDERS, image_folder, list_images, read_trajectory
+from .frames import folder_frames
+from .fuse import fused_cloud
+from .layout import find, list_depth, list_photos
+from .poses import read_trajectory
 from .raw import check_sources, follow_splits, left_behind, list_scenes, report
 from .settings import FolderSettings, own_settings
 from .tags import read_own_tags, write_tags
@@ -33,6 +35,8 @@ from .template import write_template
 from .world import World, prepared_points
 
 logger = logging.getLogger(__name__)
+
+FUSED_POINTS = 100_000  # of a room, at 2 cm
 
 
 @CAPTURES.register("scans")
@@ -78,18 +82,31 @@ class FolderCapture(Capture):
         return own_settings(self.folder, settings)
 
     def num_views(self, settings):
-        images = list_images(image_folder(self.folder, STREAM_FOLDERS))
-        return -(-len(images) // settings.stride)
+        return -(-len(list_photos(self.folder)) // settings.stride)
 
     def num_points(self):
         # Stored arrays take about as much as the file.
-        return self.cloud.stat().st_size // BYTES_PER_POINT
+        try:
+            return self.cloud.stat().st_size // BYTES_PER_POINT
+        except FileNotFoundError:
+            if not list_depth(self.folder):
+                raise
+            return FUSED_POINTS
 
     def read(self, settings):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
-        convention, trajectory = read_trajectory(self.folder, settings.pose_format)
-        path = self.cloud
-        cloud = _turned(read_cloud(path), settings.axes)
+        convention, trajectory = read_trajectory(
+            self.folder, settings.pose_format, not settings.allow_few_images
+        )
+        trajectory.shots = {
+            image: replace(shot, camera_to_world=settings.mended(shot.camera_to_world))
+            for image, shot in trajectory.shots.items()
+        }
+        try:
+            path, fused = self.cloud, None
+        except FileNotFoundError as error:
+            path, (cloud, fused) = None, fused_cloud(self.folder, trajectory, settings, error)
+        cloud = _turned(read_cloud(path), settings.axes) if path else cloud
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
         renderer = _renderer(cloud, world, points) if trajectory.images else None
@@ -97,15 +114,13 @@ class FolderCapture(Capture):
 
         def finish(views):
             fit = check_fit(self.folder, frames, points, world)
-            if trajectory.images and not len(views):
-                raise ValueError(f"{self.folder} has no usable image ({frames.log}); skipped")
-            return {**frames.about(), "fit": fit}
+            return {**frames.about(self.folder), "fused": fused, "fit": fit}
 
         return Scene(
             points,
             frames,
             axis_alignment=self._alignment(world),
-            source={"capture": str(self.folder), "points": str(path)},
+            source={"capture": str(self.folder), "points": path and str(path)},
             about={
                 "num_scanned": len(inverse),
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
@@ -116,14 +131,14 @@ class FolderCapture(Capture):
                 "undone": undone,
             },
             estimated=estimated,
-            extra={"inverse": inverse},
+            extra={"inverse": inverse} if path else {},  # of a fused cloud there is no file
             finish=finish,
         )
 
     def _alignment(self, world):
         """World-to-gravity (4, 4) as axis_alignment.txt says; identity without that file."""
-        path = self.folder / "axis_alignment.txt"
-        if not path.is_file():
+        path = next(iter(find(self.folder, "axis_alignment.txt")), None)
+        if path is None:
             return np.eye(4)
         given = read_matrix(path)
         if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
@@ -144,13 +159,13 @@ def _turned(cloud, axes):
 
 def _frames(trajectory, world, settings, renderer, points):
     """The frames of a scan, and what was undone of the poses: where that fits clearly better."""
-    depth_scale = settings.depth_scale or trajectory.depth_scale
 
     def frames(before, stride=settings.stride):
         def place(pose):
-            return world.pose(settings.mended(pose if before is None else before @ pose))
+            return world.pose(pose if before is None else before @ pose)
 
-        return FolderFrames(trajectory, place, settings.size, stride, depth_scale, renderer)
+        chosen = replace(settings, stride=stride)
+        return folder_frames(trajectory, place, chosen, settings.size, renderer)
 
     if trajectory.applied is not None:
         few = max(len(trajectory.images) // TRIAL_VIEWS, 1)

@@ -45,6 +45,9 @@ class FolderSettings(ViewSettings):
         minimum=0,
         metavar="N",
     )
+    fuse_voxel: float = setting(
+        0.01, "meters between points that are fused from depth where a scan has no cloud", above=0
+    )
     pose_format: str = setting(
         "auto", "convention of the poses", choices=lambda: ("auto", *POSES.names())
     )
@@ -96,7 +99,7 @@ def own_settings(folder: Path, settings: FolderSettings) -> FolderSettings:
             raise ValueError(f"{path}: unknown setting {key!r}; expected {', '.join(known)}")
         kind = type(known[key])
         number = kind in (int, float) and isinstance(value, (int, kind))
-        if isinstance(value, bool) or not (number or isinstance(value, kind)):
+        if isinstance(value, bool) != (kind is bool) or not (number or isinstance(value, kind)):
             raise ValueError(f"{path}: {key} is {value!r}; expected one like {known[key]!r}")
     try:
         return replace(settings, **given)

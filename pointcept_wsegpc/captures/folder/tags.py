@@ -9,7 +9,6 @@ hall,                         hall,,
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from ...contracts.classes import CLASSES_FILE, NAMES_FILE, ClassTable, plain, read_class_names, same
 from ...contracts.tag_doubts import contrast, joined, name_doubts
 from ...contracts.tags import TAGS_FILE, read_scene_tags, resolve_tags, write_scene_tags
-from ...files import read_or_set_aside
+from ...files import read_or_set_aside, read_text
 from ...files.arrays import reading
 from ..base import some
 from .raw import scenes_of_others
@@ -118,7 +117,7 @@ def _read_json(path):
     """(None, tags), as strict as CSV: what JSON readers take and a person did not mean is named."""
     tags = {}
     with reading(path, "JSON {scene: [class names]}", "write it again"):
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         data = json.loads(text, object_pairs_hook=list)  # pairs: a dict would lose the first of two
         if not isinstance(data, list) or not all(isinstance(pair, tuple) for pair in data):
             raise ValueError("it is a list")
@@ -135,12 +134,7 @@ def _read_json(path):
 
 def _read_csv(path):
     """(the class columns of a table or None, tags). Fields by comma, semicolon or tab."""
-    try:
-        data = path.read_bytes()
-        wide = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        text = data.decode("utf-16" if wide else "utf-8-sig")  # spreadsheets begin with a mark
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not in UTF-8 ({error.reason}); save it as CSV UTF-8") from None
+    text = read_text(path, "CSV in UTF-8", "save it as CSV UTF-8")
     lines = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
     head = lines[0] if lines else ""
     delimiter = next((mark for mark in "\t,;" if mark in head), ",")

@@ -5,6 +5,7 @@ import numpy as np
 from ... import camera
 from ...camera.resample import resample_color
 from ..frames import BadFrame, Frames, View, invert_pose, resample_depth
+from ..images import check_color, measured
 from .sens import SensReader, SensTruncated
 
 
@@ -40,9 +41,10 @@ class SensFrames(Frames):
 
     def read(self, frame):
         world_to_camera = invert_pose(frame.camera_to_world)
-        depth = resample_depth(_unpacked(frame, "depth"), self.size)
-        depth = depth.astype(np.float32) / np.float32(self.header.depth_shift)
+        depth = measured(_unpacked(frame, "depth"), self.header.depth_shift)
+        depth = resample_depth(depth, self.size)
         color = _unpacked(frame, "color")
+        check_color(color)
         color = resample_color(color, self.color_intrinsic, self.intrinsic, self.size)
         return View(frame.index, color, depth, self.intrinsic, world_to_camera)
 

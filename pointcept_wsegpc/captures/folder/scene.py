@@ -25,10 +25,10 @@ from ..frames import read_matrix
 from .fit import check_fit
 from .frames import FolderFrames
 from .poses import POSES, STREAM_FOLDERS, image_folder, list_images, read_trajectory
-from .raw import follow_splits, left_behind, list_scenes, report
+from .raw import coarse, follow_splits, left_behind, list_scenes, report
 from .tags import read_own_tags, write_tags
 from .template import write_template
-from .world import UP, World, prepared_points
+from .world import MAX_STEP, UP, World, coordinate_step, prepared_points, without_strays
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,10 @@ class FolderCapture(Capture):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
         convention, trajectory = read_trajectory(self.folder, settings.pose_format)
         path = self.cloud
-        cloud = read_cloud(path)
+        cloud, strays = without_strays(read_cloud(path), settings.scale)
+        step = settings.scale * coordinate_step(cloud.coord)
+        if step > MAX_STEP:
+            raise ValueError(f"{path}: {coarse(step)}")
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
         depth_scale = settings.depth_scale or trajectory.depth_scale
@@ -127,6 +130,8 @@ class FolderCapture(Capture):
             source={"capture": str(self.folder), "points": str(path)},
             about={
                 "num_scanned": len(inverse),
+                **strays,
+                "coordinate_step": step,
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
                 "origin": world.origin.tolist(),
                 "colored": cloud.color is not None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import stat
@@ -43,6 +44,20 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
         raise FileError(
             f"{path} cannot be read ({reason:.100}); expected {expected}; {do}"
         ) from error
+
+
+class SizedFile(io.BufferedReader):
+    """A file open for reading, of which nobody can ask for more than it holds.
+
+    Python allocates what is asked for before it reads; a damaged file may ask for any amount.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(io.FileIO(path))
+        self.size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size if size is None else min(size, max(self.size - self.tell(), 0)))
 
 
 def read_array(

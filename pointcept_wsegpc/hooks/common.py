@@ -11,14 +11,6 @@ def unwrap(model):
     return getattr(model, "module", model)
 
 
-def to_device(batch, device):
-    """Move the tensors of a batch; other entries stay."""
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-        for key, value in batch.items()
-    }
-
-
 def sum_confusion(counts, device):
     """Sum a confusion matrix over all processes, numpy in and out."""
     return sum_over_processes(torch.from_numpy(np.asarray(counts)).to(device)).cpu().numpy()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.arrays import FileError, read_array, reading
+from ..files.arrays import NUMBERS, FileError, read_array, reading
 from ..files.las import read_las_points
 from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
 COLOR, NORMAL = ["red", "green", "blue"], ["nx", "ny", "nz"]
+TEXT = "SU"  # numpy's kinds, of fields that are passed over
 STEMS = ("points", "cloud", "mesh")  # names that tell the cloud from others beside it
 
 
@@ -61,7 +62,7 @@ def read_npy(path: Path) -> PointCloud:
 
     Of columns without names, those that are unit vectors are normals.
     """
-    array = read_array(path, "a .npy of points", "export it again")
+    array = read_array(path, "a .npy of points", "export it again", NUMBERS + TEXT)
     if array.dtype.names:
         return from_columns({name: array[name] for name in array.dtype.names})
     if array.ndim != 2 or array.shape[1] not in (3, 6, 9):

@@ -129,6 +129,6 @@ def _check_header(file: BinaryIO, size: int, kinds: str) -> None:
     of = [dtype[name] for name in dtype.names] if dtype.names else [dtype]
     if any(field.base.kind not in kinds for field in of):
         raise ValueError(f"it holds {dtype}")
-    claimed = math.prod(shape) * dtype.itemsize
+    claimed = math.prod(shape) * max(dtype.itemsize, 1)
     if any(n < 0 for n in shape) or claimed > size - file.tell():
         raise ValueError(f"its header claims the shape {shape}, its size is {size} bytes")

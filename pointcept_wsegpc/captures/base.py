@@ -30,6 +30,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..clouds.clean import is_measured
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
 from ..contracts.label_files import check_keys
@@ -337,6 +338,16 @@ def _check_points(capture, points):
         raise ValueError(f"{capture.key} has no points; expected coord (N, 3): get it again")
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{capture.key}: arrays differ in length: {lengths}; get it again")
+    usable = {"coord": is_measured(points["coord"])}
+    if "normal" in points:
+        usable["normal"] = np.isfinite(points["normal"]).all(axis=-1)
+    for key, good in usable.items():
+        if not good.all():
+            row = int(np.argmin(good))
+            raise ValueError(
+                f"{capture.key}: {(~good).sum()} of {len(good)} points have no usable {key}, such "
+                f"as point {row} with {points[key][row]}; expected numbers in meters: get it again"
+            )
 
 
 def _store_points(folder, scene, views):

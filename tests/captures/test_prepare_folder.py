@@ -22,11 +22,11 @@ from pointcept_wsegpc import camera
 from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, is_done, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
 from pointcept_wsegpc.captures.folder.poses.cameras import Camera
-from pointcept_wsegpc.captures.folder.raw import follow_splits
+from pointcept_wsegpc.captures.folder.raw import follow_splits, scene_notes
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.captures.folder.world import UP, World
+from pointcept_wsegpc.captures.folder.world import UP, World, coordinate_step
 from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.prepared import check_root
@@ -498,6 +498,58 @@ def test_a_large_cloud_stays_where_it_is():
     assert not World.of(1000 * room, 1.0, "z").origin.any()
     far = World.of(np.concatenate([np.add(room, (5000.3, 0, 0)), [[1e7, 0, 0]]]), 1.0, "z")
     assert far.origin.tolist() == [5002, round(np.median(room[:, 1])), round(np.median(room[:, 2]))]
+
+
+def of_points(capture, coord, name="a.npy"):
+    """Give the capture these points (N, 3) instead of its mesh."""
+    for path in capture.folder.glob("*.ply"):
+        path.unlink()
+    np.save(capture.folder / name, coord)
+
+
+def test_points_without_a_place_are_counted_and_move_no_other(tmp_path):
+    coord = raw_scan.room()[0]
+    plain, strange = (capture_of(tmp_path, name) for name in ("plain", "strange"))
+    holes = coord.copy()
+    holes[::3] = np.nan
+    of_points(plain, coord[np.arange(len(coord)) % 3 > 0])
+    of_points(strange, np.concatenate([holes, [[0, 0, -3.4e38], [1e20, 1e20, 1e20]]]))
+    settings = replace(SETTINGS, spacing=0.02)
+    expected, manifest = prepare(plain, settings), prepare(strange, settings)
+    for key in ("num_points", "extent", "origin", "fit", "rendered_depth"):
+        assert manifest[key] == expected[key]
+    lost, n = len(holes[::3]), len(coord) + 2
+    assert (manifest["num_without_coordinates"], manifest["num_too_far"]) == (lost, 2)
+    inverse = np.load(strange.target / "inverse.npy")
+    assert (np.flatnonzero(inverse < 0) == [*range(0, len(coord), 3), n - 2, n - 1]).all()
+    notes = "\n".join(scene_notes(manifest))
+    assert f"{lost} of {n} points have no coordinates" in notes
+    assert f"2 of {n} points lie farther away than a scan reaches, such as point {n - 2}" in notes
+    assert "give --scale" not in notes and "labels return to all\n" not in f"{notes}\n"
+
+
+def test_coarse_coordinates_are_named(tmp_path):
+    """UTM in 32 bits: a room becomes a few planes."""
+    capture, room = capture_of(tmp_path), raw_scan.room()[0]
+    far = np.add(room, [2e5, 0, 0])
+    assert coordinate_step(far.astype(np.float32)) == 1 / 64 and coordinate_step(far) == 0
+    of_points(capture, np.add(room, [458_000, 5_411_876, 280]).astype(np.float32))
+    with pytest.raises(ValueError, match=r"a\.npy: coordinates are 32-bit floats, 0\.5 m apart"):
+        prepare(capture, SETTINGS)
+
+
+def test_merged_scans_give_the_depth_of_one(tmp_path):
+    one, merged = (capture_of(tmp_path, name) for name in ("one", "merged"))
+    coord = raw_scan.room()[0]
+    for capture, times in ((one, 1), (merged, 20)):
+        without_depth(capture)
+        of_points(capture, np.tile(coord, (times, 1)))
+        prepare(capture, SETTINGS)
+    for (*_, first), (*_, second) in zip(
+        views_of(one.target), views_of(merged.target), strict=True
+    ):
+        assert (first > 0).any()
+        np.testing.assert_allclose(first, second, atol=2e-3)
 
 
 def test_the_alignment_leads_from_the_capture(tmp_path):

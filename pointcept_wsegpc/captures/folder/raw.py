@@ -12,6 +12,7 @@ from ...contracts.scene import MANIFEST, SPLITS
 from ...files import read_json, read_text
 from ...files.arrays import FileError
 from ..base import Capture, report_frames, some
+from .world import COARSE_STEP
 
 MIN_AGREEMENT = 0.2  # correlation of brightness between points and the pixels that see them
 MAX_LISTED = 40  # notes
@@ -123,7 +124,7 @@ def report(prepared: list[tuple[Capture, dict]]) -> list[str]:
             "their prepared folders to prepare them again"
         )
     notes = [f"  {c.name}: {note}" for c, manifest in prepared for note in scene_notes(manifest)]
-    notes.sort(key=lambda note: note.endswith(ALL_RETURN))  # what is no fault comes last
+    notes.sort(key=lambda note: ALL_RETURN in note)  # what is no fault comes last
     more = [f"  … and {len(notes) - MAX_LISTED} more"] if len(notes) > MAX_LISTED else []
     return [*lines, *report_frames(prepared), *notes[:MAX_LISTED], *more]
 
@@ -131,12 +132,24 @@ def report(prepared: list[tuple[Capture, dict]]) -> list[str]:
 def scene_notes(manifest: dict) -> Iterator[str]:
     """What the owner of a scan should know."""
     fused = manifest.get("fused")
-    if manifest["num_scanned"] > manifest["num_points"] and not fused:
-        spacing = manifest["settings"]["spacing"]
+    lost, far = (manifest.get(f"num_{why}", 0) for why in ("without_coordinates", "too_far"))
+    placed = manifest["num_scanned"] - lost - far
+    if lost:
+        yield f"{lost} of {manifest['num_scanned']} points have no coordinates: no label"
+    if far:
+        row, *place = manifest["too_far"]
+        where = " ".join(f"{value:.4g}" for value in place)
         yield (
-            f"{manifest['num_points']} of {manifest['num_scanned']} points, one in {spacing} m; "
-            f"{ALL_RETURN}"
+            f"{far} of {manifest['num_scanned']} points lie farther away than a scan reaches, such "
+            f"as point {row} at {where}: no label"
         )
+    if placed > manifest["num_points"] and not fused:
+        yield (
+            f"{manifest['num_points']} of {placed} points, one in {manifest['settings']['spacing']}"
+            f" m; {ALL_RETURN}{' of these' * bool(lost + far)}"
+        )
+    if (step := manifest.get("coordinate_step", 0)) > COARSE_STEP:
+        yield coarse(step)
     if not manifest["colored"]:
         yield "its cloud has no colors; gray is stored, and the 3D network sees shape alone"
     if not LIKELY_EXTENT[0] <= manifest["extent"] <= LIKELY_EXTENT[1]:
@@ -170,3 +183,11 @@ def scene_notes(manifest: dict) -> Iterator[str]:
             f"colors of points and images hardly agree (correlation {agreement:.2f}); "
             "do the poses fit the cloud?"
         )
+
+
+def coarse(step: float) -> str:
+    """What is wrong with 32-bit coordinates that are `step` m apart."""
+    return (
+        f"coordinates are 32-bit floats, {step:.2g} m apart so far from the origin; export doubles "
+        "or a local frame"
+    )

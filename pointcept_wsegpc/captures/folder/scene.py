@@ -28,11 +28,11 @@ from .frames import folder_frames
 from .fuse import fused_cloud
 from .layout import find, list_depth, list_photos
 from .poses import read_trajectory
-from .raw import check_sources, follow_splits, left_behind, list_scenes, report
+from .raw import check_sources, coarse, follow_splits, left_behind, list_scenes, report
 from .settings import FolderSettings, own_settings
 from .tags import read_own_tags, write_tags
 from .template import write_template
-from .world import World, prepared_points
+from .world import MAX_STEP, World, coordinate_step, prepared_points, without_strays
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class FolderCapture(Capture):
         except FileNotFoundError as error:
             path, (cloud, fused) = None, fused_cloud(self.folder, trajectory, settings, error)
         cloud = _turned(read_cloud(path), settings.axes) if path else cloud
+        cloud, strays = without_strays(cloud, settings.scale)
+        step = settings.scale * coordinate_step(cloud.coord)
+        if step > MAX_STEP:
+            raise ValueError(f"{path or self.folder}: {coarse(step)}")
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
         renderer = _renderer(cloud, world, points) if trajectory.images else None
@@ -123,6 +127,8 @@ class FolderCapture(Capture):
             source={"capture": str(self.folder), "points": path and str(path)},
             about={
                 "num_scanned": len(inverse),
+                **strays,
+                "coordinate_step": step,
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
                 "origin": world.origin.tolist(),
                 "colored": cloud.color is not None,

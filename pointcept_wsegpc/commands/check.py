@@ -151,5 +151,5 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
     known = list(split_scenes(root, None, *PARTS))
     tags = check_tags(root, known, records, settings.table).record()
     kind = kind_of(root)  # an older root does not say, but own scans have inverse.npy
-    own = kind == "scans" or not kind and any((s / INVERSE).is_file() for s in scenes.values())
+    own = kind == "scans" or (not kind and any((s / INVERSE).is_file() for s in scenes.values()))
     return report_of(root, records, tags, settings, seconds, own)

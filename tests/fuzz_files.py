@@ -347,6 +347,15 @@ def regions(folder):
 
 
 @reader
+def s3dis(folder):
+    from pointcept_wsegpc.captures.s3dis.points import read_object
+
+    coord, color = arrays()
+    rows = b"".join(b"%.3f %.3f %.3f %d %d %d\n" % (*coord[i], *color[i]) for i in range(N))
+    return read_object, [(".txt", rows)]
+
+
+@reader
 def superpoints(folder):
     from pointcept_wsegpc.captures.converted.arrays import read_superpoints
 

@@ -117,7 +117,8 @@ def invert_pose(camera_to_world):
     pose = np.asarray(camera_to_world, dtype=np.float64)
     if not np.isfinite(pose).all():
         raise BadFrame("non-finite pose")
-    if abs(np.linalg.det(pose[:3, :3]) - 1) > 0.05:
+    last_row = np.abs(pose[3] - (0, 0, 0, 1)).max()
+    if abs(np.linalg.det(pose[:3, :3]) - 1) > 0.05 or last_row > 1e-3:
         raise BadFrame("non-rigid pose")
     return np.linalg.inv(pose)
 

@@ -291,9 +291,9 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
         if labels is None and segment is not None:
             labels = LabelRenderer(scene.points["coord"], segment)
         views, entries = store_views(folder, frames, labels, scene.axis_alignment)
-        if not settings.allow_few_images:
-            frames.log.check_used(len(views), capture.key)
         further = scene.finish(views) if scene.finish else {}
+        if not settings.allow_few_images:  # last: what finish finds says more
+            frames.log.check_used(len(views), capture.key)
         _store_points(folder, scene, views)
         enough = getattr(settings, "min_tag_points", 1)
         tags = derive_tags(segment, table.names, enough) if table else None

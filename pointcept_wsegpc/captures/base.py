@@ -306,7 +306,7 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
             labels = LabelRenderer(scene.points["coord"], segment)
         views, entries = store_views(folder, frames, labels, scene.axis_alignment)
         further = scene.finish(views) if scene.finish else {}
-        if not settings.allow_few_images:
+        if not settings.allow_few_images:  # last: what finish finds says more
             frames.log.check_used(len(views), capture.key)
         _store_points(folder, scene, views)
         enough = getattr(settings, "min_tag_points", 1)

@@ -251,7 +251,7 @@ def test_bad_frames_are_left_out_and_listed(tmp_path):
 
 def test_a_scene_without_a_valid_frame_fails_in_one_line(tmp_path):
     capture = capture_of(tmp_path, num_frames=3, bad=dict.fromkeys(range(3), spoil_pose))
-    expected = rf"{NAME}: 0 of 2 images are used \(2 read, 2 with non-finite pose, such as 0\)"
+    expected = rf"{NAME}.sens has no valid frame \(2 read, 2 with non-finite pose, such as 0\)"
     with pytest.raises(ValueError, match=expected):
         prepare(capture, SETTINGS)
     assert not capture.target.exists() and not list((capture.root / ".partial").rglob("*.npy"))
@@ -407,7 +407,7 @@ def test_the_tool_resumes_and_reports(tmp_path, run_tool):
     status, text = run_tool("prepare", "scannet", *arguments)
     assert status == 1
     assert "2 done, 0 already finished, 1 failed" in text
-    assert "failed train/scene0002_00" in text and "0 of 1 images are used" in text
+    assert "failed train/scene0002_00" in text and "no valid frame" in text
     assert "6 frames kept, 2 skipped: blank depth" in text
     tags = {name: ["wall", "floor"] for name in names[:2]}
     assert read_scene_tags(out / "scene_tags.json") == tags

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import re
 import resource
 import signal
@@ -394,6 +395,7 @@ def _put(folder, ending, content):
 
 
 def main(count, *names):
+    logging.disable()
     print("| reader | damaged files | surprises | slowest, s |\n|---|---|---|---|")
     for name in names or READERS:
         with tempfile.TemporaryDirectory() as folder:

@@ -400,10 +400,10 @@ def test_names_of_objects():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"1 2 3 4 5\n", "has 5 columns; expected finite x y z r g b"),
+        (b"1 2 3 4 5\n", "5 columns.*expected finite x y z r g b"),
         (b"1 2 3 4 5 nan\n", "some not finite"),
-        (b"1 2 3 4 5 6\n1 2 x 4 5 6\n", "chair_1.txt: could not convert"),
-        (b"1 2 3 4 5 6\n1 2 3 4\n", "chair_1.txt: .*columns changed"),
+        (b"1 2 3 4 5 6\n1 2 x 4 5 6\n", "chair_1.txt .*could not convert"),
+        (b"1 2 3 4 5 6\n1 2 3 4\n", "chair_1.txt .*columns changed"),
     ],
 )
 def test_broken_text_names_the_file(tmp_path, content, message):

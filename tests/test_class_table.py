@@ -62,7 +62,7 @@ def test_checks(root):
         present = np.unique(truth(path)[truth(path) >= 0])
         assert records[name]["labeled"] == [TABLE.names[i] for i in present]
     keys = {p.key for p in check_tags(root, list(scenes), records, table).problems}
-    assert keys <= {"tags-unused"}
+    assert keys <= {"tags-unused", "tags-everywhere"}
     np.save(path / "truth.npy", np.full(len(truth(path)), 37))
     found = [p["key"] for p in check_scene(path, CheckSettings(table))["problems"]]
     assert "label-range" in found

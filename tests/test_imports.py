@@ -22,7 +22,7 @@ PURE_ROOMS = {
     "camera": set(),
     "losses": set(),
     "metrics": {"contracts"},
-    "captures": {"contracts", "clouds", "camera", "files"},
+    "captures": {"contracts", "clouds", "camera", "files", "checks"},
     "priors": {"contracts", "clouds", "camera", "files"},
     "regions": {"contracts", "clouds", "camera", "files", "metrics"},
     "checks": {"contracts", "clouds", "camera", "files", "metrics"},

@@ -4,13 +4,14 @@ _base_ = ["../_base_/stage2.py"]
 import os
 from glob import glob
 
+from pointcept_wsegpc.checks.schedule import own_loop
 from pointcept_wsegpc.contracts.classes import ClassTable
 
 data_root = os.environ.get("WSEGPC_DATA_ROOT", "data/scans")
 names = list(ClassTable.read(data_root).names)
-scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
+scenes = len(glob(f"{data_root}/train/*/coord.npy"))
 
-epoch = 50 * max(4, round(8000 * 8 / 50 / scenes))
+epoch = 50 * own_loop(scenes, batch=8)
 evaluate = False  # your scans have no point labels
 
 model = dict(backbone=dict(num_classes=len(names)))
@@ -22,4 +23,4 @@ data = dict(
     val=dict(type="DefaultDataset", data_root=data_root),
     test=dict(type="DefaultDataset", data_root=data_root),
 )
-del os, glob, ClassTable, names, scenes
+del os, glob, ClassTable, names, own_loop, scenes

@@ -4,10 +4,12 @@ _base_ = ["./wsegpc-cmg.py"]
 import os
 from glob import glob
 
-scenes = max(1, len(glob(os.environ.get("WSEGPC_DATA_ROOT", "data/scans") + "/train/*/coord.npy")))
+from pointcept_wsegpc.checks.schedule import own_loop
+
+scenes = len(glob(os.environ.get("WSEGPC_DATA_ROOT", "data/scans") + "/train/*/coord.npy"))
 
 seed = 2463  # other samples than those of wsegpc-cmg
-epoch = 25 * max(4, round(8000 * 4 / 50 / scenes))
+epoch = 25 * own_loop(scenes)
 eval_epoch = 25
 optimizer = dict(lr=0.05)
 
@@ -19,4 +21,4 @@ model = dict(
     rpc_threshold=0.8,
     rpc_adaptive=True,
 )
-del os, glob, scenes
+del os, glob, own_loop, scenes

@@ -5,15 +5,14 @@ _base_ = ["../scannet/wsegpc-cmg.py"]
 import os
 from glob import glob
 
+from pointcept_wsegpc.checks.schedule import own_loop
 from pointcept_wsegpc.contracts.classes import ClassTable
 
 data_root = os.environ.get("WSEGPC_DATA_ROOT", "data/scans")
 names = list(ClassTable.read(data_root).names)
-scenes = max(1, len(glob(f"{data_root}/train/*/coord.npy")))
+scenes = len(glob(f"{data_root}/train/*/coord.npy"))
 
-# Own data sets are small. About 8000 iterations, however many scenes there are, but no fewer passes
-# than on ScanNet. Nobody has tuned this.
-epoch = 50 * max(4, round(8000 * 4 / 50 / scenes))
+epoch = 50 * own_loop(scenes)  # about 8000 iterations, however many scenes there are
 evaluate = False  # your scans have no point labels
 
 model = dict(num_classes=len(names), guidance_warmup_iters=800)
@@ -26,4 +25,4 @@ data = dict(
     ),
     val=dict(data_root=data_root),
 )
-del os, glob, ClassTable, names, scenes
+del os, glob, ClassTable, names, own_loop, scenes

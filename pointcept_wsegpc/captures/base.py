@@ -19,6 +19,7 @@ N points, V views, H x W pixels at the stored size.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -29,13 +30,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..clouds.clean import is_measured
 from ..clouds.normals import estimate_normals, orient_normals
 from ..contracts.classes import ClassTable
 from ..contracts.label_files import check_keys
 from ..contracts.prepared import (
+    OWN,
     is_prepared,
+    is_whole,
     link_points,
     outside,
+    recorded,
     staged,
     store_points,
     write_manifest,
@@ -47,6 +52,8 @@ from ..files import read_json, write_array
 from ..registry import Registry
 from .frames import Frames, View, store_views
 from .view_labels import LabelRenderer
+
+logger = logging.getLogger(__name__)
 
 CAPTURES = Registry("capture")
 
@@ -82,6 +89,9 @@ class ViewSettings:
     height: int = setting(240, "stored height of an image in pixels", minimum=1)
     width: int = setting(320, "stored width of an image in pixels", minimum=1)
     stride: int = setting(1, "take every N-th image", minimum=1, metavar="N")
+    allow_few_images: bool = setting(
+        False, "accept a capture of whose images hardly any can be used", source=True
+    )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -186,6 +196,10 @@ class Capture:
         """The scene; ValueError or OSError, in one line, where it cannot be used."""
         raise NotImplementedError
 
+    def own_settings(self, settings: ViewSettings) -> ViewSettings:
+        """The settings of this scene: those given, but for what the raw scene says itself."""
+        return settings
+
     def num_views(self, settings: ViewSettings) -> int:
         """Approximate number of views of the prepared scene, without reading images."""
         return 0
@@ -208,11 +222,14 @@ class Capture:
 def report_frames(prepared: list[tuple[Capture, dict]]) -> list[str]:
     """Lines on frames that were kept and skipped, and scenes without any."""
     manifests = {capture.name: manifest for capture, manifest in prepared}
-    bad = Counter()
-    for manifest in manifests.values():
-        bad.update({reason: len(names) for reason, names in manifest["frames"]["bad"].items()})
+    bad, first = Counter(), {}
+    for scene, manifest in manifests.items():
+        for reason, names in manifest["frames"]["bad"].items():
+            bad[reason] += len(names)
+            first.setdefault(reason, f"{scene}: {names[0]}")
     kept = sum(manifest["num_views"] for manifest in manifests.values())
-    lines = [f"{kept} frames kept" + "".join(f", {n} skipped: {w}" for w, n in sorted(bad.items()))]
+    skipped = [f"{n} skipped: {why}, such as {first[why]}" for why, n in sorted(bad.items())]
+    lines = [", ".join([f"{kept} frames kept", *skipped])]
     lines += ["  manifest.json of each scene names them"] * bool(bad)
     for name, manifest in manifests.items():
         if cut := manifest["frames"]["truncated"]:
@@ -269,10 +286,13 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
     """
     if capture.classes is not None:
         capture.classes.write(capture.root)
+    common, settings = settings, capture.own_settings(settings)
     done = partial(is_prepared, capture, settings) if skip else lambda: False
     with staged(capture.root, capture.split, capture.name, done) as folder:
         if folder is None:  # another run was faster
             return read_json(capture.target / MANIFEST)
+        if (capture.target / MANIFEST).is_file() and not is_whole(capture.target):
+            logger.warning("%s: damaged, or files are missing; prepared again", capture.target)
         scene = capture.read(settings)
         _check_points(capture, scene.points)
         frames = scene.views
@@ -286,10 +306,15 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
             labels = LabelRenderer(scene.points["coord"], segment)
         views, entries = store_views(folder, frames, labels, scene.axis_alignment)
         further = scene.finish(views) if scene.finish else {}
+        if not settings.allow_few_images:  # last: what finish finds says more
+            frames.log.check_used(len(views), capture.key)
         _store_points(folder, scene, views)
         enough = getattr(settings, "min_tag_points", 1)
         tags = derive_tags(segment, table.names, enough) if table else None
         about = {"num_points": len(scene.points["coord"]), "tags": tags}
+        if settings != common:
+            there = recorded(common)
+            about[OWN] = {k: v for k, v in recorded(settings).items() if v != there[k]}
         return write_manifest(
             folder,
             source=scene.source,
@@ -298,12 +323,31 @@ def prepare(capture: Capture, settings: ViewSettings, skip: bool = False) -> dic
         )
 
 
+def is_done(capture: Capture, settings: ViewSettings) -> bool:
+    """Whether the scene of a capture is there, made with these settings and its own."""
+    try:
+        own = capture.own_settings(settings)
+    except (OSError, ValueError):  # preparing it will say what is wrong
+        return False
+    return is_prepared(capture, own)
+
+
 def _check_points(capture, points):
     lengths = {key: len(array) for key, array in points.items()}
     if "coord" not in points or not lengths["coord"] or points["coord"].shape[1:] != (3,):
         raise ValueError(f"{capture.key} has no points; expected coord (N, 3): get it again")
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{capture.key}: arrays differ in length: {lengths}; get it again")
+    usable = {"coord": is_measured(points["coord"])}
+    if "normal" in points:
+        usable["normal"] = np.isfinite(points["normal"]).all(axis=-1)
+    for key, good in usable.items():
+        if not good.all():
+            row = int(np.argmin(good))
+            raise ValueError(
+                f"{capture.key}: {(~good).sum()} of {len(good)} points have no usable {key}, such "
+                f"as point {row} with {points[key][row]}; expected numbers in meters: get it again"
+            )
 
 
 def _store_points(folder, scene, views):
@@ -332,7 +376,8 @@ def estimate_bytes(captures: Iterable[Capture], settings: ViewSettings) -> int:
     total = 0.0
     for capture in captures:
         try:
-            views, points = capture.num_views(settings), capture.num_points()
+            own = capture.own_settings(settings)
+            views, points = capture.num_views(own), capture.num_points()
         except (OSError, ValueError):
             continue
         total += views * settings.height * settings.width * BYTES_PER_PIXEL

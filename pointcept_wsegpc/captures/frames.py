@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..camera import resize_intrinsic
 from ..camera.resample import nearest_index, resample_color
 from ..contracts.classes import IGNORE
 from ..contracts.views import Views, write_view_image, write_views
-from ..files.arrays import read_array
 
 MAX_METERS = 65.0  # maximum depth that a prepared depth image can hold
-# What Pillow raises for a broken image.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+MIN_USED = 0.1  # share of the images that a capture should use
 
 
 class BadFrame(ValueError):
@@ -38,9 +35,18 @@ class FrameLog:
 
     def __str__(self):
         parts = [f"{self.read} read"]
-        parts += [f"{len(frames)} with {reason}" for reason, frames in self.bad.items()]
+        for reason, frames in self.bad.items():
+            parts.append(f"{len(frames)} with {reason}, such as {frames[0]}")
         parts += [f"truncated: {self.truncated}"] * bool(self.truncated)
         return ", ".join(parts)
+
+    def check_used(self, used: int, capture: Any) -> None:
+        """Raise ValueError where hardly any of the frames that were read became a view."""
+        if used < MIN_USED * self.read:
+            raise ValueError(
+                f"{capture}: {used} of {self.read} images are used ({self}); expected at least "
+                f"{100 * MIN_USED:.0f} %: mend what is named, or give --allow-few-images"
+            )
 
 
 @dataclass
@@ -106,56 +112,13 @@ def make_view(
     return View(frame, color, depth, stored, world_to_camera)
 
 
-def image_size(path):
-    """(H, W) of an image file; None where it cannot be read."""
-    try:
-        with Image.open(path) as file:
-            return file.height, file.width
-    except UNREADABLE:
-        return None
-
-
-def read_depth(path, scale, missing=0):
-    """Depth (h, w) float32 m of a 16-bit image with `scale` values in a meter, or of float meters.
-
-    0 = `missing`. An image of 8 bits has lost its depth: BadFrame.
-    """
-    depth = _read_image(path, "depth")
-    if depth.dtype.itemsize == 1:
-        raise BadFrame("8-bit depth image (256 steps are no depth: export 16 bits)")
-    if depth.ndim != 2:
-        raise BadFrame("depth image with several channels (export one channel of 16 bits)")
-    in_meters = depth.dtype.kind == "f"
-    known = np.isfinite(depth) & (depth > 0) & (depth != missing)
-    depth = np.where(known, depth, 0).astype(np.float32)
-    if not known.any():
-        raise BadFrame("blank depth")
-    if in_meters and np.median(depth[known]) > MAX_METERS:
-        raise BadFrame("floating-point depth in another unit than meters (no option scales it)")
-    return depth if in_meters else depth / np.float32(scale)
-
-
-def read_color(path):
-    """Color (h, w, 3) uint8 of an image file as stored: an EXIF rotation is not applied."""
-    return _read_image(path, "color", "RGB")
-
-
-def _read_image(path, kind, mode=None):
-    try:
-        if Path(path).suffix == ".npy":
-            return read_array(path).squeeze()
-        with Image.open(path) as file:
-            return np.asarray(file.convert(mode) if mode else file)
-    except UNREADABLE as error:
-        raise BadFrame(f"unreadable {kind} image") from error
-
-
 def invert_pose(camera_to_world):
     """World-to-camera (4, 4) float64; BadFrame for a lost or impossible pose."""
     pose = np.asarray(camera_to_world, dtype=np.float64)
     if not np.isfinite(pose).all():
         raise BadFrame("non-finite pose")
-    if abs(np.linalg.det(pose[:3, :3]) - 1) > 0.05:
+    last_row = np.abs(pose[3] - (0, 0, 0, 1)).max()
+    if abs(np.linalg.det(pose[:3, :3]) - 1) > 0.05 or last_row > 1e-3:
         raise BadFrame("non-rigid pose")
     return np.linalg.inv(pose)
 
@@ -174,42 +137,6 @@ def image_numbers(stems):
     numbers = [int(stem) if stem.isascii() and stem.isdigit() else -1 for stem in stems]
     usable = len(set(numbers)) == len(stems) and all(0 <= n < 10**9 for n in numbers)
     return numbers if usable else list(range(len(stems)))
-
-
-def read_numbers(path) -> list[float]:
-    """All numbers of a text file, `#` begins a comment; ValueError names the file."""
-    lines = (line.partition("#")[0] for line in path.read_text(encoding="utf-8").splitlines())
-    try:
-        return [float(word) for line in lines for word in line.replace(",", " ").split()]
-    except ValueError as error:
-        raise ValueError(f"{path}: expected numbers ({error})") from None
-
-
-def matrix4(values, path) -> np.ndarray:
-    """A 4x4 matrix of 16 or 12 numbers, row by row; ValueError names the file."""
-    values = np.asarray(values, dtype=np.float64).ravel()
-    if len(values) not in (12, 16):
-        raise ValueError(f"{path}: expected 4x4 numbers, got {len(values)}")
-    matrix = np.eye(4)
-    matrix[: len(values) // 4] = values.reshape(-1, 4)
-    return matrix
-
-
-def read_matrix(path, shape=(4, 4)) -> np.ndarray:
-    """The matrix in a text file, row by row: a pose (4, 4), or an intrinsic (3, 3).
-
-    A pose may lack its last row, an intrinsic may be written as 4x4. ValueError names the file
-    where it holds other numbers, or an intrinsic without a focal length.
-    """
-    values = read_numbers(path)
-    if shape == (4, 4):
-        return matrix4(values, path)
-    if len(values) not in (9, 16) or values[0] <= 0:
-        raise ValueError(
-            f"{path}: expected 3x3 or 4x4 intrinsics, got {len(values)} numbers; write them again"
-        )
-    side = round(len(values) ** 0.5)
-    return np.reshape(values, (side, side))[:3, :3]
 
 
 def store_views(

@@ -14,7 +14,7 @@ import numpy as np
 from ..camera.fit import MIN_SPREAD, color_agreement, correlation
 from ..camera.zbuffer import PointRenderer
 from ..contracts.views import Views, read_view_image
-from .explanations import explanations
+from .explanations import Explanation, explanations
 from .findings import Findings
 from .fit import OVERLAY, TRIAL_VIEWS, UNEXPLAINED, PosedDepth, some
 
@@ -77,10 +77,10 @@ def check_photos(
         findings.metrics["photo_fit"] = round(score, 4)
         if score >= FOUND:
             return True
-    found = None if color is None else _explain(coord, color, posed, views, likely_size)
-    if found is not None and found[1] > (score or 0) + CLEARER:
+    trial = coord, color, posed, views, likely_size, score
+    if color is not None and (found := explain_colors(*trial)):
         findings.drop("spacing", "extent", "depth-blank")
-        findings.add(found[0].key, found[0].found, found[0].fix)
+        findings.add(found.key, found.found, found.advice)
         return False
     if score is None:  # the points that are seen, or the images, are of one color
         what = "depth was rendered from the points, and what views see of them has no colors to"
@@ -104,16 +104,26 @@ def with_colors(scene: Path, posed: list[PosedDepth]) -> list[PosedDepth]:
     ]
 
 
-def _explain(coord, color, posed, views, likely_size):
-    """(the mistake whose removal makes photographs fit best, how well); None if none."""
-    best = None
+def explain_colors(
+    coord: np.ndarray,
+    color: np.ndarray,
+    posed: list[PosedDepth],
+    views: Views,
+    likely_size: bool,
+    score: float | None = None,
+) -> Explanation | None:
+    """The mistake whose removal makes photographs fit best; None where none does, clearly.
+
+    score: how well they fit as they are, as `photo_fit` has it.
+    """
+    best, quality = None, max(FOUND, (score or 0) + CLEARER)
     for explanation in explanations(views, likely_size):
         if explanation.key == "depth-unit":
             continue
         moved, trial_views = explanation.undo(coord, posed)
         trial = photo_fit(moved, color, trial_views)
-        if trial is not None and trial > (best[1] if best else FOUND):
-            best = explanation, trial
+        if trial is not None and trial > quality:
+            best, quality = explanation, trial
     return best
 
 

@@ -36,13 +36,21 @@ FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 @dataclass(frozen=True)
 class Explanation:
-    """A mistake: what is found of it, what mends it, and how points and views are without it."""
+    """A mistake: what is found of it, what mends it, and how points and views are without it.
+
+    option: of `wsegpc prepare scans`, which undoes it; "" if none does.
+    """
 
     key: str
     found: str
     fix: str
+    option: str = ""
     point: Callable[[np.ndarray], np.ndarray] = lambda coord: coord  # (N, 3) -> (N, 3)
     view: Callable[[Any], Any] = lambda view: view  # a PosedDepth -> a PosedDepth
+
+    @property
+    def advice(self) -> str:
+        return f"{self.fix} (own scans: {self.option})" if self.option else self.fix
 
     def undo(self, coord: np.ndarray, views: list) -> tuple[np.ndarray, list]:
         """Points (N, 3) and views as they would be without the mistake."""
@@ -65,34 +73,38 @@ def explanations(views: Views, likely_size: bool = True) -> Iterator[Explanation
             "points-aligned",
             "points are in the axis-aligned frame, poses are not",
             f"use the points before alignment, as poses apply to those, {AGAIN}",
-            partial(_transform, np.linalg.inv(align)),
+            point=partial(_transform, np.linalg.inv(align)),
         )
     yield from _axes()
 
 
 def _pose_conventions():
     opengl = "poses have OpenGL camera axes (y up, looking along -z); expected y down, along +z"
-    for key, found, fix, change in (
+    for key, option, found, fix, change in (
         (
             "poses-inverted",
+            "invert",
             "poses are inverted: camera-to-world where world-to-camera is expected, or the reverse",
             "invert the 4x4 pose matrices (or give the other convention)",
             np.linalg.inv,
         ),
         (
             "poses-opengl",
+            "opengl",
             opengl,
             "negate the 2nd and 3rd column of the camera-to-world matrices",
             lambda pose: FROM_OPENGL @ pose,
         ),
         (
             "poses-inverted-opengl",
+            "invert-opengl",
             f"poses are inverted, and {opengl}",
             "invert the poses, negate the 2nd and 3rd column of camera-to-world,",
             lambda pose: FROM_OPENGL @ np.linalg.inv(pose),
         ),
     ):
-        yield Explanation(key, found, f"{fix} {AGAIN}", view=partial(_posed, change))
+        option = f"--mend-poses {option}"
+        yield Explanation(key, found, f"{fix} {AGAIN}", option, view=partial(_posed, change))
 
 
 def _units(likely_size):
@@ -101,7 +113,7 @@ def _units(likely_size):
             "points-unit",
             f"points are in {unit}; expected meters",
             f"multiply the coordinates by {meters:g} {AGAIN}",
-            partial(np.multiply, np.float32(meters)),
+            point=partial(np.multiply, np.float32(meters)),
         )
     for unit, meters in POSE_UNITS.items():
         factor = np.ones((4, 4))
@@ -118,6 +130,7 @@ def _units(likely_size):
                 "scene-unit",
                 f"points and camera positions are in {unit}; expected meters",
                 f"multiply the coordinates and the translations of the poses by {meters:g} {AGAIN}",
+                f"--scale {meters:g}",
                 partial(np.multiply, np.float32(meters)),
                 moved,
             )
@@ -165,6 +178,7 @@ def _axes():
                 "axes-swapped",
                 f"axes of the points are swapped {'and mirrored ' * mirrored}against the poses",
                 f"make the points (x, y, z) into ({text}), as the poses have them, {AGAIN}",
+                f"--point-axes {text.replace(' ', '')}",
                 partial(_transform, matrix),
             )
 

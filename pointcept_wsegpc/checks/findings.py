@@ -92,7 +92,8 @@ def render(report: dict, rows: int | None = None) -> str:
     ]
     lines += [_line(problem, len(scenes)) for problem in report["problems"]]
     verdict = "a training on this data would be wasted; fix the lines marked ERROR first"
-    lines.append(verdict if is_wasted(report) else "fit for training")
+    fit = "fit for training" + ", but for the lines marked warning" * bool(report["problems"])
+    lines.append(verdict if is_wasted(report) else fit)
     return "\n".join(lines) + "\n"
 
 

@@ -131,7 +131,7 @@ def check_fit(
         return False
     if found.key in ("points-unit", "scene-unit"):
         findings.drop("spacing", "extent")
-    findings.add(found.key, found.found, found.fix)
+    findings.add(found.key, found.found, found.advice)
     return False
 
 

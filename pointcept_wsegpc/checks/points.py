@@ -11,9 +11,12 @@ import numpy as np
 
 from ..clouds.spacing import LIKELY_EXTENT, LIKELY_SPACING, spacing
 from ..contracts.classes import ClassTable
+from ..files.arrays import NUMBERS, read_array
 from .findings import Findings
 
 WIDTH = {"coord": 3, "color": 3, "normal": 3}
+KINDS = NUMBERS + "US"  # of arrays that are read: text is no label, and is named as such
+MAX_COORD = 1e8  # m; farther than any two places on Earth
 SPACING_SAMPLE = 2000
 PREPARE = "prepare this scene again"
 
@@ -51,22 +54,32 @@ def load_array(
 ) -> np.ndarray | None:
     """The array of a file, None where it is missing (mended by `fix`) or broken (by `again`)."""
     try:
-        return np.load(path)
+        return read_array(path, kinds=KINDS)
     except FileNotFoundError:
         findings.add(f"missing-{path.stem}", f"{path.name} is missing", fix, wasted)
-    except (ValueError, OSError, EOFError) as error:
-        findings.add(f"unreadable-{path.stem}", f"{path.name} cannot be read: {error}", again)
+    except (ValueError, OSError) as error:
+        what = f"{path.name} cannot be read: {error.__cause__ or error}"
+        findings.add(f"unreadable-{path.stem}", what, again)
     return None
+
+
+def is_possible(coord: np.ndarray) -> np.ndarray:
+    """(N,) which of the points (N, 3) can be in a scene."""
+    return (np.abs(coord) < MAX_COORD).all(axis=1)
 
 
 def _check_coord(findings, coord):
     findings.metrics["points"] = len(coord)
-    finite = np.isfinite(coord).all(axis=1)
+    finite = is_possible(coord)
     if not finite.any():
-        findings.add("no-points", "no point has finite coordinates", PREPARE)
+        what = f"none of {len(coord)} points has a place; expected coordinates in meters"
+        findings.add("no-points", what, PREPARE)
         return False
     if not finite.all():
-        what = f"{(~finite).sum()} of {len(coord)} points have NaN or infinite coordinates"
+        what = (
+            f"{(~finite).sum()} of {len(coord)} points have no place: NaN, infinite, or beyond "
+            f"{MAX_COORD:g} m"
+        )
         findings.add("non-finite", what, f"remove them and {PREPARE}")
     coord = coord[finite]
     extent = np.ptp(coord, axis=0)

@@ -1,15 +1,17 @@
-"""Checks of a whole data root: its scenes, their tags, its size and the training time to expect."""
+"""Checks of a whole data root: its scenes and their tags."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from ..contracts.classes import ClassTable
+from ..contracts.tag_doubts import contrast, name_doubts
 from ..contracts.tags import TAGS_FILE, read_scene_tags
-from .findings import Findings
+from .findings import Findings, group_problems
+from .scene import Settings
+from .schedule import Schedule, estimate, own_loop
 
 LISTED = 5
 HELD_OUT = ("val", "test", "Area_5")  # splits that no training reads
@@ -41,12 +43,20 @@ def check_tags(
     tags = {scene: [table.find(tag) or tag for tag in listed] for scene, listed in tags.items()}
     used = Counter(tag for scene in splits for tag in set(tags.get(scene, ())) & set(table.names))
     findings.metrics.update(scenes_per_tag={name: used[name] for name in table.names})
-    never = [name for name in table.names if not used[name]]
-    if never and used:
-        what = f"no scene has the tags {', '.join(never[:LISTED])}{' …' * (len(never) > LISTED)}"
-        findings.add("tags-unused", what, "these classes cannot be learned", wasted=False)
+    training = {s: tags[s] for s, split in splits.items() if split not in HELD_OUT and tags.get(s)}
+    _check_contrast(findings, training, table)
     _compare_labels(findings, tags, records)
     return findings
+
+
+def _check_contrast(findings, training, table):
+    """Classes that all training scenes have, or none. training: {scene: classes}."""
+    doubts = contrast(training, table.names, table.structural)
+    learned = set(table.names).difference(*(doubt.names for doubt in doubts))
+    for doubt in doubts:
+        findings.add(doubt.key, doubt.found, doubt.fix, wasted=not learned)
+    for doubt in name_doubts(table.names):
+        findings.add(doubt.key, doubt.found, doubt.fix, wasted=False)
 
 
 def _unknown(tags, table):
@@ -101,40 +111,29 @@ def _compare_labels(findings, tags, records):
         )
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Stage one: epochs x loop of both parts (CMG, then CMG + RPC), and what a step takes.
+def report_of(
+    root: str | Path,
+    records: dict[str, dict],
+    tags: dict,
+    settings: Settings,
+    seconds: float,
+    own: bool,
+) -> dict:
+    """The report, as JSON holds it.
 
-    seconds: assumed of a step of `batch` scenes with the paper's networks on one recent GPU, at
-    `voxels` a scene and `pixels` a view; it grows with both, half and half.
+    tags: record of check_tags; seconds: of a step; own: the schedule is that of own scans.
     """
-
-    repetitions: int = 50 * 4 + 25 * 4
-    batch: int = 4
-    num_views: int = 6
-    seconds: float = 1.0
-    voxels: int = 80_000
-    pixels: int = 320 * 240
-
-
-def estimate(records: list[dict], schedule: Schedule) -> dict:
-    """{steps, hours, gigabytes, assumption} of records of check_scene of the training scenes."""
-    voxels = [record["voxels"] for record in records if record.get("voxels")]
-    pixels = [math.prod(record["size"]) for record in records if record.get("size")]
-    steps = math.ceil(len(records) / schedule.batch) * schedule.repetitions
-    load = 0.5 * _relative(voxels, schedule.voxels) + 0.5 * _relative(pixels, schedule.pixels)
+    training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
+    schedule = Schedule(seconds=seconds, num_views=settings.num_views)
+    if own:
+        loop = own_loop(len(training))
+        schedule = replace(schedule, parts=((50, loop), (25, loop)))
     return {
-        "steps": steps,
-        "hours": round(steps * schedule.seconds * load / 3600, 2),
-        "gigabytes": round(sum(record.get("bytes", 0) for record in records) / 1e9, 3),
-        "assumption": (
-            f"stage one, {schedule.repetitions} passes in batches of {schedule.batch}, "
-            f"{schedule.seconds:g} s a step on one GPU at {schedule.voxels} voxels a scene and "
-            f"{schedule.num_views} views of {schedule.pixels} pixels (assumed, not measured; "
-            "--seconds-per-step), scaled by this data"
-        ),
+        "root": str(root),
+        "names": list(settings.table.names) if settings.table else [],
+        "settings": {"depth_tolerance": settings.tolerance, "sample_views": settings.max_views},
+        "scenes": records,
+        "tags": {key: value for key, value in tags.items() if key != "problems"},
+        "estimate": estimate(training, schedule),
+        "problems": group_problems(records, tags["problems"]),
     }
-
-
-def _relative(values, reference):
-    return sum(values) / len(values) / reference if values else 0.0

@@ -15,7 +15,7 @@ from ..files import read_json
 from .colors import check_colors, check_photos, with_colors
 from .findings import Findings
 from .fit import check_fit, read_posed_depth
-from .points import PREPARE, check_points
+from .points import PREPARE, check_points, is_possible
 from .regions import check_regions, check_view_regions
 from .views import check_gravity, check_views
 
@@ -41,7 +41,8 @@ def check_scene(scene: str | Path, settings: Settings) -> dict:
     points = check_points(findings, scene, settings.table)
     coord = points.get("coord")
     if coord is not None:
-        findings.metrics["voxels"] = len(voxelize(coord, settings.grid_size)[1])
+        whole = coord[is_possible(coord)]
+        findings.metrics["voxels"] = len(voxelize(whole, settings.grid_size)[1])
     check_regions(findings, scene, None if coord is None else len(coord))
     views, frames = check_views(findings, scene, settings.num_views, settings.max_views)
     if views is not None:
@@ -80,7 +81,7 @@ def _check_links(findings, scene, points, views, frames, rendered, settings):
     rendered: frames whose depth comes from the points themselves, so says nothing about poses.
     """
     posed = read_posed_depth(scene, views, frames)
-    finite = np.isfinite(points["coord"]).all(axis=1)
+    finite = is_possible(points["coord"])
     coord = points["coord"][finite]
     color = points.get("color")
     color = color[finite] if color is not None and len(color) == len(finite) else None

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..camera.fit import spread
 from ..contracts.views import Views, read_views, view_path
+from ..files.arrays import FileError, reading
 from .findings import Findings
 from .points import PREPARE
 
@@ -120,9 +121,9 @@ def _depth_of_whole(findings, scene, frame, size):
     for kind in ("color", "depth"):
         path = view_path(scene, frame, kind)
         try:
-            with Image.open(path) as file:
+            with reading(path, "an image", PREPARE), Image.open(path) as file:
                 image = images[kind] = np.asarray(file)
-        except OSError as error:
+        except (OSError, FileError) as error:
             _once(findings, f"unreadable-{kind}", f"{path.name} cannot be read: {error}", PREPARE)
             return None
         if image.shape[:2] != tuple(size):
@@ -192,6 +193,6 @@ def check_gravity(findings: Findings, views: Views) -> None:
     findings.add(
         "up-axis",
         f"cameras are held upright against {name}; expected z to point up",
-        f"turn points and poses so that z is up (own scans: --up {name}), or give an axis "
-        "alignment, and prepare again",
+        f"turn points and poses so that z is up (own scans: --up {name}, or scene.json), or give "
+        "an axis alignment, and prepare again",
     )

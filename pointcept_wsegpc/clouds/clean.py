@@ -9,6 +9,10 @@ import numpy as np
 
 MAX_COORD = 1e30  # meters; beyond, a coordinate is as good as infinite: its powers overflow
 MIN_FLOAT, MAX_FLOAT = -0.01, 1.01  # tolerance for rounding of floats in 0..1
+# Meters from the median point beyond which a point of a small, and of any, scan is a placeholder.
+FARTHEST = (1e3, 1e5)
+SAMPLE = 100_000  # points that stand for all
+EARTH = 1e8  # meters from the origin of any frame, beyond all coordinates on Earth
 # Multipliers of a hash of three numbers, without order or meaning.
 ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
@@ -16,6 +20,25 @@ ODD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.
 def is_finite(coord: np.ndarray) -> np.ndarray:
     """(N,) which of the points (N,3) have coordinates that can be computed with."""
     return (np.abs(coord) < MAX_COORD).all(axis=1)
+
+
+def is_measured(coord: np.ndarray) -> np.ndarray:
+    """(N,) which of the points (N,3) m are finite and no farther away than a scan can reach.
+
+    What scanners write for "no return" (-3.4e38, 1e20, -9999) may not move the other points. A
+    cloud in a wrong unit is large as a whole: none of it is far from the rest.
+    """
+    finite = np.isfinite(coord).all(axis=1)
+    near = finite & (np.abs(coord) < EARTH).all(axis=1)
+    if not finite.any():
+        return finite
+    row = np.flatnonzero(near if near.any() else finite)
+    some = coord[row[:: -(-len(row) // SAMPLE)]]
+    low, middle, high = np.quantile(some, (0.25, 0.5, 0.75), axis=0)
+    spread = (high - low).max()
+    reach = max(20 * spread, np.clip(1000 * spread, *FARTHEST))
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite
+        return finite & (np.abs(coord - middle) <= reach).all(axis=1)
 
 
 def distinct_rows(coord: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

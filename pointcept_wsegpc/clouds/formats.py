@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..registry import Registry
+from .clean import MAX_FLOAT
 
 # An entry is registered under its ending (".ply") and reads a Path into a PointCloud, in the
-# order of the file, so that labels can return to it. It raises ValueError or OSError.
+# order of the file, so that labels can return to it. Whatever it raises becomes a FileError.
 CLOUD_FORMATS = Registry("cloud format")
 
 COORD_COLUMNS = (("x", "y", "z"), ("X", "Y", "Z"))
@@ -40,6 +41,8 @@ def from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
     coord = _stack(columns, COORD_COLUMNS)
     if coord is None:
         raise ValueError(f"expected x, y and z, got {', '.join(columns)}")
+    if not all(np.ndim(column) == 1 for column in columns.values()):
+        raise ValueError("expected a number for each point in every column")
     color, normal = _stack(columns, COLOR_COLUMNS), _stack(columns, NORMAL_COLUMNS)
     return PointCloud(
         coord.astype(np.float64),
@@ -57,9 +60,10 @@ def as_uint8(color: np.ndarray) -> np.ndarray:
     """Colors (N, 3) of any type as uint8: floats 0..1 or 0..255, integers of 8 or 16 bits."""
     if color.dtype == np.uint8:
         return color
-    top = np.nanmax(color) if color.size else 0
+    known = np.isfinite(color)
+    top = color.max(initial=0, where=known)
     if color.dtype.kind == "f":
-        color = np.nan_to_num(color) * (255 if top <= 1 else 1)
+        color = np.where(known, color, 0) * (255 if top <= MAX_FLOAT else 1)
     elif top > 255:
         color = color / 257
     return np.clip(np.rint(color), 0, 255).astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .clean import unit
+from .clean import distinct_rows, unit
 from .kd_tree import build_tree, query_tree
 from .planes import local_planes
 
@@ -48,14 +48,17 @@ def _cross(coord, face):
 def estimate_normals(coord: np.ndarray) -> np.ndarray:
     """Unit normals (N, 3) float32 of the planes through each point's neighbours, of any sign.
 
-    Upwards where the neighbours determine no plane. All coordinates must be finite.
+    Upwards where the neighbours determine no plane. All coordinates must be finite. Points at one
+    place are one.
     """
-    tree = build_tree(np.ascontiguousarray(coord, dtype=np.float64))
+    coord = np.ascontiguousarray(coord, dtype=np.float64)
+    rows, place = distinct_rows(coord)
+    tree = build_tree(coord[rows])
     neighbours = query_tree(tree.point, tree.start, tree.stop, tree.box, NEIGHBOURS)
-    normal = np.empty((len(coord), 3), np.float32)
+    normal = np.empty((len(rows), 3), np.float32)
     normal[tree.index] = local_planes(tree.point, neighbours)[0]
     normal[~normal.any(axis=1)] = (0, 0, 1)
-    return normal
+    return normal[place]
 
 
 def complete_normals(coord: np.ndarray, normal: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from numba import njit
 from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
 MAX_HEADER = 4096  # bytes
+MAX_RATIO = 88  # of what a byte of LZF can stand for
 KINDS = {"F": "f", "I": "i", "U": "u"}
 
 
@@ -17,7 +18,7 @@ KINDS = {"F": "f", "I": "i", "U": "u"}
 def read_pcd(path: Path) -> PointCloud:
     """Points of a .pcd, also with a packed color."""
     data = path.read_bytes()
-    header, start = _header(path, data[:MAX_HEADER])
+    header, start = _header(data[:MAX_HEADER])
     counts = [int(c) for c in header.get("COUNT", ["1"] * len(header["FIELDS"]))]
     fields = [
         (f"{name}{i}" if name == "_" else name, f"<{KINDS[kind]}{size}", (count,))
@@ -26,15 +27,17 @@ def read_pcd(path: Path) -> PointCloud:
         )
     ]
     number, body = int(header["POINTS"][0]), memoryview(data)[start:]
+    if not 0 <= number <= MAX_RATIO * len(body):
+        raise ValueError(f"its header announces {number} points in {len(body)} bytes")
     read = {"ascii": _ascii, "binary": _binary, "binary_compressed": _compressed}
     storage = header["DATA"][0]
     if storage not in read:
-        raise ValueError(f"{path}: DATA is {storage!r}; expected one of {', '.join(read)}")
-    columns = read[storage](path, body, fields, number)
+        raise ValueError(f"DATA is {storage!r}; expected one of {', '.join(read)}")
+    columns = read[storage](body, fields, number)
     return from_columns(_unpack_color({name: column[:, 0] for name, column in columns.items()}))
 
 
-def _header(path, head):
+def _header(head):
     """{keyword: words} and where the points start."""
     header, start = {}, 0
     for line in head.splitlines(keepends=True):
@@ -46,16 +49,16 @@ def _header(path, head):
             break
     missing = {"FIELDS", "SIZE", "TYPE", "POINTS", "DATA"} - set(header)
     if missing:
-        raise ValueError(f"{path}: its header lacks {min(missing)}; export it again")
+        raise ValueError(f"its header lacks {min(missing)}")
     return header, start
 
 
-def _ascii(path, body, fields, number):
+def _ascii(body, fields, number):
     """A line per point. Packed colors are written as the float that their bits are, or as int."""
     width = sum(shape[0] for _, _, shape in fields)
     words = np.array(bytes(body).split(), dtype=object)
     if len(words) != number * width:
-        raise ValueError(f"{path}: {len(words)} values, expected {number} points of {width}")
+        raise ValueError(f"{len(words)} values for {number} points of {width}")
     words, columns, at = words.reshape(number, width), {}, 0
     for name, kind, (count,) in fields:
         part = words[:, at : at + count]
@@ -64,23 +67,24 @@ def _ascii(path, body, fields, number):
     return columns
 
 
-def _binary(path, body, fields, number):
+def _binary(body, fields, number):
     layout = np.dtype(fields)
     if len(body) < number * layout.itemsize:
-        raise ValueError(f"{path} ends after {len(body) // layout.itemsize} of {number} points")
+        raise ValueError(f"it ends after {len(body) // layout.itemsize} of {number} points")
     points = np.frombuffer(body, layout, number)
     return {name: points[name].reshape(number, -1) for name, _, _ in fields}
 
 
-def _compressed(path, body, fields, number):
+def _compressed(body, fields, number):
     """LZF; all values of the first field, then all of the second, …"""
     packed, size = (int(value) for value in np.frombuffer(body, "<u4", 2))
     layout = np.dtype(fields)
-    if size != number * layout.itemsize or len(body) < 8 + packed:
-        raise ValueError(f"{path}: {len(body) - 8} compressed bytes of {packed}; export it again")
+    short = len(body) < 8 + packed or size > MAX_RATIO * packed
+    if size != number * layout.itemsize or short:
+        raise ValueError(f"{len(body) - 8} compressed bytes of {packed} for {number} points")
     plain = np.zeros(size, np.uint8)
     if decompress_lzf(np.frombuffer(body, np.uint8, packed, 8), plain) != size:
-        raise ValueError(f"{path}: its compressed points are damaged; export it again")
+        raise ValueError("its compressed points are damaged")
     columns, at = {}, 0
     for name, kind, (count,) in fields:
         step = number * count * np.dtype(kind).itemsize

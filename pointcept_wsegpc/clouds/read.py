@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files.arrays import NUMBERS, FileError, read_array, reading
+from ..files.las import read_las_points
 from .formats import CLOUD_FORMATS, PointCloud, from_columns
 
+COLOR, NORMAL = ["red", "green", "blue"], ["nx", "ny", "nz"]
+TEXT = "SU"  # numpy's kinds, of fields that are passed over
 STEMS = ("points", "cloud", "mesh")  # names that tell the cloud from others beside it
 
 
@@ -35,20 +39,17 @@ def find_cloud(scene: Path) -> Path:
 
 
 def read_cloud(path: str | Path) -> PointCloud:
-    """The cloud of a file in any of CLOUD_FORMATS; ValueError or OSError in one line."""
+    """The cloud of a file in any of CLOUD_FORMATS; FileError, or an OSError that names the file.
+
+    One color for all points is none.
+    """
     path = Path(path)
-    try:
+    with reading(path, "a cloud or mesh", "export it again"):
         cloud = CLOUD_FORMATS.get(path.suffix.lower())(path)
-    except (KeyError, IndexError, TypeError, EOFError, MemoryError) as error:
-        raise ValueError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); export it again"
-        ) from error
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f"{path}: cannot be read ({error}); export it again") from error
-    if not np.isfinite(cloud.coord).all(axis=1).any():
-        raise ValueError(f"{path} has no point with finite coordinates; export it again")
+        if not np.isfinite(cloud.coord).all(axis=1).any():
+            raise FileError(f"{path} has no point with finite coordinates; export it again")
+        if cloud.color is not None and (cloud.color == cloud.color[0]).all():
+            cloud.color = None
     return cloud
 
 
@@ -57,33 +58,33 @@ def read_cloud(path: str | Path) -> PointCloud:
 
 @CLOUD_FORMATS.register(".npy")
 def read_npy(path: Path) -> PointCloud:
-    """Columns x y z [red green blue] [nx ny nz], (N, 3 / 6 / 9), or an array with named fields."""
-    array = np.load(path, allow_pickle=False)
+    """Columns x y z [red green blue] [nx ny nz], (N, 3 / 6 / 9), or an array with named fields.
+
+    Of columns without names, those that are unit vectors are normals.
+    """
+    array = read_array(path, "a .npy of points", "export it again", NUMBERS + TEXT)
     if array.dtype.names:
         return from_columns({name: array[name] for name in array.dtype.names})
     if array.ndim != 2 or array.shape[1] not in (3, 6, 9):
-        raise ValueError(
+        raise FileError(
             f"{path} has the shape {array.shape}; expected (N, 3) x y z, (N, 6) with red green "
             "blue, (N, 9) with nx ny nz, or named fields"
         )
-    columns = ("x", "y", "z", "red", "green", "blue", "nx", "ny", "nz")
-    return from_columns(dict(zip(columns, array.T, strict=False)))
+    names = [*"xyz", *(COLOR if not _are_units(array[:, 3:6]) else NORMAL)]
+    names += NORMAL if names[3:] == COLOR else COLOR
+    return from_columns(dict(zip(names, array.T, strict=False)))
+
+
+def _are_units(rows: np.ndarray) -> bool:
+    """Whether rows (N, 3) are vectors of length 1, but for some that are missing."""
+    length = np.linalg.norm(rows.astype(np.float64), axis=1)
+    known = length[np.isfinite(length) & (length > 0)]
+    return len(known) > 0 and bool((np.abs(known - 1) < 0.01).mean() > 0.99)
 
 
 @CLOUD_FORMATS.register(".las")
 @CLOUD_FORMATS.register(".laz")
 def read_las(path: Path) -> PointCloud:
-    """Coordinates and colors of a .las or .laz, by laspy (extra `las`)."""
-    try:
-        import laspy
-    except ImportError as error:
-        raise OSError(f"{path}: reading it needs laspy: pip install 'laspy[lazrs]'") from error
-    try:
-        las = laspy.read(path)
-    except laspy.errors.LaspyException as error:
-        raise ValueError(f"{path}: {error}; export it again, or as .ply") from error
-    columns = {axis: np.asarray(getattr(las, axis)) for axis in "xyz"}
-    for name in las.point_format.dimension_names:
-        if name in ("red", "green", "blue") or name.lower() in ("nx", "ny", "nz"):
-            columns[name.lower()] = np.asarray(las[name])
-    return from_columns(columns)
+    """Coordinates and colors of a .las or .laz."""
+    points = read_las_points(path)
+    return from_columns({name: points[name] for name in points.dtype.names})

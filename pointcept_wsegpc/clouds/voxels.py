@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+MAX_CELL = 2.0**52  # beyond, float64 has not every cell
+
 
 def voxelize(
     coord: np.ndarray, grid_size: float, origin: np.ndarray | None = None
@@ -12,7 +14,8 @@ def voxelize(
 
     Args: coord (N, 3) m; grid_size m; origin (3,) m: a corner where eight voxels meet.
     Returns: grid_coord (M, 3) int32 from 0, first (M,) int64: the first point of each voxel,
-        inverse (N,) int64: the voxel of each point, -1 for a point that is not finite.
+        inverse (N,) int64: the voxel of each point, -1 for one that is not finite, or so far away
+        that floats tell no voxels apart there.
     """
     coord = coord if origin is None else coord - origin
     return _group(coord / np.float32(grid_size))  # so that float32 coordinates stay float32
@@ -36,8 +39,9 @@ def thin(coord: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _group(scaled):
     """`voxelize` of coordinates (N, 3) in units of the grid."""
-    if not np.isfinite(scaled).all():
-        row = np.flatnonzero(np.isfinite(scaled).all(axis=1))
+    placed = (np.abs(scaled) < MAX_CELL).all(axis=1)
+    if not placed.all():
+        row = np.flatnonzero(placed)
         grid, first, of_row = _group(scaled[row])
         inverse = np.full(len(scaled), -1, np.int64)
         inverse[row] = of_row

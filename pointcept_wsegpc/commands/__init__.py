@@ -20,6 +20,7 @@ from .. import __version__
 # else runs: beside one busy process, a training step on two cores takes five times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+INTERRUPTED = 130  # exit status at Ctrl-C, as of a shell
 COMMANDS = {
     "info": "Say which engine and versions are there, and what is missing.",
     "link": "Make or check the link to our configs in a Pointcept checkout.",
@@ -56,6 +57,13 @@ class Commands(click.Group):
     def format_commands(self, ctx, formatter):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # while a sub-command is imported, which takes seconds
+            click.echo("\nwsegpc: interrupted; nothing has begun", err=True)
+            ctx.exit(INTERRUPTED)
 
     def resolve_command(self, ctx, args):
         if args[0] not in COMMANDS:

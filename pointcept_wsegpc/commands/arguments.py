@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 
 from ..jobs.scenes import JobOptions, parse_shard
+from . import INTERRUPTED
 from .errors import end_in_one_line
-
-INTERRUPTED = 130  # exit status at Ctrl-C, as of a shell
 
 
 class Parsed(click.ParamType):

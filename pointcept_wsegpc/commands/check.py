@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from ..checks.findings import group_problems, is_wasted, render, worst_first
-from ..checks.root import HELD_OUT, Schedule, check_tags, estimate
+from ..checks.findings import is_wasted, render, worst_first
+from ..checks.root import check_tags, report_of
 from ..checks.scene import Settings, check_scene
+from ..checks.schedule import Schedule
 from ..contracts.classes import ClassTable, given_table
-from ..contracts.scene import read_points, split_scenes
+from ..contracts.prepared import kind_of
+from ..contracts.scene import INVERSE, read_points, split_scenes
 from ..contracts.views import read_views
 from ..files import atomic_path, write_json
 from ..jobs.scenes import JobOptions
 from ..visualize.overlay import draw_overlay
-from .arguments import COUNT, PATH, data_root, job_options, split_option, subcommand
-from .output import claim
+from .arguments import COUNT, KEY_VALUE, PATH, data_root, job_options, split_option, subcommand
+from .output import claim, make_folder
+from .raw_scans import check_scans, is_raw
 
 REPORT_FOLDER = "checks-report"  # in the data root
 # Of a scene; a folder with any of them is checked, a broken scene included.
@@ -49,6 +53,14 @@ wsegpc check data/scans --classes classes.txt --depth-tolerance 0.05
     help="Seconds per step, for the estimated hours; the default is an assumption.",
 )
 @click.option("--out", type=PATH, help=f"Report folder; default DATA_ROOT/{REPORT_FOLDER}.")
+@click.option(
+    "--set",
+    "given",
+    type=KEY_VALUE,
+    multiple=True,
+    metavar="KEY=VALUE …",
+    help="Of raw scans: how they would be prepared, by the options of `wsegpc prepare scans`.",
+)
 @job_options
 def command(
     data_root,
@@ -60,29 +72,55 @@ def command(
     figures,
     seconds_per_step,
     out,
+    given,
     jobs,
 ):
-    """Say whether a prepared data root is fit for training.
+    """Say whether a prepared data root, or a folder of your own raw scans, is fit for training.
 
-    Writes report.txt, report.json and figures of projected points, nothing else. Ends with status
-    1 where a training would be wasted.
+    Writes report.txt, report.json and figures of projected points, nothing else. Of raw scans it
+    writes, and draws, nothing. Ends with status 1 where a training would be wasted.
     """
-    out = out or data_root / REPORT_FOLDER
+    settings = Settings(None, num_views, depth_tolerance, max_views=sample_views)
+    if is_raw(data_root):
+        if split or classes or out:
+            raise click.UsageError("--split, --classes and --out are for prepared data roots")
+        report = check_scans(data_root, dict(given), settings, jobs)
+        click.echo(render(report, ROWS))
+        return 1 if is_wasted(report) else 0
+    if given:
+        raise click.UsageError(f"--set is for raw scans; {data_root} is a prepared data root")
     scenes = split_scenes(data_root, split or None, *PARTS)
     scenes = {name: scenes[name] for name in jobs.share(scenes)}
     table = given_table(classes) if classes else ClassTable.read(data_root)
-    settings = Settings(table, num_views, depth_tolerance, max_views=sample_views)
     drawings = [figure_of(name) for name in scenes]
-    claim(out, "check", ["report.json", "report.txt", *drawings])
-    report = check(data_root, scenes, settings, seconds_per_step, jobs)
-    write_json(out / "report.json", report)
-    with atomic_path(out / "report.txt") as temporary:
-        Path(temporary).write_text(render(report), encoding="utf-8")
+    out = claimed(data_root, out, ["report.json", "report.txt", *drawings])
+    report = check(data_root, scenes, replace(settings, table=table), seconds_per_step, jobs)
     click.echo(render(report, ROWS))
-    for line in draw(scenes, report["scenes"], figures, depth_tolerance, out):
-        click.echo(line)
-    click.echo(f"report and figures: {out}")
+    if out:
+        write_json(out / "report.json", report)
+        with atomic_path(out / "report.txt") as temporary:
+            Path(temporary).write_text(render(report), encoding="utf-8")
+        for line in draw(scenes, report["scenes"], figures, depth_tolerance, out):
+            click.echo(line)
+        click.echo(f"report and figures: {out}")
     return 1 if is_wasted(report) else 0
+
+
+def claimed(root: Path, out: Path | None, names: list[str]) -> Path | None:
+    """The folder of the report; None, and a line, where none was given and the root is read-only.
+
+    Raises one line, before all the work, where a given one cannot be written.
+    """
+    folder = out or root / REPORT_FOLDER
+    try:
+        make_folder(folder, "--out")
+    except ValueError as error:
+        if out:
+            raise
+        click.echo(f"{error}; the report is printed, and no figure is drawn")
+        return None
+    claim(folder, "check", names)
+    return folder
 
 
 def figure_of(scene: str) -> str:
@@ -112,14 +150,6 @@ def check(root: Path, scenes: dict, settings: Settings, seconds: float, jobs: Jo
     records = dict(sorted(outcome.done.items()))
     known = list(split_scenes(root, None, *PARTS))
     tags = check_tags(root, known, records, settings.table).record()
-    training = [r for name, r in records.items() if name.partition("/")[0] not in HELD_OUT]
-    schedule = Schedule(seconds=seconds, num_views=settings.num_views)
-    return {
-        "root": str(root),
-        "names": list(settings.table.names),
-        "settings": {"depth_tolerance": settings.tolerance, "sample_views": settings.max_views},
-        "scenes": records,
-        "tags": {key: value for key, value in tags.items() if key != "problems"},
-        "estimate": estimate(training, schedule),
-        "problems": group_problems(records, tags["problems"]),
-    }
+    kind = kind_of(root)  # an older root does not say, but own scans have inverse.npy
+    own = kind == "scans" or (not kind and any((s / INVERSE).is_file() for s in scenes.values()))
+    return report_of(root, records, tags, settings, seconds, own)

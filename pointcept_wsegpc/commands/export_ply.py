@@ -9,7 +9,7 @@ import click
 from ..contracts.classes import CLASSES_FILE, ClassTable, given_table
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import scene_dirs, scenes_by_key
-from ..visualize.ply import write_labeled
+from ..visualize.ply import LEGEND, write_labeled, write_legend
 from .arguments import PATH, data_root, job_options, subcommand
 from .output import claim
 
@@ -31,9 +31,10 @@ wsegpc export-ply data/scans --store exp/scans/wsegpc-cmg-rpc/pseudo_labels --ou
 def command(data_root, store, out, classes, jobs):
     """Write labels as .ply files for any viewer.
 
-    A file has the properties label (-1: none) and confidence; its header names the classes. Points,
-    faces and coordinates are those of the scan where it is still there and labels lead back to it,
-    else those of the prepared scene.
+    A file has the properties label (-1: none) and confidence; its header names the classes, as far
+    as ASCII can, and legend.json has their names and colors. Points, faces and coordinates are
+    those of the scan where it is still there and labels lead back to it, else those of the prepared
+    scene.
     """
     table = given_table(classes) if classes else ClassTable.read(data_root)
     root, labels = data_root.resolve(), LabelStore.load(store)
@@ -45,7 +46,8 @@ def command(data_root, store, out, classes, jobs):
             f"no label of a scene of {root} in {store}; write them with "
             "`wsegpc export-labels`, `predict` or `train-scans`"
         )
-    claim(out, "export-ply", [f"{key}.ply" for key in labeled])
+    claim(out, "export-ply", [LEGEND, *(f"{key}.ply" for key in labeled)])
+    write_legend(out, table)
     outcome = jobs.run(functools.partial(write_labeled, table=table), labeled, title="write")
     click.echo(outcome.summary())
     for name, note in sorted(outcome.done.items()):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..contracts.label_files import STORE_FILE
 from ..contracts.label_store import LabelStore
-from ..files import read_json, write_json
+from ..files import read_or_set_aside, write_json
 
 LIST = ".wsegpc.json"  # in an output folder: names that commands wrote, and which command
 
@@ -30,11 +31,25 @@ def claim(folder: Path, command: str, names: Iterable[str]) -> None:
         write_json(folder / LIST, {**noted, **dict.fromkeys(names, command)})
 
 
+def make_folder(folder: Path, option: str) -> None:
+    """Make an output folder; ValueError, before all the work, where nothing can be written.
+
+    option: how to name another.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(
+            f"nothing can be written to {folder} ({error.strerror}); give another {option}"
+        ) from error
+
+
 def _noted(folder: Path) -> dict[str, str]:
     path = folder / LIST
-    if not path.is_file() or path.is_symlink():
+    noted = None if path.is_symlink() else read_or_set_aside(path)
+    if noted is None:
         return {}
-    noted = read_json(path)
     if not isinstance(noted, dict):
         raise ValueError(f"{path} is not a list of files that wsegpc wrote; move it away")
     return noted

@@ -21,17 +21,16 @@ from ..captures.base import (
     choices_of,
     estimate_bytes,
     find_captures,
+    is_done,
     prepare,
 )
-from ..contracts.prepared import check_root, is_prepared
+from ..contracts.prepared import check_root
 from ..contracts.scene import MANIFEST
 from ..contracts.tags import TAGS_FILE, assemble_tags
 from ..files import read_json
 from ..jobs.scenes import JobOptions
 from .arguments import PATH, SIZE, Command, job_options
-from .output import claim
-
-GIB = 2**30
+from .output import claim, make_folder
 
 EXAMPLES = """
 wsegpc prepare scannet --raw /data/scannet --out data/scannet_wsegpc --workers 16
@@ -151,24 +150,30 @@ def prepare_all(
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     cls: type[Capture] = CAPTURES.get(kind)
     found = find_captures(kind, raw, root, settings)
+    make_folder(found[0].root, "--out")
     if not cls.classes and not any(root.glob(f"*/*/{MANIFEST}")):  # tags as raw data have them
         claim(root, f"prepare {kind}", [TAGS_FILE])
     check_root(found[0].root, kind, settings, replace)
     for line in cls.begin(raw, root, found):
         click.echo(line)
     scenes = {capture.key: capture for capture in found}
-    is_done = functools.partial(is_prepared, settings=settings)
-    todo = [scene for scene in (scenes[key] for key in jobs.share(scenes)) if not is_done(scene)]
+    done = functools.partial(is_done, settings=settings)
+    todo = [scene for scene in (scenes[key] for key in jobs.share(scenes)) if not done(scene)]
     check_space(estimate_bytes(todo, settings), root, f"{len(todo)} scenes")
     prepare_one = functools.partial(prepare, settings=settings, skip=True)
-    outcome = jobs.run(prepare_one, scenes, is_done=is_done, title="prepare")
+    outcome = jobs.run(prepare_one, scenes, is_done=done, title="prepare")
     click.echo(outcome.summary())
     mine = [scenes[key] for key in sorted([*outcome.done, *outcome.skipped])]
     for line in cls.report([(scene, read_json(scene.target / MANIFEST)) for scene in mine]):
         click.echo(line)
     if cls.classes:
         derive_scene_tags(root)
-    click.echo(f"prepared data: {root}")
+    missing = len(outcome.failed)
+    if mine:
+        without = f", without the {missing} scenes that failed, see above" if missing else ""
+        click.echo(f"prepared data: {root}{without}")
+    elif missing:
+        click.echo(f"nothing is prepared in {root}: all {missing} scenes failed, see above")
     return outcome.exit_status
 
 
@@ -176,12 +181,19 @@ def check_space(needed: int, root: Path, what: str) -> None:
     """Print the bytes that `what` will take; OSError if the disk is too small."""
     existing = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    click.echo(f"{what} to prepare, about {needed / GIB:.2f} GiB; {free / GIB:.1f} free")
+    click.echo(f"{what} to prepare, about {size_of(needed)}; {size_of(free)} free")
     if needed > free:
         raise OSError(
-            f"{root} needs about {needed / GIB:.1f} GiB, the disk has {free / GIB:.1f}; "
+            f"{root} needs about {size_of(needed)}, its disk has {size_of(free)} free; "
             "free some, or prepare less with --split, --stride or --size"
         )
+
+
+def size_of(count: int) -> str:
+    """A number of bytes as people read it: '340 kB', '51.6 GB'."""
+    power = min(max(len(str(int(count))) - 1, 0) // 3, 3)
+    number = count / 1000**power
+    return f"{number:.{int(power > 0 and number < 100)}f} {('bytes', 'kB', 'MB', 'GB')[power]}"
 
 
 def derive_scene_tags(root: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ..regions.scenes.records import is_extracted
 from ..regions.scenes.settings import DEFAULT, RegionSettings, listing
 from ..visualize.regions import draw_report
 from .arguments import KEY_VALUE, data_root, job_options, split_option, subcommand
-from .output import claim
+from .output import claim, make_folder
 
 SPLITS = ("train", "val", "test")
 REPORT_FOLDER = "regions-report"  # in the data root
@@ -136,7 +135,7 @@ def command(
     reports = report_to is not None or report_only
     folder = Path(report_to).expanduser() if report_to else data_root / REPORT_FOLDER
     if reports:
-        make_folder(folder)
+        make_folder(folder, "--report FOLDER")
         claim(folder, "regions", ("report.txt", "report.json", "report.png"))
     status = 0
     if not report_only:
@@ -173,17 +172,6 @@ def extract(settings: RegionSettings, scenes: dict, force: bool, jobs: JobOption
     outcome = jobs.run(extract_one, scenes, is_done=finished, title="regions")
     click.echo(outcome.summary())
     return outcome
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report; ValueError, before all the work, where none can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ValueError(
-            f"no report can be written to {folder} ({error.strerror}); give another --report FOLDER"
-        ) from error
 
 
 def write_report(folder: Path, root: Path, records: dict, missing: list[str]) -> bool:

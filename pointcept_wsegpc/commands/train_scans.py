@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from ..contracts.classes import CLASSES_FILE
-from ..contracts.scene import scene_dirs
-from ..contracts.tags import TAGS_FILE
+from ..contracts.classes import CLASSES_FILE, ClassTable
+from ..contracts.scene import MANIFEST, scene_dirs, scenes_by_key
+from ..contracts.tag_doubts import contrast
+from ..contracts.tags import TAGS_FILE, read_scene_tags
 from ..files import read_json
 from ..jobs.process import interrupt_at_sigterm, num_cores, run
 from ..jobs.steps import Steps, continued_seed, exclusive, last_checkpoint
@@ -42,11 +43,21 @@ def command(data_root, out, seed, workers, options):
     run_all(data_root, out, seed, workers or num_cores(), options)
 
 
+def name_doubts(root: Path, scenes: Sequence[Path]) -> None:
+    """Print which classes cannot be learned from the tags of the training scenes."""
+    table = ClassTable.read(root)
+    tags = read_scene_tags(root / TAGS_FILE, table)
+    training = {key: tags[key] for key in scenes_by_key(scenes, root) if tags.get(key)}
+    for doubt in contrast(training, table.names, table.structural):
+        click.echo(f"warning: {doubt.found}; {doubt.fix}")
+
+
 def run_all(root: Path, out: Path, seed: int, workers: int, options: Sequence[str] = ()) -> None:
     """Regions and both trainings of the scenes in `root`, into `out`."""
     for path in (root, out):
         option_value(path)
     scenes = scene_dirs(root, "train")
+    name_doubts(root, scenes)
     logs = ["steps.json", "regions.log", f"{CMG}.log", f"{RPC}.log"]
     claim(out, "train-scans", [CMG, RPC, *logs])
     with exclusive(out / ".lock") as lock:
@@ -54,7 +65,7 @@ def run_all(root: Path, out: Path, seed: int, workers: int, options: Sequence[st
         regions = [*wsegpc("regions", workers=workers), str(root)]
         steps.run(
             "partition into regions",
-            [(scene.name, read_json(scene / "manifest.json")) for scene in scenes],
+            [(scene.name, read_json(scene / MANIFEST, "prepare it again")) for scene in scenes],
             root / "train",
             lambda _: run(regions, out / "regions.log", 1, keep_open=(lock,)),
         )

@@ -15,12 +15,13 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..files import read_json, write_json
+from ..files import read_json, read_or_set_aside, read_text, write_json
+from .scene import MANIFEST
 
 NO_LABEL = (255, -100)  # what other data sets write for no label
 
@@ -92,10 +93,10 @@ class ClassTable:
                     f"{self.names[other]!r} and {name!r} are two classes, alike but for letter "
                     "case or spaces; write one of them everywhere"
                 )
+        of_name = dict(index)
         for name, others in self.synonyms.items():
-            if name not in self.names:
+            if (number := of_name.get(same(name))) is None:
                 raise ValueError(f"synonyms of {name!r}, no class; known: {_listed(self.names)}")
-            number = self.names.index(name)
             for other in others:
                 if (owner := index.setdefault(same(other), number)) != number:
                     raise ValueError(
@@ -106,6 +107,26 @@ class ClassTable:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def spellings(self) -> Iterable[str]:
+        """All names and synonyms in the form of `same`."""
+        return self._index.keys()
+
+    def merged(self, other: ClassTable) -> ClassTable:
+        """This table with what only the other one has: its classes at the end, roles, synonyms.
+
+        Raises ValueError for tables that contradict each other.
+        """
+        added = tuple(name for name in other.names if self.find(name) is None)
+        table = replace(self, names=self.names + added, colors=None if added else self.colors)
+        roles = {r: [*self.roles[r], *map(table.resolve, other.roles[r])] for r in ROLES}
+        synonyms = {name: list(words) for name, words in self.synonyms.items()}
+        for name, words in other.synonyms.items():
+            synonyms.setdefault(table.resolve(name), []).extend(words)
+        lists = roles, synonyms
+        roles, synonyms = ({k: list(dict.fromkeys(v)) for k, v in given.items()} for given in lists)
+        return replace(table, roles=roles, synonyms=synonyms)
 
     # ------------------------------------------------------------------------------- names
 
@@ -134,6 +155,11 @@ class ClassTable:
         """Ids of the classes that have a role: "ground", "wall" or "ceiling"."""
         return tuple(map(self.names.index, self.roles[role]))
 
+    @property
+    def structural(self) -> tuple[str, ...]:
+        """The classes that have a role, of which structure removal makes samples without."""
+        return tuple(dict.fromkeys(name for names in self.roles.values() for name in names))
+
     def clean(self, label: np.ndarray, path: str | Path) -> np.ndarray:
         """Labels of any shape as int64, IGNORE where there is none; ValueError outside the table.
 
@@ -153,10 +179,7 @@ class ClassTable:
                 f"class table {path} is missing; `wsegpc upgrade {root}` adds it to a data root of "
                 "an earlier version, and preparing the data writes it"
             )
-        try:
-            data = read_json(path)
-        except ValueError as error:
-            raise ValueError(f"{path} is no JSON ({error})") from error
+        data = read_json(path, "write it again, or prepare the data again, which makes it anew")
         if not isinstance(data, dict) or "names" not in data:
             raise ValueError(f'{path}: expected {{"names": [class names], …}}')
         if unknown := sorted(set(data) - set(KEYS)):
@@ -175,9 +198,12 @@ class ClassTable:
         """Put the table into a data root; returns the one that is there then.
 
         A table of the same names, label file and ignored ids stays as it is there: its colors,
-        roles and synonyms may be edited. Another one is refused by ValueError unless `replace`.
+        roles and synonyms may be edited. Another one is refused by ValueError unless `replace`. A
+        damaged file is moved aside, and the log says so.
         """
         path = Path(root) / CLASSES_FILE
+        if any(path.parent.glob(f"*/*/{MANIFEST}")):  # so the file is ours
+            read_or_set_aside(path)
         if path.is_file():
             there = self.read(path)
             differing = [key for key in KEYS[:3] if getattr(there, key) != getattr(self, key)]
@@ -236,7 +262,7 @@ def read_class_names(path: str | Path) -> list[str]:
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise FileNotFoundError(f"class names {path} are missing; expected one a line")
-    lines = (line.strip() for line in path.read_text("utf-8-sig").splitlines())
+    lines = (line.strip() for line in read_text(path).splitlines())
     names = [line for line in lines if line and not line.startswith("#")]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"{path}: expected class names, one a line, none twice; got {names}")

@@ -122,7 +122,7 @@ def read_manifest(folder: Path) -> dict | None:
     try:
         if not path.is_file():
             raise ValueError("it is no file")
-        manifest = read_json(path)
+        manifest = read_json(path, "put its copy back, if there is one")
         if manifest["format"] != FORMAT:
             raise ValueError(f"its format is {manifest['format']!r}, expected {FORMAT!r}")
         kinds = {"names": list, "provenance": dict, "scenes": list, "finished": bool}
@@ -130,6 +130,10 @@ def read_manifest(folder: Path) -> dict | None:
         if wrong or not re.fullmatch("[0-9a-f]{32}", manifest["id"]):
             raise ValueError(f"its {(*wrong, 'id')[0]} is {manifest[(*wrong, 'id')[0]]!r}")
         check_keys(manifest["scenes"])
+    except FileError as error:
+        raise ValueError(
+            f"{error}, or delete the folder if it has nothing but labels, and export them again"
+        ) from error
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"{path} is not of a label store: {error}; move it away") from error
     return manifest

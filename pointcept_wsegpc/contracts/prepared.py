@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..files import link_or_copy, read_json, write_array, write_json, write_new_json
+from ..files import (
+    link_or_copy,
+    read_json,
+    read_or_set_aside,
+    write_array,
+    write_json,
+    write_new_json,
+)
 from ..files.arrays import FileError
 from ..files.claims import claim
 from ..renames import SETTINGS, message
@@ -25,6 +32,7 @@ from .label_files import check_key
 from .scene import MANIFEST
 
 ROOT_FILE = "prepared.json"  # of a data root: the kind of its captures, and their settings
+OWN = "own_settings"  # in a manifest: those in which the scene differs from its data root
 PARTIAL = ".partial"  # folder of the data root where scenes are made, unseen by readers
 VIEWS = "views"
 
@@ -161,7 +169,7 @@ def check_root(root: Path, kind: str, settings: Any, replace: bool = False) -> N
     one of an earlier release is known by its first scene.
     """
     path, wanted = root / ROOT_FILE, {"capture": kind, "settings": recorded(settings)}
-    found = read_json(path) if path.is_file() else _settings_of_scenes(root, kind)
+    found = read_or_set_aside(path) or _settings_of_scenes(root, kind)
     if found is None and (replace or write_new_json(path, wanted)):
         found = wanted  # unless another run was first
     found = found or read_json(path)
@@ -175,10 +183,19 @@ def check_root(root: Path, kind: str, settings: Any, replace: bool = False) -> N
         write_json(path, wanted)
 
 
+def kind_of(root: Path) -> str | None:
+    """The kind of captures that a data root was prepared from; None where it does not say."""
+    with contextlib.suppress(OSError, FileError, AttributeError):
+        return read_json(root / ROOT_FILE).get("capture")
+    return None
+
+
 def _settings_of_scenes(root, kind):
     for path in sorted(root.glob(f"*/*/{MANIFEST}")):
-        with contextlib.suppress(FileError, KeyError):
-            return {"capture": kind, "settings": dict(read_json(path)["settings"])}
+        with contextlib.suppress(FileError, KeyError, TypeError, ValueError):
+            manifest = read_json(path)
+            if not manifest.get(OWN):
+                return {"capture": kind, "settings": dict(manifest["settings"])}
     return None
 
 

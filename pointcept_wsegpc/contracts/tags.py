@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..files import read_json, write_json
+from ..files import read_json, read_or_set_aside, write_json
+from ..files.arrays import FileError
 from .classes import ClassTable
 from .scene import MANIFEST, find_scenes, scenes_by_key
 
@@ -43,7 +45,7 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
     path, added = Path(root) / TAGS_FILE, 0
     while True:  # again after every write: another shard may have written in between
         derived = _derived_tags(root)
-        tags = read_scene_tags(path) if path.is_file() else {}
+        tags = {} if read_or_set_aside(path) is None else read_scene_tags(path)
         missing = {scene: names for scene, names in derived.items() if scene not in tags}
         if not missing:
             break
@@ -54,9 +56,11 @@ def assemble_tags(root: str | Path) -> tuple[Path, int, list[str]]:
 
 
 def _derived_tags(root):
-    """{scene: names} of all finished scenes that have point labels."""
-    scenes = scenes_by_key(find_scenes(root, None, MANIFEST), root)
-    tags = {key: read_json(scene / MANIFEST).get("tags") for key, scene in scenes.items()}
+    """{scene: names} of all finished scenes that have point labels; no damaged manifest counts."""
+    tags = {}
+    for key, scene in scenes_by_key(find_scenes(root, None, MANIFEST), root).items():
+        with contextlib.suppress(FileError, AttributeError):
+            tags[key] = read_json(scene / MANIFEST).get("tags")
     return {scene: names for scene, names in tags.items() if names is not None}
 
 
@@ -131,10 +135,7 @@ def read_view_tags(path: str | Path, table: ClassTable | None = None) -> ViewTag
 
 def _read(path, valid, expected):
     """A JSON object whose values are all valid; ValueError for anything else."""
-    try:
-        tags = read_json(path)
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error})") from error
+    tags = read_json(path, "write it again, or have `wsegpc prepare` make it anew")
     if not isinstance(tags, dict) or not all(map(valid, tags.values())):
         raise ValueError(f"{path}: expected {expected}, got another structure")
     return tags

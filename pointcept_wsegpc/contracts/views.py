@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..files import atomic_path, write_arrays
-from ..files.arrays import read_arrays
+from ..files.arrays import read_arrays, reading
 from .classes import IGNORE, IGNORE_PIXEL
 
 DEPTH_SCALE = 1000.0  # stored depth images hold millimeters
@@ -115,7 +115,7 @@ def read_view_image(
     if not path.is_file():
         tool = "regions" if kind == "region" else "prepare"
         raise FileNotFoundError(f"{path} is missing; write it with `wsegpc {tool}`")
-    with Image.open(path) as file:
+    with reading(path, f"a {kind} image", AGAIN), Image.open(path) as file:
         image = np.asarray(file)
     if size is not None and image.shape[:2] != tuple(size):
         raise ValueError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -15,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import reading
+from .arrays import FileError, reading
+
+logger = logging.getLogger(__name__)
 
 FULL = 2**16  # bytes; with fewer free, a write that failed did so for want of space
 
@@ -98,10 +102,40 @@ def write_new_json(path: str | Path, value: Any) -> bool:
     return True
 
 
+def read_text(path: str | Path, expected: str = "text", do: str = "save it as UTF-8") -> str:
+    """The text of a file as an editor saved it, lines ended by \\n alone; FileError if it is none.
+
+    UTF-8 or UTF-16, with or without a mark before it.
+    """
+    with reading(path, expected, do):
+        data = Path(path).read_bytes()
+        code = "utf-8-sig"
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            code = "utf-16"
+        elif b"\0" in data[:2]:
+            code = "utf-16-be" if data[0] == 0 else "utf-16-le"
+        return data.decode(code).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def read_json(path: str | Path, do: str = "write it again") -> Any:
-    """The content of a JSON file, whatever mark an editor put before it; FileError if damaged."""
-    with reading(path, "JSON", do), open(path, encoding="utf-8-sig") as file:
-        return json.load(file)
+    """The content of a JSON file, as an editor saved it; FileError if damaged."""
+    with reading(path, "JSON", do):
+        return json.loads(read_text(path, "JSON", do))
+
+
+def read_or_set_aside(path: str | Path) -> Any:
+    """The content of a JSON file that can be made anew; None without one.
+
+    A damaged one, as a power cut leaves it, is moved to NAME.damaged, and the log says so.
+    """
+    path = Path(path)
+    try:
+        return read_json(path, "it is made anew") if path.is_file() else None
+    except FileError as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        os.replace(path, aside)
+        logger.warning("%s; what was in it: %s", error, aside)
+        return None
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:

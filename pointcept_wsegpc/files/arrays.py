@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import stat
@@ -32,6 +33,13 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise FileError(f"{path} is not a regular file; expected {expected}; {do}")
+    with refusing(path, expected, do):
+        yield
+
+
+@contextlib.contextmanager
+def refusing(path: str | Path, expected: str, do: str) -> Iterator[None]:
+    """What `reading` does with errors, for what several files make up."""
     try:
         yield
     except (FileError, FileNotFoundError, PermissionError, IsADirectoryError):
@@ -39,10 +47,25 @@ def reading(path: str | Path, expected: str, do: str = "get it again") -> Iterat
     except Exception as error:  # damaged bytes can make a reader raise anything
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
-        reason = " ".join(f"{error}".split()) or type(error).__name__
+        reason = f"it has no {error}" if isinstance(error, KeyError) else f"{error}"
+        reason = " ".join(reason.split()) or type(error).__name__
         raise FileError(
             f"{path} cannot be read ({reason:.100}); expected {expected}; {do}"
         ) from error
+
+
+class SizedFile(io.BufferedReader):
+    """A file open for reading, of which nobody can ask for more than it holds.
+
+    Python allocates what is asked for before it reads; a damaged file may ask for any amount.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(io.FileIO(path))
+        self.size = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size if size is None else min(size, max(self.size - self.tell(), 0)))
 
 
 def read_array(
@@ -114,6 +137,6 @@ def _check_header(file: BinaryIO, size: int, kinds: str) -> None:
     of = [dtype[name] for name in dtype.names] if dtype.names else [dtype]
     if any(field.base.kind not in kinds for field in of):
         raise ValueError(f"it holds {dtype}")
-    claimed = math.prod(shape) * dtype.itemsize
+    claimed = math.prod(shape) * max(dtype.itemsize, 1)
     if any(n < 0 for n in shape) or claimed > size - file.tell():
         raise ValueError(f"its header claims the shape {shape}, its size is {size} bytes")

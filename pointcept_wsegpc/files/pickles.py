@@ -10,11 +10,10 @@ import codecs
 import math
 import pickle
 import re
-from pathlib import Path
 
 import numpy as np
 
-from .arrays import NUMBERS
+from .arrays import NUMBERS, FileError, SizedFile, reading
 
 ORDERS = "<>=|"
 
@@ -71,7 +70,7 @@ def allowed_globals():
 def read_pickled(path):
     """What a file written by torch.save holds, if that is arrays, numbers and strings alone.
 
-    Raises ValueError or OSError in one line; ImportError without torch 2.6 or newer.
+    Raises FileError; ImportError without torch 2.6 or newer.
     """
     import torch
 
@@ -79,29 +78,25 @@ def read_pickled(path):
         raise ImportError(
             f"torch {torch.__version__} cannot open {path} safely; convert with torch 2.6 or newer"
         )
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        with torch.serialization.safe_globals(allowed_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        name = re.search(r"GLOBAL ([\w.]+)", str(error))
-        detail = str(error).rpartition("WeightsUnpickler error:")[2]
-        detail = " ".join(detail.partition("Check the documentation")[0].split())
-        reason = f"it asks for {name[1]}" if name else f"{detail:.80}"
-        raise ValueError(
-            f"{path}: refused, {reason}; only arrays, numbers and strings are read from a pickle"
-        ) from error
-    except Exception as error:  # a broken file may raise anything
-        raise ValueError(f"{path} cannot be read ({error!r:.100}); get it again") from error
+    with reading(path, "arrays, numbers and strings, saved by torch"):
+        try:
+            with torch.serialization.safe_globals(allowed_globals()), SizedFile(path) as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            name = re.search(r"GLOBAL ([\w.]+)", str(error))
+            detail = str(error).rpartition("WeightsUnpickler error:")[2]
+            detail = " ".join(detail.partition("Check the documentation")[0].split())
+            reason = f"it asks for {name[1]}" if name else f"{detail:.80}"
+            raise FileError(
+                f"{path}: refused, {reason}; only arrays, numbers and strings are read from a "
+                "pickle"
+            ) from error
 
 
 def numeric_array(value, path, name):
     """A value of a pickle (array, tensor or list) as a numeric array; ValueError otherwise."""
-    try:
+    with reading(path, f"numbers under {name}"):
         array = np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path}: {name} is no array ({error!r:.100})") from error
     if array.dtype.kind not in NUMBERS:
         raise ValueError(f"{path}: {name} holds {array.dtype}; expected numbers")
     return array

@@ -4,6 +4,10 @@ import numpy as np
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
+from ..contracts.tag_doubts import contrast
+
+UNSEEN_BATCHES = 20  # after which a training whose views see no point is named
+
 
 @HOOKS.register_module()
 class WSegPCSceneTags(HookBase):
@@ -11,8 +15,11 @@ class WSegPCSceneTags(HookBase):
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
     outside the class table, collate's mixing of scenes. In training: a batch with point labels,
-    unless the data set was told to read them (with_labels=True), which the log says.
+    unless the data set was told to read them (with_labels=True), which the log says. Warns of
+    classes that cannot be learned from the tags, and of views that see no point.
     """
+
+    batches = views = links = 0  # of this training so far
 
     def before_train(self):
         if self.trainer.cfg.mix_prob > 0:
@@ -31,8 +38,13 @@ class WSegPCSceneTags(HookBase):
             f"Scene tags of {len(tags)} scenes from {dataset.tags_file}\n"
             + tag_statistics(tags, dataset.names)
         )
+        if not dataset.with_labels:
+            found = {key: dataset.scene_tags[key] for key in dataset.scene_keys}
+            for doubt in contrast(found, dataset.names, removed_names(dataset)):
+                self.trainer.logger.warning(f"{dataset.tags_file}: {doubt.found}; {doubt.fix}")
 
     def before_step(self):
+        self._count_links(self.trainer.comm_info["input_dict"])
         if self.trainer.train_loader.dataset.with_labels:
             return
         leaked = [key for key in self.trainer.comm_info["input_dict"] if "segment" in key]
@@ -41,6 +53,36 @@ class WSegPCSceneTags(HookBase):
                 f"the training batch holds point labels {leaked}; stage one trains from scene tags "
                 "only: use a WSegPC data set in mode='train'"
             )
+
+    def after_train(self):
+        if self.batches < UNSEEN_BATCHES:
+            self._warn_of_unseen()
+
+    def _count_links(self, batch):
+        self.batches += 1
+        self.views += len(batch.get("view_size", ()))
+        self.links += len(batch.get("link_point", ()))
+        if self.batches == UNSEEN_BATCHES:
+            self._warn_of_unseen()
+
+    def _warn_of_unseen(self):
+        """Name a training whose views see no point."""
+        if self.views and not self.links:
+            self.trainer.logger.warning(
+                f"no view of the first {self.batches} batches sees a point: nothing connects 2D "
+                "and 3D; expected poses that fit the points (`wsegpc check` says why they do not) "
+                "and a depth_tolerance that the points' spacing allows"
+            )
+
+
+def removed_names(dataset):
+    """Classes of which structure removal makes samples without."""
+    return [
+        dataset.names[i]
+        for ids, probability in dataset.structures.values()
+        if probability
+        for i in ids
+    ]
 
 
 def check_tags(dataset):

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..files import read_json, write_json
+from ..files import read_or_set_aside, write_json
 from .process import Busy
 
+RECORDED = {"key", "seconds", "finished"}  # of a step
 SEED_STEP = 1_000_000  # above any seed in use
 
 
@@ -28,7 +29,7 @@ class Steps:
 
     def __init__(self, file: Path, total: int, say: Callable[[str], None] = print):
         self.file, self.total, self.say = file, total, say
-        self.records = read_json(file) if file.is_file() else {}
+        self.records = _records(file)
         self.names: list[str] = []
         self.start = time.monotonic()
         self.key = ""  # of all that the last step depended on
@@ -76,6 +77,13 @@ class Steps:
     def _record(self, name: str, seconds: float, finished: bool) -> None:
         self.records[name] = {"key": self.key, "seconds": seconds, "finished": finished}
         write_json(self.file, self.records)
+
+
+def _records(file):
+    """What is finished; nothing where the file is damaged, so that all steps start over."""
+    records = read_or_set_aside(file)
+    records = records if isinstance(records, dict) else {}
+    return {k: r for k, r in records.items() if isinstance(r, dict) and r.keys() >= RECORDED}
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..contracts.classes import read_class_names
+from ..files.arrays import reading
 from .base import PREDICTORS
 
 
@@ -72,7 +73,7 @@ class LabelMaps:
 
 def _read(path: Path) -> tuple[np.ndarray, int]:
     """Image (H, W) int64 of one channel, and the largest value that its bits hold."""
-    with Image.open(path) as file:
+    with reading(path, "an image of one channel"), Image.open(path) as file:
         image = np.asarray(file)
     if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16, np.int32):
         raise ValueError(

@@ -68,15 +68,15 @@ def read_regions(path, num_points: int, key: str | None = None) -> np.ndarray:
         )
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty; expected {num_points} region ids: write it again")
-    ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
-    return compact_ids(ids)
+    with reading(path, f"an array of region ids ({path.suffix[1:].upper()})", AGAIN):
+        ids = check_ids(READERS[path.suffix.lower()](path, key, num_points), path, num_points)
+        return compact_ids(ids)
 
 
 def check_ids(content, path, num_points):
     """The ids as a numpy array (N,) of integral numbers; ValueError for anything else."""
-    with reading(path, "an array of region ids", AGAIN):
-        # A parameter of a network is an array too, but has to be detached from its gradient.
-        ids = np.asarray(content.detach() if hasattr(content, "detach") else content)
+    # A parameter of a network is an array too, but has to be detached from its gradient.
+    ids = np.asarray(content.detach() if hasattr(content, "detach") else content)
     if ids.dtype.kind not in "iuf":
         kind = type(content).__name__ if ids.dtype.kind == "O" else ids.dtype
         raise ValueError(f"{path} holds values of type {kind}; expected integers, the region ids")
@@ -125,9 +125,7 @@ def pick(content, key, path):
 
 def read_segs(path, key, num_points):
     """ScanNet: {"segIndices": an id per vertex of the mesh, ...}."""
-    with reading(path, "JSON", AGAIN):
-        content = json.loads(path.read_bytes())
-    return pick(content, key, path)
+    return pick(json.loads(path.read_bytes()), key, path)
 
 
 def read_npy(path, key, num_points):
@@ -135,7 +133,7 @@ def read_npy(path, key, num_points):
 
 
 def read_npz(path, key, num_points):
-    with reading(path, "an .npz archive", AGAIN), zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
     name = choose(names, key, path)
     return read_arrays(path, (name,), do=AGAIN)[name]
@@ -147,8 +145,7 @@ def read_torch(path, key, num_points):
 
 def read_text(path, key, num_points):
     """One id per line; or what WyPR's program writes: see `members_to_ids`."""
-    with reading(path, "text", AGAIN):
-        rows = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
+    rows = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     while rows and not rows[-1]:
         rows.pop()
     if any(len(row) > 1 for row in rows):

@@ -15,11 +15,12 @@ from ..clouds.read import read_cloud
 from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import INVERSE, read_points
-from ..files import read_json
+from ..files import read_json, write_json
 from ..files.arrays import read_array
 from .colors import label_colors
 
 UNLABELED = (153, 153, 153)
+LEGEND = "legend.json"  # beside the files: their headers cannot hold every name
 PROPERTIES = {"label": "<i2", "confidence": "<f4"}
 
 
@@ -27,6 +28,12 @@ def values_of_scan(scene: str | Path, values: np.ndarray, missing: float) -> np.
     """Values (N,) of the scanned points from those of the prepared ones (M,); else `missing`."""
     inverse = read_array(Path(scene) / INVERSE)
     return np.where(inverse >= 0, values[inverse], np.asarray(missing, values.dtype))
+
+
+def write_legend(folder: Path, table: ClassTable) -> None:
+    """Write names and colors of the labels, as a class table."""
+    colors = label_colors(table, UNLABELED)[: len(table)]
+    write_json(folder / LEGEND, {"names": table.names, "colors": colors.tolist()})
 
 
 def write_labeled(job: tuple[Path, Path, str, Path], table: ClassTable) -> str | None:

@@ -21,7 +21,8 @@ from pointcept_wsegpc.captures.base import (
     prepare,
     setting,
 )
-from pointcept_wsegpc.captures.frames import BadFrame, Frames, make_view, read_color
+from pointcept_wsegpc.captures.frames import BadFrame, Frames, make_view
+from pointcept_wsegpc.captures.images import read_color
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.prepared import is_prepared
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, scene_key

@@ -425,11 +425,11 @@ def test_arrays_that_are_none_are_refused(tmp_path):
     for change, message in (
         ({"coord": torch.tensor(3.0)}, r"coord has the shape \(\); expected \(N, 3\)"),
         ({"coord": np.ones((4, 4))}, r"coord has the shape \(4, 4\)"),
-        ({"color": [[1, 2], [3]]}, "color is no array"),
+        ({"color": [[1, 2], [3]]}, "expected numbers under color"),
         ({"color": coord / 2}, "colors are 0 to 0.5; expected 0 to 255"),
         ({"color": coord * 300}, "expected 0 to 255"),
         ({"color": coord * np.nan}, "expected 0 to 255"),
-        ({"coord": torch.ones(4, 3).bfloat16()}, "coord is no array"),
+        ({"coord": torch.ones(4, 3).bfloat16()}, "expected numbers under coord"),
         ({"semantic_gt20": np.zeros((4, 2))}, r"segment20 has the shape \(4, 2\); expected \(N,\)"),
         ({"semantic_gt20": np.full(4, np.nan)}, "segment20 holds NaN"),
     ):

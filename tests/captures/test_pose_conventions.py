@@ -6,6 +6,7 @@ import struct
 import unicodedata
 
 import numpy as np
+import other_poses
 import own_scan
 import pytest
 import raw_scan
@@ -13,14 +14,10 @@ from PIL import Image
 from scene_views import cameras_of, color_difference, links
 
 from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.folder.layout import natural_key
 from pointcept_wsegpc.captures.folder.poses import POSES, read_trajectory
-from pointcept_wsegpc.captures.folder.poses.base import (
-    PoseFormat,
-    Shot,
-    Trajectory,
-    natural_key,
-    read_intrinsic,
-)
+from pointcept_wsegpc.captures.folder.poses.base import PoseFormat, Shot, Trajectory
+from pointcept_wsegpc.captures.folder.poses.cameras import read_intrinsic
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.scannet.raw import axis_alignment
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
@@ -30,6 +27,7 @@ from pointcept_wsegpc.contracts.views import read_views
 from pointcept_wsegpc.synthetic.scans import generate_dataset
 
 COUNT, SIZE = 11, (24, 32)
+WRITERS = {**own_scan.WRITERS, **other_poses.WRITERS}
 
 
 def trajectory_of(scene):
@@ -60,9 +58,9 @@ def reference(tmp_path_factory):
     return capture.target
 
 
-@pytest.mark.parametrize("convention", own_scan.WRITERS)
+@pytest.mark.parametrize("convention", WRITERS)
 def test_links_are_scannets_to_the_pixel(convention, reference, tmp_path):
-    own_scan.WRITERS[convention](tmp_path / "raw" / "a", COUNT)
+    WRITERS[convention](tmp_path / "raw" / "a", COUNT)
     capture, manifest = prepared(tmp_path / "raw" / "a", stride=2, spacing=0)
     assert manifest["poses"] == convention.split()[0] and manifest["frames"]["bad"] == {}
     expected, found = read_points(reference), read_points(capture.target)
@@ -222,13 +220,13 @@ def test_images_without_any_poses_are_an_error(tmp_path):
         ("scannet", "intrinsic/intrinsic_color.txt", "1 2", "expected a 3x3 or 4x4 matrix"),
         ("tum", "groundtruth.txt", "1 2 3\n", "expected 8 numbers a line"),
         ("tum", "groundtruth.txt", "a b\n", "expected timestamp"),
-        ("open3d", "trajectory.json", "{}", "open3d poses cannot be read (KeyError"),
+        ("open3d", "trajectory.json", "{}", "it has no 'parameters'"),
         ("open3d", "trajectory.json", "{", "trajectory.json cannot be read"),
         ("colmap", "sparse/0/cameras.txt", "3 FOV 9 9 1 1 1 1 1", "model FOV is no pinhole"),
         ("colmap", "sparse/0/cameras.txt", "3 PINHOLE 9 9 1", "has 4 parameters, got 1"),
-        ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 9 9 4 4", "cannot be read (KeyError: 3"),
+        ("colmap", "sparse/0/cameras.txt", "4 PINHOLE 9 9 9 9 4 4", "is of camera 3, which"),
         ("arkit", "lowres_wide.traj", "1 2 3\n", "expected 7 numbers"),
-        ("nerfstudio", "transforms.json", '{"frames": [{}]}', "KeyError: 'file_path'"),
+        ("nerfstudio", "transforms.json", '{"frames": [{}]}', "it has no 'file_path'"),
     ],
 )
 def test_a_damaged_file_gets_one_line(convention, file, text, message, tmp_path):
@@ -244,7 +242,7 @@ def test_a_cut_binary_model_is_one_line(tmp_path):
     own_scan.colmap(tmp_path / "a", 3, binary=True)
     path = tmp_path / "a/sparse/0/images.bin"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match="colmap poses cannot be read"):
+    with pytest.raises(ValueError, match=r"images.bin cannot be read"):
         read_trajectory(tmp_path / "a")
     cameras = tmp_path / "a/sparse/0/cameras.bin"
     cameras.write_bytes(struct.pack("<QiiQQ", 1, 3, 99, 64, 48))
@@ -262,13 +260,13 @@ def test_fisheye_is_refused(tmp_path):
             read_trajectory(tmp_path / "b")
 
 
-@pytest.mark.parametrize("focal", ["0", "nan", "-60", "0.94"])
+@pytest.mark.parametrize("focal", ["0", "nan", "0.94"])
 def test_focal_lengths_that_are_no_pixels_are_refused(focal, tmp_path):
     own_scan.scannet(tmp_path / "a", 2)
     for path in (tmp_path / "a/intrinsic").iterdir():
         path.unlink()
     own_scan.write_text(tmp_path / "a/intrinsic.txt", f"{focal} 60 31 24")
-    with pytest.raises(ValueError, match=r"focal lengths of .*; expected those in pixels"):
+    with pytest.raises(ValueError, match=r"focal lengths of .* pixels|no numbers"):
         read_trajectory(tmp_path / "a")
     own_scan.nerfstudio(tmp_path / "b", 2, w=0)
     with pytest.raises(ValueError, match="images of 0 x 48 pixels"):

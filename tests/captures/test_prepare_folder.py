@@ -10,6 +10,8 @@ import numpy as np
 import own_scan
 import pytest
 import raw_scan
+from cli import wsegpc
+from errors import assert_error
 from PIL import Image
 from plyfile import PlyData
 from scene_views import cameras_of, color_difference
@@ -17,16 +19,17 @@ from scipy.ndimage import map_coordinates
 from stores import write_store
 
 from pointcept_wsegpc import camera
-from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, prepare
+from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, is_done, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
-from pointcept_wsegpc.captures.folder.poses.base import Camera
-from pointcept_wsegpc.captures.folder.raw import follow_splits
+from pointcept_wsegpc.captures.folder.poses.cameras import Camera
+from pointcept_wsegpc.captures.folder.raw import follow_splits, scene_notes
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
-from pointcept_wsegpc.captures.folder.world import UP, World
+from pointcept_wsegpc.captures.folder.world import UP, World, coordinate_step
 from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import ClassTable
+from pointcept_wsegpc.contracts.prepared import check_root
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.contracts.tags import read_scene_tags
 from pointcept_wsegpc.contracts.views import read_view_image, read_views
@@ -123,12 +126,42 @@ def test_tags_that_are_missing_or_no_text(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no tags\.csv or tags\.json"):
         read_own_tags(tmp_path)
     (tmp_path / "tags.csv").write_bytes("scene,tags\na,Stühle\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="not in UTF-8"):
+    with pytest.raises(ValueError, match="save it as CSV UTF-8"):
         read_own_tags(tmp_path)
     (tmp_path / "tags.csv").unlink()
     for text in ("[1]", '{"a": "bed"}', "{"):
         with pytest.raises(ValueError, match=r"tags\.json"):
             tags_of(tmp_path, text, "tags.json")
+
+
+def test_tags_json_is_as_strict_as_a_table(tmp_path):
+    bom = "\ufeff"
+    assert tags_of(tmp_path, bom + '{"a": ["bed", ""]}', "tags.json")[1] == {"a": ["bed"]}
+    for text, found in (
+        ('{"a": ["bed"], "a": ["sofa"]}', "the scene a twice"),
+        ('{"a": ["bed", null]}', "scene a has None"),
+        ('{"a": ["bed", 3]}', "scene a has 3"),
+        ('{"a": ["bed", NaN]}', "scene a has nan"),
+        ('{"a": [["bed"]]}', "scene a has ['bed']"),
+        ('{"a": {"bed": 1}}', "scene a has"),
+        ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "tags.json"),
+        ("", "tags.json"),
+    ):
+        with assert_error(ValueError, "tags.json", found):
+            tags_of(tmp_path, text, "tags.json")
+
+
+def test_names_that_are_several_classes(tmp_path):
+    """Refused where they surely are; a class that classes.txt names is one, whatever its name."""
+    text = "scene,tags\na,{}\nb,floor;wall\nc,shower;curtain;shower curtain\n"
+    for odd, parts in (("floor|wall", "floor;wall"), ("floor wall", "floor;wall"), ("x|y", "x;y")):
+        with assert_error(ValueError, "tags.csv", "scene a", repr(odd), f"did you mean {parts}?"):
+            tags_of(tmp_path, text.format(odd))
+    assert "shower curtain" in tags_of(tmp_path, text.format("floor"))[0]
+    names = "floor wall", "floor", "wall", "shower", "curtain", "shower curtain"
+    (tmp_path / "classes.txt").write_text("\n".join(names))
+    assert tags_of(tmp_path, text.format("floor wall"))[1]["a"] == ["floor wall"]
+    assert tags_of(tmp_path, text.format("Floor\t"))[1]["a"] == ["floor"]
 
 
 # ---------------------------------------------------------------------------------- captures
@@ -176,6 +209,100 @@ def test_a_scene_follows_its_split(tmp_path):
     (tmp_path / "out/train/a/manifest.json").write_text("{}")
     assert follow_splits([capture]) == ["a"] and (capture.target / "manifest.json").is_file()
     assert follow_splits([capture]) == [] and not (tmp_path / "out/train/a").exists()
+
+
+def test_settings_of_one_scan(tmp_path):
+    """scene.json stands above the options, and changing it means preparing that scan again."""
+    capture = capture_of(tmp_path)
+    own = capture.folder / "scene.json"
+    write_json(own, {"up": "y", "scale": 1})
+    assert capture.own_settings(SETTINGS) == replace(SETTINGS, up="y")
+    manifest = prepare(capture, SETTINGS)
+    assert manifest["settings"]["up"] == "y" and manifest["own_settings"] == {"up": "y"}
+    assert is_done(capture, SETTINGS) and is_done(capture, replace(SETTINGS, up="x"))
+    check_root(capture.root, "scans", SETTINGS)  # what the root has is what was given
+    write_json(own, {"up": "x"})
+    assert not is_done(capture, SETTINGS)
+    for text, found in (
+        ('{"upp": "y"}', "unknown setting 'upp'"),
+        ('{"height": 3}', "unknown setting 'height'"),
+        ('{"scale": "0.001"}', "scale is '0.001'"),
+        ('{"scale": true}', "scale is True"),
+        ('{"scale": 0}', "--scale 0"),
+        ('{"scale": NaN}', "--scale nan"),
+        ('{"up": "w"}', "--up w"),
+        ('{"point_axes": "x,y,x"}', "--point-axes x,y,x"),
+        ("[]", "expected {setting: value}"),
+        ("", "scene.json"),
+    ):
+        own.write_text(text)
+        assert not is_done(capture, SETTINGS)
+        with assert_error(ValueError, own, found):
+            prepare(capture, SETTINGS)
+
+
+@pytest.mark.parametrize("up", UP)
+def test_any_axis_can_be_typed(up, tmp_path):
+    write_template(tmp_path / "raw")
+    options = ("--size", "32x24", "--spacing", "0.2")
+    result = wsegpc("prepare", "scans", "--raw", tmp_path / "raw", "--out", tmp_path / "out",
+                    *options, "--up", up)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert read_json(tmp_path / "out/train/kitchen/manifest.json")["settings"]["up"] == up
+
+
+def prepare_folder(tmp_path, raw, *options):
+    places = ("--raw", tmp_path / raw, "--out", tmp_path / "out")
+    return wsegpc("prepare", "scans", *places, "--size", "32x24", *options)
+
+
+def test_two_folders_of_scans_in_one_data_root(tmp_path):
+    for name, tags in (("one", "box;floor"), ("two", "Floor;lamp")):
+        write_template(tmp_path / name)
+        (tmp_path / name / "classes.txt").unlink()
+        (tmp_path / name / "kitchen").rename(tmp_path / name / f"room {name}")
+        (tmp_path / name / "tags.csv").write_text(f"scene,tags\nroom {name},{tags}\n")
+    for name in ("one", "two", "one"):
+        result = prepare_folder(tmp_path, name)
+        assert result.exit_code == 0 and "have no folder any more" not in result.output
+    assert ClassTable.read(tmp_path / "out").names == ("box", "floor", "lamp")
+    tags = {"room one": ["box", "floor"], "room two": ["floor", "lamp"]}
+    assert read_scene_tags(tmp_path / "out/scene_tags.json") == tags
+    (tmp_path / "two/room two").rename(tmp_path / "two/room one")
+    (tmp_path / "two/tags.csv").write_text("scene,tags\nroom one,lamp\n")
+    result = prepare_folder(tmp_path, "two")
+    assert result.exit_code == 1 and "would both be the scene room one" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["scene_tags.json", "classes.json", "prepared.json"])
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_damaged_file_of_the_data_root_is_made_anew(name, left, tmp_path, caplog):
+    write_template(tmp_path / "raw")
+    prepare_folder(tmp_path, "raw")
+    path = tmp_path / "out" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:left])
+    result = prepare_folder(tmp_path, "raw")
+    assert result.exit_code == 0 and path.read_bytes() == content
+    # Tags are written anew in any case.
+    assert name == "scene_tags.json" or str(path) in caplog.text
+
+
+def test_classes_that_cannot_be_learned_are_named(tmp_path):
+    write_template(tmp_path / "raw")
+    for name in ("hall", "bath"):
+        shutil.copytree(tmp_path / "raw/kitchen", tmp_path / "raw" / name)
+    (tmp_path / "raw/classes.txt").unlink()
+    rows = "kitchen,Floor;chair;box\nhall,Floor;chair;sofa;sofas\nbath,Floor;lamp\n"
+    (tmp_path / "raw/tags.csv").write_text("scene,tags\n" + rows)
+    (tmp_path / "raw/val.txt").write_text("bath\n")
+    prepared, checked = prepare_folder(tmp_path, "raw"), wsegpc("check", tmp_path / "raw")
+    for text in (prepared.output, checked.output):
+        assert "chair: in all 2 training scenes (Floor, too" in text
+        assert "lamp: the tag of no training scene" in text
+        assert "sofa, sofas look like one class" in text
+    assert checked.exit_code == 0 and "12000 steps" in checked.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "raw"]
 
 
 # ----------------------------------------------------------------------------------- images
@@ -373,6 +500,58 @@ def test_a_large_cloud_stays_where_it_is():
     assert far.origin.tolist() == [5002, round(np.median(room[:, 1])), round(np.median(room[:, 2]))]
 
 
+def of_points(capture, coord, name="a.npy"):
+    """Give the capture these points (N, 3) instead of its mesh."""
+    for path in capture.folder.glob("*.ply"):
+        path.unlink()
+    np.save(capture.folder / name, coord)
+
+
+def test_points_without_a_place_are_counted_and_move_no_other(tmp_path):
+    coord = raw_scan.room()[0]
+    plain, strange = (capture_of(tmp_path, name) for name in ("plain", "strange"))
+    holes = coord.copy()
+    holes[::3] = np.nan
+    of_points(plain, coord[np.arange(len(coord)) % 3 > 0])
+    of_points(strange, np.concatenate([holes, [[0, 0, -3.4e38], [1e20, 1e20, 1e20]]]))
+    settings = replace(SETTINGS, spacing=0.02)
+    expected, manifest = prepare(plain, settings), prepare(strange, settings)
+    for key in ("num_points", "extent", "origin", "fit", "rendered_depth"):
+        assert manifest[key] == expected[key]
+    lost, n = len(holes[::3]), len(coord) + 2
+    assert (manifest["num_without_coordinates"], manifest["num_too_far"]) == (lost, 2)
+    inverse = np.load(strange.target / "inverse.npy")
+    assert (np.flatnonzero(inverse < 0) == [*range(0, len(coord), 3), n - 2, n - 1]).all()
+    notes = "\n".join(scene_notes(manifest))
+    assert f"{lost} of {n} points have no coordinates" in notes
+    assert f"2 of {n} points lie farther away than a scan reaches, such as point {n - 2}" in notes
+    assert "give --scale" not in notes and "labels return to all\n" not in f"{notes}\n"
+
+
+def test_coarse_coordinates_are_named(tmp_path):
+    """UTM in 32 bits: a room becomes a few planes."""
+    capture, room = capture_of(tmp_path), raw_scan.room()[0]
+    far = np.add(room, [2e5, 0, 0])
+    assert coordinate_step(far.astype(np.float32)) == 1 / 64 and coordinate_step(far) == 0
+    of_points(capture, np.add(room, [458_000, 5_411_876, 280]).astype(np.float32))
+    with pytest.raises(ValueError, match=r"a\.npy: coordinates are 32-bit floats, 0\.5 m apart"):
+        prepare(capture, SETTINGS)
+
+
+def test_merged_scans_give_the_depth_of_one(tmp_path):
+    one, merged = (capture_of(tmp_path, name) for name in ("one", "merged"))
+    coord = raw_scan.room()[0]
+    for capture, times in ((one, 1), (merged, 20)):
+        without_depth(capture)
+        of_points(capture, np.tile(coord, (times, 1)))
+        prepare(capture, SETTINGS)
+    for (*_, first), (*_, second) in zip(
+        views_of(one.target), views_of(merged.target), strict=True
+    ):
+        assert (first > 0).any()
+        np.testing.assert_allclose(first, second, atol=2e-3)
+
+
 def test_the_alignment_leads_from_the_capture(tmp_path):
     capture = capture_of(tmp_path)
     matrix = np.array([[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
@@ -453,19 +632,93 @@ def test_8_bit_depth_is_named(tmp_path):
     for path in (capture.folder / "depth").iterdir():
         depth = np.asarray(Image.open(path))
         Image.fromarray((depth / 20).astype(np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r"no usable image \(4 read, 4 with 8-bit depth image"):
+    with pytest.raises(ValueError, match=r"0 of 4 images are used \(4 read, 4 with 8-bit depth"):
         prepare(capture, SETTINGS)
+
+
+# What is wrong with the poses of a scan, and the settings that undo it.
+TO_OPENGL = np.diag([1.0, -1, -1, 1])
+MISTAKES = {
+    "inverted": (np.linalg.inv, {"mend_poses": "invert"}),
+    "opengl": (lambda pose: pose @ TO_OPENGL, {"mend_poses": "opengl"}),
+    "both": (lambda pose: np.linalg.inv(pose @ TO_OPENGL), {"mend_poses": "invert-opengl"}),
+    "axes": (lambda pose: np.eye(4)[[2, 0, 1, 3]] @ pose, {"point_axes": "z,x,y"}),
+}
+
+
+@pytest.mark.parametrize("up", ["z", "y"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_known_mistake_of_the_poses_is_named_and_undone(mistake, up, tmp_path):
+    change, mend = MISTAKES[mistake]
+    capture, settings = capture_of(tmp_path), replace(SETTINGS, up=up)
+    views = prepare(capture, settings), views_of(capture.target)
+    change_poses(capture, change)
+    (name, value), *_ = mend.items()
+    with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} {value},"):
+        prepare(capture, settings)
+    write_json(capture.folder / "scene.json", mend)
+    manifest = prepare(capture, settings)
+    assert manifest["fit"] == views[0]["fit"] and manifest["own_settings"] == mend
+    if mistake != "axes":  # there, the prepared scene has the axes of the poses
+        for one, two in zip(views[1], views_of(capture.target), strict=True):
+            assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_raw_scans_are_checked_before_they_are_prepared(depth, tmp_path):
+    capture = kitchen(tmp_path)
+    if not depth:
+        without_depth(capture)
+    change_poses(capture, MISTAKES["opengl"][0])
+    before = sorted(tmp_path.rglob("*"))
+    wrong = wsegpc("check", tmp_path / "raw")
+    assert wrong.exit_code == 1 and "give --mend-poses opengl" in wrong.output
+    right = wsegpc("check", tmp_path / "raw", "--set", "mend_poses=opengl")
+    assert right.exit_code == 0 and "ERROR" not in right.output, right.output
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "raw/tags.csv").unlink()
+    untagged = wsegpc("check", tmp_path / "raw", "--set", "mend_poses=opengl")
+    (line,) = [line for line in untagged.output.splitlines() if line.startswith("ERROR")]
+    assert untagged.exit_code == 1 and "tags.csv" in line
+    assert wsegpc("check", tmp_path / "raw", "--set", "upp=y").exit_code == 1
+
+
+def test_what_is_not_prepared_is_not_said_to_be(tmp_path, monkeypatch):
+    capture = kitchen(tmp_path)
+    (capture.folder / "points.ply").write_bytes(b"")
+    result = prepare_folder(tmp_path, "raw")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1].startswith("nothing is prepared in")
+    small = type("Usage", (), {"free": 4000})
+    monkeypatch.setattr("pointcept_wsegpc.commands.prepare.shutil.disk_usage", lambda _: small)
+    shutil.rmtree(capture.folder.parent)
+    write_template(capture.folder.parent)
+    result = prepare_folder(tmp_path, "raw")
+    assert result.exit_code == 1 and "its disk has 4.0 kB free" in result.stderr
 
 
 def test_poses_of_another_frame_are_named(tmp_path):
     capture = capture_of(tmp_path)
-    change_poses(capture, np.linalg.inv)  # world-to-camera, where camera-to-world belongs
-    with pytest.raises(ValueError, match="another frame"):
-        prepare(capture, SETTINGS)
     shift = np.array([[0, 0, 0, 100]] * 3 + [[0] * 4])
-    change_poses(capture, lambda pose: np.linalg.inv(pose) + shift)
+    change_poses(capture, lambda pose: pose + shift)
     with pytest.raises(ValueError, match="of another frame or unit than the cloud"):
         prepare(capture, SETTINGS)
+
+
+@pytest.mark.parametrize("applied", [[[0, 1, 0, 0.5], [1, 0, 0, 0], [0, 0, -1, 1]], np.eye(4)[:3]])
+def test_what_nerfstudio_applied_is_undone_where_that_fits(applied, tmp_path):
+    """Its poses are moved, its file says how, and the cloud is that of before, or moved, too."""
+    plain, moved = (capture_of(tmp_path, name, own_scan.nerfstudio) for name in ("plain", "moved"))
+    path = moved.folder / "transforms.json"
+    data, matrix = json.loads(path.read_text()), np.vstack([applied, [0, 0, 0, 1]])
+    for frame in data["frames"]:
+        frame["transform_matrix"] = (matrix @ np.array(frame["transform_matrix"])).tolist()
+    path.write_text(json.dumps({**data, "applied_transform": np.array(applied).tolist()}))
+    prepare(plain, SETTINGS)
+    undone = prepare(moved, SETTINGS)["undone"]
+    assert undone == (None if np.array_equal(applied, np.eye(4)[:3]) else "applied_transform")
+    for one, two in zip(views_of(plain.target), views_of(moved.target), strict=True):
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(one, two, strict=True))
 
 
 def test_colors_tell_wrong_poses_where_there_is_no_depth(tmp_path):

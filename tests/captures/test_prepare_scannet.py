@@ -251,7 +251,7 @@ def test_bad_frames_are_left_out_and_listed(tmp_path):
 
 def test_a_scene_without_a_valid_frame_fails_in_one_line(tmp_path):
     capture = capture_of(tmp_path, num_frames=3, bad=dict.fromkeys(range(3), spoil_pose))
-    expected = rf"{NAME}.sens has no valid frame \(2 read, 2 with non-finite pose\)"
+    expected = rf"{NAME}.sens has no valid frame \(2 read, 2 with non-finite pose, such as 0\)"
     with pytest.raises(ValueError, match=expected):
         prepare(capture, SETTINGS)
     assert not capture.target.exists() and not list((capture.root / ".partial").rglob("*.npy"))
@@ -265,7 +265,7 @@ def test_truncated_sens_keeps_the_readable_frames(tmp_path):
     assert manifest["frames"]["truncated"] == "4 of 8 frames"
     assert read_views(capture.target).frame.tolist() == [0, 2]
     capture.sens.write_bytes(data[:600])  # the header and half a frame
-    with pytest.raises(ValueError, match=r"no valid frame .*truncated: 0 of 8 frames"):
+    with pytest.raises(ValueError, match="announces 8 frames in 600 bytes"):
         prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
 
 
@@ -304,7 +304,7 @@ def test_broken_label_map_names_the_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"map\.tsv is missing"):
         LabelMap.read(path)
     path.write_text("id\traw_category\n1\tfloor\n")
-    with pytest.raises(ValueError, match="columns id, nyu40id, raw_category"):
+    with pytest.raises(ValueError, match="columns id, raw_category, nyu40id"):
         LabelMap.read(path)
 
 
@@ -485,7 +485,7 @@ def test_a_failed_second_preparation_keeps_the_first(tmp_path):
     prepare(capture, SETTINGS)
     before = snapshot(capture.target)
     capture.sens.write_bytes(b"\x04")
-    with pytest.raises(ValueError, match="ends inside"):
+    with pytest.raises(ValueError, match="inside the header"):
         prepare(capture, ScanNetSettings(stride=1, height=24, width=32))
     assert snapshot(capture.target) == before and is_prepared(capture, SETTINGS)
 

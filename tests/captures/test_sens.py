@@ -1,10 +1,13 @@
 """The .sens format: bytes, streaming, truncation."""
 
+import io
 import pickle
 import struct
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pointcept_wsegpc.captures.scannet.sens import (
     SensHeader,
@@ -113,6 +116,18 @@ def test_bad_header(scan):
             SensReader(path)
 
 
+@pytest.mark.parametrize(
+    ("offset", "code", "value"), [(28, "Q", 10**12), (8, "I", 0), (16, "I", 2**31), (24, "f", 0)]
+)
+def test_a_header_that_cannot_be_is_refused(scan, offset, code, value):
+    """More frames than the file has place for; images and depths of no possible size."""
+    data = bytearray(scan[0].read_bytes())
+    struct.pack_into(f"<{code}", data, 24 + 256 + offset, value)
+    scan[0].write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.sens.*its header announces"):
+        SensReader(scan[0])
+
+
 def test_bad_payload(scan):
     with SensReader(scan[0]) as reader:
         frame = next(iter(reader))
@@ -121,6 +136,12 @@ def test_bad_payload(scan):
     with pytest.raises(ValueError, match="frame 0: unreadable depth"):
         frame.depth()
     with pytest.raises(ValueError, match="frame 0: unreadable color"):
+        frame.color()
+    Image.new("L", (9, 9)).save(buffer := io.BytesIO(), "PNG")
+    size = b"IHDR" + struct.pack(">2I", 20_000, 20_000) + buffer.getvalue()[24:29]
+    whole = buffer.getvalue()[:12] + size + struct.pack(">I", zlib.crc32(size))
+    frame.color_data = whole + buffer.getvalue()[33:]  # Pillow refuses it by an error of its own
+    with pytest.raises(ValueError, match=r"a\.sens, frame 0: unreadable color"):
         frame.color()
     frame.header.depth_compression = 0
     with pytest.raises(ValueError, match="8 bytes"):

@@ -1,5 +1,6 @@
 """Checks of a data root: each common mistake, made on a copy of good scenes, is diagnosed."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,12 +10,15 @@ import pytest
 import raw_scan
 from cli import refused, wsegpc
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from pointcept_wsegpc.camera.zbuffer import PointRenderer
 from pointcept_wsegpc.checks.colors import check_colors
 from pointcept_wsegpc.checks.findings import Findings
-from pointcept_wsegpc.checks.root import Schedule, check_tags, estimate
+from pointcept_wsegpc.checks.root import check_tags
 from pointcept_wsegpc.checks.scene import Settings, check_scene
+from pointcept_wsegpc.checks.schedule import Schedule, estimate, own_loop
+from pointcept_wsegpc.commands import output
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, split_scenes
 from pointcept_wsegpc.contracts.views import Views, read_views, write_view_image, write_views
@@ -417,7 +421,7 @@ def test_tags(root_copy):
     def problems():
         return {p.key: p for p in check_tags(root_copy, list(scenes), records, SCANNET20).problems}
 
-    assert set(problems()) <= {"tags-unused"}
+    assert set(problems()) <= {"tags-unused", "tags-everywhere"}
     tags = read_json(path)
     del tags["scene0000_00"]
     tags["scene0001_00"].extend(["chiar", "Shower Curtain"])
@@ -444,10 +448,19 @@ def test_tags(root_copy):
 
 def test_estimate_scales_with_the_data():
     record = {"voxels": 80_000, "size": [240, 320], "bytes": 5e8}
-    whole = estimate([record] * 8, Schedule(repetitions=10, seconds=3.6))
+    whole = estimate([record] * 8, Schedule(parts=((5, 2),), seconds=3.6))
     assert (whole["steps"], whole["hours"], whole["gigabytes"]) == (20, 0.02, 4.0)
     half = estimate([{**record, "size": [120, 320], "voxels": 40_000}] * 8, Schedule(seconds=36))
     assert half["steps"] == 600 and half["hours"] == 3.0 and "assumed" in half["assumption"]
+
+
+@pytest.mark.parametrize("scenes", [1, 3, 50, 700])
+def test_steps_are_those_of_a_loader(scenes):
+    """Of own scans about 12 000; an epoch has the batches that a loader makes of it."""
+    loop = own_loop(scenes)
+    epoch = len(DataLoader(range(scenes * loop), batch_size=4, drop_last=scenes * loop > 4))
+    steps = Schedule(parts=((50, loop), (25, loop))).steps(scenes)
+    assert steps == 75 * epoch and (scenes > 200 or abs(steps - 12_000) < 600)
 
 
 def test_overlay_of_a_cloud_that_no_view_sees(scene, tmp_path):
@@ -483,6 +496,36 @@ def test_the_command_stops_wrong_data(root_copy, tmp_path):
     assert "poses are inverted" in line and "[3 of 3 scenes" in line
     assert "training on this data would be wasted" in text
     assert not (root_copy / "checks-report").exists()
+
+
+def test_a_read_only_root_has_its_report_printed(root_copy, monkeypatch):
+    before = sorted(root_copy.rglob("*"))
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(output.tempfile, "TemporaryFile", refuse)
+    status, text = run(root_copy, "--num-views", 4)
+    assert status == 0 and "Read-only file system" in text and "5 scenes (3 train, 2 val)" in text
+    assert [p for p in sorted(root_copy.rglob("*")) if p.is_file()] == [
+        p for p in before if p.is_file()
+    ]
+    assert "nothing can be written" in refused("check", root_copy, "--out", root_copy / "o")
+
+
+@pytest.mark.parametrize("place", [np.nan, np.inf, -1e30])
+def test_points_without_a_place(scene, place):
+    """Named, and left out of what is measured; where there are no others, that is all."""
+    whole = check_scene(scene, SETTINGS)
+    coord = read_points(scene, ("coord",))["coord"]
+    change_array(scene, "coord", lambda c: np.where(np.arange(len(c))[:, None] % 50 == 0, place, c))
+    found = check_scene(scene, SETTINGS)
+    (line,) = [p["found"] for p in found["problems"] if p["key"] == "non-finite"]
+    assert f"{-(-len(coord) // 50)} of {len(coord)}" in line
+    assert found["voxels"] == pytest.approx(whole["voxels"], rel=0.05)
+    assert found["fit"] == pytest.approx(whole["fit"], abs=0.05)
+    change_array(scene, "coord", lambda c: np.full_like(c, place))
+    assert "no-points" in {p["key"] for p in check_scene(scene, SETTINGS)["problems"]}
 
 
 def test_the_command_names_an_empty_root(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from benchmarks.rand_index import adjusted_rand_index
-from pointcept_wsegpc.clouds.clean import may_repeat, unit_range
+from pointcept_wsegpc.clouds.clean import is_measured, may_repeat, unit_range
 from pointcept_wsegpc.clouds.kd_tree import LEAF, build_tree, query_tree
 from pointcept_wsegpc.regions import partition
 from pointcept_wsegpc.regions.cloud import FOR_NORMALS, Cloud
@@ -56,6 +56,21 @@ def test_duplicates_and_bad_points_are_left_out_once():
     np.testing.assert_array_equal(cloud.select(coord), cloud.coord)
     with pytest.raises(ValueError, match="got 49 values; the cloud has 50 points"):
         cloud.select(coord[1:])
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+@pytest.mark.parametrize("place", [0, 5.4e6])
+def test_placeholders_are_no_measurements(scale, place):
+    """Of a room of 5 m, or in a wrong unit; far from the origin, too."""
+    coord = scale * np.random.default_rng(4).uniform(0, 5, (300, 3)) + place
+    assert is_measured(coord).all()
+    for value in (-3.4e38, 1e20, -1e15, 1e17, np.nan, np.inf, -1e9):
+        strange = np.concatenate([coord, [[value, value, value], [place, place, value]]])
+        assert is_measured(strange).tolist() == [True] * 300 + [False] * 2
+    if scale == 1:
+        assert is_measured(np.concatenate([coord, [[place + 300, place, place]]])).all()
+        assert not is_measured(np.concatenate([coord, [[-9999 - place] * 3]])).all()
+    assert is_measured(np.concatenate([coord, np.full((600, 3), 1e20)])).sum() == 300
 
 
 def test_no_false_alarm_of_duplicates_in_a_large_cloud():

@@ -89,6 +89,16 @@ def test_estimates_against_eigenvectors():
         assert abs(abs(axis @ normal[i]) - 1) < 1e-5
 
 
+def test_copies_of_points_change_nothing():
+    """Merged scans: every point twenty times."""
+    coord = RNG.uniform(0, 1, (200, 3)) * [1, 1, 0.01]
+    row = RNG.permutation(np.tile(np.arange(200), 20))
+    assert np.isclose(spacing(coord[row], sample=10**6), spacing(coord))
+    np.testing.assert_allclose(reach_of_points(coord[row]), reach_of_points(coord)[row])
+    along = np.abs((estimate_normals(coord[row]) * estimate_normals(coord)[row]).sum(axis=1))
+    np.testing.assert_allclose(along, 1, atol=1e-5)
+
+
 def test_spacing_of_a_grid_and_of_few_points():
     grid = np.stack(np.meshgrid(*[np.arange(12) * 0.3] * 3), -1).reshape(-1, 3)
     assert np.isclose(spacing(grid), 0.3) and np.isclose(spacing(grid, sample=5), 0.3)

@@ -10,6 +10,7 @@ from pointcept_wsegpc.clouds.formats import CLOUD_FORMATS, PointCloud, as_uint8
 from pointcept_wsegpc.clouds.pcd import decompress_lzf
 from pointcept_wsegpc.clouds.ply import count_vertices, read_ply, write_columns, write_ply
 from pointcept_wsegpc.clouds.read import find_cloud, read_cloud
+from pointcept_wsegpc.files.las import check_header
 
 RNG = np.random.default_rng(0)
 COORD = RNG.uniform(-3, 3, (40, 3)).astype(np.float32)
@@ -56,6 +57,20 @@ def test_ply_by_its_bytes(tmp_path):
     assert read_ply(tmp_path / "a.ply", faces=False).face is None
     write_columns(tmp_path / "b.ply", dict(zip("xyz", COORD.T.astype(">f8"), strict=True)))
     assert_cloud(tmp_path / "b.ply", color=None, atol=0)
+
+
+def test_any_text_in_a_ply_header(tmp_path):
+    """Comments of other programs are read over; ours are readable to plyfile."""
+    face = np.array([[0, 1, 2]])
+    write_ply(tmp_path / "a.ply", COORD, COLOR, face, ["label 0 Fußboden", "label 1 Stühle 椅子"])
+    comments = PlyData.read(str(tmp_path / "a.ply")).comments
+    assert comments == [r"label 0 Fu\xdfboden", r"label 1 Stuhle \u6905\u5b50"]
+    data = (tmp_path / "a.ply").read_bytes()
+    for text in ("by René".encode("latin-1"), "製作者".encode(), b"\xff\xfe\x00"):
+        lines = b"comment " + text + b"\nobj_info " + text + b"\nelement vertex"
+        (tmp_path / "b.ply").write_bytes(data.replace(b"element vertex", lines))
+        assert (assert_cloud(tmp_path / "b.ply").face == face).all()
+        assert count_vertices(tmp_path / "b.ply") == len(COORD)
 
 
 @pytest.mark.parametrize("text", [True, False])
@@ -153,6 +168,20 @@ def test_npy(tmp_path):
     assert_cloud(tmp_path / "d.npy")
 
 
+def test_columns_of_unit_vectors_are_normals(tmp_path):
+    unit = NORMAL / np.linalg.norm(NORMAL, axis=1, keepdims=True)
+    unit[3] = 0  # a missing one
+    for name, columns, color in (("a", [unit], None), ("b", [unit, COLOR], COLOR)):
+        np.save(tmp_path / f"{name}.npy", np.concatenate([COORD, *columns], axis=1))
+        assert_cloud(tmp_path / f"{name}.npy", color, unit)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_one_color_for_all_points_is_none(value, tmp_path):
+    write_ply(tmp_path / "a.ply", COORD, np.full_like(COLOR, value))
+    assert_cloud(tmp_path / "a.ply", color=None)
+
+
 def test_las(tmp_path):
     laspy = pytest.importorskip("laspy")
     for depth, factor in ((16, 257), (8, 1)):  # some programs write 8 bits where 16 belong
@@ -162,16 +191,48 @@ def test_las(tmp_path):
         las.red, las.green, las.blue = COLOR.astype(np.uint16).T * factor
         las.write(tmp_path / f"{depth}.las")
         assert_cloud(tmp_path / f"{depth}.las", atol=1e-4)
+    las.write(tmp_path / "a.laz")
+    assert_cloud(tmp_path / "a.laz", atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("at", "code", "value"),
+    [(96, "I", 2**31), (100, "I", 2**32 - 1), (107, "I", 2**32 - 1), (247, "Q", 2**62)],
+)
+@pytest.mark.parametrize("ending", ["las", "laz"])
+def test_a_las_header_is_compared_with_the_size_of_the_file(at, code, value, ending, tmp_path):
+    """Of points, records and points again; before laspy loops over what is announced."""
+    laspy = pytest.importorskip("laspy")
+    path, new = tmp_path / f"a.{ending}", code == "Q"
+    las = laspy.create(point_format=7 if new else 3, file_version="1.4" if new else "1.2")
+    las.x, las.y, las.z = COORD.T
+    las.write(path)
+    check_header(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into(f"<{code}", data, at, value)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="its header announces"):
+        check_header(path)
 
 
 def test_ranges_of_colors():
     assert as_uint8(np.array([[0, 0.5, 1.0]])).tolist() == [[0, 128, 255]]
     assert as_uint8(np.array([[0, 127.6, np.nan]])).tolist() == [[0, 128, 0]]
+    assert as_uint8(np.array([[0, 0.5, 1.0001]])).tolist() == [[0, 128, 255]]
+    assert as_uint8(np.array([[0, 0.5, np.inf]])).tolist() == [[0, 128, 0]]
     assert as_uint8(np.array([[0, 255]], np.uint16)).tolist() == [[0, 255]]
     assert as_uint8(np.array([[0, 65535]], np.uint16)).tolist() == [[0, 255]]
 
 
 # ----------------------------------------------------------------------------- damaged files
+
+
+PLY = (
+    b"ply\nformat ascii 1.0\nelement vertex %d\nproperty float x\nproperty float y\n"
+    b"property float z\nproperty uchar red\nproperty uchar green\nproperty uchar blue\n"
+    b"end_header\n0 0 0 %d 0 0\n"
+)
+PCD = b"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS %s\nDATA binary\n" + bytes(12)
 
 
 def write_bytes(data):
@@ -183,6 +244,11 @@ def write_bytes(data):
     [
         ("a.ply", write_bytes(b"ply\nnonsense\n"), "export it again"),
         ("a.ply", write_bytes(b""), "export it again"),
+        ("a.ply", write_bytes(PLY % (10**12, 1)), "{'vertex': 1000000000000}"),
+        ("a.ply", write_bytes(PLY % (1, 300)), "out of bounds"),
+        ("a.pcd", write_bytes(PCD % b"1000000000000"), "announces 1000000000000 points"),
+        ("a.pcd", write_bytes(PCD % b"-99999999999999999999"), "announces -9999999999"),
+        ("a.npy", write_bytes(b"\x93NUMPY\x01\x00\x03\x00{(\n"), "export it again"),
         ("a.ply", lambda p: write_ply(p, COORD, COLOR, np.array([[0, 1, 99]])), "vertices 0 to 99"),
         ("a.ply", lambda p: write_ply(p, COORD * np.nan, COLOR), "no point with finite"),
         ("a.pcd", write_bytes(b"FIELDS x\n"), "its header lacks"),

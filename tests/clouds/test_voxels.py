@@ -92,6 +92,14 @@ def test_thinning_of_nothing_and_of_far_outliers():
     assert index.tolist() == [0, 1, 2] and inverse.tolist() == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize("far", [-3.4e38, -1e17, 1e20])
+def test_a_point_without_a_voxel_moves_no_other(far):
+    coord = RNG.uniform(0, 1, (500, 3))
+    alone, inverse_alone = thin(coord, 0.1)
+    index, inverse = thin(np.concatenate([coord, [[0, 0, far]]]), 0.1)
+    assert (index == alone).all() and (inverse == [*inverse_alone, -1]).all()
+
+
 def test_joined_ids_do_not_collide():
     parts = [np.array([2, -1, 0]), np.array([], int), np.array([-1, -5]), np.array([0, 1])]
     assert join_ids(parts).tolist() == [2, -1, 0, -1, -1, 3, 4]

@@ -111,6 +111,15 @@ def test_ctrl_c_has_a_status_of_its_own():
     assert result.exit_code == 130 and "the same command goes on" in result.stderr
 
 
+def test_ctrl_c_while_a_command_is_imported(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pointcept_wsegpc.commands.importlib.import_module", interrupt)
+    result = wsegpc("check", "anything")
+    assert result.exit_code == 130 and "interrupted" in result.stderr
+
+
 def test_other_errors_are_not_hidden():
     assert isinstance(ending(TypeError("bug")).exception, TypeError)
 

@@ -39,6 +39,9 @@ class Lines(list):
     def info(self, line):
         self.append(line)
 
+    def warning(self, line):
+        self.append(f"WARNING {line}")
+
 
 class Scalars(dict):
     """A tensorboardX writer that keeps the last value of every name."""
@@ -119,6 +122,28 @@ class TestSceneTags:
         del dataset.scene_tags["scene0001_00"], dataset.scene_tags["scene0002_00"]
         with assert_error(ValueError, TAGS_FILE, "2 of 3", "scene0001_00, scene0002_00"):
             hook.before_train()
+
+    def test_warns_of_classes_without_contrast(self, trainer):
+        """In every training scene, or in none; structure removal makes samples without a wall."""
+        dataset, hook = trainer.train_loader.dataset, attach("WSegPCSceneTags", trainer)
+        for scene, more in zip(dataset.scene_keys, (["bed"], [], ["desk"]), strict=True):
+            dataset.scene_tags[scene] = ["wall", "chair", *more]
+        hook.before_train()
+        warnings = [line for line in trainer.logger if line.startswith("WARNING")]
+        assert "chair: in all 3 training scenes" in warnings[0] and len(warnings) == 2
+        assert all(name not in warnings[1].split(":")[1] for name in ("wall", "bed", "desk"))
+        assert ("wall, too" in warnings[0]) == bool(dataset.structures)
+
+    @pytest.mark.parametrize(("links", "views", "warned"), [(0, 6, 1), (1, 6, 0), (0, 0, 0)])
+    def test_warns_of_views_that_see_no_point(self, trainer, links, views, warned):
+        hook = attach("WSegPCSceneTags", trainer)
+        trainer.comm_info["input_dict"] = {
+            "link_point": torch.zeros(links), "view_size": torch.ones(views, 2),
+        }  # fmt: skip
+        for _ in range(30):
+            hook.before_step()
+        hook.after_train()
+        assert text(trainer).count("no view of the first 20 batches sees a point") == warned
 
     def test_names_an_unknown_class(self, trainer, prepared_root, tmp_path):
         tags = {**trainer.train_loader.dataset.scene_tags, "scene0002_00": ["wall", "unicorn"]}

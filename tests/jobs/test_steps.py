@@ -2,6 +2,7 @@
 
 import pytest
 
+from pointcept_wsegpc.files import read_json
 from pointcept_wsegpc.jobs.process import StepFailed
 from pointcept_wsegpc.jobs.steps import Steps, exclusive
 
@@ -77,3 +78,12 @@ def test_branch_depends_on_the_steps_before_it(new_steps, tmp_path):
         branch.run("branch", own, tmp_path, lambda _: done.append("branch"))
         assert list(branch.seconds()) == ["branch"] and list(steps.seconds()) == ["trunk"]
     assert done == ["trunk", "branch", "branch", "trunk", "branch"]
+
+
+@pytest.mark.parametrize("content", ["", '{"a": {"key"', '{"a": 3}', "[]"])
+def test_a_damaged_record_makes_steps_start_over(content, tmp_path):
+    file, done = tmp_path / "steps.json", []
+    Steps(file, 1, done.append).run("a", 1, file, lambda _: done.append("ran"))
+    file.write_text(content)
+    Steps(file, 1, done.append).run("a", 1, file, lambda resume: done.append(resume))
+    assert done[-1] is False and read_json(file)["a"]["finished"]

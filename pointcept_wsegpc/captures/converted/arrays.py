@@ -7,7 +7,7 @@ import numpy as np
 
 from ...clouds.ids import compact_ids
 from ...contracts.classes import clean_labels
-from ...files.arrays import read_ids
+from ...files.arrays import read_ids, reading
 from ...files.pickles import numeric_array, read_pickled
 from ..scannet.raw import TABLE
 
@@ -37,11 +37,12 @@ def read_dictionary(path):
         for theirs, ours in DICTIONARY_KEYS.items()
         if theirs in stored
     }
-    color = arrays["color"]
-    low, high = color.min(initial=0), color.max(initial=0)
-    unit = color.dtype.kind == "f" and 0 < high <= 1
-    if not (low >= 0 and high <= 255) or unit:
-        raise ValueError(f"{path}: colors are {low:g} to {high:g}; expected 0 to 255")
+    with reading(path, "colors from 0 to 255"):
+        color = arrays["color"]
+        low, high = color.min(initial=0), color.max(initial=0)
+        unit = color.dtype.kind == "f" and 0 < high <= 1
+        if not (low >= 0 and high <= 255) or unit:
+            raise ValueError(f"{path}: colors are {low:g} to {high:g}; expected 0 to 255")
     return checked(arrays, path)
 
 
@@ -53,15 +54,17 @@ def read_tuple(path):
             f"{path} holds a {type(stored).__name__}; expected a tuple (coord, color, label): "
             "dictionaries are of the format wsegpc"
         )
-    arrays = {"coord": numeric_array(stored[0], path, "coord")}
-    color = numeric_array(stored[1], path, "color")
-    if color.shape != arrays["coord"].shape:  # 0 stands for no color
-        color = np.zeros(arrays["coord"].shape)
-    if not (color.min(initial=0) >= -1.001 and color.max(initial=0) <= 1.001):
-        raise ValueError(f"{path}: colors are {color.min():g} to {color.max():g}; expected -1 to 1")
-    arrays["color"] = np.rint((color + 1) * 127.5)
-    if len(stored) > 2:
-        arrays[TABLE.label_file] = numeric_array(stored[2], path, "label")
+    with reading(path, "a tuple (coord, color, label)"):
+        arrays = {"coord": numeric_array(stored[0], path, "coord")}
+        color = numeric_array(stored[1], path, "color")
+        if color.shape != arrays["coord"].shape:  # 0 stands for no color
+            color = np.zeros(arrays["coord"].shape)
+        if not (color.min(initial=0) >= -1.001 and color.max(initial=0) <= 1.001):
+            low, high = color.min(), color.max()
+            raise ValueError(f"{path}: colors are {low:g} to {high:g}; expected -1 to 1")
+        arrays["color"] = np.rint((color + 1) * 127.5)
+        if len(stored) > 2:
+            arrays[TABLE.label_file] = numeric_array(stored[2], path, "label")
     return checked(arrays, path)
 
 

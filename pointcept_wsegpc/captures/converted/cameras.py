@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frames import read_matrix
-from ..scannet.raw import scene_info
+from ...files.arrays import reading
+from ..numbers import read_matrix
+from ..scannet.raw import info_file, scene_info
 
 # The depth camera that BPNet, OpenScene and WSegPC take all ScanNet scenes to have, (H, W).
 NOMINAL_SIZE = (480, 640)
@@ -36,7 +37,9 @@ def find_cameras(folder, depth_size):
     folder = Path(folder)
     info = scene_info(folder)
     if "fx_depth" in info:
-        return CameraPair(*_of_info(info, "depth"), *_of_info(info, "color"), f"{folder.name}.txt")
+        with reading(info_file(folder), "focal lengths, centers and sizes as ScanNet has them"):
+            pair = *_of_info(info, "depth"), *_of_info(info, "color")
+        return CameraPair(*pair, f"{folder.name}.txt")
     own, shared = folder / "intrinsic" / "intrinsic_depth.txt", folder.parent / "intrinsics.txt"
     depth, source = (NOMINAL, NOMINAL_SIZE), "nominal"
     if own.is_file():
@@ -55,4 +58,6 @@ def _of_info(info, kind):
     matrix = np.eye(3)
     matrix[[0, 1], [0, 1]] = float(info[f"fx_{kind}"]), float(info[f"fy_{kind}"])
     matrix[:2, 2] = float(info[f"mx_{kind}"]), float(info[f"my_{kind}"])
+    if not (np.isfinite(matrix).all() and (np.diag(matrix) > 0).all()):
+        raise ValueError(f"the focal lengths of {kind} are {matrix[0, 0]} and {matrix[1, 1]}")
     return matrix, (int(info[f"{kind}Height"]), int(info[f"{kind}Width"]))

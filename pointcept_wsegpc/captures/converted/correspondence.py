@@ -17,7 +17,8 @@ import numpy as np
 from ... import camera
 from ...camera.resample import resample_color
 from ...files.arrays import read_array
-from ..frames import BadFrame, Frames, View, image_numbers, invert_pose, read_color
+from ..frames import BadFrame, Frames, View, image_numbers, invert_pose
+from ..images import read_color
 
 
 class CorrespondenceFrames(Frames):

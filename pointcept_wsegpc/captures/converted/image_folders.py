@@ -11,22 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...camera import resize_intrinsic
 from ...camera.resample import nearest_index, resample_color, resample_to
-from ..frames import (
-    UNREADABLE,
-    BadFrame,
-    Frames,
-    View,
-    image_size,
-    invert_pose,
-    read_color,
-    read_depth,
-    read_matrix,
-    resample_depth,
-)
+from ..frames import BadFrame, Frames, View, invert_pose, resample_depth
+from ..images import image_size, open_image, read_color, read_depth
+from ..numbers import read_matrix
 from ..scannet.raw import nyu40_to_scannet20
 from .arrays import read_superpoints
 from .cameras import find_cameras
@@ -113,9 +103,9 @@ class LabelFolder:
     def label_image(self, view, frames) -> np.ndarray | None:
         """Label (H, W) int16 of a view of `ImageFolderFrames`, -1 = none; None without image."""
         try:
-            with Image.open(self.paths[view.frame]) as file:
+            with open_image(self.paths[view.frame]) as file:
                 image = np.asarray(file)
-        except (KeyError, *UNREADABLE):
+        except (KeyError, OSError, ValueError):
             return None
         intrinsic, color, size = frames.intrinsics_of(view.frame)
         color = resize_intrinsic(color, size, image.shape[:2])
@@ -128,8 +118,8 @@ def read_view_regions(folder, frame, size):
     depth = Path(folder) / "depth" / f"{frame}.png"
     if not path.is_file() or not depth.is_file():
         return None
-    with Image.open(depth) as file:
-        native = file.size[::-1]
+    if (native := image_size(depth)) is None:
+        return None
     ids = read_superpoints(path, native[0] * native[1]).reshape(native)
     return ids[np.ix_(*map(nearest_index, native, size))]
 

@@ -3,44 +3,41 @@
 H x W pixels at the stored size. Pixel centers at integer coordinates.
 """
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
 
 from ...camera.resample import resample_color
-from ..frames import (
-    BadFrame,
-    Frames,
-    View,
-    image_numbers,
-    image_size,
-    invert_pose,
-    read_color,
-    read_depth,
-)
-from .photos import Letterbox, fit_camera, undistort
+from ..frames import BadFrame, Frames, View, image_numbers, invert_pose
+from ..images import image_size, read_color, read_depth
+from .layout import list_depth, printable
+from .photos import Letterbox, check_field, fit_camera, undistort, unmirrored, upright
 
 FIT_VIEWS = 12  # of a scene, whose depth is compared with the cloud's
 UNSEEN = "a camera that sees no point of the cloud (pose of another frame, unit or convention?)"
-NO_POSE, NO_IMAGE = "no pose", "a pose but no image"
+NO_POSE, NO_IMAGE, NO_DEPTH = "no pose", "a pose but no image", "no depth image"
 
 
 class FolderFrames(Frames):
     """Good images of a Trajectory every `stride`; skipped ones are in `log`, by name.
 
     After an iteration: names {number: image}, rendered (numbers of views without a depth image),
-    compared [(View, rendered depth, None where the View's is that)] of some.
+    compared [(View, rendered depth, None where the View's is that)] of some, unseen (Views that see
+    no point of the cloud) of those.
 
     A view's number is its image's where all names are numbers, else its place among the images.
 
     Args:
         place: camera-to-world (4, 4) of the capture -> that of the prepared scene.
-        size: (H, W) of the views. depth_scale: values of depth images in a meter.
-        renderer: of depth where there is no depth image, and for comparison; see camera/zbuffer.py.
+        size: (H, W) of the views, None: of the depth images. depth_scale: values of depth images
+        in a meter.
+        renderer: of depth where there is no depth image, and for comparison; see camera/zbuffer.py;
+        None: images without depth are skipped.
     """
 
     def __init__(self, trajectory, place, size, stride, depth_scale, renderer):
-        super().__init__(size)
+        super().__init__(size or ())
         self.trajectory, self.place = trajectory, place
         self.depth_scale, self.renderer = depth_scale, renderer
         numbers = image_numbers([path.stem for path in trajectory.images])
@@ -48,44 +45,67 @@ class FolderFrames(Frames):
         compare = set(np.linspace(0, max(len(chosen) - 1, 0), FIT_VIEWS).astype(int))
         self.items = [(*one, place in compare) for place, one in enumerate(chosen)]
         if trajectory.unmatched:
-            self.log.bad[NO_IMAGE] = list(trajectory.unmatched)
-        self.names, self.rendered, self.compared = {}, [], []
+            self.log.bad[NO_IMAGE] = [printable(name) for name in trajectory.unmatched]
+        self.names, self.rendered, self.compared, self.unseen = {}, [], [], []
         self._size_of = None  # of the images that a camera without a size belongs to
 
     def name(self, chosen):
-        return chosen[1].name
+        return printable(chosen[1].name)
 
-    def about(self) -> dict:
-        """What the manifest says of the views that were read."""
+    def about(self, scene) -> dict:
+        """What the manifest says of the views that were read of a scene's folder."""
         rendered = {"from": self.renderer.kind, "views": self.rendered} if self.renderer else None
+        used = {shot.depth for shot in self.trajectory.shots.values()}
+        unused = [path for path in list_depth(scene) if path not in used] if self.rendered else []
         return {
             "images": {str(number): name for number, name in self.names.items()},
             "depth_scale": self.depth_scale,
             "rendered_depth": rendered,
+            "unused_depth": [printable(path.relative_to(scene)) for path in unused],
         }
+
+    def poses(self) -> tuple[list[int], np.ndarray]:
+        """Numbers of the images with a usable pose, and these as world-to-camera (V, 4, 4)."""
+        found = {}
+        for number, image, _ in self.items:
+            if shot := self.trajectory.shots.get(image):
+                with contextlib.suppress(BadFrame):
+                    found[number] = invert_pose(self.place(unmirrored(shot).camera_to_world))
+        return list(found), np.array([*found.values()]).reshape(-1, 4, 4)
 
     def read(self, chosen):
         number, image, compare = chosen
         shot = self.trajectory.shots.get(image)
         if shot is None:
             raise BadFrame(NO_POSE)
+        shot = unmirrored(shot)
         world_to_camera = invert_pose(self.place(shot.camera_to_world))
+        depth_file = shot.depth if shot.depth and shot.depth.exists() else None
+        if depth_file is None and self.renderer is None:
+            raise BadFrame(NO_DEPTH)
         color = read_color(image)
-        color_camera = fit_camera(self._sized(shot.camera), color.shape[:2])
-        color = undistort(color, color_camera)
-        if shot.depth is None:
+        color, color_camera = _straight(color, self._sized(shot.camera))
+        if depth_file is None:
             box = Letterbox(color.shape[:2], self.size)
             intrinsic = box.intrinsic(color_camera.intrinsic)
-            depth = self._rendered(number, intrinsic, world_to_camera)
+            depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
         else:
-            measured, depth_camera = self._measured(shot, color_camera)
-            box = Letterbox(measured.shape, self.size)
+            measured = read_depth(depth_file, self.depth_scale)
+            given = shot.depth_camera or fit_camera(self._sized(shot.camera), color.shape[:2])
+            measured, depth_camera = _straight(measured, given, nearest=True)
+            box = Letterbox(measured.shape, self.size or measured.shape)
             intrinsic, depth = box.intrinsic(depth_camera.intrinsic), box.depth(measured)
-        color = resample_color(color, color_camera.intrinsic, intrinsic, self.size)
+        check_field(color_camera.intrinsic, color.shape, intrinsic, depth.shape)
+        color = resample_color(color, color_camera.intrinsic, intrinsic, depth.shape)
         view = View(number, color, depth, intrinsic, world_to_camera)
-        if compare:
-            self.compared.append((view, self._to_compare(view) if shot.depth else None))
-        self.names[number] = image.name
+        if depth_file is None:
+            if not depth.any():
+                self.unseen += [view] * compare
+                raise BadFrame(UNSEEN)
+            self.rendered.append(number)
+        if compare and self.renderer:
+            self.compared.append((view, self._to_compare(view) if depth_file else None))
+        self.names[number] = self.name(chosen)
         return view
 
     def _sized(self, given):
@@ -105,18 +125,17 @@ class FolderFrames(Frames):
     def _to_compare(self, view):
         return self.renderer.draw(view.intrinsic, view.world_to_camera, self.size)[0]
 
-    def _measured(self, shot, color_camera):
-        """Depth (h, w) m of a shot's depth image, without distortion, and its camera."""
-        depth = read_depth(shot.depth, self.depth_scale)
-        depth_camera = fit_camera(shot.depth_camera or color_camera, depth.shape)
-        return undistort(depth, depth_camera, nearest=True), depth_camera
 
-    def _rendered(self, number, intrinsic, world_to_camera):
-        depth, _ = self.renderer.draw(intrinsic, world_to_camera, self.size)
-        if not depth.any():
-            raise BadFrame(UNSEEN)
-        self.rendered.append(number)
-        return depth
+def _straight(image, given, nearest=False):
+    """An image as an upright camera without distortion takes it, and that camera."""
+    fitted = fit_camera(given, image.shape[:2])
+    return upright(undistort(image, fitted, nearest), fitted)
+
+
+def folder_frames(trajectory, place, settings, size=None, renderer=None) -> FolderFrames:
+    """The frames of a trajectory as the settings of a folder's scan have them."""
+    scale = settings.depth_scale or trajectory.depth_scale
+    return FolderFrames(trajectory, place, size, settings.stride, scale, renderer)
 
 
 def image_sizes(images):

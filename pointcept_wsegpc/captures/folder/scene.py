@@ -1,7 +1,8 @@
 """Users' scans: a folder per scene, in whatever format it was taken.
 
     RAW/SCENE/         one cloud or mesh (clouds/) · images and their poses (poses/) · optional
-                       depth images, axis_alignment.txt (4x4, world to a frame along the walls)
+                       depth images, axis_alignment.txt (4x4, world to a frame along the walls),
+                       scene.json (settings of this scan alone, settings.py)
     RAW/tags.csv       or tags.json (tags.py) · optional classes.txt, one name a line
     RAW/val.txt        and test.txt, train.txt: names of scenes; a scene in none is for training
 
@@ -12,7 +13,7 @@ N points as scanned, M prepared points. A prepared scene has, besides what other
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,41 +21,22 @@ import numpy as np
 from ...camera.zbuffer import MeshRenderer, PointRenderer
 from ...clouds.read import find_cloud, read_cloud
 from ...clouds.spacing import reach_of_points
-from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, ViewSettings, setting, some
-from ..frames import read_matrix
-from .fit import check_fit
-from .frames import FolderFrames
-from .poses import POSES, STREAM_FOLDERS, image_folder, list_images, read_trajectory
-from .raw import follow_splits, left_behind, list_scenes, report
+from ..base import BYTES_PER_POINT, CAPTURES, Capture, Scene, some
+from ..numbers import read_matrix
+from .fit import TRIAL_VIEWS, check_fit, photos_fit_better
+from .frames import folder_frames
+from .fuse import fused_cloud
+from .layout import find, list_depth, list_photos
+from .poses import read_trajectory
+from .raw import check_sources, coarse, follow_splits, left_behind, list_scenes, report
+from .settings import FolderSettings, own_settings
 from .tags import read_own_tags, write_tags
 from .template import write_template
-from .world import UP, World, prepared_points
+from .world import MAX_STEP, World, coordinate_step, prepared_points, without_strays
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class FolderSettings(ViewSettings):
-    """Settings that determine a prepared scene; other values mean preparing it again."""
-
-    spacing: float = setting(
-        0.02,
-        "meters between prepared points, 0: keep all; labels return to all points",
-        minimum=0,
-        metavar="M",
-    )
-    scale: float = setting(1.0, "meters in a unit of cloud and poses, 0.001: mm", above=0)
-    up: str = setting("z", "the axis of the cloud that points up", choices=tuple(sorted(UP)))
-    depth_scale: float = setting(
-        0.0,
-        "values of depth images in a meter; 0: as the pose format has it, most 1000, TUM 5000; "
-        "floats are meters",
-        minimum=0,
-        metavar="N",
-    )
-    pose_format: str = setting(
-        "auto", "convention of the poses", choices=lambda: ("auto", *POSES.names())
-    )
+FUSED_POINTS = 100_000  # of a room, at 2 cm
 
 
 @CAPTURES.register("scans")
@@ -85,6 +67,7 @@ class FolderCapture(Capture):
     @classmethod
     def begin(cls, raw, root, captures):
         table, tags = read_own_tags(raw)
+        check_sources(captures)
         lines = []
         if moved := follow_splits(captures):
             lines.append(f"{len(moved)} prepared scenes moved to their new split: {some(moved)}")
@@ -95,58 +78,107 @@ class FolderCapture(Capture):
             )
         return lines + write_tags(root, captures, table, tags)
 
+    def own_settings(self, settings):
+        return own_settings(self.folder, settings)
+
     def num_views(self, settings):
-        images = list_images(image_folder(self.folder, STREAM_FOLDERS))
-        return -(-len(images) // settings.stride)
+        return -(-len(list_photos(self.folder)) // settings.stride)
 
     def num_points(self):
         # Stored arrays take about as much as the file.
-        return self.cloud.stat().st_size // BYTES_PER_POINT
+        try:
+            return self.cloud.stat().st_size // BYTES_PER_POINT
+        except FileNotFoundError:
+            if not list_depth(self.folder):
+                raise
+            return FUSED_POINTS
 
     def read(self, settings):
         """Cloud to points, images with poses to views; without images a scene for 3D alone."""
-        convention, trajectory = read_trajectory(self.folder, settings.pose_format)
-        path = self.cloud
-        cloud = read_cloud(path)
+        convention, trajectory = read_trajectory(
+            self.folder, settings.pose_format, not settings.allow_few_images
+        )
+        trajectory.shots = {
+            image: replace(shot, camera_to_world=settings.mended(shot.camera_to_world))
+            for image, shot in trajectory.shots.items()
+        }
+        try:
+            path, fused = self.cloud, None
+        except FileNotFoundError as error:
+            path, (cloud, fused) = None, fused_cloud(self.folder, trajectory, settings, error)
+        cloud = _turned(read_cloud(path), settings.axes) if path else cloud
+        cloud, strays = without_strays(cloud, settings.scale)
+        step = settings.scale * coordinate_step(cloud.coord)
+        if step > MAX_STEP:
+            raise ValueError(f"{path or self.folder}: {coarse(step)}")
         world = World.of(cloud.coord, settings.scale, settings.up)
         points, inverse, estimated = prepared_points(cloud, world, settings.spacing)
-        depth_scale = settings.depth_scale or trajectory.depth_scale
         renderer = _renderer(cloud, world, points) if trajectory.images else None
-        size, stride = settings.size, settings.stride
-        frames = FolderFrames(trajectory, world.pose, size, stride, depth_scale, renderer)
+        frames, undone = _frames(trajectory, world, settings, renderer, points)
 
         def finish(views):
-            if trajectory.images and not len(views):
-                raise ValueError(f"{self.folder} has no usable image ({frames.log}); skipped")
-            return {**frames.about(), "fit": check_fit(self.folder, frames, points)}
+            fit = check_fit(self.folder, frames, points, world)
+            return {**frames.about(self.folder), "fused": fused, "fit": fit}
 
         return Scene(
             points,
             frames,
             axis_alignment=self._alignment(world),
-            source={"capture": str(self.folder), "points": str(path)},
+            source={"capture": str(self.folder), "points": path and str(path)},
             about={
                 "num_scanned": len(inverse),
+                **strays,
+                "coordinate_step": step,
                 "extent": float(np.ptp(points["coord"], axis=0).max()),
                 "origin": world.origin.tolist(),
                 "colored": cloud.color is not None,
                 "estimated_normals": int(estimated.sum()),
                 "poses": convention,
+                "undone": undone,
             },
             estimated=estimated,
-            extra={"inverse": inverse},
+            extra={"inverse": inverse} if path else {},  # of a fused cloud there is no file
             finish=finish,
         )
 
     def _alignment(self, world):
         """World-to-gravity (4, 4) as axis_alignment.txt says; identity without that file."""
-        path = self.folder / "axis_alignment.txt"
-        if not path.is_file():
+        path = next(iter(find(self.folder, "axis_alignment.txt")), None)
+        if path is None:
             return np.eye(4)
         given = read_matrix(path)
         if not abs(np.linalg.det(given[:3, :3]) - 1) < 0.05:
             raise ValueError(f"{path} is no rotation and shift; give 4x4 numbers, row by row")
         return world.alignment(given)
+
+
+def _turned(cloud, axes):
+    """The cloud in the frame of the poses; axes (3, 3), of a mirrored one its faces turn."""
+    if (axes == np.eye(3)).all():
+        return cloud
+    face = cloud.face
+    if face is not None and np.linalg.det(axes) < 0:
+        face = face[:, ::-1]
+    normal = None if cloud.normal is None else cloud.normal @ axes.T
+    return replace(cloud, coord=cloud.coord @ axes.T, normal=normal, face=face)
+
+
+def _frames(trajectory, world, settings, renderer, points):
+    """The frames of a scan, and what was undone of the poses: where that fits clearly better."""
+
+    def frames(before, stride=settings.stride):
+        def place(pose):
+            return world.pose(pose if before is None else before @ pose)
+
+        chosen = replace(settings, stride=stride)
+        return folder_frames(trajectory, place, chosen, settings.size, renderer)
+
+    if trajectory.applied is not None:
+        few = max(len(trajectory.images) // TRIAL_VIEWS, 1)
+        before = np.linalg.inv(trajectory.applied)
+        if photos_fit_better(frames(before, few), frames(None, few), points):
+            return frames(before), "applied_transform"
+    return frames(None), None
 
 
 def _renderer(cloud, world, points):

@@ -28,6 +28,7 @@ my_scans/
     pose/            camera-to-world, 4x4 numbers for each image
     intrinsic.txt    fx fy cx cy in pixels of the images [k1 k2 p1 p2 k3]
     axis_alignment.txt  optional: 4x4, to a frame whose x and y run along the walls
+    scene.json       optional: settings of this scene alone, {"up": "-y", "scale": 0.001}
 
 Poses may come in another convention instead of pose/ and intrinsic.txt:
 
@@ -36,9 +37,14 @@ Poses may come in another convention instead of pose/ and intrinsic.txt:
   COLMAP       sparse/0/cameras and images, .txt or .bin; images/
   ARKitScenes  SCENE.traj, lowres_wide/, lowres_wide_intrinsics/, lowres_depth/
   Nerfstudio   transforms.json (instant-ngp's, too)
+  7-Scenes     *.color.png, *.depth.png, *.pose.txt, intrinsic.txt
+  Replica      traj.txt, results/, cam_params.json or intrinsic.txt
+  Polycam      keyframes/
 
-Cloud and poses must share one frame and one unit. Delete kitchen/ when your scenes are in, then:
+Cloud and poses must share one frame and one unit. Without a cloud, one is fused
+from depth images. Delete kitchen/ when your scenes are in, then:
 
+  wsegpc check my_scans
   wsegpc prepare scans --raw my_scans --out data/scans
 """
 TAGS = "scene,tags\nkitchen,floor;wall;box\n"

@@ -5,13 +5,16 @@ N points as scanned, M prepared points.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...clouds.clean import is_measured
+from ...clouds.formats import PointCloud
 from ...clouds.normals import complete_normals, vertex_normals
 from ...clouds.voxels import thin
 
+COARSE_STEP, MAX_STEP = 0.005, 0.1  # m between 32-bit coordinates: to be said, and an error
 FAR = 1000.0  # m from the origin, where float32 coordinates get coarse: the origin is moved
 GRAY = 127  # of points without color
 # The world's up axis, as the rows of a rotation into a world where it is z.
@@ -56,11 +59,44 @@ class World:
             moved[:3, 3] = self.points(moved[:3, 3])
         return moved
 
+    def back(self, coord: np.ndarray, world_to_camera: np.ndarray) -> tuple:
+        """Prepared points (N, 3) and poses (..., 4, 4) in the capture's own frame, in meters."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation, -self.origin
+        return (coord + self.origin) @ self.rotation, world_to_camera @ matrix
+
     def alignment(self, given: np.ndarray) -> np.ndarray:
         """World-to-gravity (4, 4) of the prepared world, from that of the capture's meters."""
         back = np.eye(4)
         back[:3, :3], back[:3, 3] = self.rotation.T, self.rotation.T @ self.origin
         return given @ back
+
+
+def without_strays(cloud: PointCloud, scale: float) -> tuple[PointCloud, dict]:
+    """The cloud with NaN for points that are no measurements, and without their faces.
+
+    Returns, too: {num_without_coordinates, num_too_far, too_far: [row, x, y, z] of one of them}.
+    """
+    finite, measured = np.isfinite(cloud.coord).all(axis=1), is_measured(scale * cloud.coord)
+    far = np.flatnonzero(finite & ~measured)
+    coord, face = np.where(measured[:, None], cloud.coord, np.nan), cloud.face
+    if face is not None:
+        face = face[measured[face].all(axis=1)]
+    strays = {
+        "num_without_coordinates": int((~finite).sum()),
+        "num_too_far": len(far),
+        "too_far": [int(far[0]), *cloud.coord[far[0]].tolist()] if len(far) else None,
+    }
+    face = None if face is None or not len(face) else face
+    return replace(cloud, coord=coord, face=face), strays
+
+
+def coordinate_step(coord: np.ndarray) -> float:
+    """How far apart the next 32-bit float is from coordinates (N, 3); 0 for such of more bits."""
+    finite = coord[np.isfinite(coord).all(axis=1)]
+    if (finite != finite.astype(np.float32)).any():
+        return 0.0
+    return float(np.spacing(np.abs(np.median(finite, axis=0)).max().astype(np.float32)))
 
 
 def prepared_points(cloud, world: World, spacing: float) -> tuple[dict, np.ndarray, np.ndarray]:

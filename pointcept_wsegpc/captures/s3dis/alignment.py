@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...camera.fit import fit_views
+from ...files import read_text
 
 MARGIN = 0.02  # by which one placement must see more points than the others to be told apart
 QUARTERS = (90, 180, 270)  # degrees; tried where no file tells the angle
@@ -46,7 +47,7 @@ def read_angles(root, area):
 
 
 def _lines(path):
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+    return read_text(path).splitlines() if path.is_file() else ()
 
 
 def turn(degrees):

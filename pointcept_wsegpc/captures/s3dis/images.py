@@ -17,7 +17,8 @@ import numpy as np
 from ... import camera
 from ...camera.resample import resample_color
 from ...files import read_json
-from ..frames import BadFrame, Frames, View, invert_pose, read_color, read_depth, resample_depth
+from ..frames import BadFrame, Frames, View, invert_pose, resample_depth
+from ..images import read_color, read_depth
 
 AREA_FOLDER = re.compile(r"area_(\d)([ab]?)", re.IGNORECASE)
 FILE = re.compile(
@@ -25,7 +26,6 @@ FILE = re.compile(
 )
 DOMAINS = {"rgb": "png", "depth": "png", "pose": "json"}
 DEPTH_SCALE = 512.0  # units of the depth images per meter
-NO_DEPTH = 65535
 # camera-to-world of area_5b -> the frame of Area_5, in which area_5a and the points are.
 AREA_5B = np.array(
     [[0, 1, 0, -4.09703582], [-1, 0, 0, 6.22617759], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64
@@ -99,7 +99,7 @@ class RoomImages(Frames):
             if domain not in files.domains:
                 raise BadFrame(f"no {domain} file")
         intrinsic, world_to_camera = read_pose(files)
-        depth = read_depth(files.path("depth"), DEPTH_SCALE, NO_DEPTH)
+        depth = read_depth(files.path("depth"), DEPTH_SCALE)
         if (np.abs(2 * intrinsic[[1, 0], 2] - depth.shape) > 0.1 * np.array(depth.shape)).any():
             raise BadFrame("camera_k_matrix of another image size")
         stored = camera.resize_intrinsic(intrinsic, depth.shape, self.size)

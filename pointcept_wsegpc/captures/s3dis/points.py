@@ -15,6 +15,7 @@ import numpy as np
 
 from ...contracts.classes import ClassTable
 from ...contracts.scene import read_all_points
+from ...files.arrays import reading
 
 LINE_BREAKS = (9, 10, 13)  # tab, line feed, carriage return: the control bytes that text may hold
 COPY = re.compile(r"(?P<original>.+) \(\d+\)")  # what file managers call a second copy
@@ -48,21 +49,16 @@ def read_object(path):
     The file itself is never changed. Raises one line that names it where it is not six columns of
     numbers.
     """
-    data, repairs = repair_bytes(Path(path).read_bytes())
-    for line, wrong, right in repairs:
-        logger.warning("%s:%d: byte %s read as %r", path, line, wrong, right)
-    try:
-        values = np.loadtxt(io.BytesIO(data), dtype=np.float64, ndmin=2) if data.strip() else None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}; expected x y z r g b: download it again") from None
-    if values is None:
+    with reading(path, "finite x y z r g b", "download it again"):
+        data, repairs = repair_bytes(Path(path).read_bytes())
+        for line, wrong, right in repairs:
+            logger.warning("%s:%d: byte %s read as %r", path, line, wrong, right)
         values = np.empty((0, 6))
-    if values.shape[1] != 6 or not np.isfinite(values).all():
-        raise ValueError(
-            f"{path} has {values.shape[1]} columns"
-            f"{'' if np.isfinite(values).all() else ', some not finite'}; "
-            "expected finite x y z r g b: download it again"
-        )
+        if data.strip():
+            values = np.loadtxt(io.BytesIO(data), dtype=np.float64, ndmin=2)
+        if values.shape[1] != 6 or not np.isfinite(values).all():
+            some = "" if np.isfinite(values).all() else ", some not finite"
+            raise ValueError(f"it has {values.shape[1]} columns{some}")
     return values[:, :3], np.clip(values[:, 3:], 0, 255).astype(np.uint8), repairs
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ...contracts.classes import IGNORE, ClassTable
+from ...files.arrays import reading
 
+AGAIN = "download it again"
 TABLE = ClassTable.shipped("scannet20")
 # Of each class of the table, as the ScanNet v2 benchmark has them.
 NYU40_IDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
@@ -27,14 +29,26 @@ def nyu40_to_scannet20(nyu40: np.ndarray) -> np.ndarray:
 
 def scene_info(folder) -> dict[str, str]:
     """{key: value} of SCENE.txt in the folder of scene SCENE; {} where there is none."""
-    path = Path(folder) / f"{Path(folder).name}.txt"
+    path = info_file(folder)
     if not path.is_file():
         return {}
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
-    return {key.strip(): value.strip() for key, separator, value in lines if separator}
+    with reading(path, "text", AGAIN):
+        lines = (line.partition("=") for line in path.read_text("utf-8-sig").splitlines())
+        return {key.strip(): value.strip() for key, separator, value in lines if separator}
+
+
+def info_file(folder) -> Path:
+    """SCENE.txt in the folder of scene SCENE."""
+    return Path(folder) / f"{Path(folder).name}.txt"
 
 
 def axis_alignment(folder) -> np.ndarray:
     """World-to-gravity matrix (4, 4) of SCENE.txt; identity where it has none, as in test."""
     value = scene_info(folder).get("axisAlignment")
-    return np.eye(4) if value is None else np.array(value.split(), np.float64).reshape(4, 4)
+    if value is None:
+        return np.eye(4)
+    with reading(info_file(folder), "16 finite numbers as axisAlignment", AGAIN):
+        matrix = np.array(value.split(), np.float64).reshape(4, 4)
+        if not np.isfinite(matrix).all():
+            raise ValueError(f"axisAlignment is {value}")
+    return matrix

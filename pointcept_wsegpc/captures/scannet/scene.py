@@ -20,6 +20,7 @@ import numpy as np
 from ...clouds.normals import vertex_normals
 from ...clouds.ply import count_vertices, read_mesh
 from ...contracts.scene import SPLITS, read_all_points
+from ...files import read_text
 from ..base import CAPTURES, Capture, LabeledSettings, Scene, setting, some
 from .frames import SensFrames
 from .labels import LabelImages, LabelMap, read_point_labels
@@ -82,7 +83,7 @@ class ScanNetCapture(Capture):
         captures, absent = [], []
         for split in settings.split:
             listed = raw / f"scannetv2_{split}.txt"
-            for name in listed.read_text().split() if listed.is_file() else ():
+            for name in read_text(listed).split() if listed.is_file() else ():
                 folders = (raw / "scans" / name, raw / "scans_test" / name)
                 folder = next((path for path in folders if path.is_dir()), None)
                 if folder is None:
@@ -106,7 +107,7 @@ class ScanNetCapture(Capture):
         frames = SensFrames(self.sens, settings.stride, settings.size)
 
         def finish(views):
-            if not len(views):
+            if not (len(views) or settings.allow_few_images):
                 raise ValueError(f"{self.sens} has no valid frame ({frames.log}); skipped")
             return {}
 

@@ -8,7 +8,9 @@ IMU samples. Poses are camera-to-world with x right, y down, z forward, in meter
 
 from __future__ import annotations
 
+import contextlib
 import io
+import math
 import os
 import struct
 import zlib
@@ -19,7 +21,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ...files.arrays import reading
+
 VERSION = 4
+MAX_SIDE = 2**16  # pixels
 COLOR_RAW, COLOR_PNG, COLOR_JPEG = 0, 1, 2
 DEPTH_RAW, DEPTH_ZLIB = 0, 1
 _FRAME = struct.Struct("<64s4Q")
@@ -70,46 +75,49 @@ class Frame:
     header: SensHeader
     timestamp_color: int = 0
     timestamp_depth: int = 0
+    path: Path | None = None
 
     def color(self) -> np.ndarray:
         """(H, W, 3) uint8."""
         shape = self.header.color_height, self.header.color_width, 3
         code = self.header.color_compression
-        if code == COLOR_RAW:
-            return self._shaped(self.color_data, np.uint8, shape)
-        if code not in (COLOR_PNG, COLOR_JPEG):
-            raise ValueError(f"color compression {code}: expected 0 (raw), 1 (PNG) or 2 (JPEG)")
-        try:
-            image = np.asarray(Image.open(io.BytesIO(self.color_data)).convert("RGB"))
-        except OSError as error:
-            raise ValueError(f"frame {self.index}: unreadable color image ({error})") from error
-        return self._checked(image, shape)
+        with self._unpacking("color"):
+            if code == COLOR_RAW:
+                return _shaped(self.color_data, np.uint8, shape)
+            if code not in (COLOR_PNG, COLOR_JPEG):
+                raise ValueError(f"compression {code}: expected 0 (raw), 1 (PNG) or 2 (JPEG)")
+            image = Image.open(io.BytesIO(self.color_data))
+            if image.size != (shape[1], shape[0]):  # before it is unpacked
+                raise ValueError(f"an image of {image.size}, its header says {shape[1::-1]}")
+            return np.asarray(image.convert("RGB"))
 
     def depth(self) -> np.ndarray:
         """(H, W) uint16."""
         shape = self.header.depth_height, self.header.depth_width
-        code = self.header.depth_compression
-        if code not in (DEPTH_RAW, DEPTH_ZLIB):
-            raise ValueError(f"depth compression {code}: expected 0 (raw) or 1 (zlib)")
+        code, data = self.header.depth_compression, self.depth_data
+        with self._unpacking("depth"):
+            if code not in (DEPTH_RAW, DEPTH_ZLIB):
+                raise ValueError(f"compression {code}: expected 0 (raw) or 1 (zlib)")
+            if code == DEPTH_ZLIB:
+                data = zlib.decompressobj().decompress(data, 2 * math.prod(shape) + 1)
+            return _shaped(data, "<u2", shape)
+
+    @contextlib.contextmanager
+    def _unpacking(self, kind):
         try:
-            data = zlib.decompress(self.depth_data) if code == DEPTH_ZLIB else self.depth_data
-        except zlib.error as error:
-            raise ValueError(f"frame {self.index}: unreadable depth image ({error})") from error
-        return self._shaped(data, "<u2", shape)
-
-    def _shaped(self, data: bytes, dtype, shape) -> np.ndarray:
-        expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if len(data) != expected:
+            yield
+        except Exception as error:  # damaged bytes can make a decoder raise anything
+            place = f"{self.path}, " * bool(self.path)
             raise ValueError(
-                f"frame {self.index}: {len(data)} bytes for an image of {shape}, "
-                f"expected {expected}"
-            )
-        return np.frombuffer(data, dtype).reshape(shape)
+                f"{place}frame {self.index}: unreadable {kind} image ({error})"
+            ) from error
 
-    def _checked(self, image: np.ndarray, shape) -> np.ndarray:
-        if image.shape != shape:
-            raise ValueError(f"frame {self.index}: image of {image.shape}, header says {shape}")
-        return image
+
+def _shaped(data: bytes, dtype, shape) -> np.ndarray:
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
+    if len(data) != expected:
+        raise ValueError(f"{len(data)} bytes for an image of {shape}, expected {expected}")
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 class SensReader:
@@ -119,20 +127,22 @@ class SensReader:
             for frame in reader.frames(stride=20):
                 frame.camera_to_world, frame.depth()
 
-    Raises ValueError for another version or a file that ends inside its header, and
-    SensTruncated, after the last whole frame, where frames are missing.
+    Raises FileError for another version, a file that ends inside its header, and a header that
+    announces more frames than the file has place for, and SensTruncated, after the last whole
+    frame, where frames are missing.
     """
 
     def __init__(self, path):
         self.path = Path(path)
-        self._file = open(self.path, "rb")  # noqa: SIM115, closed by close()
-        try:
-            self._size = os.fstat(self._file.fileno()).st_size
-            self.header = self._read_header()
-            self._first_frame = self._file.tell()
-        except BaseException:
-            self._file.close()
-            raise
+        with reading(path, "a .sens stream", "download it again"):
+            self._file = open(self.path, "rb")  # noqa: SIM115, closed by close()
+            try:
+                self._size = os.fstat(self._file.fileno()).st_size
+                self.header = self._read_header()
+                self._first_frame = self._file.tell()
+            except BaseException:
+                self._file.close()
+                raise
 
     def __getattr__(self, name: str):
         if name == "header":  # not read yet: no recursion
@@ -169,22 +179,27 @@ class SensReader:
                 continue
             pose = np.frombuffer(pose, "<f4").reshape(4, 4)
             color, depth = self._file.read(color_size), self._file.read(depth_size)
-            yield Frame(index, pose, color, depth, self.header, time_color, time_depth)
+            times = time_color, time_depth
+            yield Frame(index, pose, color, depth, self.header, *times, self.path)
 
     def _read_header(self) -> SensHeader:
         version, length = struct.unpack("<IQ", self._take(12))
         if version != VERSION:
-            raise ValueError(f"{self.path}: .sens version {version}, expected {VERSION}")
+            raise ValueError(f"it is of version {version}, expected {VERSION}")
         name = self._take(length).decode("utf-8", "replace")
         matrices = np.frombuffer(self._take(4 * 64), "<f4").reshape(4, 4, 4)
         color_code, depth_code, *sizes, shift, count = _SIZES.unpack(self._take(_SIZES.size))
+        if not (all(0 < n <= MAX_SIDE for n in sizes) and 0 < shift < math.inf):
+            raise ValueError(f"its header announces images of {sizes} pixels, {shift} in a meter")
+        if count > (self._size - self._file.tell()) // _FRAME.size:
+            raise ValueError(f"its header announces {count} frames in {self._size} bytes")
         color, color_extrinsic, depth, depth_extrinsic = matrices
         extrinsics = name, color_extrinsic, depth_extrinsic
         return SensHeader(color, depth, *sizes, *extrinsics, color_code, depth_code, shift, count)
 
     def _take(self, count: int) -> bytes:
         if self._file.tell() + count > self._size:
-            raise ValueError(f"{self.path}: {self._size} bytes, ends inside the .sens header")
+            raise ValueError(f"it ends after {self._size} bytes, inside the header")
         return self._file.read(count)
 
 

@@ -8,20 +8,14 @@ import struct
 
 import numpy as np
 
-from .base import (
-    POSES,
-    Camera,
-    PoseFormat,
-    Shot,
-    Trajectory,
-    image_folder,
-    images_with_depth,
-    pinhole,
-    plain_form,
-    rigid,
-)
+from ....files import read_text
+from ....files.arrays import reading
+from ...numbers import DO
+from ..layout import FileFinder, find, image_folder, images_with_depth
+from .base import POSES, PoseFormat, Shot, Trajectory, rigid
+from .cameras import Camera, pinhole
 
-FOLDERS = ("sparse/0", "sparse", ".")
+FOLDERS = ("sparse/0/", "sparse/", "")
 # name: (id in binary files, parameters, whether one focal length stands for both)
 MODELS = {
     "SIMPLE_PINHOLE": (0, 3, True),
@@ -45,32 +39,40 @@ class ColmapPoses(PoseFormat):
 
     @classmethod
     def is_there(cls, scene):
-        return _model_folder(scene) is not None
+        return _model(scene) is not None
 
     @staticmethod
     def read_trajectory(scene):
-        folder = _model_folder(scene)
-        suffix = "bin" if (folder / "images.bin").is_file() else "txt"
-        reading = {"bin": (_cameras_bin, _images_bin), "txt": (_cameras_txt, _images_txt)}[suffix]
-        cameras = reading[0](folder / f"cameras.{suffix}")
-        images, below = images_with_depth(scene), image_folder(scene)
-        by_name = {plain_form(path.relative_to(below).as_posix()): path for path in images}
-        found = Trajectory(list(images))
-        for name, quaternion, translation, camera in reading[1](folder / f"images.{suffix}"):
-            image = by_name.get(plain_form(name))
-            if image is None:
-                found.unmatched.append(name)
-            else:
-                pose = _camera_to_world(quaternion, translation)
-                found.shots[image] = Shot(pose, cameras[camera], images[image])
+        cameras_file, images_file = _model(scene)
+        binary = images_file.suffix.lower() == ".bin"
+        with reading(cameras_file, "COLMAP's cameras", DO):
+            cameras = dict((_cameras_bin if binary else _cameras_txt)(cameras_file))
+        images = images_with_depth(scene)
+        files, found = FileFinder(image_folder(scene) or scene, images), Trajectory(list(images))
+        with reading(images_file, "COLMAP's images", DO):
+            for name, *pose, camera in (_images_bin if binary else _images_txt)(images_file):
+                image = files.find(name)
+                if image is None:
+                    found.unmatched.append(name)
+                elif camera not in cameras:
+                    raise ValueError(
+                        f"{images_file}: {name} is of camera {camera}, which {cameras_file} lacks; "
+                        "export both again"
+                    )
+                else:
+                    shot = Shot(_camera_to_world(*pose), cameras[camera], images.get(image))
+                    found.shots[image] = shot
+        found.images += [image for image in found.shots if image not in images]
         return found
 
 
-def _model_folder(scene):
+def _model(scene):
+    """The files of cameras and images, the binary ones first; None where there are none."""
     for name in FOLDERS:
         for suffix in ("bin", "txt"):
-            if all((scene / name / f"{part}.{suffix}").is_file() for part in ("cameras", "images")):
-                return scene / name
+            pair = [find(scene, f"{name}{part}.{suffix}") for part in ("cameras", "images")]
+            if all(pair):
+                return pair[0][0], pair[1][0]
     return None
 
 
@@ -94,18 +96,18 @@ def _camera_to_world(quaternion, translation):
 
 
 def _rows(path):
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if not line.startswith("#")]
+    return [line for line in read_text(path).splitlines() if not line.startswith("#")]
+
+
+def _float(word):
+    return float(word.replace(",", "."))  # some exports have decimal commas
 
 
 def _cameras_txt(path):
-    cameras = {}
     for line in filter(str.strip, _rows(path)):
         number, model, width, height, *values = line.split()
-        cameras[int(number)] = _camera(
-            model, int(width), int(height), [float(v) for v in values], path
-        )
-    return cameras
+        values = [_float(value) for value in values]
+        yield int(number), _camera(model, int(width), int(height), values, path)
 
 
 def _images_txt(path):
@@ -117,7 +119,9 @@ def _images_txt(path):
         if not line.strip():
             continue
         words = line.split(maxsplit=9)  # a name may have spaces
-        pose = [float(word) for word in words[1:8]]
+        if len(words) < 10:
+            raise ValueError(f"{len(words)} words in {line!r:.60}, not 10")
+        pose = [_float(word) for word in words[1:8]]
         yield words[9].strip(), pose[:4], pose[4:], int(words[8])
 
 
@@ -139,15 +143,14 @@ class _Bytes:
 
 
 def _cameras_bin(path):
-    data, cameras = _Bytes(path), {}
+    data = _Bytes(path)
     by_id = {number: (name, count) for name, (number, count, _) in MODELS.items()}
     for _ in range(data.take("Q")[0]):
         number, model, width, height = data.take("iiQQ")
         if model not in by_id:
             raise ValueError(f"{path}: unknown camera model {model}; export with fewer distortions")
         name, count = by_id[model]
-        cameras[number] = _camera(name, width, height, list(data.take(f"{count}d")), path)
-    return cameras
+        yield number, _camera(name, width, height, list(data.take(f"{count}d")), path)
 
 
 def _images_bin(path):

@@ -9,19 +9,12 @@ import math
 import numpy as np
 
 from ....files import read_json
-from ...frames import matrix4
-from .base import (
-    IMAGE_SUFFIXES,
-    POSES,
-    Camera,
-    PoseFormat,
-    Shot,
-    Trajectory,
-    image_folder,
-    list_images,
-    natural_key,
-    pinhole,
-)
+from ....files.arrays import reading
+from ...images import image_size
+from ...numbers import DO, matrix4
+from ..layout import FileFinder, image_folder, list_depth, list_images, list_photos, natural_key
+from .base import POSES, PoseFormat, Shot, Trajectory
+from .cameras import Camera, pinhole
 
 FILE = "transforms.json"
 FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -34,41 +27,42 @@ class NerfstudioPoses(PoseFormat):
     files = "transforms.json (Nerfstudio)"
     signs = (FILE,)
 
-    @staticmethod
-    def read_trajectory(scene):
-        data = read_json(scene / FILE)
-        found = Trajectory([])
-        if data.get("integer_depth_scale"):  # instant-ngp: meters of one value
-            found.depth_scale = 1 / float(data["integer_depth_scale"])
-        for frame in data["frames"]:
-            image = _image(scene, frame["file_path"])
-            if image is None:
-                found.unmatched.append(str(frame["file_path"]))
-                continue
-            pose = matrix4(frame["transform_matrix"], scene / FILE) @ FROM_OPENGL
-            depth = scene / frame["depth_file_path"] if frame.get("depth_file_path") else None
-            found.shots[image] = Shot(pose, _camera(scene, {**data, **frame}, image), depth)
-        folder = next((path.parent for path in found.shots), None) or image_folder(scene)
-        known = {path.resolve() for path in found.shots}
-        others = [path for path in list_images(folder) if path.resolve() not in known]
-        depths = {shot.depth for shot in found.shots.values()}
-        others = [path for path in others if path not in depths]
-        found.images = sorted([*found.shots, *others], key=natural_key)
-        return found
+    @classmethod
+    def read_trajectory(cls, scene):
+        path = cls.found(scene)[0]
+        with reading(path, "frames with file_path and transform_matrix", DO):
+            return _trajectory(scene, path, read_json(path))
 
 
-def _image(scene, name):
-    """The image that a frame names, with or without its suffix; None where there is none."""
-    path = scene / name
-    candidates = (path, *(path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES))
-    return next((path for path in candidates if path.is_file()), None)
+def _trajectory(scene, path, data):
+    found = Trajectory([])
+    if data.get("integer_depth_scale"):  # instant-ngp: meters of one value
+        found.depth_scale = 1 / float(data["integer_depth_scale"])
+    if data.get("applied_transform"):
+        found.applied = matrix4(data["applied_transform"], path)
+    photos = FileFinder(scene, list_photos(scene, beside=True))
+    depths = FileFinder(scene, list_depth(scene))
+    for frame in data["frames"]:
+        image = photos.find(frame["file_path"])
+        if image is None:
+            found.unmatched.append(frame["file_path"])
+            continue
+        pose = matrix4(frame["transform_matrix"], path) @ FROM_OPENGL
+        depth = depths.find(frame["depth_file_path"]) if frame.get("depth_file_path") else None
+        found.shots[image] = Shot(pose, _camera(path, {**data, **frame}, image), depth)
+    folder = next((image.parent for image in found.shots), None) or image_folder(scene)
+    known = {image.resolve() for image in found.shots}
+    known |= {shot.depth.resolve() for shot in found.shots.values() if shot.depth}
+    others = [image for image in list_images(folder) if image.resolve() not in known]
+    found.images = sorted([*found.shots, *others], key=natural_key)
+    return found
 
 
-def _camera(scene, values, image):
+def _camera(path, values, image):
     model = values.get("camera_model", "OPENCV")
     if model not in MODELS or values.get("is_fisheye") or values.get("k4"):
         raise ValueError(
-            f"{scene / FILE}: camera model {model} with k4 = {values.get('k4', 0)} is no pinhole "
+            f"{path}: camera model {model} with k4 = {values.get('k4', 0)} is no pinhole "
             "with OpenCV's distortion; "
             "undistort the images first (colmap image_undistorter)"
         )
@@ -78,7 +72,7 @@ def _camera(scene, values, image):
     elif "camera_angle_x" in values:
         fx = size[1] / (2 * math.tan(float(values["camera_angle_x"]) / 2))
     else:
-        raise ValueError(f"{scene / FILE}: expected fl_x or camera_angle_x, for {image.name}")
+        raise ValueError(f"{path}: expected fl_x or camera_angle_x, for {image.name}")
     fy = float(values.get("fl_y", fx))
     cx, cy = float(values.get("cx", size[1] / 2)), float(values.get("cy", size[0] / 2))
     distortion = tuple(float(values.get(name, 0)) for name in DISTORTION)
@@ -89,7 +83,6 @@ def _size(values, image):
     """(H, W): as given, else of the image file."""
     if "w" in values and "h" in values:
         return int(values["h"]), int(values["w"])
-    from PIL import Image
-
-    with Image.open(image) as file:
-        return file.height, file.width
+    if (size := image_size(image)) is None:
+        raise ValueError(f"w and h are not given, and {image.name} cannot be read")
+    return size

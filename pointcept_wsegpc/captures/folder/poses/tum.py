@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from .base import (
+from ....files import read_text
+from ....files.arrays import reading
+from ...numbers import DO, read_table
+from ..layout import (
+    DEPTH_FOLDERS,
     DEPTH_SUFFIXES,
-    POSES,
-    PoseFormat,
-    Shot,
-    Trajectory,
-    find_intrinsic,
+    FileFinder,
+    find,
     image_folder,
+    list_files,
     list_images,
-    read_rows,
-    rigid,
 )
+from .base import POSES, PoseFormat, Shot, Trajectory, rigid
+from .cameras import find_intrinsic
 
 MAX_DIFFERENCE = 0.02  # s, as the benchmark's own tools have it
 
@@ -35,10 +37,9 @@ class TUMPoses(PoseFormat):
     @classmethod
     def read_trajectory(cls, scene):
         images = _stamped(scene, "rgb.txt", list_images(image_folder(scene)))
-        depth_images = list_images(image_folder(scene, ("depth",)), DEPTH_SUFFIXES)
+        depth_images = list_files(image_folder(scene, DEPTH_FOLDERS), DEPTH_SUFFIXES)
         depths = _stamped(scene, "depth.txt", depth_images)
-        path = next(scene / name for name in cls.signs if (scene / name).is_file())
-        stamps, poses = read_poses(path)
+        stamps, poses = read_poses(cls.found(scene)[0])
         camera = find_intrinsic(scene)
 
         def shot(stamp, pose):
@@ -53,9 +54,10 @@ def read_poses(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Timestamps (P,) s and camera-to-world matrices (P, 4, 4) of a trajectory file."""
     from scipy.spatial.transform import Rotation
 
-    rows = read_rows(path, "timestamp tx ty tz qx qy qz qw")
-    lost = ~rows[:, 4:].any(axis=1)
-    rows[lost, 7] = 1  # a rotation that SciPy takes
+    rows = read_table(path, "timestamp tx ty tz qx qy qz qw")
+    norm = np.linalg.norm(rows[:, 4:], axis=1)
+    lost = ~((norm > 1e-6) & (norm < 1e6))
+    rows[lost, 4:] = (0, 0, 0, 1)  # a rotation that SciPy takes
     poses = rigid(Rotation.from_quat(rows[:, 4:]), rows[:, 1:4])
     poses[lost] = np.nan
     return rows[:, 0], poses
@@ -95,10 +97,11 @@ def nearest_file(files: Stamped, stamp: float, tolerance: float) -> Path | None:
 
 def _stamped(scene, listing, images):
     """(timestamp, path) of all images, from the listing if there is one, else from the names."""
-    if (scene / listing).is_file():
-        lines = (scene / listing).read_text(encoding="utf-8").splitlines()
-        rows = [line.split(maxsplit=1) for line in lines if line.strip() and line[0] != "#"]
-        return [(float(stamp), scene / name.strip()) for stamp, name in rows]
+    for path in find(scene, listing):
+        with reading(path, "`timestamp path` a line", DO):
+            lines = [line for line in read_text(path).splitlines() if line.strip()]
+            files = FileFinder(scene, images)
+            return [_row(files, line) for line in lines if line[0] != "#"]
     try:
         return [(float(image.stem), image) for image in images]
     except ValueError:
@@ -106,3 +109,12 @@ def _stamped(scene, listing, images):
             f"{scene}: names of images are no timestamps ({images[0].name}); rename them, or list "
             f"them in {listing}, `timestamp path` a line"
         ) from None
+
+
+def _row(files, line):
+    """(timestamp in s, path) of a line of a listing, be there a file or not."""
+    stamp, name = (*line.split(maxsplit=1), "")[:2]
+    name = name.strip()
+    if not name:
+        raise ValueError(f"a line is {line!r:.60}")
+    return float(stamp.replace(",", ".")), files.find(name) or files.base / name

@@ -21,7 +21,7 @@ from . import guidance
 from .batch_index import BatchIndex, cloud, view_stacks
 from .branches import TwoBranchNet
 from .cam import image_tag_loss, point_tag_loss
-from .guidance import Links, guidance_loss, paired_sides, projection
+from .guidance import Links, paired_sides, projection, scenes_guidance_loss
 from .images import stacked_rows, view_means
 from .label_sources import LABEL_SOURCES, mask_stored, needs
 from .pairing import draw_pairs
@@ -230,9 +230,7 @@ class WSegPC(nn.Module):
             "guidance_2d": (self.project_images, [side[::-1] for side in sides]),
         }
         return {
-            term: sum(
-                guidance_loss(*side, kinds[term], project, self.guidance_options) for side in pairs
-            )
+            term: scenes_guidance_loss(pairs, kinds[term], project, self.guidance_options)
             for term, (project, pairs) in directions.items()
             if kinds[term] != "none"
         }

@@ -40,7 +40,7 @@ from ..contracts.prepared import (
     store_points,
     write_manifest,
 )
-from ..contracts.scene import MANIFEST, scenes_by_key
+from ..contracts.scene import MANIFEST, check_points, scenes_by_key
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
 from ..files import read_json, write_array
@@ -304,6 +304,7 @@ def _check_points(capture, points):
         raise ValueError(f"{capture.key} has no points; expected coord (N, 3): get it again")
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{capture.key}: arrays differ in length: {lengths}; get it again")
+    check_points(points, capture.key, "mend it, or get it again")
 
 
 def _store_points(folder, scene, views):

@@ -4,14 +4,17 @@ import numpy as np
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
+from .common import REGIONS, check_files
+
 
 @HOOKS.register_module()
 class WSegPCSceneTags(HookBase):
     """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
-    outside the class table, collate's mixing of scenes. In training: a batch with point labels,
-    unless the data set was told to read them (with_labels=True), which the log says.
+    outside the class table, collate's mixing of scenes, scenes without regions. In training: a
+    batch with point labels, unless the data set was told to read them (with_labels=True), which the
+    log says.
     """
 
     def before_train(self):
@@ -22,6 +25,7 @@ class WSegPCSceneTags(HookBase):
             )
         dataset = self.trainer.train_loader.dataset
         tags = check_tags(dataset)
+        check_files(dataset, REGIONS)
         if dataset.with_labels:
             self.trainer.logger.info(
                 "Point labels are read in training (with_labels=True): "

@@ -11,7 +11,11 @@ sync_bn = False
 
 optimizer = dict(_delete_=True, type="AdamW", lr=0.003, weight_decay=0.01)
 model = dict(
-    backbone=dict(planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1))
+    backbone=dict(
+        planes=(24, 32, 48, 64, 64, 48, 32, 32),
+        layers=(1, 1, 1, 1, 1, 1, 1, 1),
+        classifier_init="uniform",
+    )
 )
 
 data_root = "data/synthetic"
@@ -22,6 +26,7 @@ color = [
 data = dict(
     train=dict(
         data_root=data_root,
+        structure_removal=dict(_delete_=True),
         store="exp/wsegpc/quickstart/wsegpc-cmg-rpc/pseudo_labels",
         transform=train_transforms(0.1, color),
     ),

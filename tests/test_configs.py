@@ -86,7 +86,7 @@ def test_model_builds_or_its_network_of_pointcept_is_named(name):
 @pytest.mark.parametrize("name", HERE)
 def test_hooks_build(name):
     hooks = [type(hook).__name__ for hook in build_hooks(load(name).hooks)]
-    # What loads is guarded, and what follows relies on loaded weights and epoch.
+    # What the loader unpickles is checked before; what follows relies on loaded weights and epoch.
     assert hooks[:2] == ["WSegPCGuard", "CheckpointLoader"]
     assert "WSegPCReproducibleSampling" in hooks and "CheckpointSaver" in hooks
     if name in STAGE_ONE:

@@ -13,8 +13,8 @@ import torch
 
 from ..contracts.classes import IGNORE
 from ..contracts.label_store import LabelStore
-from ..hooks.common import to_device
 from ..jobs.process import report_progress
+from ..losses.ragged import to_device
 from ..metrics import scene_confusions
 from . import configs
 from .arguments import PATH, subcommand
@@ -80,16 +80,17 @@ def predict(cfg, weight: Path, split: str, out: Path, replace: bool) -> None:
     dataset, names = build_dataset({**cfg.data.val, "split": split}), cfg.data.names
     scenes = [dataset.get_data_name(index) for index in range(len(dataset))]
     provenance = {"weights": weights_hash(model)}
-    store = LabelStore(out, names, provenance).open(scenes, replace, logger.info)
-    for index, scene in enumerate(scenes):
-        if not store.has(scene):
-            seed_scene(scene)
-            batch = to_device(collate_fn([dataset[index]]), device)
-            label, confidence, metrics = label_scene(model, batch, len(names))
-            store.write(scene, label, confidence, metrics=metrics)
-        logger.info("Predict: [%d/%d] %s", index + 1, len(scenes), scene)
-        report_progress("labels of scene", index + 1, len(scenes))
-    store.finish(store_quality(sum_confusions(store), names))
+    with LabelStore(out, names, provenance).writing() as store:
+        store.open(scenes, replace, logger.info)
+        for index, scene in enumerate(scenes):
+            if not store.has(scene):
+                seed_scene(scene)
+                batch = to_device(collate_fn([dataset[index]]), device)
+                label, confidence, metrics = label_scene(model, batch, len(names))
+                store.write(scene, label, confidence, metrics=metrics)
+            logger.info("Predict: [%d/%d] %s", index + 1, len(scenes), scene)
+            report_progress("labels of scene", index + 1, len(scenes))
+        store.finish(store_quality(sum_confusions(store), names))
 
 
 def label_scene(model, batch: dict, num_classes: int) -> tuple[np.ndarray, np.ndarray, dict]:

@@ -38,7 +38,6 @@ def claim(path: str | Path, what: str | Path = "it") -> Iterator[Callable[[], No
     process holds it.
     """
     path, mine = Path(path), _this_process()
-    path.parent.mkdir(parents=True, exist_ok=True)
     while not _created(path, mine):
         holder = _read(path)
         if holder is not None and not _is_gone(path, holder):
@@ -85,9 +84,10 @@ def _name(holder: dict) -> str:
 
 
 def _created(path: Path, content: dict) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # held, or its folder was just removed
         return False
     with open(handle, "w", encoding="utf-8") as file:
         json.dump(content, file)

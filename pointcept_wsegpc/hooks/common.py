@@ -13,14 +13,6 @@ def unwrap(model):
     return getattr(model, "module", model)
 
 
-def to_device(batch, device):
-    """Move the tensors of a batch; other entries stay."""
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-        for key, value in batch.items()
-    }
-
-
 def sum_confusion(counts, device):
     """Sum a confusion matrix over all processes, numpy in and out."""
     return sum_over_processes(torch.from_numpy(np.asarray(counts)).to(device)).cpu().numpy()
@@ -50,8 +42,3 @@ def check_files(dataset, names):
                 f"{len(lacking)} of {len(scenes)} scenes of {dataset.split} have no {name}, "
                 f"{lacking[0]} first; {made}"
             )
-
-
-def trusts_weights(trainer):
-    """Whether a hook of a training says that its weight file may run code."""
-    return any(getattr(hook, "trust", False) for hook in getattr(trainer, "hooks", ()))

@@ -10,9 +10,9 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from torch import nn
 
-from ..models.checkpoint import read_checkpoint, training_state
+from ..models.checkpoint import read_checkpoint, training_state, trusts_weights
 from ..models.teacher import copy_state, ema_update
-from .common import check_finite, trusts_weights, unwrap
+from .common import check_finite, unwrap
 
 
 @HOOKS.register_module()

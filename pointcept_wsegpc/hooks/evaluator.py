@@ -9,8 +9,9 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
 from ..labels.vote import known_labels, scene_probs
+from ..losses.ragged import to_device
 from ..metrics import iou_table, mean_iou, scene_confusions
-from .common import REGIONS, check_files, sum_confusion, to_device, unwrap, write_scalars
+from .common import REGIONS, check_files, sum_confusion, unwrap, write_scalars
 
 # What is evaluated, as it is logged.
 TITLES = {

@@ -150,4 +150,4 @@ def other_settings(path: Path, settings: Mapping[str, Any], resume: bool) -> Ite
         return []
     then = read_json(path)
     keys = [key for key in sorted({**then, **settings}) if then.get(key) != settings.get(key)]
-    return [f"{key} was {then.get(key)!r}, is {settings.get(key)!r}" for key in keys]
+    return [f"{key} was {then.get(key, '-')!r}, is {settings.get(key, '-')!r}" for key in keys]

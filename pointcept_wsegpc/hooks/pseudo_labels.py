@@ -20,9 +20,10 @@ from ..contracts.label_store import LabelStore
 from ..jobs.process import report_progress
 from ..labels.vote import known_labels, scene_probs
 from ..losses.consistency import voters
+from ..losses.ragged import to_device
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
 from ..renames import HOOK_KEYS, refuses_old
-from .common import REGIONS, check_files, check_finite, to_device, unwrap, write_scalars
+from .common import REGIONS, check_files, check_finite, unwrap, write_scalars
 from .scene_tags import check_listed
 
 logger = logging.getLogger(__name__)

@@ -40,27 +40,36 @@ def convert_pseudo_labels(
             "first; give the split that the labels are of"
         )
     provenance = {"source": str(source), "key": key, "confidence": "none given; all 1"}
-    store = LabelStore(store, table.names, provenance).open(scenes)
-    if store.manifest["finished"]:
-        raise FileExistsError(f"{store.path} holds these labels already; choose an empty folder")
-    total = None
-    for name, scene in scenes.items():
-        label = read_label(source / f"{name}.npz", key, len(table))
-        num_points = len(read_array(scene / "coord.npy", mmap=True))
-        if len(label) != num_points:
-            raise ValueError(
-                f"{source / name}.npz has {len(label)} labels, {scene} {num_points} points; "
-                "convert the points from the same data"
+    with LabelStore(store, table.names, provenance).writing() as store:
+        if store.open(scenes).manifest["finished"]:
+            raise FileExistsError(
+                f"{store.path} holds these labels already; choose an empty folder"
             )
-        truth, metrics = scene / f"{table.label_file}.npy", {}
-        if truth.is_file():
-            segment = table.clean(read_array(truth, "labels").reshape(-1), truth)
-            metrics = scene_confusions({"3d": (label, segment)}, len(table))
-            total = metrics["3d"] + (0 if total is None else total)
-        store.write(name, label, np.ones(len(label)), metrics=metrics)
-        if on_scene is not None:
-            on_scene(name)
-    return store.finish({} if total is None else {"miou": {"3d": mean_iou(total)}})
+        total = None
+        for name, scene in scenes.items():
+            label = read_label(source / f"{name}.npz", key, len(table))
+            metrics = _compare(label, source / f"{name}.npz", scene, table)
+            if metrics:
+                total = metrics["3d"] + (0 if total is None else total)
+            store.write(name, label, np.ones(len(label)), metrics=metrics)
+            if on_scene is not None:
+                on_scene(name)
+        return store.finish({} if total is None else {"miou": {"3d": mean_iou(total)}})
+
+
+def _compare(label, path, scene, table):
+    """Confusion of the labels of a file with those of a scene, {} where it has none."""
+    num_points = len(read_array(scene / "coord.npy", mmap=True))
+    if len(label) != num_points:
+        raise ValueError(
+            f"{path} has {len(label)} labels, {scene} {num_points} points; "
+            "convert the points from the same data"
+        )
+    truth = scene / f"{table.label_file}.npy"
+    if not truth.is_file():
+        return {}
+    segment = table.clean(read_array(truth, "labels").reshape(-1), truth)
+    return scene_confusions({"3d": (label, segment)}, len(table))
 
 
 def read_label(path: Path, key: str, num_classes: int) -> np.ndarray:

@@ -6,6 +6,9 @@ the caller knows the sizes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 
@@ -43,3 +46,11 @@ def positions(selected: torch.Tensor, size: int) -> torch.Tensor:
 def pixel_rows(maps: torch.Tensor) -> torch.Tensor:
     """(V, C, H, W) -> (V * H * W, C), pixels of a view in row-major order."""
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def to_device(batch: Mapping[str, Any], device: torch.device | str) -> dict[str, Any]:
+    """Move the tensors of a batch; other entries stay."""
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        for key, value in batch.items()
+    }

@@ -523,7 +523,7 @@ def test_pseudo_labels_become_a_store(converted, tmp_path):
     assert np.array_equal(stored["label"], truth) and (stored["confidence"] == 1).all()
     assert manifest["coverage"] == (truth >= 0).mean()
     assert manifest["quality"] == {"miou": {"3d": 1.0}}
-    with pytest.raises(FileExistsError, match="already"):
+    with pytest.raises(FileExistsError, match="holds these labels"):
         convert_pseudo_labels(tmp_path, store, table, scenes)
     for key, label, message in (
         ("pred_label", truth[:-1] % 20, "points; convert"),

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 from pointcept.datasets import build_dataset, collate_fn
 from pointcept.models import build_model
 from pointcept.utils.registry import Registry
-from pointcept_wsegpc.hooks.common import to_device
+from pointcept_wsegpc.losses.ragged import to_device
 
 from .defaults import worker_init_fn
 from .hooks import build_hooks

@@ -10,14 +10,19 @@ import numpy as np
 import torch
 
 from pointcept_wsegpc.files import atomic_path
-from pointcept_wsegpc.hooks.common import to_device, trusts_weights, write_scalars
+from pointcept_wsegpc.losses.ragged import to_device
 from pointcept_wsegpc.metrics import confusion, iou, iou_table
-from pointcept_wsegpc.models.checkpoint import read_checkpoint
+from pointcept_wsegpc.models.checkpoint import read_checkpoint, trusts_weights
 
 from .builder import HOOKS
 from .default import HookBase
 
 PARTS = ("optimizer", "scheduler", "scaler")  # of a trainer, beside the model
+
+
+def write_scalars(trainer, scalars, step):
+    for name, value in scalars.items():
+        trainer.writer.add_scalar(name, value, step)
 
 
 @HOOKS.register_module()

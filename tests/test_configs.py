@@ -150,7 +150,8 @@ PAPER = {  # by config, each with what it has besides what the one before it has
         **{f"data.{part}.{key}": value for part in ("train", "val") for key, value in
            {"num_views": 6, "grid_size": 0.04, "depth_tolerance": 0.04}.items()},
         "data.train.structure_removal.ground": 0.5, "data.train.structure_removal.wall": 0.5,
-        "data.train.mix3d_prob": 0,
+        "data.train.mix3d_prob": 0, "data.train.grid_shift": 100,
+        "model.cam_warmup_iters": 2400, "model.point_head_init": "kaiming",
         "data.train.teacher_augmentation": [
             {"type": "RandomFlip", "p": 0.5}, {**TURN, "angle": [-1 / 36, 1 / 36]},
         ],
@@ -176,6 +177,7 @@ PAPER = {  # by config, each with what it has besides what the one before it has
     },
     "wsegpc-cmg-rpc": {
         "eval_epoch": 25, "optimizer.lr": 0.05, "model.guidance_warmup_iters": 1,
+        "model.cam_warmup_iters": 1,
         "model.rpc_3d_weight": 1, "model.rpc_2d_weight": 1, "model.rpc_warmup_iters": 2400,
         "model.rpc_threshold": 0.8, "model.rpc_adaptive": True,
     },
@@ -201,7 +203,8 @@ class TestPaper:
         different = {
             key for key in written.keys() & defaults.keys() if written[key] != defaults[key]
         }
-        # The second part of the training has its guidance at full weight from the start.
+        # The second part of the training has its tag losses and its guidance at full weight from
+        # the start.
         assert different == {"model.guidance_warmup_iters"}
         assert defaults["model.guidance_warmup_iters"] == 2400
 
@@ -231,8 +234,15 @@ class TestPaper:
         assert cfg.model.backbone.arch == arch
         assert cfg.batch_size == 8 and cfg.optimizer.lr == 0.1
         assert (cfg.eval_epoch, cfg.epoch // cfg.eval_epoch) == (50, 4)
+        assert cfg.model.backbone.classifier_init == "kaiming"
+        assert cfg.data.train.structure_removal == {"ground": 0.5, "wall": 0.5}
+        types = [t.type for t in cfg.data.train.transform]
         transforms = {t.type: t for t in cfg.data.train.transform}
-        assert transforms["RandomRotate"].angle == [-1, 1]
+        turns = [t.angle for t in cfg.data.train.transform if t.type == "RandomRotate"]
+        assert turns == [[-1 / 36, 1 / 36], [-1, 1]]  # the teacher's, then its own
+        color = ["ChromaticAutoContrast", "ChromaticTranslation", "ChromaticJitter"]
+        color.append("WSegPCHueSaturation")
+        assert types.count("RandomFlip") == 2 and [t for t in types if t in color] == 2 * color
         assert transforms["GridSample"].grid_size == 0.04
         assert cfg.data.val.type == cfg.data.test.type == "ScanNetDataset"
         # The stages fit together.
@@ -491,6 +501,18 @@ def test_octformer_keeps_the_recipe_of_pointcept(resolved, part):
     assert ours.index(sample) == [t["type"] for t in theirs].index("GridSample")
     sample["project_displacement"] = True  # what the transform after it does instead
     assert ours == theirs
+
+
+@pytest.mark.parametrize("folder", ["quickstart", "synthrooms"])
+def test_synthetic_data_keep_what_their_results_were_made_with(folder):
+    for name in ("cam", "cmg", "cmg-rpc"):
+        cfg = load(f"{folder}/wsegpc-{name}.py")
+        assert cfg.model.point_head_init == "uniform" and cfg.model.cam_warmup_iters == 1
+        assert cfg.data.train.grid_shift == 0
+    cfg = load(f"{folder}/stage2-minkunet.py")
+    assert cfg.model.backbone.classifier_init == "uniform"
+    assert not cfg.data.train.structure_removal
+    assert sum(t.type == "RandomRotate" for t in cfg.data.train.transform) == 1
 
 
 def test_the_parts_of_stage_one_draw_different_samples():

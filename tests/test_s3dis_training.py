@@ -37,7 +37,7 @@ from pointcept_wsegpc.contracts.label_store import LabelStore
 from pointcept_wsegpc.contracts.scene import scene_dirs
 from pointcept_wsegpc.contracts.tags import assemble_tags, read_scene_tags
 from pointcept_wsegpc.contracts.views import read_views
-from pointcept_wsegpc.datasets.training import cut_down
+from pointcept_wsegpc.datasets.training import Grid, cut_down
 from pointcept_wsegpc.regions.scenes.extract import extract_regions
 from pointcept_wsegpc.regions.scenes.settings import RegionSettings
 
@@ -188,7 +188,7 @@ def test_parts_and_views_are_cut_down_alike():
         parts.append({**cloud, "region": number, "segment": number})
         teacher.append(cloud | {"coord": coord + 1})
         student.append(cloud | {"coord": coord * 1.5})
-    cut_down(parts, teacher, student, 0.01, 300, rng)  # every point has its own voxel
+    cut_down(parts, teacher, student, [Grid(0.01)] * 2, 300, rng)  # every point has its own voxel
     assert [len(part["coord"]) for part in parts] == [200, 100]  # the larger part alone
     for part, before, after in zip(parts, teacher, student, strict=True):
         assert (part["segment"] == part["region"]).all()
@@ -197,9 +197,10 @@ def test_parts_and_views_are_cut_down_alike():
         np.testing.assert_allclose(after["coord"], part["coord"] * 1.5)
 
 
+@pytest.mark.parametrize("grid_shift", [0, 100])
 @pytest.mark.parametrize("mix3d", [0.0, 1.0])
-def test_large_rooms_are_cut_down_for_training_only(root, mix3d):
-    settings = {"structure_removal": None, "mix3d_prob": mix3d}
+def test_large_rooms_are_cut_down_for_training_only(root, mix3d, grid_shift):
+    settings = {"structure_removal": None, "mix3d_prob": mix3d, "grid_shift": grid_shift}
     whole = sample(dataset(root, **settings), "Area_1-office_1")
     rooms = dataset(root, max_voxels=120, **settings)
     cut = sample(rooms, "Area_1-office_1")

@@ -15,6 +15,8 @@ model = dict(
     num_classes=num_classes,
     backbone=dict(type="WSegPCMinkUNet", arch="18A", in_channels=6),
     image_encoder=dict(name="resnet50.tv_in1k", weights="imagenet"),
+    point_head_init="kaiming",
+    cam_warmup_iters=2400,  # the first part of stage one; the second sets 1
 )
 
 scenes = dict(
@@ -30,6 +32,7 @@ data = dict(
     train=dict(
         split="train",
         mode="train",
+        grid_shift=100,
         teacher_augmentation=[
             dict(type="RandomFlip", p=0.5),
             dict(type="RandomRotate", angle=[-1 / 36, 1 / 36], axis="z", center=[0, 0, 0], p=0.5),

@@ -2,7 +2,13 @@
 _base_ = ["./plugin.py", "./runtime.py", "./scannet_classes.py"]
 
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.transforms.stage2 import FEATURES, train_transforms, val_transforms
+from pointcept_wsegpc.transforms.stage2 import (
+    COLOR,
+    FEATURES,
+    TEACHER,
+    train_transforms,
+    val_transforms,
+)
 
 num_classes = len(ClassTable.shipped("scannet20"))
 
@@ -16,7 +22,13 @@ scheduler = dict(type="PolyLR", power=0.9)
 
 model = dict(
     type="DefaultSegmentor",
-    backbone=dict(type="WSegPCMinkUNet", arch="18C", in_channels=6, num_classes=num_classes),
+    backbone=dict(
+        type="WSegPCMinkUNet",
+        arch="18C",
+        in_channels=6,
+        num_classes=num_classes,
+        classifier_init="kaiming",
+    ),
     criteria=[dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1)],
 )
 
@@ -29,7 +41,9 @@ data = dict(
         store="exp/wsegpc/scannet/wsegpc-cmg-rpc/pseudo_labels",
         split="train",
         data_root=data_root,
-        transform=train_transforms(grid_size),
+        structure_removal=dict(ground=0.5, wall=0.5),
+        # The teacher's augmentation of stage one and then this stage's, the color twice.
+        transform=train_transforms(grid_size, [*COLOR, *COLOR], first=TEACHER),
     ),
     val=dict(
         type="ScanNetDataset",
@@ -72,7 +86,7 @@ data = dict(
         ),
     ),
 )
-del ClassTable, num_classes, train_transforms, val_transforms, FEATURES
+del ClassTable, num_classes, train_transforms, val_transforms, COLOR, FEATURES, TEACHER
 
 hooks = [
     dict(type="WSegPCGuard"),

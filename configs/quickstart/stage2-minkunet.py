@@ -12,7 +12,10 @@ sync_bn = False
 optimizer = dict(_delete_=True, type="AdamW", lr=0.003, weight_decay=0.01)
 model = dict(
     backbone=dict(
-        planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel_size=3
+        planes=(24, 32, 48, 64, 64, 48, 32, 32),
+        layers=(1, 1, 1, 1, 1, 1, 1, 1),
+        stem_kernel_size=3,
+        classifier_init="uniform",
     )
 )
 
@@ -24,6 +27,7 @@ color = [
 data = dict(
     train=dict(
         data_root=data_root,
+        structure_removal=dict(_delete_=True),
         store="exp/wsegpc/quickstart/wsegpc-cmg-rpc/pseudo_labels",
         transform=train_transforms(0.15, color),
     ),

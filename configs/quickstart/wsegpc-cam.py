@@ -16,6 +16,8 @@ model = dict(
         planes=(24, 32, 48, 64, 64, 48, 32, 32), layers=(1, 1, 1, 1, 1, 1, 1, 1), stem_kernel_size=3
     ),
     image_encoder=dict(name="resnet18", weights="none", num_stages=3),
+    point_head_init="uniform",
+    cam_warmup_iters=1,
 )
 
 scenes = dict(
@@ -24,7 +26,7 @@ scenes = dict(
     grid_size=0.15,
     depth_tolerance=0.15,
 )
-data = dict(train=dict(**scenes), val=dict(**scenes))
+data = dict(train=dict(grid_shift=0, **scenes), val=dict(**scenes))
 del scenes
 
 hooks = [

@@ -3,7 +3,7 @@
 _base_ = ["../_base_/stage2.py"]
 
 from pointcept_wsegpc.contracts.classes import ClassTable
-from pointcept_wsegpc.transforms.stage2 import train_transforms
+from pointcept_wsegpc.transforms.stage2 import COLOR, TEACHER, train_transforms
 
 names = ClassTable.shipped("s3dis").names
 
@@ -33,11 +33,15 @@ data = dict(
         split=folds["Area_5"]["train"]["split"],
         store="exp/wsegpc/s3dis/wsegpc-cmg-rpc/pseudo_labels",
         data_root=data_root,
+        structure_removal=dict(ceiling=0.5),  # besides ground and wall
         transform=train_transforms(
-            0.04, crop=[dict(type="SphereCrop", point_max=200000, mode="random")]
+            0.04,
+            [*COLOR, *COLOR],
+            crop=[dict(type="SphereCrop", point_max=200000, mode="random")],
+            first=TEACHER,
         ),
     ),
     val=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
     test=dict(type="S3DISDataset", split="Area_5", data_root=data_root),
 )
-del ClassTable, train_transforms, areas, names
+del ClassTable, COLOR, TEACHER, train_transforms, areas, names

@@ -7,6 +7,7 @@ eval_epoch = 25
 optimizer = dict(lr=0.05)
 
 model = dict(
+    cam_warmup_iters=1,
     guidance_warmup_iters=1,
     rpc_3d_weight=1.0,
     rpc_2d_weight=1.0,

@@ -15,12 +15,18 @@ scenes = len(glob(f"{data_root}/train/*/coord.npy"))
 epoch = 50 * own_loop(scenes)  # about 8000 iterations, however many scenes there are
 evaluate = False  # your scans have no point labels
 
-model = dict(num_classes=len(names), guidance_warmup_iters=800)
+model = dict(
+    num_classes=len(names),
+    point_head_init="uniform",
+    cam_warmup_iters=1,
+    guidance_warmup_iters=800,
+)
 data = dict(
     num_classes=len(names),
     names=names,
     train=dict(
         data_root=data_root,
+        grid_shift=0,
         structure_removal=dict(ceiling=0.5),  # besides ground and wall, where classes have the role
     ),
     val=dict(data_root=data_root),

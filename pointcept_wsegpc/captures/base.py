@@ -45,7 +45,7 @@ from ..contracts.prepared import (
     store_points,
     write_manifest,
 )
-from ..contracts.scene import MANIFEST, scenes_by_key
+from ..contracts.scene import MANIFEST, check_points, scenes_by_key
 from ..contracts.tags import derive_tags
 from ..contracts.views import Views
 from ..files import read_json, write_array
@@ -338,16 +338,14 @@ def _check_points(capture, points):
         raise ValueError(f"{capture.key} has no points; expected coord (N, 3): get it again")
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{capture.key}: arrays differ in length: {lengths}; get it again")
-    usable = {"coord": is_measured(points["coord"])}
-    if "normal" in points:
-        usable["normal"] = np.isfinite(points["normal"]).all(axis=-1)
-    for key, good in usable.items():
-        if not good.all():
-            row = int(np.argmin(good))
-            raise ValueError(
-                f"{capture.key}: {(~good).sum()} of {len(good)} points have no usable {key}, such "
-                f"as point {row} with {points[key][row]}; expected numbers in meters: get it again"
-            )
+    good = is_measured(points["coord"])
+    if not good.all():
+        row = int(np.argmin(good))
+        raise ValueError(
+            f"{capture.key}: {(~good).sum()} of {len(good)} points have no usable coord, such as "
+            f"point {row} with {points['coord'][row]}; expected numbers in meters: get it again"
+        )
+    check_points(points, capture.key, "mend it, or get it again")
 
 
 def _store_points(folder, scene, views):

@@ -43,6 +43,7 @@ from .label_files import (
     without_links,
 )
 
+MIN_COVERAGE = 0.001  # share of the points below which labels are of no use
 HINT = "write it with `wsegpc export-labels` or the WSegPCPseudoLabelExporter hook"
 
 logger = logging.getLogger(__name__)
@@ -105,15 +106,8 @@ class LabelStore:
         holds anything else; then nothing has changed.
         """
         scenes = check_keys(scenes)
-        found = read_manifest(self.path)
-        owned = self._owned(found)
-        difference = found and self._difference(found)
+        found, owned, difference = self._found(replace)
         if difference:
-            if not replace:
-                raise ValueError(
-                    f"{self.path} holds other labels: {difference}; choose another folder, or "
-                    "have these replaced"
-                )
             log(f"{self.path}: removing {len(owned)} files of other labels: {difference}")
             for path in owned:
                 path.unlink()
@@ -224,7 +218,7 @@ class LabelStore:
         return read_arrays(self._file(scene, METRICS), map(str, names), do=HINT)
 
     def check(self, names: Iterable[str], scenes: Iterable[str] = ()) -> None:
-        """Check once, before a training starts, that the store is finished and fits.
+        """Check once, before a training starts, that the store is finished, fits and holds labels.
 
         Raises ValueError or FileNotFoundError in one line.
         """
@@ -235,7 +229,35 @@ class LabelStore:
                 f"{self.path} has the classes {self.manifest['names']}, expected {list(names)}; "
                 f"{HINT}"
             )
+        self.check_coverage()
         self._check_scenes(list(scenes))
+
+    def check_coverage(self) -> None:
+        """Raise ValueError where a finished store holds next to no labels."""
+        if self.manifest["coverage"] < MIN_COVERAGE:
+            raise ValueError(
+                f"{self.path} has labels at {100 * self.manifest['coverage']:.2g} % of the points; "
+                f"expected at least {100 * MIN_COVERAGE:g} %: check the tags and the training that "
+                "made them, and export again"
+            )
+
+    def check_free(self, replace: bool = False, unknown: Iterable[str] = ()) -> None:
+        """Raise as `open` will for what is in the folder, before there is anything to write.
+
+        unknown: entries of the provenance that only the labels' making will tell.
+        """
+        self._found(replace, unknown)
+
+    def _found(self, replace, unknown=()):
+        """The manifest in the folder, the store's own files, and what differs from this one."""
+        found = read_manifest(self.path)
+        owned, difference = self._owned(found), found and self._difference(found, unknown)
+        if difference and not replace:
+            raise ValueError(
+                f"{self.path} holds other labels: {difference}; choose another folder, or have "
+                "these replaced"
+            )
+        return found, owned, difference
 
     def _check_scenes(self, scenes):
         missing = [scene for scene in scenes if not self._file(scene).is_file()]
@@ -264,11 +286,12 @@ class LabelStore:
             raise FileExistsError(f"{path} is not of this label store; move it away")
         write_arrays(path, **{**arrays, "store": self.manifest["id"], "scene": scene})
 
-    def _difference(self, found):
+    def _difference(self, found, unknown):
         """What differs from another manifest, both values named; "" where nothing does."""
         then, now = (
             {"names": manifest["names"], **manifest["provenance"]}
             for manifest in (found, self.manifest)
         )
-        differing = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+        keys = [key for key in {**then, **now} if key not in unknown]
+        differing = [key for key in keys if then.get(key) != now.get(key)]
         return ", ".join(f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in differing)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,10 @@ def read_points(
     keys: Iterable[str] = ("coord", "color", "normal"),
     optional: Iterable[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Named point arrays of a scene folder, optional ones where there are; all of one length."""
+    """Named point arrays of a scene folder, optional ones where there are.
+
+    All of one length, and finite; else a ValueError.
+    """
     arrays, optional = {}, tuple(optional)
     for key in (*keys, *optional):
         path = Path(scene) / f"{key}.npy"
@@ -118,10 +122,29 @@ def read_points(
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing; a prepared scene holds {SCENE_LAYOUT}")
         arrays[key] = read_array(path, "a point array", "prepare this scene again")
+        check_points({key: arrays[key]}, path)
     lengths = {key: len(array) for key, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{scene}: arrays differ in length: {lengths}; prepare this scene again")
     return arrays
+
+
+def check_points(
+    arrays: Mapping[str, Any], where: str | Path, do: str = "prepare this scene again"
+) -> None:
+    """Raise ValueError for a float array (N, ...) that holds NaN or infinity.
+
+    One such number makes a whole training NaN. What is no array is skipped.
+    """
+    for key, array in arrays.items():
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            finite = np.isfinite(array)
+            if not finite.all():
+                bad = (~finite).reshape(len(array), -1).any(1).sum()
+                raise ValueError(
+                    f"{where}: {key} is NaN or infinite at {bad} of {len(array)} points; expected "
+                    f"finite numbers: {do}"
+                )
 
 
 def read_all_points(

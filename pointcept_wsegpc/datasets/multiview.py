@@ -34,7 +34,7 @@ from pointcept.datasets.transform import Compose
 from torch.utils.data import Dataset
 
 from ..clouds.voxels import crop_to_voxels, voxelize
-from ..contracts.classes import IGNORE, ROLES, ClassTable
+from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
 from ..contracts.scene import read_points, read_region, scene_dirs, scenes_by_key
 from ..contracts.tags import (
@@ -48,9 +48,9 @@ from ..contracts.views import read_views, view_path
 from ..registry import check_choice, check_range
 from ..renames import DATASET_KEYS, refuses_old
 from ..transforms.images import jitter_image
-from ..transforms.scenes import remove_structure
 from ..transforms.views import point_features, sample_views
 from .seeding import EpochSeeded
+from .structures import StructureRemoval
 from .training import (
     Augmentation,
     Part,
@@ -77,7 +77,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         mode: "train" (student and teacher) or "eval" (as they are, labels where present).
         tags_file: scene tags; default <data_root>/scene_tags.json. If view_tags.json exists beside
             it, its tags of single views replace those of the scene.
-        num_views: V. grid_size: voxel edge in m.
+        num_views: V. grid_size: voxel edge in m. grid_shift: in training the voxel grids of student
+            and teacher are moved at random, each by up to so many voxels; 0: they stay.
         depth_tolerance: of the point-pixel links, in m. link_visibility: what hides a point from a
             view: "depth" (the view's depth image), "zbuffer" (the points themselves) or "none".
         feat_keys: the point arrays that are read and fed, side by side: color, normal, coord,
@@ -108,6 +109,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         tags_file: str | Path | None = None,
         num_views: int = 6,
         grid_size: float = 0.04,
+        grid_shift: float = 0,
         depth_tolerance: float = 0.04,
         link_visibility: str = "depth",
         feat_keys: Sequence[str] = ("color", "normal"),
@@ -126,6 +128,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         check_choice("mode", mode, ("train", "eval"))
         check_choice("link_visibility", link_visibility, LINK_VISIBILITY)
         check_range(1, num_views=num_views)
+        check_range(0, grid_shift=grid_shift)
         if max_voxels is not None:
             check_range(2, max_voxels=max_voxels)
         if not feat_keys:
@@ -149,7 +152,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
         self.mode = mode
         self.split = split
         self.num_views = num_views
-        self.grid_size = grid_size
+        self.grid_size, self.grid_shift = grid_size, grid_shift
         self.depth_tolerance = depth_tolerance
         self.link_visibility = link_visibility
         self.feat_keys = tuple(feat_keys)
@@ -157,7 +160,7 @@ class MultiViewDataset(EpochSeeded, Dataset):
             *map(Compose, (teacher_augmentation, student_augmentation, color_augmentation))
         )
         self.image_jitter = student_image_jitter, teacher_image_jitter
-        self.structures = _structures(structure_removal or {}, self.table)
+        self.structures = StructureRemoval(structure_removal, self.table)
         self.mix3d_prob = mix3d_prob
         self.with_labels = with_labels
         self.max_voxels = max_voxels
@@ -202,8 +205,9 @@ class MultiViewDataset(EpochSeeded, Dataset):
                 limit = self.max_voxels // len(parts)
                 keep = crop_to_voxels(part.points["coord"], self.grid_size, limit, rng)
                 keep_points(part.points, keep)
+        limits = self.max_voxels, self.grid_shift
         sample, index = point_views(
-            parts, self.augmentation, self.feat_keys, self.grid_size, rng, self.max_voxels
+            parts, self.augmentation, self.feat_keys, self.grid_size, rng, *limits
         )
         if self.with_labels:
             sample["segment"] = np.concatenate([part.points["segment"] for part in parts])[index]
@@ -227,10 +231,8 @@ class MultiViewDataset(EpochSeeded, Dataset):
         surface = surface_of(points, self.grid_size) if hides else None  # what is removed hides on
         point_tags = tags
         if self.structures:
-            align = views.axis_alignment.astype(np.float32)
-            aligned = points["coord"] @ align[:3, :3].T + align[:3, 3]
-            keep, point_tags = remove_structure(
-                aligned, points["region"], tags, self.structures, rng
+            keep, point_tags = self.structures.draw(
+                points["coord"], points["region"], tags, views.axis_alignment, rng
             )
             keep_points(points, keep)
         chosen = sample_views(len(views), num_views, rng)
@@ -292,14 +294,6 @@ class MultiViewDataset(EpochSeeded, Dataset):
                 for view in chosen
             ]
         )
-
-
-def _structures(removal, table):
-    """{role: (ids of its classes, probability)} of the roles that classes of the table have."""
-    for role in removal:
-        check_choice("a role of structure_removal", role, ROLES)
-    known = {role: (table.role(role), probability) for role, probability in removal.items()}
-    return {role: entry for role, entry in known.items() if entry[0]}
 
 
 def _tag_arrays(parts):

@@ -5,7 +5,7 @@ N points of a scene.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,10 @@ from torch.utils.data import Dataset
 
 from ..contracts.classes import IGNORE, ClassTable
 from ..contracts.label_store import LabelStore
-from ..contracts.scene import scene_dirs, scenes_below, scenes_by_key
+from ..contracts.scene import check_points, read_region, scene_dirs, scenes_below, scenes_by_key
+from ..contracts.views import read_views
 from .seeding import EpochSeeded
+from .structures import StructureRemoval
 
 GROUND_TRUTH = ("segment", "instance")  # prefix of files with ground truth
 
@@ -61,8 +63,8 @@ class SceneDataset(EpochSeeded, Dataset):
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict:
-        with self.sample_rng(index):
-            return self.transform(self.get_data(index))
+        with self.sample_rng(index) as rng:
+            return self.transform(self.augment(self.get_data(index), index, rng))
 
     def get_data_name(self, index: int) -> str:
         """Key of a scene: its folder, relative to that of its split."""
@@ -71,14 +73,22 @@ class SceneDataset(EpochSeeded, Dataset):
     def get_data(self, index: int) -> dict:
         """Arrays of a scene and its labels, before any transform."""
         data = {**self.dataset.get_data(index), "name": self.get_data_name(index)}
+        check_points(data, self.folder(index))
         data["segment"] = self.read_labels(index, len(data["coord"])).astype(np.int32)
         return data
+
+    def augment(self, data: dict, index: int, rng: np.random.Generator) -> dict:
+        """What `get_data` gave, before the transforms."""
+        return data
+
+    def folder(self, index: int) -> Path:
+        """Folder of a scene."""
+        return Path(self.dataset.data_list[index % len(self.scene_keys)])
 
     def read_labels(self, index: int, num_points: int) -> np.ndarray:
         """Labels (N,) of a scene, IGNORE where there is none."""
         table = ClassTable.read(self.root)
-        folder = Path(self.dataset.data_list[index % len(self.scene_keys)])
-        path = folder / f"{table.label_file}.npy"
+        path = self.folder(index) / f"{table.label_file}.npy"
         if not path.is_file():
             return np.full(num_points, IGNORE)
         return table.clean(np.load(path).reshape(-1), path)
@@ -92,6 +102,7 @@ class PseudoLabelDataset(SceneDataset):
         store: folder of the label store, written with the class names `names`; its scenes are known
             by their folders in the data root, without that of the split.
         min_confidence: points below it become IGNORE; 0 keeps every label.
+        structure_removal: {role: probability}, as in stage one; reads the scenes' regions, views.
         dataset, settings: see `SceneDataset`.
     """
 
@@ -100,14 +111,33 @@ class PseudoLabelDataset(SceneDataset):
         store: str | Path,
         dataset: str = "ScanNetDataset",
         min_confidence: float = 0.0,
+        structure_removal: Mapping[str, float] | None = None,
         **settings,
     ):
         self.store = LabelStore.load(store)
         self.min_confidence = min_confidence
         super().__init__(dataset, **settings)
         self.store.check(self.names, self.scene_keys)
+        self.structures = StructureRemoval(structure_removal, ClassTable.read(self.root))
 
     def read_labels(self, index: int, num_points: int) -> np.ndarray:
         """Labels (N,) of a scene in the store."""
         stored = self.store.read(self.get_data_name(index), num_points, ("label", "confidence"))
         return np.where(stored["confidence"] >= self.min_confidence, stored["label"], IGNORE)
+
+    def augment(self, data: dict, index: int, rng: np.random.Generator) -> dict:
+        """`data` without the structures that are removed; its arrays of points are cut."""
+        if not self.structures:
+            return data
+        folder, coord = self.folder(index), data["coord"]
+        keep, _ = self.structures.draw(
+            coord,
+            read_region(folder, len(coord)),
+            np.zeros(len(self.names), np.float32),
+            read_views(folder).axis_alignment,
+            rng,
+        )
+        of_points = [
+            k for k, v in data.items() if isinstance(v, np.ndarray) and len(v) == len(keep)
+        ]
+        return data | {key: data[key][keep] for key in of_points}

@@ -62,6 +62,27 @@ class Augmentation(NamedTuple):
             ) from error
 
 
+class Grid(NamedTuple):
+    """The voxels of a sample: their edge in m, and by how many voxels (3,) the grid is moved."""
+
+    size: float
+    shift: np.ndarray | None = None
+
+    @classmethod
+    def draw(cls, size: float, largest: float, rng: np.random.Generator) -> Grid:
+        """A grid that is moved at random by 0 to `largest` voxels along each axis."""
+        return cls(size, rng.uniform(0, largest, 3).astype(np.float32) if largest else None)
+
+    def voxelize(self, coord: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `clouds.voxels.voxelize`, of points (N, 3) m. What is left of the shift beside the
+        voxels' phase stays in grid_coord: strided convolutions group voxels by it."""
+        if self.shift is None:
+            return voxelize(coord, self.size)
+        whole, phase = np.divmod(self.shift, 1)
+        grid_coord, first, inverse = voxelize(coord, self.size, -phase * np.float32(self.size))
+        return grid_coord + whole.astype(np.int32), first, inverse
+
+
 def point_views(
     parts: Sequence[Part],
     augmentation: Augmentation,
@@ -69,22 +90,25 @@ def point_views(
     grid_size: float,
     rng: np.random.Generator,
     max_voxels: int | None = None,
+    grid_shift: float = 0,
 ) -> tuple[Arrays, np.ndarray]:
     """Teacher clouds apart, the student's together, and the row that connects the two.
 
     The student's colors are drawn once more on top of the teacher's, on its voxels only. Where
-    there are more than max_voxels, the parts are cut down in place. Returns the named arrays of the
+    there are more than max_voxels, the parts are cut down in place. grid_shift: the teacher's and
+    the student's grids are moved at random by up to so many voxels. Returns the named arrays of the
     sample and index (N,), the concatenated parts' point behind each student voxel.
     """
     teacher, student = _augmented(parts, augmentation, rng)
+    grids = [Grid.draw(grid_size, grid_shift, rng) for _ in range(2)]
     if max_voxels:
-        cut_down([part.points for part in parts], teacher, student, grid_size, max_voxels, rng)
-    voxels = [voxelize(view["coord"], grid_size) for view in teacher]
+        cut_down([part.points for part in parts], teacher, student, grids, max_voxels, rng)
+    voxels = [grids[0].voxelize(view["coord"]) for view in teacher]
     sizes = np.array([len(grid) for grid, _, _ in voxels])
     starts = sizes.cumsum() - sizes
     to_teacher = np.concatenate([v[2] + start for v, start in zip(voxels, starts, strict=True)])
     cloud = _joined(student)
-    grid_coord, index, _ = voxelize(cloud["coord"], grid_size)
+    grid_coord, index, _ = grids[1].voxelize(cloud["coord"])
     cloud = augmentation.apply("color", _selected(cloud, index))
     regions = join_ids([part.points["region"] for part in parts])
     arrays = {
@@ -116,16 +140,17 @@ def _augmented(parts, augmentation, rng):
     return teacher, student
 
 
-def cut_down(points, teacher, student, grid_size, limit, rng) -> None:
+def cut_down(points, teacher, student, grids, limit, rng) -> None:
     """Halve the largest part until teacher and student have at most `limit` voxels each.
 
-    Augmentation changes how many voxels a part has, so only the two views can tell. All three lists
-    of point arrays are changed in place; limit >= K, so that no part is emptied. As in
-    `crop_to_voxels` the nearest half stays, in the coordinates that augmentation has not rounded.
+    Augmentation changes how many voxels a part has, so only the two views can tell, each in its
+    own of the two grids. All three lists of point arrays are changed in place; limit >= K, so that
+    no part is emptied. As in `crop_to_voxels` the nearest half stays, in the coordinates that
+    augmentation has not rounded.
     """
-    for views in (teacher, student):
+    for views, grid in zip((teacher, student), grids, strict=True):
         while True:
-            voxels = [voxelize(view["coord"], grid_size) for view in views]
+            voxels = [grid.voxelize(view["coord"]) for view in views]
             sizes = [len(first) for _, first, _ in voxels]
             if sum(sizes) <= limit:
                 break

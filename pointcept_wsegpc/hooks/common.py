@@ -5,6 +5,8 @@ import torch
 
 from ..losses.distributed import sum_over_processes
 
+REGIONS = {"region.npy": "write it with `wsegpc regions`"}  # see check_files
+
 
 def unwrap(model):
     """The model itself, inside DistributedDataParallel or not."""
@@ -28,3 +30,15 @@ def check_finite(network, what):
     for name, value in network.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{name} of {what} is not finite; use an earlier checkpoint")
+
+
+def check_files(dataset, names):
+    """Raise FileNotFoundError where scenes of a data set lack files: {name: how they are made}."""
+    scenes = dict(zip(dataset.scene_keys, dataset.scenes, strict=True))
+    for name, made in names.items():
+        lacking = [key for key, scene in scenes.items() if not (scene / name).is_file()]
+        if lacking:
+            raise FileNotFoundError(
+                f"{len(lacking)} of {len(scenes)} scenes of {dataset.split} have no {name}, "
+                f"{lacking[0]} first; {made}"
+            )

@@ -10,7 +10,7 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from torch import nn
 
-from ..models.checkpoint import read_checkpoint, training_state
+from ..models.checkpoint import read_checkpoint, training_state, trusts_weights
 from ..models.teacher import copy_state, ema_update
 from .common import check_finite, unwrap
 
@@ -29,7 +29,9 @@ class WSegPCEMATeacher(HookBase):
 
     def before_train(self):
         model, cfg = unwrap(self.trainer.model), self.trainer.cfg
-        loaded = check_hand_over(model, cfg.weight, cfg.resume) if cfg.weight else set()
+        trust, loaded = trusts_weights(self.trainer), set()
+        if cfg.weight:
+            loaded = check_hand_over(model, cfg.weight, cfg.resume, trust)
         for line in describe_hand_over(model, loaded, cfg):
             self.trainer.logger.info(line)
         if not any(key.startswith("teacher.") for key in loaded):
@@ -42,7 +44,9 @@ class WSegPCEMATeacher(HookBase):
         )
 
 
-def check_hand_over(model: nn.Module, weight: str | Path, resume: bool) -> set[str]:
+def check_hand_over(
+    model: nn.Module, weight: str | Path, resume: bool, trust: bool = False
+) -> set[str]:
     """Names of the model's entries that a checkpoint really filled.
 
     Pointcept's loader only logs what it did not find. Raises if the file or a part of the student
@@ -55,8 +59,7 @@ def check_hand_over(model: nn.Module, weight: str | Path, resume: bool) -> set[s
             else "pass a checkpoint (model_last.pth)"
         )
         raise FileNotFoundError(f"weight {weight} is no file; {advice}")
-    # Trusted, for the engine's loader has just unpickled the same file.
-    found = set(training_state(read_checkpoint(weight, trust=True)))
+    found = set(training_state(read_checkpoint(weight, trust)))
     wanted = set(model.state_dict())
     needed = wanted if resume else {key for key in wanted if key.startswith("student.")}
     missing = sorted(needed - found)

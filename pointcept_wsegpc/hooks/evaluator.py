@@ -11,7 +11,7 @@ from pointcept.engines.hooks.default import HookBase
 from ..labels.vote import known_labels, scene_probs
 from ..losses.ragged import to_device
 from ..metrics import iou_table, mean_iou, scene_confusions
-from .common import sum_confusion, unwrap, write_scalars
+from .common import REGIONS, check_files, sum_confusion, unwrap, write_scalars
 
 # What is evaluated, as it is logged.
 TITLES = {
@@ -29,6 +29,12 @@ class WSegPCEvaluator(HookBase):
     The metric that selects the best checkpoint is the 3D mIoU *without* tags: with them, ground
     truth of the validation scenes would take part in the choice.
     """
+
+    def before_train(self):
+        if self.trainer.cfg.evaluate:
+            dataset = self.trainer.val_loader.dataset
+            unlabeled = "label these scenes, or set evaluate=False"
+            check_files(dataset, REGIONS | {f"{dataset.table.label_file}.npy": unlabeled})
 
     def after_epoch(self):
         if self.trainer.cfg.evaluate:

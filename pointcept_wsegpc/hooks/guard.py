@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
+from pointcept.utils import comm
 from torch import nn
 
-from ..models.checkpoint import read_checkpoint
+from ..files import read_json, write_json
+from ..models.checkpoint import read_checkpoint, state_differences, training_state
 from .common import unwrap
+
+SETTINGS_FILE = "settings.json"  # in save_path: those that the training was started with
+# Settings, by their beginnings, that change no weight.
+VOLATILE = (
+    "weight", "resume", "save_path", "num_worker", "batch_size_", "test", "enable_wandb", "wandb",
+    "empty_cache", "hooks.WSegPCProgress", "hooks.WSegPCGuard", "data.test",
+)  # fmt: skip
+RESUMED = ("epoch", "best_metric_value", "optimizer", "scheduler")  # entries that a resume needs
 
 
 class Diverged(ValueError):
@@ -20,6 +34,8 @@ class Diverged(ValueError):
 @HOOKS.register_module()
 class WSegPCGuard(HookBase):
     """Check the weights that are to be loaded, and that losses and weights stay finite.
+
+    The settings of a training are kept beside its log; a resume with others says what differs.
 
     List it first: before `CheckpointLoader`, which unpickles whatever it is given, and before
     `CheckpointSaver`, so that the last checkpoint stays a good one.
@@ -37,9 +53,31 @@ class WSegPCGuard(HookBase):
         self.steps: list[tuple[str, list[str], torch.Tensor]] = []  # since the last look
 
     def before_train(self):
-        weight = self.trainer.cfg.weight
-        if weight and os.path.isfile(weight):
-            read_checkpoint(weight, self.trust)
+        cfg = self.trainer.cfg
+        if cfg.weight and os.path.isfile(cfg.weight):
+            self._check_weight(cfg.weight, cfg.resume)
+        if comm.is_main_process():
+            found = other_settings(Path(cfg.save_path, SETTINGS_FILE), settings_of(cfg), cfg.resume)
+            for line in found:
+                self.trainer.logger.info(f"Resumed with another setting: {line}")
+
+    def _check_weight(self, weight, resume):
+        content = read_checkpoint(weight, self.trust)
+        try:
+            state = training_state(content)
+        except ValueError as error:
+            raise ValueError(f"{weight}: {error}") from error
+        if not resume:
+            return
+        missing = [f"no {key}" for key in RESUMED if key not in content]
+        found = ", ".join(missing) or state_differences(
+            state, unwrap(self.trainer.model).state_dict()
+        )
+        if found:
+            raise ValueError(
+                f"{weight} cannot be resumed with this config: {found}; expected a checkpoint of "
+                "its own training: give that, or start without resume"
+            )
 
     def after_step(self):
         trainer, info = self.trainer, self.trainer.comm_info
@@ -52,6 +90,10 @@ class WSegPCGuard(HookBase):
         if scenes := info["input_dict"].get("name"):
             place += f" (scenes {', '.join(map(str, scenes))})"
         finite = torch.stack([value.isfinite() for value in losses.values()])
+        if (segment := info["input_dict"].get("segment")) is not None:
+            finite |= (
+                segment < 0
+            ).all()  # without labels, Pointcept's losses are NaN, their gradients 0
         self.steps.append((place, list(losses), finite))
         if len(self.steps) >= self.interval:
             self.look()
@@ -83,3 +125,29 @@ def finite_tensors(model: nn.Module) -> torch.Tensor:
     tensors = [value for value in model.state_dict().values() if value.is_floating_point()]
     # A norm is one pass over all; a sum of squares that overflows float32 is no weight of use.
     return torch.stack(torch._foreach_norm(tensors)).isfinite()
+
+
+def settings_of(cfg: Any) -> dict[str, Any]:
+    """The settings of a config that bear on the weights, {dotted name: value}, as JSON has them."""
+    tree = dict(cfg.items())
+    tree["hooks"] = {hook["type"]: hook for hook in tree.get("hooks", ())}
+    leaves = json.loads(json.dumps(dict(_leaves(tree)), default=str))
+    return {name: value for name, value in leaves.items() if not name.startswith(VOLATILE)}
+
+
+def _leaves(tree, prefix=""):
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def other_settings(path: Path, settings: Mapping[str, Any], resume: bool) -> Iterable[str]:
+    """What differs from the settings in a file; written where there is none or nothing resumes."""
+    if not resume or not path.is_file():
+        write_json(path, settings)
+        return []
+    then = read_json(path)
+    keys = [key for key in sorted({**then, **settings}) if then.get(key) != settings.get(key)]
+    return [f"{key} was {then.get(key, '-')!r}, is {settings.get(key, '-')!r}" for key in keys]

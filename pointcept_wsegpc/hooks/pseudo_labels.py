@@ -23,7 +23,7 @@ from ..losses.consistency import voters
 from ..losses.ragged import to_device
 from ..metrics import iou, iou_table, mean_iou, scene_confusions
 from ..renames import HOOK_KEYS, refuses_old
-from .common import check_finite, unwrap, write_scalars
+from .common import REGIONS, check_files, check_finite, unwrap, write_scalars
 from .scene_tags import check_listed
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,23 @@ class WSegPCPseudoLabelExporter(HookBase):
         self.every_epochs = every_epochs
         self.num_worker = num_worker
 
+    def before_train(self):
+        """Refuse now what the export would refuse at the end of the training."""
+        dataset, trained = self._dataset(), self.trainer.train_loader.dataset
+        if tuple(dataset.names) != tuple(trained.names):
+            raise ValueError(
+                f"the exporter's data set has the classes {list(dataset.names)}, the training's "
+                f"{list(trained.names)}; expected the same: give it another dataset"
+            )
+        check_exportable(dataset, self.settings["use_tags"])
+        if comm.is_main_process():
+            provenance = {"weights": "of this training", **self.settings}
+            store = LabelStore(self._store(), dataset.names, provenance)
+            with store.writing():
+                # A training that is resumed may have ended, and its export may not.
+                unknown = ("weights",) if self.trainer.cfg.resume else ()
+                store.check_free(self.replace, unknown)
+
     def after_epoch(self):
         epoch = self.trainer.epoch + 1
         if self.every_epochs and epoch % self.every_epochs == 0 and epoch < self.trainer.max_epoch:
@@ -80,8 +97,8 @@ class WSegPCPseudoLabelExporter(HookBase):
         trainer = self.trainer
         manifest = export_pseudo_labels(
             unwrap(trainer.model),
-            build_dataset(self.dataset or {**trainer.cfg.data.train, "mode": "eval"}),
-            self.store or Path(trainer.cfg.save_path) / "pseudo_labels",
+            self._dataset(),
+            self._store(),
             **self.settings,
             config=str(Path(trainer.cfg.save_path).resolve() / "config.py"),
             num_worker=self.num_worker,
@@ -91,6 +108,19 @@ class WSegPCPseudoLabelExporter(HookBase):
         miou = manifest.get("quality", {}).get("miou", {})
         scalars = {f"pseudo_label/mIoU_{name}": value for name, value in miou.items()}
         write_scalars(trainer, scalars, trainer.epoch + 1)
+
+    def _dataset(self):
+        return build_dataset(self.dataset or {**self.trainer.cfg.data.train, "mode": "eval"})
+
+    def _store(self):
+        return self.store or Path(self.trainer.cfg.save_path) / "pseudo_labels"
+
+
+def check_exportable(dataset, use_tags):
+    """Raise ValueError or FileNotFoundError for what a data set lacks to be labeled."""
+    if use_tags:
+        check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
+    check_files(dataset, REGIONS)
 
 
 def export_pseudo_labels(
@@ -113,8 +143,7 @@ def export_pseudo_labels(
     """
     settings = {"network": network, "use_tags": use_tags, "region_vote": region_vote}
     check_finite(model.branch_net(network), f"the {network}")
-    if use_tags:
-        check_listed(dataset, "or export without tags (use_tags=False, --no-tags)")
+    check_exportable(dataset, use_tags)
     names = dataset.scene_keys
     with contextlib.ExitStack() as held:
         if comm.is_main_process():
@@ -159,6 +188,7 @@ def _export(model, dataset, store, settings, config, num_worker, log):
         if confusions:
             log("Pseudo-label IoU (%)\n" + iou_table(confusions, dataset.names))
         log(f"Export: coverage {100 * manifest['coverage']:.1f} % of the points, manifest written")
+        store.check_coverage()
     comm.synchronize()
     return manifest
 

@@ -5,6 +5,7 @@ from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 
 from ..contracts.tag_doubts import contrast
+from .common import REGIONS, check_files
 
 UNSEEN_BATCHES = 20  # after which a training whose views see no point is named
 
@@ -14,9 +15,9 @@ class WSegPCSceneTags(HookBase):
     """Refuse a tags file that does not fit the data, log its statistics, keep point labels out.
 
     Raises, before the first step: scenes absent from the file, scenes without any tag, names
-    outside the class table, collate's mixing of scenes. In training: a batch with point labels,
-    unless the data set was told to read them (with_labels=True), which the log says. Warns of
-    classes that cannot be learned from the tags, and of views that see no point.
+    outside the class table, collate's mixing of scenes, scenes without regions. In training: a
+    batch with point labels, unless the data set was told to read them (with_labels=True), which the
+    log says. Warns of classes that cannot be learned from the tags, and of views that see no point.
     """
 
     batches = views = links = 0  # of this training so far
@@ -29,6 +30,7 @@ class WSegPCSceneTags(HookBase):
             )
         dataset = self.trainer.train_loader.dataset
         tags = check_tags(dataset)
+        check_files(dataset, REGIONS)
         if dataset.with_labels:
             self.trainer.logger.info(
                 "Point labels are read in training (with_labels=True): "

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..registry import Registry
+from .blocks import block_size
 from .cross_entropy import selected_cross_entropy
 from .distributed import mean_over_processes, sum_over_processes
 from .precision import full_precision
@@ -19,7 +20,7 @@ from .ragged import count_ids, positions
 
 CONSISTENCY = Registry("consistency")  # all have the call of `region_point_consistency`
 Consistency = tuple[torch.Tensor, dict[str, torch.Tensor]]  # loss () and statistics
-BLOCK = 32768  # points that are in float64 at a time, while they are in the cache
+BLOCK = 32768  # points that are in float64 at a time on a CPU, while they are in the cache
 
 
 @full_precision
@@ -31,15 +32,22 @@ def region_vote(
     R = num_regions, else max id + 1, for which the call waits for a GPU. An id without points gives
     zeros; ids < 0 are skipped.
     """
+    return _vote(probs, region, num_regions)[0]
+
+
+def _vote(probs, region, num_regions):
+    """`region_vote`, and the number of points (R,) of each region."""
     if num_regions is None:
         num_regions = max(int(region.max()) + 1 if len(region) else 0, 0)
     # Row R collects the points outside any region, so that no (N, C) copy is needed to drop them.
     slot = torch.where(region < 0, num_regions, region).long()
     total = torch.zeros(num_regions + 1, probs.shape[1], dtype=torch.float64, device=probs.device)
-    for rows, slots in zip(probs.split(BLOCK), slot.split(BLOCK), strict=True):
+    size = block_size(probs, BLOCK)
+    for rows, slots in zip(probs.split(size), slot.split(size), strict=True):
         total.index_add_(0, slots, rows.double())  # float32 sums of a wall lose the third digit
-    count = count_ids(slot, num_regions + 1).clamp(min=1)
-    return (total / count[:, None])[:num_regions].to(probs.dtype)
+    count = count_ids(slot, num_regions + 1)[:num_regions]
+    average = total[:num_regions] / count.clamp(min=1)[:, None]
+    return average.to(probs.dtype), count
 
 
 class AdaptiveThreshold(nn.Module):
@@ -62,14 +70,18 @@ class AdaptiveThreshold(nn.Module):
         return self.base * self.count / self.count.max().clamp(min=1)
 
     @torch.no_grad()
-    def update(self, labels: torch.Tensor) -> None:
-        """Eq. 5: count the classes of the labels (M,) of all processes; labels < 0 do not count."""
+    def update(self, labels: torch.Tensor, points: torch.Tensor | None = None) -> None:
+        """Eq. 5: count the classes of the labels (M,) of all processes; labels < 0 do not count.
+
+        points: (M,) int64, how often each label counts; None: once.
+        """
         labels, others = labels.reshape(-1), len(self.count)
-        seen = count_ids(torch.where(labels < 0, others, labels), others + 1)[:-1]
+        seen = count_ids(torch.where(labels < 0, others, labels), others + 1, points)[:-1]
         self.count += sum_over_processes(seen)
 
 
 @torch.no_grad()
+@full_precision
 def voters(
     teacher_probs: torch.Tensor,
     region: torch.Tensor,
@@ -81,12 +93,18 @@ def voters(
     num_regions, num_alone: R and A; where they are not given, the call waits for a GPU.
     Returns: table (R + A, C) of probabilities, and the row (N,) int64 of every point.
     """
-    averages = region_vote(teacher_probs, region, num_regions)
+    return _voters(teacher_probs, region, num_regions, num_alone)[:2]
+
+
+def _voters(teacher_probs, region, num_regions=None, num_alone=None):
+    """`voters`, and for how many points (R + A,) each of them speaks."""
+    averages, points = _vote(teacher_probs, region, num_regions)
     outside = region < 0
     alone = positions(outside, int(outside.sum()) if num_alone is None else num_alone)
     own_rows = torch.arange(len(alone), device=region.device) + len(averages)
     row = region.long().index_put((alone,), own_rows)
-    return torch.cat([averages, teacher_probs[alone]]), row
+    points = torch.cat([points, torch.ones_like(alone)])
+    return torch.cat([averages, teacher_probs[alone]]), row, points
 
 
 @torch.no_grad()
@@ -96,12 +114,11 @@ def _supervise(teacher_probs, region, threshold, sizes):
     Returns: label (R + A,), -1 where nothing is learned; points (R + A,) of each voter; the voter
     (N,) of every point; stats, as `region_point_consistency` returns them.
     """
-    table, row = voters(teacher_probs, region, *sizes)
+    table, row, points = _voters(teacher_probs, region, *sizes)
     confidence, label = table.max(1)
     passes = (confidence >= threshold.thresholds()[label]) & (confidence > 0)  # Eq. 7
     label = torch.where(passes, label, -1)
-    points = count_ids(row, len(table))
-    threshold.update(label[row])
+    threshold.update(label, points)  # C counters that all points share would queue on a GPU
     kept = (points * passes).sum()
     stats = {
         "kept": kept / max(len(row), 1),

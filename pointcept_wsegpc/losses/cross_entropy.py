@@ -2,7 +2,7 @@
 
 Shapes: N points, C classes. PyTorch's own keeps the log-softmax of all points until the backward
 pass and then adds two more (N, C) buffers: at 2D size (24 views of 320 x 240, 20 classes) 150 MB
-each. Here the gradient is the only one, filled block by block while the block is in the cache.
+each. Here the gradient is the only one, on a CPU filled block by block, each in the cache.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import torch
 from torch.autograd.function import once_differentiable
 
+from .blocks import block_size
 from .distributed import mean_over_processes
 from .precision import full_precision
 
-BLOCK = 16384  # points per block and thread: (BLOCK, C) float32 stays in a core's cache
+BLOCK = 16384  # points per block and thread of a CPU: (BLOCK, C) float32 stays in its cache
 
 
 def selected_cross_entropy(
@@ -61,16 +62,23 @@ class _SelectedCrossEntropy(torch.autograd.Function):
 
 def _loss_and_gradient(logits, label, weight, needs_gradient):
     """The sum () and, or None, its derivative by the logits (N, C)."""
-    weight = weight.to(logits.dtype)
+    weight, size = weight.to(logits.dtype), block_size(logits, BLOCK * torch.get_num_threads())
+    given = logits, label[:, None], weight[:, None]
+    if len(logits) <= size:
+        return _block(*given, needs_gradient)
     total = logits.new_zeros(())
     grad = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
-    # On a GPU few blocks, since each costs launches.
-    size = BLOCK * (torch.get_num_threads() if logits.device.type == "cpu" else 64)
-    blocks = (tensor.split(size) for tensor in (logits, label[:, None], weight[:, None], grad))
-    for x, y, w, g in zip(*blocks, strict=True):
-        log_probs = torch.log_softmax(x, dim=1)
-        total -= (log_probs.gather(1, y) * w).sum()
-        if needs_gradient:  # d/dx = (softmax(x) - onehot(y)) * w
-            torch.mul(log_probs.exp_(), w, out=g)
-            g.scatter_add_(1, y, -w)
+    for *block, part in zip(*(tensor.split(size) for tensor in (*given, grad)), strict=True):
+        total += _block(*block, needs_gradient, part)[0]
     return total, grad if needs_gradient else None
+
+
+def _block(x, y, w, needs_gradient, out=None):
+    """`_loss_and_gradient` of one block; out: where its gradient is to stand."""
+    log_probs = torch.log_softmax(x, dim=1)
+    total = -(log_probs.gather(1, y) * w).sum()
+    if not needs_gradient:
+        return total, None
+    # d/dx = (softmax(x) - onehot(y)) * w
+    grad = torch.mul(log_probs.exp_(), w, out=log_probs if out is None else out)
+    return total, grad.scatter_add_(1, y, -w)

@@ -17,10 +17,13 @@ from .precision import full_precision
 #       probabilities, masked with the tags of the branch that learns
 #   projected=True: a linear layer first brings the source's features to the target's width
 #   options=("temperature",): which of the model's options of guidance_... it takes by name
+#   batched=True: it also takes (B, P, D), of B scenes, and gives the mean of their losses
 GUIDANCE = Registry("guidance")
 
 
-@GUIDANCE.register("contrastive", reads="features", projected=True, options=("temperature",))
+@GUIDANCE.register(
+    "contrastive", reads="features", projected=True, options=("temperature",), batched=True
+)
 @full_precision
 def contrastive_guidance(
     source: torch.Tensor, target: torch.Tensor, temperature: float = 0.07
@@ -30,34 +33,35 @@ def contrastive_guidance(
     Cross-entropy of the P x P cosine similarities / temperature against the diagonal.
     No pair gives a zero that stays connected to the graph.
     """
-    if len(source) == 0:
+    if source.numel() == 0:
         return source.sum() * 0
-    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
-    similarity = source @ target.T / temperature
-    return F.cross_entropy(similarity, torch.arange(len(source), device=source.device))
+    source, target = F.normalize(source, dim=-1), F.normalize(target.detach(), dim=-1)
+    similarity = source @ target.mT / temperature
+    own = torch.arange(source.shape[-2], device=source.device).expand(similarity.shape[:-1])
+    return F.cross_entropy(similarity.flatten(0, -2), own.flatten())
 
 
-@GUIDANCE.register("mse", reads="features", projected=True)
+@GUIDANCE.register("mse", reads="features", projected=True, batched=True)
 @full_precision
 def mse_guidance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean squared L2 distance between the normalized features of the pairs, -> ()."""
-    if len(source) == 0:
+    if source.numel() == 0:
         return source.sum() * 0
-    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
-    return (source - target).square().sum(1).mean()
+    source, target = F.normalize(source, dim=-1), F.normalize(target.detach(), dim=-1)
+    return (source - target).square().sum(-1).mean()
 
 
-@GUIDANCE.register("affinity", reads="features")
+@GUIDANCE.register("affinity", reads="features", batched=True)
 @full_precision
 def affinity_guidance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean squared difference of the two P x P cosine affinity matrices, -> ().
 
     The widths of source and target may differ: only relations within each branch are compared.
     """
-    if len(source) == 0:
+    if source.numel() == 0:
         return source.sum() * 0
-    source, target = F.normalize(source, dim=1), F.normalize(target.detach(), dim=1)
-    return F.mse_loss(source @ source.T, target @ target.T)
+    source, target = F.normalize(source, dim=-1), F.normalize(target.detach(), dim=-1)
+    return F.mse_loss(source @ source.mT, target @ target.mT)
 
 
 @GUIDANCE.register("cam", reads="logits")

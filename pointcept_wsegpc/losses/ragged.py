@@ -22,13 +22,15 @@ def scene_index(offset: torch.Tensor, size: int | None = None) -> torch.Tensor:
     return torch.repeat_interleave(scenes, counts, output_size=size)
 
 
-def count_ids(ids: torch.Tensor, size: int) -> torch.Tensor:
+def count_ids(ids: torch.Tensor, size: int, times: torch.Tensor | None = None) -> torch.Tensor:
     """How often each of 0 .. size - 1 occurs in ids (N,), -> (size,) int64.
 
-    As torch.bincount, which waits for a GPU to say how large its largest id is.
+    times: (N,) int64, how often each of the ids counts; None: once. As torch.bincount, which waits
+    for a GPU to say how large its largest id is.
     """
     counts = torch.zeros(size, dtype=torch.int64, device=ids.device)
-    return counts.index_add_(0, ids, counts.new_ones(1).expand(len(ids)))
+    times = counts.new_ones(1).expand(len(ids)) if times is None else times
+    return counts.index_add_(0, ids, times)
 
 
 def positions(selected: torch.Tensor, size: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from .blocks import blockwise
 from .precision import full_precision
 from .ragged import scene_index
 
@@ -47,9 +48,13 @@ def tag_softmax(
     """Softmax over the classes present in a point's scene, (N, C), (B, C), (B,) -> (N, C).
 
     Absent classes are exactly 0. A scene without any tag gives zeros, which consistency skips.
-    scenes: how many points each scene has, and whether it has any tag, where the caller knows;
-    else they are read from offset and tags, which waits for a GPU.
+    scenes: how many points each scene has, and whether it has any tag, where the caller knows.
+    On a CPU each scene is worked on alone, elsewhere all in one pass.
     """
+    if not blockwise(logits):
+        absent = (tags <= 0)[scene_index(offset, len(logits))]
+        complete = scenes is not None and all(any_tag for _, any_tag in scenes)
+        return _present_softmax(logits, absent, complete)
     # One row to add per scene: 0 for a present class, -inf for an absent one (exp gives exact 0).
     barrier = torch.zeros_like(tags, dtype=logits.dtype).masked_fill_(tags <= 0, -torch.inf)
     if scenes is None:
@@ -74,6 +79,10 @@ def tag_softmax(
 @full_precision
 def row_tag_softmax(logits: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:
     """`tag_softmax` where every row has tags of its own, (P, C), (P, C) -> (P, C)."""
-    absent = tags <= 0
+    return _present_softmax(logits, tags <= 0)
+
+
+def _present_softmax(logits, absent, complete=False):
+    """Softmax without the absent (N, C) classes; complete: no row lacks all of them."""
     probs = torch.softmax(logits.masked_fill(absent, -torch.inf), dim=1)
-    return probs.masked_fill(absent, 0)  # also where no tag at all made the row NaN
+    return probs if complete else probs.masked_fill(absent, 0)  # where no tag made the row NaN

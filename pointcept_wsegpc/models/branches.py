@@ -15,6 +15,7 @@ from pointcept.models.builder import build_model
 from torch import nn
 
 from ..losses.distributed import world_size
+from .heads import init_head
 from .image_encoder import ImageEncoder
 from .images import Stack
 
@@ -43,6 +44,7 @@ class TwoBranchNet(nn.Module):
         backbone_out_channels: D of its features; default: its attribute `out_channels`.
         image_encoder: arguments of `ImageEncoder`.
         num_classes: C.
+        point_head_init: "uniform" or "kaiming", the 3D head's start, see heads.py.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TwoBranchNet(nn.Module):
         image_encoder: dict,
         num_classes: int,
         backbone_out_channels: int | None = None,
+        point_head_init: str = "uniform",
     ):
         super().__init__()
         self.backbone = build_model(backbone)
@@ -64,6 +67,7 @@ class TwoBranchNet(nn.Module):
         self.image_channels = self.image_encoder.out_channels
         self.point_head = nn.Linear(self.point_channels, num_classes)
         self.image_head = nn.Conv2d(self.image_channels, num_classes, 1, bias=False)
+        init_head(self.point_head, point_head_init)
 
     def forward(self, input_dict: dict, views: Sequence[Stack]) -> tuple[Points, Images]:
         """Both branches, of a batch of points and of its images (v, 3, H, W)."""

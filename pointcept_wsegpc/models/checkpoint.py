@@ -58,6 +58,11 @@ def _read(path, trust):
         return torch.load(path, weights_only=True, **options)
 
 
+def trusts_weights(trainer: Any) -> bool:
+    """Whether a hook of a training, `WSegPCGuard(trust=True)`, lets its weight file run code."""
+    return any(getattr(hook, "trust", False) for hook in getattr(trainer, "hooks", ()))
+
+
 def training_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """The model's entries of a training's checkpoint, without what wraps a model for many GPUs.
 

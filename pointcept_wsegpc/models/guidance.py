@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from ..losses.blocks import blockwise
 from ..losses.guidance import GUIDANCE
 from ..losses.tags import row_tag_softmax
 from .branches import Images, Points
@@ -47,7 +48,8 @@ def kinds() -> list[str]:
 
 def facts(kind: str) -> dict[str, Any]:
     """What a guidance needs of the model, see losses/guidance.py."""
-    return {"reads": "features", "projected": False, "options": (), **GUIDANCE.facts(kind)}
+    defaults = {"reads": "features", "projected": False, "options": (), "batched": False}
+    return defaults | GUIDANCE.facts(kind)
 
 
 def projection(kind: str, source_channels: int, target_channels: int) -> nn.Linear | None:
@@ -75,6 +77,20 @@ def guidance_loss(
         learns, taught = source.features, target.features
         learns = learns if project is None else project(learns)
     return GUIDANCE.get(kind)(learns, taught, **{name: options[name] for name in about["options"]})
+
+
+def scenes_guidance_loss(sides: list[tuple[Side, Side]], kind: str, *given: Any) -> torch.Tensor:
+    """Sum () of `guidance_loss` over scenes, of their (source, target).
+
+    In one pass where a pass for each costs launches, the loss takes scenes together, and each has
+    as many pairs.
+    """
+    if facts(kind)["batched"]:
+        features = [[side.features for side in each] for each in zip(*sides, strict=True)]
+        if len({len(rows) for rows in features[0]}) == 1 and not blockwise(features[0][0]):
+            joined = (Side(features=torch.stack(each)) for each in features)
+            return len(sides) * guidance_loss(*joined, kind, *given)
+    return sum(guidance_loss(*side, kind, *given) for side in sides)
 
 
 def paired_sides(

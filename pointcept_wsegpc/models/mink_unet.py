@@ -19,6 +19,7 @@ from torch import nn
 from ..losses.ragged import scene_index
 from ..registry import check_choice
 from ..renames import BACKBONE_KEYS, refuses_old
+from .heads import init_head
 from .sparse_conv import sparse_layers
 
 STEM_CHANNELS = 32
@@ -91,7 +92,8 @@ class MinkUNet(nn.Module):
 
     arch: "14A", "18A", "18C" or "34C". ``planes`` (eight widths) and ``layers`` (eight block
     counts), in the order encoder 2, 4, 8, 16 then decoder 8, 4, 2, 1, replace those of the arch.
-    num_classes: 0 returns features; otherwise a linear classifier follows them.
+    num_classes: 0 returns features; otherwise a linear classifier follows them, which starts as
+    classifier_init says, see heads.py.
     backend: "auto", "spconv" or "torch", see sparse_conv.py; weights are exchangeable.
     """
 
@@ -104,6 +106,7 @@ class MinkUNet(nn.Module):
         layers: Sequence[int] | None = None,
         stem_kernel_size: int = 5,
         backend: str = "auto",
+        classifier_init: str = "uniform",
     ):
         super().__init__()
         planes, layers = _resolve(arch, planes, layers)
@@ -142,6 +145,8 @@ class MinkUNet(nn.Module):
             self.decoder.append(blocks(level, planes[level] + widths[fine], 2**fine))
         self.classifier = nn.Linear(planes[-1], num_classes) if num_classes > 0 else nn.Identity()
         self._initialize()
+        if num_classes > 0:
+            init_head(self.classifier, classifier_init)
 
     def _initialize(self):
         """Kaiming normal over the fan out, written out because of the (D, k, k, k, C) layout."""

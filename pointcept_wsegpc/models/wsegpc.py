@@ -21,7 +21,7 @@ from . import guidance
 from .batch_index import BatchIndex, cloud, view_stacks
 from .branches import TwoBranchNet
 from .cam import image_tag_loss, point_tag_loss
-from .guidance import Links, guidance_loss, paired_sides, projection
+from .guidance import Links, paired_sides, projection, scenes_guidance_loss
 from .images import stacked_rows, view_means
 from .label_sources import LABEL_SOURCES, mask_stored, needs
 from .pairing import draw_pairs
@@ -41,13 +41,15 @@ class WSegPC(nn.Module):
     """Class activation in 2D and 3D, cross-modal guidance, region-point consistency.
 
     Args:
-        num_classes, backbone, backbone_out_channels, image_encoder: see `TwoBranchNet`.
+        num_classes, backbone, backbone_out_channels, image_encoder, point_head_init: see
+            `TwoBranchNet`.
         cam_3d_weight, cam_2d_weight: of the tag losses of the 3D and the 2D branch.
+            cam_warmup_iters: training iterations of their ramp, and of that of the point labels.
         guidance_3d, guidance_2d: loss by which the other branch teaches the 3D (2D) branch: "none",
             "contrastive" (Eq. 1), "affinity", "mse" or "cam", see losses/guidance.py. A frozen
             image encoder learns from none, its head from "cam".
         guidance_3d_weight, guidance_2d_weight: the paper's alpha. guidance_warmup_iters: length of
-            its ramp, in training iterations.
+            its ramp.
         guidance_temperature: of the contrastive guidance, Eq. 1.
         max_pairs, max_pairs_per_view, min_pairs_per_view: point-pixel pairs of a scene, of a view,
             and the number of links that a view must exceed to take part.
@@ -75,8 +77,10 @@ class WSegPC(nn.Module):
         backbone: dict,
         backbone_out_channels: int | None = None,
         image_encoder: dict | None = None,
+        point_head_init: str = "uniform",
         cam_3d_weight: float = 1.0,
         cam_2d_weight: float = 1.0,
+        cam_warmup_iters: int = 1,
         guidance_3d: str = "contrastive",
         guidance_2d: str = "contrastive",
         guidance_3d_weight: float = 0.05,
@@ -117,20 +121,27 @@ class WSegPC(nn.Module):
         check_range(1, max_pairs=max_pairs, max_pairs_per_view=max_pairs_per_view)
         check_range(1e-3, guidance_temperature=guidance_temperature)
         check_range(0, 1, rpc_threshold=rpc_threshold, stored_weight=stored_weight)
-        nets = TwoBranchNet(backbone, image_encoder or {}, num_classes, backbone_out_channels)
+        nets = TwoBranchNet(
+            backbone, image_encoder or {}, num_classes, backbone_out_channels, point_head_init
+        )
         self.student, self.teacher = nets, build_teacher(nets)
         self.guidance = {"guidance_3d": guidance_3d, "guidance_2d": guidance_2d}
         points, images = nets.point_channels, nets.image_channels
         self.project_points = projection(guidance_3d, points, images)
         self.project_images = projection(guidance_2d, images, points)
         self.guidance_options = {"temperature": guidance_temperature}
-        self.guidance_warmup_iters = guidance_warmup_iters
+        self.warmup_iters = {  # of the terms by the first word of their names
+            "cam": cam_warmup_iters,
+            "supervised": cam_warmup_iters,
+            "guidance": guidance_warmup_iters,
+            "rpc": rpc_warmup_iters,
+        }
         self.pairing = {
             "max_pairs": max_pairs,
             "max_pairs_per_view": max_pairs_per_view,
             "min_pairs_per_view": min_pairs_per_view,
         }
-        self.consistency, self.rpc_warmup_iters = consistency, rpc_warmup_iters
+        self.consistency = consistency
         self.threshold_3d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
         self.threshold_2d = AdaptiveThreshold(num_classes, rpc_threshold, rpc_adaptive)
         self.label_source, self.stored_weight = label_source, stored_weight
@@ -188,11 +199,10 @@ class WSegPC(nn.Module):
     def _weight(self, term):
         """Factor of a term of the loss at this iteration."""
         weight, kind = self.weights[term], term.partition("_")[0]
-        if kind == "guidance":
-            weight = weight * warmup(self.iteration, self.guidance_warmup_iters)
-            # Gradients are averaged over the processes; a sum over all scenes must not be.
-            return weight * world_size()
-        return weight * warmup(self.iteration, self.rpc_warmup_iters) if kind == "rpc" else weight
+        if self.warmup_iters[kind] > 1:
+            weight = weight * warmup(self.iteration, self.warmup_iters[kind])
+        # Gradients are averaged over the processes; a sum over all scenes must not be.
+        return weight * world_size() if kind == "guidance" else weight
 
     def _tag_terms(self, batch, points, images, index):
         """Tag losses of both branches; in full supervision that of the point labels, too."""
@@ -230,9 +240,7 @@ class WSegPC(nn.Module):
             "guidance_2d": (self.project_images, [side[::-1] for side in sides]),
         }
         return {
-            term: sum(
-                guidance_loss(*side, kinds[term], project, self.guidance_options) for side in pairs
-            )
+            term: scenes_guidance_loss(pairs, kinds[term], project, self.guidance_options)
             for term, (project, pairs) in directions.items()
             if kinds[term] != "none"
         }

@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 FEATURES = ("color", "normal")  # point features that the networks read
+TEACHER = (  # the geometry that the teacher sees in stage one
+    {"type": "RandomFlip", "p": 0.5},
+    {
+        "type": "RandomRotate",
+        "angle": [-1 / 36, 1 / 36],
+        "axis": "z",
+        "center": [0, 0, 0],
+        "p": 0.5,
+    },
+)
 COLOR = (
     {"type": "ChromaticAutoContrast", "p": 0.2},
     {"type": "ChromaticTranslation", "p": 0.95, "ratio": 0.1},
@@ -21,10 +31,15 @@ def train_transforms(
     color: Sequence[dict] = COLOR,
     crop: Sequence[dict] = (),
     features: Sequence[str] = FEATURES,
+    first: Sequence[dict] = (),
 ) -> list[dict]:
-    """Of training scenes: geometry, voxels of grid_size m, crop, color, and what is collected."""
+    """Of training scenes: geometry, voxels of grid_size m, crop, color, and what is collected.
+
+    first: geometry before the geometry of this stage, such as the teacher's in stage one.
+    """
     return [
         {"type": "CenterShift", "apply_z": True},
+        *first,
         {"type": "RandomFlip", "p": 0.5},
         {"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "center": [0, 0, 0], "p": 0.5},
         {"type": "RandomScale", "scale": [0.8, 1.2]},

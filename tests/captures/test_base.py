@@ -149,6 +149,12 @@ def test_a_failed_capture_leaves_nothing(toy, tmp_path, monkeypatch):
     np.save(capture.folder / "label.npy", np.zeros(3, np.int64))
     with pytest.raises(ValueError, match="differ in length"):
         prepare(capture, ToySettings())
+    coord = np.load(capture.folder / "points.npy")
+    np.save(capture.folder / "label.npy", np.zeros(len(coord), np.int64))
+    coord[7, 1:] = np.inf, np.nan
+    np.save(capture.folder / "points.npy", coord)
+    with pytest.raises(ValueError, match=rf"{capture.key}: coord .* at 1 of {len(coord)} points"):
+        prepare(capture, ToySettings())
     assert not capture.target.exists() and not list((tmp_path / "out/.partial").rglob("*.*"))
     for name in ("../evil", "a//b", "/etc"):
         with pytest.raises(ValueError, match="scene key"):

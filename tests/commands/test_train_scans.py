@@ -75,7 +75,13 @@ def test_configs_take_the_classes_of_the_data(name, load):
     iterations = cfg.epoch / cfg.batch_size
     assert iterations == pytest.approx(4000 if name.endswith("rpc") else 8000)
     cfg.model.get("image_encoder", {})["weights"] = "none"
-    if not stage_two:
+    # Nobody has tried the authors' details on own scans.
+    head = cfg.model.backbone.classifier_init if stage_two else cfg.model.point_head_init
+    assert head == "uniform"
+    if stage_two:
+        assert not cfg.data.train.structure_removal
+    else:
+        assert cfg.data.train.grid_shift == 0 and cfg.model.cam_warmup_iters == 1
         assert cfg.data.train.structure_removal == {"ground": 0.5, "wall": 0.5, "ceiling": 0.5}
         assert cfg.model.num_classes == 4
     assert any(p.requires_grad for p in build_model(cfg.model).parameters())

@@ -118,6 +118,22 @@ def test_resume_without_a_checkpoint(train, tmp_path):
         train(resume=True, weight=str(tmp_path / "none.pth"))
 
 
+class Code:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_no_code_of_a_weight_file_runs(train, tmp_path):
+    weight, ran = tmp_path / "model.pth", tmp_path / "ran"
+    torch.save({"state_dict": {}, "epoch": Code(ran)}, weight)
+    with pytest.raises(ValueError, match=r"model\.pth"):
+        train(weight=str(weight))
+    assert not ran.exists()
+
+
 def test_epochs_that_do_not_divide(train):
     with pytest.raises(ValueError, match="epoch = 5"):
         train(epoch=5)

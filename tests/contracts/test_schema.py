@@ -143,6 +143,11 @@ def test_points(tmp_path):
     write_array(scene / "color.npy", np.zeros((6, 3), np.uint8))
     with pytest.raises(ValueError, match=r"differ in length: .*'coord': 7, 'color': 6"):
         read_points(scene)
+    normal = np.ones((7, 3), np.float32)
+    normal[[2, 2, 5], [0, 1, 2]] = np.nan, np.inf, np.inf
+    write_array(scene / "normal.npy", normal)
+    with pytest.raises(ValueError, match=r"normal\.npy: normal .* at 2 of 7 points.*prepare"):
+        read_points(scene, ("coord", "normal"))
     (scene / "normal.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"normal\.npy is missing"):
         read_points(scene)

@@ -251,6 +251,32 @@ def test_points_keep_region_normal_and_voxel_through_augmentation(root_copy, mix
         np.testing.assert_array_equal(cell, np.floor(teacher_coord / np.float32(GRID))[index])
 
 
+def test_grids_are_moved_for_student_and_teacher_apart(root_copy):
+    number_points(root_copy)
+    data, moves = dataset(root_copy, grid_shift=100, **STILL), []
+    data.set_epoch(0, 0)
+    for index in (0, 1, 1):
+        sample = data[index]
+        for prefix in ("", "teacher_"):
+            # One move (3,) in voxels takes every point to its cell.
+            rest = sample[f"{prefix}grid_coord"] - sample[f"{prefix}coord"] / GRID
+            low, high = rest.max(0).values, rest.min(0).values + 1
+            assert (low <= high + 1e-4).all() and len(sample[f"{prefix}coord"]) > 100
+            lowest = sample[f"{prefix}grid_coord"].min(0).values
+            assert lowest.min() >= 0 and lowest.max() <= 100
+            moves.append((low % 1, lowest))
+        # The teacher voxel of a student voxel holds its point.
+        _, teacher_first = point_numbers(sample["teacher_feat"])
+        _, point = point_numbers(sample["feat"])
+        assert (teacher_first[sample["teacher_row"]] <= point).all()
+        offset = sample["teacher_coord"][sample["teacher_row"]] - sample["coord"]
+        assert offset.abs().max() < GRID * 1.001
+    (student, teacher, other, *_, again, _) = moves
+    assert not (student[1] == teacher[1]).all() and not (student[1] == other[1]).all()
+    assert not torch.allclose(student[0], teacher[0], atol=0.01)
+    assert (again[1] == other[1]).all()
+
+
 def test_every_original_voxel_reaches_teacher_and_student(root_copy):
     number_points(root_copy)
     sample = dataset(root_copy, **STILL)[0]
@@ -711,6 +737,31 @@ def test_stage_two_ignores_what_is_not_confident(prepared_root, store, minimum):
     np.testing.assert_array_equal(segment, np.where(kept, point % 20, -1))
 
 
+def test_stage_two_removes_structures_and_their_labels(prepared_root, store):
+    plain = labeled(prepared_root, store)
+    never = labeled(prepared_root, store, structure_removal={"ground": 0.0})
+    removed = labeled(prepared_root, store, structure_removal={"ground": 1.0})
+    for index, scene in enumerate(scene_dirs(prepared_root, "train")):
+        kept, every = removed[index], plain[index]
+        coord, region = (np.load(scene / f"{name}.npy") for name in ("coord", "region"))
+        best, _, _ = reference.side_region(coord, region, axis=2, sign=1)
+        expected = region != best
+        assert 0 < expected.sum() < len(expected)
+        for key in ("coord", "color", "normal", "segment"):
+            np.testing.assert_array_equal(kept[key], every[key][expected])
+        assert kept["name"] == every["name"]
+        np.testing.assert_array_equal(never[index]["coord"], every["coord"])
+
+
+def test_stage_two_names_a_scene_that_is_not_finite(root_copy, store):
+    path = scene_dirs(root_copy, "train")[1] / "normal.npy"
+    normal = np.load(path)
+    normal[5] = np.nan
+    np.save(path, normal)
+    with assert_error(ValueError, path.parent, "normal", "1 of"):
+        labeled(root_copy, store)[1]
+
+
 def test_without_an_announced_epoch_every_draw_is_new(prepared_root, store):
     """Pointcept's own hook lists lack WSegPCReproducibleSampling: augmentation must not freeze."""
     transform = [{"type": "RandomRotate", "angle": [-1, 1], "axis": "z", "p": 1}]
@@ -747,6 +798,9 @@ def test_a_store_that_does_not_fit_is_refused(prepared_root, store, tmp_path):
     (store / "scene0001_00.npz").unlink()
     with assert_error(FileNotFoundError, "1 of 3 scenes", "scene0001_00", store):
         labeled(prepared_root, store)
+    write_store(tmp_path / "none", {"scene0000_00": np.full(2000, -1)})
+    with assert_error(ValueError, tmp_path / "none", "0 %", "0.1 %"):
+        labeled(prepared_root, tmp_path / "none")
     write_store(tmp_path / "other", {"scene0000_00": np.zeros(3)}, ["wall", "floor"])
     with assert_error(ValueError, "['wall', 'floor']", "cabinet"):
         labeled(prepared_root, tmp_path / "other")

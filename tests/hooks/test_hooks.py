@@ -110,7 +110,7 @@ class TestSceneTags:
         assert f"Scene tags of 3 scenes from {prepared_root / TAGS_FILE}" in line
         assert all(name in line for name in SCANNET20.names)
 
-    def test_refuses_what_stage_one_cannot_train_on(self, trainer):
+    def test_refuses_what_stage_one_cannot_train_on(self, trainer, monkeypatch, tmp_path):
         dataset, hook = trainer.train_loader.dataset, attach("WSegPCSceneTags", trainer)
         trainer.cfg.mix_prob = 0.8
         with assert_error(ValueError, "0.8", "mix3d_prob"):
@@ -118,6 +118,10 @@ class TestSceneTags:
         trainer.cfg.mix_prob = 0
         dataset.scene_tags["scene0001_00"] = []
         with assert_error(ValueError, TAGS_FILE, "1 of 3 scenes", "scene0001_00"):
+            hook.before_train()
+        monkeypatch.setattr(dataset, "scenes", [tmp_path, *dataset.scenes[1:]])
+        dataset.scene_tags["scene0001_00"] = ["wall"]
+        with assert_error(FileNotFoundError, "1 of 3 scenes", "region.npy", "wsegpc regions"):
             hook.before_train()
         del dataset.scene_tags["scene0001_00"], dataset.scene_tags["scene0002_00"]
         with assert_error(ValueError, TAGS_FILE, "2 of 3", "scene0001_00, scene0002_00"):
@@ -471,8 +475,12 @@ class TestEvaluator:
         dataset = eval_dataset(root_copy, split="val")
         with assert_error(ValueError, "batch of 2", "batch_size_val"):
             self.evaluate(frozen_model, dataset, batch_size=2)
+        trainer = toy_trainer(frozen_model, val_loader=loader(dataset))
+        attach("WSegPCEvaluator", trainer).before_train()
         for path in root_copy.rglob("segment*.npy"):
             path.unlink()
+        with assert_error(FileNotFoundError, "2 of 2 scenes", "segment20.npy", "evaluate=False"):
+            attach("WSegPCEvaluator", trainer).before_train()
         with assert_error(ValueError, "labels", "evaluate="):
             self.evaluate(frozen_model, eval_dataset(root_copy, split="val"))
 
@@ -658,8 +666,10 @@ class TestExporter:
         assert manifest["quality"]["miou"]["3d"] == pytest.approx(mean_iou(counts))
 
     def hook(self, model, root, folder, **settings):
-        cfg = {"save_path": str(folder), "data": {"train": small.dataset_config(root)}}
+        train = small.dataset_config(root)
+        cfg = {"save_path": str(folder), "data": {"train": train}}
         trainer = toy_trainer(model, cfg=cfg, max_epoch=4)
+        trainer.train_loader = SimpleNamespace(dataset=build_dataset(train))
         return attach("WSegPCPseudoLabelExporter", trainer, num_worker=0, **settings), trainer
 
     def test_the_hook_after_training(self, prepared_root, tmp_path):
@@ -676,6 +686,46 @@ class TestExporter:
         for metric, value in miou.items():
             assert trainer.writer[f"pseudo_label/mIoU_{metric}"] == (value, 1)
         assert set(miou) == {"3d", "3d_no_vote", "2d"}
+
+    def test_what_the_export_would_refuse_is_refused_at_the_start(
+        self, frozen_model, root_copy, copied, tmp_path
+    ):
+        store, manifest = copied
+        before = stored(store)
+        hook, _ = self.hook(frozen_model, root_copy, tmp_path, store=str(store))
+        with assert_error(ValueError, store, "weights", manifest["provenance"]["weights"]):
+            hook.before_train()
+        hook, trainer = self.hook(frozen_model, root_copy, tmp_path, store=str(store))
+        trainer.cfg.resume = True  # perhaps of a training that ended, and whose export was killed
+        hook.before_train()
+        hook, trainer = self.hook(
+            frozen_model, root_copy, tmp_path, store=str(store), use_tags=False
+        )
+        trainer.cfg.resume = True
+        with assert_error(ValueError, store, "use_tags"):
+            hook.before_train()
+        assert stored(store) == before
+        hook, trainer = self.hook(frozen_model, root_copy, tmp_path)
+        hook.before_train()
+        assert not (tmp_path / "pseudo_labels").exists()
+        (tmp_path / "pseudo_labels").mkdir()
+        (tmp_path / "pseudo_labels/mine.txt").touch()
+        with assert_error(FileExistsError, "mine.txt"):
+            hook.before_train()
+        (tmp_path / "pseudo_labels/mine.txt").unlink()
+        trainer.train_loader.dataset.names = ("wall", "floor")
+        with assert_error(ValueError, "['wall', 'floor']", "dataset"):
+            hook.before_train()
+        next(root_copy.glob("train/*/region.npy")).unlink()
+        hook, _ = self.hook(frozen_model, root_copy, tmp_path)
+        with assert_error(FileNotFoundError, "1 of 3 scenes", "region.npy"):
+            hook.before_train()
+
+    def test_labels_of_next_to_no_point_are_an_error(self, frozen_model, root_copy, tmp_path):
+        tags = {key: [] for key in read_scene_tags(root_copy / TAGS_FILE)}
+        write_json(root_copy / TAGS_FILE, tags)
+        with assert_error(ValueError, tmp_path / "store", "0 % of the points"):
+            export(frozen_model, eval_dataset(root_copy), tmp_path / "store")
 
     def test_the_hook_every_second_epoch(self, frozen_model, prepared_root, tmp_path, monkeypatch):
         hook, trainer = self.hook(frozen_model, prepared_root, tmp_path, every_epochs=2)

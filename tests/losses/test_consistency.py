@@ -8,7 +8,7 @@ import reference
 import torch
 import torch.nn.functional as F
 
-from pointcept_wsegpc.losses import cross_entropy
+from pointcept_wsegpc.losses import blocks, cross_entropy
 from pointcept_wsegpc.losses.consistency import (
     CONSISTENCY,
     AdaptiveThreshold,
@@ -76,8 +76,10 @@ def test_vote_gradient():
     assert torch.autograd.gradcheck(lambda p: region_vote(p, draw_region(n=12)), probs)
 
 
+@pytest.mark.parametrize("devices", [{"cpu"}, set()])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_votes_of_large_regions_are_exact(dtype):
+def test_votes_of_large_regions_are_exact(monkeypatch, dtype, devices):
+    monkeypatch.setattr(blocks, "BLOCKWISE", devices)  # none: in one pass, as on a GPU
     probs = torch.tensor([[0.7, 0.3]], dtype=dtype).expand(1_000_000, 2)
     with torch.autocast("cpu", torch.bfloat16):
         table = region_vote(probs, torch.zeros(1_000_000, dtype=torch.int64))

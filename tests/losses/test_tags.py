@@ -7,6 +7,7 @@ import pytest
 import reference
 import torch
 
+from pointcept_wsegpc.losses import blocks
 from pointcept_wsegpc.losses import tags as tags_module
 from pointcept_wsegpc.losses.ragged import scene_index
 from pointcept_wsegpc.losses.tags import (
@@ -88,6 +89,21 @@ def test_tag_softmax_is_the_same_with_and_without_a_gradient():
     with torch.no_grad():
         still = tag_softmax(logits().requires_grad_(), TAGS, OFFSET)
     assert not still.requires_grad and torch.equal(still, expected)
+
+
+@pytest.mark.parametrize("scenes", [None, [(3, True), (0, True), (7, False), (1, True)]])
+def test_tag_softmax_in_one_pass_is_that_of_scene_after_scene(monkeypatch, scenes):
+    values = logits()
+    values[5, 0] = torch.inf  # in the scene without any tag
+    found = []
+    for devices in ({"cpu"}, set()):
+        monkeypatch.setattr(blocks, "BLOCKWISE", devices)
+        given = values.clone().requires_grad_()
+        probs = tag_softmax(given, TAGS, OFFSET, scenes)
+        (probs * torch.arange(5)).sum().backward()
+        found.append((probs, given.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
 
 
 def test_an_absent_class_is_zero_however_large_its_logit():

@@ -298,7 +298,24 @@ def test_pairs_are_limited_per_scene(samples):
         assert {(v - v0, p - p0, r, c) for v, p, r, c in mine} <= table
 
 
-# ---------------------------------------------------------------------------- schedules
+# ------------------------------------------------------------------- start and schedules
+
+
+@pytest.mark.parametrize(("init", "std"), [("uniform", (3 * 96) ** -0.5), ("kaiming", 0.1443)])
+def test_start_of_a_head(init, std):
+    backbone = {**BACKBONE, "planes": (8,) * 7 + (96,)}
+    stage_one = make_branches(point_head_init=init, backbone=backbone, num_classes=500).point_head
+    stage_two = build_model({**backbone, "num_classes": 500, "classifier_init": init}).classifier
+    for head in (stage_one, stage_two):
+        assert head.weight.shape == (500, 96)
+        assert head.weight.std().item() == pytest.approx(std, rel=0.03)
+    with pytest.raises(ValueError, match="uniform, kaiming"):
+        make_branches(point_head_init="zero")
+
+
+def make_branches(**settings):
+    config = {"backbone": BACKBONE, "image_encoder": ENCODER, "num_classes": C, **settings}
+    return build_model({"type": "WSegPC", **config}).student
 
 
 def test_warmup():
@@ -312,6 +329,7 @@ def test_weights_and_their_warmup(batch):
     model = make_model(
         cam_3d_weight=0.5,
         cam_2d_weight=3.0,
+        cam_warmup_iters=20,
         guidance_3d_weight=0.1,
         guidance_2d_weight=0.05,
         guidance_warmup_iters=10,
@@ -321,10 +339,10 @@ def test_weights_and_their_warmup(batch):
     )
     for iteration in (0, 4, 9, 39, 100):
         seen = losses_of(model, batch, iteration)
-        guidance, consistency = min((iteration + 1) / 10, 1), min((iteration + 1) / 40, 1)
+        tags, guidance, consistency = (min((iteration + 1) / n, 1) for n in (20, 10, 40))
         factors = {
-            "cam_3d": 0.5,
-            "cam_2d": 3,
+            "cam_3d": 0.5 * tags,
+            "cam_2d": 3 * tags,
             "guidance_3d": 2 * guidance,
             "guidance_2d": guidance,
             "rpc_3d": 2 * consistency,

@@ -12,6 +12,7 @@ import torch
 from pointcept_wsegpc.files import atomic_path
 from pointcept_wsegpc.losses.ragged import to_device
 from pointcept_wsegpc.metrics import confusion, iou, iou_table
+from pointcept_wsegpc.models.checkpoint import read_checkpoint, trusts_weights
 
 from .builder import HOOKS
 from .default import HookBase
@@ -113,7 +114,7 @@ class CheckpointLoader(HookBase):
             trainer.logger.info(f"No weight found at: {weight}")
             return
         trainer.logger.info(f"Loading weight at: {weight}")
-        checkpoint = torch.load(weight, map_location=trainer.device, weights_only=False)
+        checkpoint = read_checkpoint(weight, trusts_weights(trainer))
         # One of several GPUs has "module." in front of every key.
         state = {k.removeprefix("module."): v for k, v in checkpoint["state_dict"].items()}
         result = trainer.model.load_state_dict(state, strict=self.strict)

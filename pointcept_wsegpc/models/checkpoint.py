@@ -28,7 +28,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     try:
         content = _read(path, trust)
     except Exception as error:  # what a foreign file raises depends on its first bytes
-        reason = str(error).split("\n", 1)[0]
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
         hint = "" if trust else "; if it holds more and you trust it, say so (--trust)"
         raise ValueError(
             f"{path} is not a file of tensors that torch can load ({reason:.120}){hint}"

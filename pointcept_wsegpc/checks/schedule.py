@@ -1,4 +1,4 @@
-"""How long stage one will take, before a GPU is booked."""
+"""How long stage one will take, before it is started."""
 
 from __future__ import annotations
 

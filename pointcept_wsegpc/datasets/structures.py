@@ -27,6 +27,10 @@ class StructureRemoval:
         found = {role: (table.role(role), p) for role, p in (probability or {}).items()}
         self.structures = {role: entry for role, entry in found.items() if entry[0]}
 
+    def classes(self) -> list[int]:
+        """The classes of which a sample may lose all points."""
+        return [i for ids, probability in self.structures.values() if probability for i in ids]
+
     def __bool__(self) -> bool:
         return bool(self.structures)
 

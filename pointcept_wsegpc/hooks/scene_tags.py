@@ -42,7 +42,8 @@ class WSegPCSceneTags(HookBase):
         )
         if not dataset.with_labels:
             found = {key: dataset.scene_tags[key] for key in dataset.scene_keys}
-            for doubt in contrast(found, dataset.names, removed_names(dataset)):
+            removed = [dataset.names[i] for i in dataset.structures.classes()]
+            for doubt in contrast(found, dataset.names, removed):
                 self.trainer.logger.warning(f"{dataset.tags_file}: {doubt.found}; {doubt.fix}")
 
     def before_step(self):
@@ -75,16 +76,6 @@ class WSegPCSceneTags(HookBase):
                 "and 3D; expected poses that fit the points (`wsegpc check` says why they do not) "
                 "and a depth_tolerance that the points' spacing allows"
             )
-
-
-def removed_names(dataset):
-    """Classes of which structure removal makes samples without."""
-    return [
-        dataset.names[i]
-        for ids, probability in dataset.structures.values()
-        if probability
-        for i in ids
-    ]
 
 
 def check_tags(dataset):

@@ -1,5 +1,6 @@
 """One line for a wrong input, whichever process raised it; a traceback for all else."""
 
+import os
 import pickle
 
 import pytest
@@ -83,12 +84,12 @@ def test_other_errors_pass(tmp_path):
 
 def test_train_tool(root_copy, tmp_path):
     """A damaged scene that a loader worker meets; the traceback goes to the log."""
-    for region in root_copy.glob("train/*/region.npy"):
-        region.unlink()
+    for array in root_copy.glob("train/*/color.npy"):
+        os.truncate(array, 200)
     result = run(CONFIGS / "wsegpc-cam.py", {**options(root_copy, tmp_path), **STAGE_ONE})
     assert result.returncode == 1 and "Traceback" not in result.stderr
     last = result.stderr.splitlines()[-1]
-    assert last.startswith(f"train: {root_copy}/train/scene") and "region.npy is missing" in last
+    assert last.startswith(f"train: {root_copy}/train/scene") and "color.npy cannot be read" in last
     assert last.endswith(f"(traceback in {tmp_path}/train.log)")
     assert "in DataLoader worker process" in (tmp_path / "train.log").read_text()
 

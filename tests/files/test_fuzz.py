@@ -15,5 +15,6 @@ COUNT = {"las_in_child": 3}  # each a process
 def test_no_damage_surprises_a_reader(reader, tmp_path):
     if reader.startswith("las"):
         pytest.importorskip("laspy")
+        pytest.importorskip("lazrs")
     outcome = fuzz(reader, int(os.environ.get("WSEGPC_FUZZ", COUNT.get(reader, 60))), tmp_path)
     assert not outcome["surprises"]

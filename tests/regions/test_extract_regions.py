@@ -487,7 +487,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(root_copy):
     (root_copy / "taken").touch()
     done = regions(root_copy, "--force", "--report", root_copy / "taken")
     (line,) = done.stderr.splitlines()
-    assert done.exit_code == 1 and "no report can be written to" in line and "taken" in line
+    assert done.exit_code == 1 and "nothing can be written to" in line and "taken" in line
     assert record.read_bytes() == before
 
 

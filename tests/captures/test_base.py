@@ -153,7 +153,8 @@ def test_a_failed_capture_leaves_nothing(toy, tmp_path, monkeypatch):
     np.save(capture.folder / "label.npy", np.zeros(len(coord), np.int64))
     coord[7, 1:] = np.inf, np.nan
     np.save(capture.folder / "points.npy", coord)
-    with pytest.raises(ValueError, match=rf"{capture.key}: 1 of {len(coord)} points have no usable coord"):
+    unusable = f"{capture.key}: 1 of {len(coord)} points have no usable coord"
+    with pytest.raises(ValueError, match=unusable):
         prepare(capture, ToySettings())
     assert not capture.target.exists() and not list((tmp_path / "out/.partial").rglob("*.*"))
     for name in ("../evil", "a//b", "/etc"):

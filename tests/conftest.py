@@ -13,7 +13,7 @@ import torch
 from cli import wsegpc
 
 from pointcept_wsegpc import host
-from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.captures.scannet.scene import ScanNetSettings
 from pointcept_wsegpc.contracts.tags import assemble_tags
 from pointcept_wsegpc.regions.scenes.extract import extract_regions

@@ -29,7 +29,7 @@ from test_stage_training import STAGE_ONE as STAGE_ONE_SETTINGS
 from test_stage_training import STAGE_TWO as STAGE_TWO_SETTINGS
 from test_stage_training import options, train
 
-from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.captures.s3dis.scene import S3DISSettings
 from pointcept_wsegpc.clouds.voxels import crop_to_voxels, nearest_half, voxelize
 from pointcept_wsegpc.contracts.classes import ClassTable

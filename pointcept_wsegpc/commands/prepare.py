@@ -14,16 +14,8 @@ from pathlib import Path
 import click
 
 from .. import captures  # noqa: F401  registers them
-from ..captures.base import (
-    CAPTURES,
-    Capture,
-    ViewSettings,
-    choices_of,
-    estimate_bytes,
-    find_captures,
-    is_done,
-    prepare,
-)
+from ..captures.base import CAPTURES, Capture, ViewSettings, choices_of
+from ..captures.preparing import estimate_bytes, find_captures, is_done, prepare
 from ..contracts.prepared import check_root
 from ..contracts.scene import MANIFEST
 from ..contracts.tags import TAGS_FILE, assemble_tags

@@ -8,9 +8,10 @@ import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 
-from ..captures.base import Capture, ViewSettings, find_captures, prepare
+from ..captures.base import Capture, ViewSettings
 from ..captures.folder.scene import FolderCapture
 from ..captures.folder.tags import TAGS_FILES
+from ..captures.preparing import find_captures, prepare
 from ..checks.root import check_tags, report_of
 from ..checks.scene import Settings, check_scene
 from ..checks.schedule import Schedule

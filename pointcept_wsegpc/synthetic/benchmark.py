@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..captures.base import prepare
+from ..captures.preparing import prepare
 from ..captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from ..contracts.prepared import PARTIAL, is_prepared
 from . import scans

@@ -16,13 +16,11 @@ from pointcept_wsegpc.captures.base import (
     Scene,
     ViewSettings,
     choices_of,
-    estimate_bytes,
-    find_captures,
-    prepare,
     setting,
 )
 from pointcept_wsegpc.captures.frames import BadFrame, Frames, make_view
 from pointcept_wsegpc.captures.images import read_color
+from pointcept_wsegpc.captures.preparing import estimate_bytes, find_captures, prepare
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.prepared import is_prepared
 from pointcept_wsegpc.contracts.scene import read_points, scene_dirs, scene_key

@@ -12,10 +12,11 @@ from errors import assert_error
 from PIL import Image
 from scene_views import cameras_of, color_difference, links
 
-from pointcept_wsegpc.captures.base import CAPTURES, find_captures, prepare
+from pointcept_wsegpc.captures.base import CAPTURES
 from pointcept_wsegpc.captures.converted.arrays import read_dictionary, read_superpoints, read_tuple
 from pointcept_wsegpc.captures.converted.cameras import NOMINAL, find_cameras
 from pointcept_wsegpc.captures.converted.correspondence import depth_of_pairs
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.checks.scene import Settings as CheckSettings
 from pointcept_wsegpc.checks.scene import check_scene
 from pointcept_wsegpc.contracts.classes import ClassTable

@@ -13,7 +13,6 @@ from PIL import Image
 from scene_views import cameras_of
 from scipy.spatial import cKDTree
 
-from pointcept_wsegpc.captures.base import prepare
 from pointcept_wsegpc.captures.folder.layout import FileFinder, loose_form
 from pointcept_wsegpc.captures.folder.photos import upright
 from pointcept_wsegpc.captures.folder.poses.cameras import Camera, read_intrinsic
@@ -23,6 +22,7 @@ from pointcept_wsegpc.captures.folder.template import example_room, write_templa
 from pointcept_wsegpc.captures.frames import BadFrame
 from pointcept_wsegpc.captures.images import measured, read_color, read_depth
 from pointcept_wsegpc.captures.numbers import read_numbers
+from pointcept_wsegpc.captures.preparing import prepare
 from pointcept_wsegpc.contracts.scene import read_points
 from pointcept_wsegpc.files import read_json, read_text
 

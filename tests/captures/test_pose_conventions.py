@@ -13,12 +13,12 @@ import raw_scan
 from PIL import Image
 from scene_views import cameras_of, color_difference, links
 
-from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.folder.layout import natural_key
 from pointcept_wsegpc.captures.folder.poses import POSES, read_trajectory
 from pointcept_wsegpc.captures.folder.poses.base import PoseFormat, Shot, Trajectory
 from pointcept_wsegpc.captures.folder.poses.cameras import read_intrinsic
 from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.captures.scannet.raw import axis_alignment
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.captures.scannet.sens import SensReader

@@ -19,7 +19,6 @@ from scipy.ndimage import map_coordinates
 from stores import write_store
 
 from pointcept_wsegpc import camera
-from pointcept_wsegpc.captures.base import estimate_bytes, find_captures, is_done, prepare
 from pointcept_wsegpc.captures.folder.photos import Letterbox, undistort
 from pointcept_wsegpc.captures.folder.poses.cameras import Camera
 from pointcept_wsegpc.captures.folder.raw import follow_splits, scene_notes
@@ -27,6 +26,7 @@ from pointcept_wsegpc.captures.folder.scene import FolderCapture, FolderSettings
 from pointcept_wsegpc.captures.folder.tags import read_own_tags
 from pointcept_wsegpc.captures.folder.template import write_template
 from pointcept_wsegpc.captures.folder.world import UP, World, coordinate_step
+from pointcept_wsegpc.captures.preparing import estimate_bytes, find_captures, is_done, prepare
 from pointcept_wsegpc.clouds.ply import write_ply
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.prepared import check_root

@@ -17,9 +17,9 @@ from scene_views import color_difference, links
 from pointcept_wsegpc import camera
 from pointcept_wsegpc.camera.fit import DepthFit
 from pointcept_wsegpc.captures import images
-from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.converted import image_folders
 from pointcept_wsegpc.captures.frames import BadFrame
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.captures.s3dis import alignment as s3dis_alignment
 from pointcept_wsegpc.captures.s3dis.alignment import (
     AS_RELEASED,

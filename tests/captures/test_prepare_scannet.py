@@ -14,7 +14,7 @@ from scene_views import cameras_of
 from pointcept_wsegpc import camera
 from pointcept_wsegpc import files as file_tools
 from pointcept_wsegpc.captures import frames
-from pointcept_wsegpc.captures.base import find_captures, prepare
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.captures.scannet import scene as scannet
 from pointcept_wsegpc.captures.scannet.labels import LabelMap
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings

@@ -17,9 +17,9 @@ from pointcept.engines.hooks import build_hooks
 from pointcept.models.builder import build_model
 from stores import write_store
 
-from pointcept_wsegpc.captures.base import find_captures, prepare
 from pointcept_wsegpc.captures.folder.scene import FolderSettings
 from pointcept_wsegpc.captures.folder.template import write_template
+from pointcept_wsegpc.captures.preparing import find_captures, prepare
 from pointcept_wsegpc.commands.arguments import INTERRUPTED
 from pointcept_wsegpc.commands.configs import configs_folder
 from pointcept_wsegpc.contracts.classes import ClassTable

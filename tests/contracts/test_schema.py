@@ -8,7 +8,8 @@ import pytest
 from errors import assert_error
 from PIL import Image
 
-from pointcept_wsegpc.captures.base import CAPTURES, Capture, find_captures
+from pointcept_wsegpc.captures.base import CAPTURES, Capture
+from pointcept_wsegpc.captures.preparing import find_captures
 from pointcept_wsegpc.captures.scannet.raw import NYU40_IDS, nyu40_to_scannet20
 from pointcept_wsegpc.contracts.classes import ClassTable
 from pointcept_wsegpc.contracts.scene import (

@@ -12,7 +12,7 @@ import raw_scan
 from cli import wsegpc
 from PIL import Image
 
-from pointcept_wsegpc.captures.base import prepare
+from pointcept_wsegpc.captures.preparing import prepare
 from pointcept_wsegpc.captures.scannet.scene import ScanNetCapture, ScanNetSettings
 from pointcept_wsegpc.clouds.ids import compact_ids
 from pointcept_wsegpc.contracts.classes import ClassTable

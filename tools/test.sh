@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/environment.sh
 tools/setup_env.sh cpu test
-cores=$(getconf _NPROCESSORS_ONLN)
+cores=$(nproc)
 .venv/bin/python -m ruff check
 .venv/bin/python -m ruff format --check
 # A process a core, each with one thread; a file's tests share its fixtures.
 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -m 'not slow' \
-    -n "$((cores < 8 ? cores : 8))" --dist loadfile
+    -n "$((cores < 4 ? cores : 4))" --dist loadfile
 OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" .venv/bin/python -m pytest -q -m slow -rs --durations=5

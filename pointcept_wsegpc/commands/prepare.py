@@ -162,10 +162,10 @@ def prepare_all(
         derive_scene_tags(root)
     missing = len(outcome.failed)
     if mine:
-        without = f", without the {missing} scenes that failed, see above" if missing else ""
+        without = f", without what failed ({missing}), see above" if missing else ""
         click.echo(f"prepared data: {root}{without}")
     elif missing:
-        click.echo(f"nothing is prepared in {root}: all {missing} scenes failed, see above")
+        click.echo(f"nothing is prepared in {root}: every scene failed, see above")
     return outcome.exit_status
 
 

@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tools/environment.sh
 tools/setup_env.sh cpu test
-cores=$(nproc)
 .venv/bin/python -m ruff check
 .venv/bin/python -m ruff format --check
-# A process a core, each with one thread; a file's tests share its fixtures.
-OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -m 'not slow' \
-    -n "$((cores < 4 ? cores : 4))" --dist loadfile
-OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" .venv/bin/python -m pytest -q -m slow -rs --durations=5
+# A process a core, up to four, with one thread each; a file's tests share its fixtures.
+processes=$(nproc)
+side_by_side=(-n "$((processes < 4 ? processes : 4))" --dist loadfile)
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+.venv/bin/python -m pytest -q -m 'not slow' "${side_by_side[@]}"
+.venv/bin/python -m pytest -q -m slow -rs --durations=5 "${side_by_side[@]}"

@@ -120,14 +120,19 @@ def is_whole(scene: Path) -> bool:
 
     What came later, such as regions, may be there besides. An older manifest lists nothing.
     """
+    return _whole_manifest(scene) is not None
+
+
+def _whole_manifest(scene):
+    """The manifest of a scene that `is_whole`, else None."""
     try:
         manifest = read_json(scene / MANIFEST)
         files = manifest.get("files", {"coord.npy": None})
         sizes = {name: (scene / name).stat().st_size for name in files}
     except (OSError, FileError, AttributeError):
-        return False
+        return None
     whole = all(size in (None, sizes[name]) for name, size in files.items())
-    return whole and _count(scene / VIEWS) >= manifest.get("view_files", 0)
+    return manifest if whole and _count(scene / VIEWS) >= manifest.get("view_files", 0) else None
 
 
 def recorded(settings: Any) -> dict:
@@ -149,13 +154,13 @@ def is_prepared(capture: Any, settings: Any) -> bool:
     A setting that its manifest does not know was added later: the scene is as with its default.
     Raises ValueError for a setting under its name of an earlier version.
     """
-    path = capture.target / MANIFEST
-    if not is_whole(capture.target):
+    manifest = _whole_manifest(capture.target)
+    if manifest is None:
         return False
     defaults = {field.name: field.default for field in _content(settings)}
-    found = read_json(path).get("settings")
+    found = manifest.get("settings")
     for old in SETTINGS.keys() & (found or {}):
-        raise ValueError(f"{path}: {message(old, SETTINGS[old], 'DATA_ROOT')}")
+        raise ValueError(f"{capture.target / MANIFEST}: {message(old, SETTINGS[old], 'DATA_ROOT')}")
     return isinstance(found, dict) and {**defaults, **found} == recorded(settings)
 
 

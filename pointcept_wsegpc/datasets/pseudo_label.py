@@ -5,6 +5,7 @@ N points of a scene.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,7 +58,12 @@ class SceneDataset(EpochSeeded, Dataset):
         dataset.VALID_ASSETS = [a for a in dataset.VALID_ASSETS if not a.startswith(GROUND_TRUTH)]
         self.root = Path(dataset.data_root)  # as the scenes' paths begin: links are not resolved
         self.scene_keys = list(scenes_by_key(dataset.data_list, self.root))
-        self.names = tuple(names or ClassTable.read(self.root).names)
+        self.names = tuple(names or self.table.names)
+
+    @functools.cached_property
+    def table(self) -> ClassTable:
+        """The class table of the data root, read where it is first needed."""
+        return ClassTable.read(self.root)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -87,11 +93,10 @@ class SceneDataset(EpochSeeded, Dataset):
 
     def read_labels(self, index: int, num_points: int) -> np.ndarray:
         """Labels (N,) of a scene, IGNORE where there is none."""
-        table = ClassTable.read(self.root)
-        path = self.folder(index) / f"{table.label_file}.npy"
+        path = self.folder(index) / f"{self.table.label_file}.npy"
         if not path.is_file():
             return np.full(num_points, IGNORE)
-        return table.clean(np.load(path).reshape(-1), path)
+        return self.table.clean(np.load(path).reshape(-1), path)
 
 
 @DATASETS.register_module("WSegPCPseudoLabelDataset")
@@ -118,7 +123,7 @@ class PseudoLabelDataset(SceneDataset):
         self.min_confidence = min_confidence
         super().__init__(dataset, **settings)
         self.store.check(self.names, self.scene_keys)
-        self.structures = StructureRemoval(structure_removal, ClassTable.read(self.root))
+        self.structures = structure_removal and StructureRemoval(structure_removal, self.table)
 
     def read_labels(self, index: int, num_points: int) -> np.ndarray:
         """Labels (N,) of a scene in the store."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import FileError, reading
+from .arrays import FileError, reading, refusing
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def read_text(path: str | Path, expected: str = "text", do: str = "save it as UT
 
 def read_json(path: str | Path, do: str = "write it again") -> Any:
     """The content of a JSON file, as an editor saved it; FileError if damaged."""
-    with reading(path, "JSON", do):
+    with refusing(path, "JSON", do):
         return json.loads(read_text(path, "JSON", do))
 
 

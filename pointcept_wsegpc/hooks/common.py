@@ -25,10 +25,18 @@ def write_scalars(trainer, scalars, step):
             trainer.writer.add_scalar(name, value, step)
 
 
+def finite_tensors(network):
+    """Names of the floating-point tensors of a state, and which are finite throughout, bool."""
+    state = {k: v for k, v in network.state_dict().items() if v.is_floating_point()}
+    # A norm is one pass over all; a sum of squares that overflows float32 is no weight of use.
+    return list(state), torch.stack(torch._foreach_norm([*state.values()])).isfinite()
+
+
 def check_finite(network, what):
     """Raise ValueError where a network has weights that are NaN or infinite: so are its labels."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
+    names, finite = finite_tensors(network)
+    for name, fine in zip(names, finite.tolist(), strict=True):
+        if not fine:
             raise ValueError(f"{name} of {what} is not finite; use an earlier checkpoint")
 
 

@@ -12,11 +12,10 @@ import torch
 from pointcept.engines.hooks.builder import HOOKS
 from pointcept.engines.hooks.default import HookBase
 from pointcept.utils import comm
-from torch import nn
 
 from ..files import read_json, write_json
 from ..models.checkpoint import read_checkpoint, state_differences, training_state
-from .common import unwrap
+from .common import finite_tensors, unwrap
 
 SETTINGS_FILE = "settings.json"  # in save_path: those that the training was started with
 # Settings, by their beginnings, that change no weight.
@@ -89,11 +88,10 @@ class WSegPCGuard(HookBase):
         place = f"epoch {trainer.epoch + 1}, step {info['iter'] + 1}"
         if scenes := info["input_dict"].get("name"):
             place += f" (scenes {', '.join(map(str, scenes))})"
-        finite = torch.stack([value.isfinite() for value in losses.values()])
+        finite = torch.stack([value.float() for value in losses.values()]).isfinite()
         if (segment := info["input_dict"].get("segment")) is not None:
-            finite |= (
-                segment < 0
-            ).all()  # without labels, Pointcept's losses are NaN, their gradients 0
+            # Of a batch without labels, Pointcept's losses are NaN and their gradients 0.
+            finite |= (segment < 0).all()
         self.steps.append((place, list(losses), finite))
         if len(self.steps) >= self.interval:
             self.look()
@@ -104,8 +102,8 @@ class WSegPCGuard(HookBase):
     def look(self) -> None:
         """Raise `Diverged` for the first of the steps since the last look that was not finite."""
         steps, self.steps = self.steps, []
-        weights = finite_tensors(unwrap(self.trainer.model)).all().reshape(1)
-        fine = torch.cat([*(finite for _, _, finite in steps), weights]).tolist()
+        _, weights = finite_tensors(unwrap(self.trainer.model))
+        fine = torch.cat([*(finite for _, _, finite in steps), weights.all().reshape(1)]).tolist()
         for place, names, _ in steps:
             bad = [name for name in names if not fine.pop(0)]
             if bad:
@@ -118,13 +116,6 @@ class WSegPCGuard(HookBase):
             f"training stopped at {what}; checkpoints hold what was before it: check these scenes "
             "(`wsegpc check`), or lower the learning rate"
         )
-
-
-def finite_tensors(model: nn.Module) -> torch.Tensor:
-    """Which of the floating-point tensors of a model's state are finite throughout, bool."""
-    tensors = [value for value in model.state_dict().values() if value.is_floating_point()]
-    # A norm is one pass over all; a sum of squares that overflows float32 is no weight of use.
-    return torch.stack(torch._foreach_norm(tensors)).isfinite()
 
 
 def settings_of(cfg: Any) -> dict[str, Any]:
